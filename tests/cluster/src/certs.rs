@@ -1,0 +1,78 @@
+//! Certificate authorities and what they sign, as PEM files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+
+/// A certificate authority of its own; its certificate is at `file`.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    /// The authority's certificate, PEM.
+    pub(crate) file: PathBuf,
+}
+
+/// A certificate and its private key, PEM files.
+pub(crate) struct Pair {
+    /// The certificate.
+    pub(crate) certificate: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+}
+
+impl Authority {
+    /// Makes an authority whose common name and file are called `name`.
+    pub(crate) fn new(directory: &Path, name: &str) -> Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let file = directory.join(format!("{name}.crt"));
+        write(&file, &issuer.pem())?;
+        Ok(Self { issuer, file })
+    }
+
+    /// A server's certificate for `names` (DNS names and IP addresses); its files are called after the first.
+    pub(crate) fn server(&self, directory: &Path, names: &[&str]) -> Result<Pair> {
+        let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(&params, &directory.join(names.first().context("a server without a name")?))
+    }
+
+    /// A client's certificate for `user` in `group`; its files are called after the user.
+    pub(crate) fn client(&self, directory: &Path, user: &str, group: &str) -> Result<Pair> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, user);
+        params.distinguished_name.push(DnType::OrganizationName, group);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&params, &directory.join(user))
+    }
+
+    fn sign(&self, params: &CertificateParams, stem: &Path) -> Result<Pair> {
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        let stem = stem.display();
+        let pair = Pair { certificate: format!("{stem}.crt").into(), key: format!("{stem}.key").into() };
+        write(&pair.certificate, &certificate.pem())?;
+        write(&pair.key, &key.serialize_pem())?;
+        Ok(pair)
+    }
+}
+
+/// The key that signs service accounts' tokens: (private, public) PEM files.
+pub(crate) fn signing_key(directory: &Path) -> Result<(PathBuf, PathBuf)> {
+    let key = KeyPair::generate()?;
+    let (private, public) = (directory.join("service-accounts.key"), directory.join("service-accounts.pub"));
+    write(&private, &key.serialize_pem())?;
+    write(&public, &key.public_key_pem())?;
+    Ok((private, public))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}

@@ -1,0 +1,42 @@
+//! A real cluster for tests: etcd, kube-apiserver, kube-controller-manager, and Prometheus behind kube-rbac-proxy
+//! behind a Route, as OpenShift has them.
+//!
+//! ```text
+//! cluster     what tests hold: all of the below, once per test process; `shared()`
+//!   door      where the Route leads, changed for the length of one test
+//!   prometheus  a Prometheus with its proxy and host name, as many as a test wants
+//!   objects   what OpenShift would have made: namespaces, roles, the Route, the ingress CA
+//!   control_plane  etcd, API server, controller manager
+//!   logins    who may do what: tokens and kubeconfigs
+//!     api     HTTP to the API server, as its administrator
+//!     certs   certificate authorities and what they sign
+//!     process programs that end with this process, however it ends
+//!     namespace  names, ports and files, ours alone (tests/in-namespace)
+//! plugin      runs the real binary as a user would, in a clean environment
+//! ```
+//!
+//! Everything is synchronous. Nothing outlives the test process: the kernel kills the programs with the thread that
+//! started them, and drops the files with the mount namespace.
+
+mod api;
+mod certs;
+mod cluster;
+mod control_plane;
+mod door;
+mod logins;
+mod namespace;
+mod objects;
+mod plugin;
+mod process;
+mod prometheus;
+mod wait;
+
+pub use api::Api;
+pub use cluster::{Cluster, shared};
+pub use door::Door;
+pub use logins::Login;
+pub use namespace::{add_host, directory, free_port, tool};
+pub use plugin::{Outcome, Plugin};
+pub use process::{Process, start};
+pub use prometheus::{Prometheus, Spec};
+pub use wait::until;

@@ -1,0 +1,97 @@
+//! The cluster is what the other tests take it for.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how tests fail, helpers included")]
+
+use std::fs;
+
+use serde_json::Value;
+use test_cluster::{Cluster, Login, Spec, directory, shared};
+
+const QUERY: &str = "/api/v1/query?query=vector(1)";
+
+#[test]
+fn the_door_lets_in_who_may_query_and_nobody_else() {
+    let cluster = shared();
+    let host = &cluster.prometheus().host;
+    let cases = [
+        (Login::Viewer, 200, r#""status":"success""#),
+        (Login::Blind, 200, r#""status":"success""#),
+        (Login::Nobody, 403, "Forbidden (user=nobody, verb=get, resource=prometheuses, subresource=api)"),
+        (Login::WrongToken, 401, "Unauthorized"),
+        (Login::NoUser, 401, "Unauthorized"),
+    ];
+    for (login, status, text) in cases {
+        let answer = cluster.fetch(host, QUERY, login.token()).unwrap();
+        assert_eq!(answer.0, status, "{login:?}: {}", answer.1);
+        assert!(answer.1.contains(text), "{login:?}: {}", answer.1);
+    }
+}
+
+#[test]
+fn the_cluster_grants_each_login_what_its_description_says() {
+    let cluster = shared();
+    let route = ("openshift-monitoring", "route.openshift.io", "routes", "prometheus-k8s");
+    let ca = ("openshift-config-managed", "", "configmaps", "default-ingress-cert");
+    let cases = [
+        (Login::Viewer, route, true),
+        (Login::Viewer, ca, true),
+        (Login::Nobody, route, true),
+        (Login::Nobody, ca, true),
+        (Login::Blind, route, false),
+        (Login::Blind, ca, true),
+        (Login::Stranger, route, true),
+        (Login::Stranger, ca, false),
+    ];
+    for (login, object, allowed) in cases {
+        assert_eq!(may_get(cluster, login, object), allowed, "{login:?} {object:?}");
+    }
+}
+
+/// Whether the API server lets a login's token read an object, asked with that token.
+fn may_get(
+    cluster: &Cluster,
+    login: Login,
+    (namespace, group, resource, name): (&str, &str, &str, &str),
+) -> bool {
+    let root = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") };
+    let path = format!("{root}/namespaces/{namespace}/{resource}/{name}");
+    match cluster.api().get_as(&path, login.token()).unwrap() {
+        200 => true,
+        403 => false,
+        status => panic!("{path}: {status}"),
+    }
+}
+
+#[test]
+fn the_route_leads_where_a_test_wants_and_back() {
+    let cluster = shared();
+    let history = directory().unwrap().join("history.txt");
+    fs::write(&history, "# TYPE answer gauge\nanswer 42 1700000000\nanswer 42 1700000015\n# EOF\n").unwrap();
+    let spec =
+        Spec { config: "{}", history: Some(&history), arguments: &["--storage.tsdb.retention.time=30y"] };
+    let other = cluster.start_prometheus("other", &spec).unwrap();
+    let answer = |query: &str| {
+        let route: Value = serde_json::from_str(&cluster.api().get(ROUTE).unwrap()).unwrap();
+        let host = route["status"]["ingress"][0]["host"].as_str().unwrap().to_owned();
+        cluster.fetch(&host, query, Login::Viewer.token()).unwrap().1
+    };
+    let query = "/api/v1/query?query=answer&time=1700000015";
+    let door = cluster.door();
+    assert!(answer(query).contains(r#""result":[]"#));
+    door.lead_to(&other).unwrap();
+    assert!(answer(query).contains(r#""value":[1700000015,"42"]"#), "{}", answer(query));
+    door.remove().unwrap();
+    assert!(cluster.api().get(ROUTE).is_err());
+    drop(door);
+    let _door = cluster.door();
+    assert!(answer(query).contains(r#""result":[]"#));
+}
+
+const ROUTE: &str = "/apis/route.openshift.io/v1/namespaces/openshift-monitoring/routes/prometheus-k8s";
+
+#[test]
+fn a_program_that_ends_instead_of_getting_ready_is_named_with_its_last_words() {
+    let mut shell =
+        test_cluster::start("talker", "sh", &["-c".into(), "echo last words; exit 3".into()]).unwrap();
+    let error = shell.await_ready(|| -> anyhow::Result<()> { anyhow::bail!("not ready") }).unwrap_err();
+    assert_eq!(error.to_string(), "talker ended (exit status: 3):\nlast words");
+}
