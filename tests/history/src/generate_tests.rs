@@ -1,0 +1,130 @@
+//! That a generated history holds what it is made for.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn spec() -> Spec {
+    Spec {
+        nodes: 20,
+        groups: 60,
+        pods_per_node: 20,
+        namespaces: 12,
+        interval_s: 15,
+        pod_interval_s: 30,
+        duration_s: 3600,
+        end_ms: 1_736_942_400_000,
+        seed: 1,
+        aggregates: true,
+    }
+}
+
+fn of<'a>(history: &'a History, metric: &'static str) -> impl Iterator<Item = &'a Series> {
+    history.series.iter().filter(move |series| series.metric == metric)
+}
+
+/// Whether it begins late, ends early and has a gap of several samples, all seen against a full grid.
+fn shape(series: &Series, spec: &Spec, interval_s: u32) -> (bool, bool, bool) {
+    let step_ms = i64::from(interval_s) * 1000;
+    let (first, last) = (series.samples[0].0, series.samples.last().unwrap().0);
+    let begins = first - step_ms >= spec.end_ms - i64::from(spec.duration_s) * 1000;
+    let ends = spec.end_ms - last >= step_ms;
+    (begins, ends, series.samples.windows(2).any(|pair| pair[1].0 - pair[0].0 > 2 * step_ms))
+}
+
+#[test]
+fn one_specification_is_one_history() {
+    assert_eq!(History::generate(&spec()), History::generate(&spec()));
+    assert_ne!(History::generate(&spec()), History::generate(&Spec { seed: 2, ..spec() }));
+}
+
+#[test]
+fn all_samples_are_within_it_and_in_order() {
+    let history = History::generate(&spec());
+    for series in &history.series {
+        assert!(series.samples[0].0 > spec().end_ms - 3_600_000, "{series:?}");
+        assert!(series.samples.last().unwrap().0 <= spec().end_ms, "{series:?}");
+        assert!(series.samples.is_sorted_by(|a, b| a.0 < b.0), "{series:?}");
+    }
+    let identities: BTreeSet<_> =
+        history.series.iter().map(|series| (series.metric, &series.labels)).collect();
+    assert_eq!(identities.len(), history.series.len(), "two series with the same labels");
+}
+
+#[test]
+fn rates_and_sums_of_them_begin_end_and_flap() {
+    let (spec, history) = (spec(), History::generate(&spec()));
+    for (metric, interval_s) in
+        [(metric::GROUP, 15), (metric::GROUP_SUM, 15), (metric::BUSY, 15), (metric::POD, 30)]
+    {
+        let shapes: Vec<_> = of(&history, metric).map(|series| shape(series, &spec, interval_s)).collect();
+        let full = shapes.iter().filter(|shape| **shape == (false, false, false)).count();
+        let counts = [
+            full,
+            shapes.iter().filter(|shape| shape.0).count(),
+            shapes.iter().filter(|shape| shape.1).count(),
+            shapes.iter().filter(|shape| shape.2).count(),
+        ];
+        let least = if metric == metric::BUSY { [1, 1, 0, 1] } else { [1, 1, 1, 1] };
+        assert!(counts.iter().zip(least).all(|(count, least)| *count >= least), "{metric}: {counts:?}");
+    }
+    assert_eq!(of(&history, metric::BUSY).count(), 20);
+    assert_eq!(of(&history, metric::GROUP_SUM).count(), 60);
+    assert_eq!(of(&history, metric::POD).count(), 400);
+}
+
+#[test]
+fn sums_are_those_of_their_members() {
+    let history = History::generate(&spec());
+    for (sum, labels, member) in [
+        (metric::GROUP_SUM, &["class", "groupname"][..], metric::GROUP),
+        (metric::CLASS_SUM, &["instance", "class"], metric::GROUP),
+        (metric::NAMESPACE_SUM, &["namespace"], metric::POD),
+    ] {
+        for sum in of(&history, sum) {
+            let members = of(&history, member).filter(|member| {
+                let own = member.label("namespace") == "openshift-monitoring"
+                    && member.label("pod").starts_with("process-exporter-");
+                !own && labels.iter().all(|label| member.label(label) == sum.label(label))
+            });
+            let mut total: BTreeMap<i64, f64> = BTreeMap::new();
+            for (at, value) in members.flat_map(|member| &member.samples) {
+                *total.entry(*at).or_default() += value;
+            }
+            assert_eq!(total.len(), sum.samples.len(), "{sum:?}");
+            for ((at, total), (sum_at, value)) in total.iter().zip(&sum.samples) {
+                assert!(at == sum_at && (total - value).abs() < 1e-9, "{sum:?} at {at}: {total}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_left_out_on_request_and_nothing_else_changes() {
+    let mut full = History::generate(&spec());
+    full.series
+        .retain(|s| ![metric::GROUP_SUM, metric::CLASS_SUM, metric::NAMESPACE_SUM].contains(&s.metric));
+    assert_eq!(History::generate(&Spec { aggregates: false, ..spec() }), full);
+}
+
+#[test]
+fn pods_move_or_are_unknown_and_names_come_twice() {
+    let history = History::generate(&spec());
+    let mut nodes: BTreeMap<(&str, &str), Vec<&Series>> = BTreeMap::new();
+    for info in of(&history, metric::POD_INFO) {
+        nodes.entry((info.label("namespace"), info.label("pod"))).or_default().push(info);
+    }
+    for infos in nodes.values() {
+        let mut times: Vec<_> = infos.iter().flat_map(|info| &info.samples).map(|sample| sample.0).collect();
+        times.sort_unstable();
+        assert!(times.is_sorted_by(|a, b| a < b), "on two nodes at once: {infos:?}");
+    }
+    assert!(nodes.values().filter(|infos| infos.len() == 2).count() > 20);
+    let pods: Vec<_> =
+        of(&history, metric::POD).map(|pod| (pod.label("namespace"), pod.label("pod"))).collect();
+    assert!(pods.iter().any(|pod| !nodes.contains_key(pod)));
+    assert!(pods.iter().filter(|pod| pod.1 == "pod-7").count() == 2);
+    let own = |pod: &&(&str, &str)| pod.0 == "openshift-monitoring" && pod.1.starts_with("process-exporter-");
+    assert_eq!(pods.iter().filter(own).count(), 20);
+    assert!(pods.contains(&("openshifty", "process-exporter-00000")));
+}

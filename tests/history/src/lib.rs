@@ -1,0 +1,87 @@
+//! Synthetic histories of a cluster's CPU, and what a report over them must say.
+//!
+//! ```text
+//! Spec --generate--> History --write_openmetrics--> promtool -> Prometheus -> top -> a report
+//!                       \-----expected(Question)--> Expected, which that report must agree with
+//! ```
+//!
+//! The expectation is computed from the samples in memory by the definitions alone, with nothing of the plugin's code and
+//! no PromQL, so that the two can only agree if both are right.
+
+mod generate;
+mod openmetrics;
+mod oracle;
+
+pub use oracle::{By, Expected, Key, Question, Row, Stat, expected};
+
+/// The metrics of a history, named as Prometheus has them.
+pub mod metric {
+    /// Cores by node, class and group: labels `instance`, `class`, `groupname`.
+    pub const GROUP: &str = "namedprocess_namegroup_cpu_rate";
+    /// Cores that a node was busy: label `instance`.
+    pub const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
+    /// `GROUP` summed over nodes: labels `class`, `groupname`.
+    pub const GROUP_SUM: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
+    /// `GROUP` summed over groups: labels `instance`, `class`.
+    pub const CLASS_SUM: &str = "instance_class:namedprocess_namegroup_cpu_rate:sum";
+    /// Cores by pod: labels `namespace`, `pod`.
+    pub const POD: &str = "pod:container_cpu_usage:sum";
+    /// `POD` summed over the pods of a namespace, the exporter's own left out: label `namespace`.
+    pub const NAMESPACE_SUM: &str = "namespace:pod_container_cpu_usage:sum";
+    /// 1 while a pod is on a node: labels `namespace`, `pod`, `node`.
+    pub const POD_INFO: &str = "kube_pod_info";
+}
+
+/// What history to generate. The same specification gives the same history.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Nodes; some of them do not answer for a part of the time.
+    pub nodes: usize,
+    /// Groups, at least 8: the pods' `conmon`, a quarter of class kernel, the rest of class host.
+    pub groups: usize,
+    /// Pods for each node, one of them the exporter's own.
+    pub pods_per_node: usize,
+    /// Namespaces that the pods are in, infra and workload, at least 2.
+    pub namespaces: usize,
+    /// Seconds between the samples of the exporter's series.
+    pub interval_s: u32,
+    /// Seconds between the samples of the pods' series.
+    pub pod_interval_s: u32,
+    /// Length in seconds; the history is the samples in (end - duration, end].
+    pub duration_s: u32,
+    /// End, Unix time in milliseconds. The last sample is up to one interval before it.
+    pub end_ms: i64,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Whether to keep the rules' sums too, or the first rates alone.
+    pub aggregates: bool,
+}
+
+/// Series in memory, with the exact values and times that are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct History {
+    /// Seconds between the samples of the exporter's series.
+    pub interval_s: u32,
+    /// Seconds between the samples of the pods' series.
+    pub pod_interval_s: u32,
+    /// All series, in no order.
+    pub series: Vec<Series>,
+}
+
+/// One series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its name, one of `metric`'s.
+    pub metric: &'static str,
+    /// Its labels.
+    pub labels: Vec<(&'static str, String)>,
+    /// Unix time in milliseconds and value, by time.
+    pub samples: Vec<(i64, f64)>,
+}
+
+impl Series {
+    /// The value of a label, empty when it has none, as in PromQL.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| value)
+    }
+}

@@ -1,0 +1,181 @@
+//! The oracle on a history small enough to work out by hand.
+
+use super::*;
+
+/// Times in seconds, for reading.
+fn series(metric: &'static str, labels: &[(&'static str, &str)], samples: &[(i64, f64)]) -> Series {
+    Series {
+        metric,
+        labels: labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        samples: samples.iter().map(|(s, value)| (s * 1000, *value)).collect(),
+    }
+}
+
+fn group(instance: &str, class: &str, name: &str, samples: &[(i64, f64)]) -> Series {
+    series(metric::GROUP, &[("instance", instance), ("class", class), ("groupname", name)], samples)
+}
+
+fn pod(namespace: &str, name: &str, samples: &[(i64, f64)]) -> Series {
+    series(metric::POD, &[("namespace", namespace), ("pod", name)], samples)
+}
+
+fn info(namespace: &str, name: &str, node: &str, at_s: &[i64]) -> Series {
+    let samples: Vec<_> = at_s.iter().map(|at| (*at, 1.0)).collect();
+    series(metric::POD_INFO, &[("namespace", namespace), ("pod", name), ("node", node)], &samples)
+}
+
+/// The exporter's samples are at 15, 30, 45 and 60 s; node b answers from 30 s on. The pods' are every 30 s.
+fn tiny() -> History {
+    History {
+        interval_s: 15,
+        pod_interval_s: 30,
+        series: vec![
+            group("a", "host", "kubelet", &[(15, 1.0), (30, 2.0), (45, 3.0), (60, 2.0)]),
+            group("b", "host", "kubelet", &[(30, 4.0), (45, 0.0)]),
+            group("b", "host", "conmon", &[(45, 0.5)]),
+            group("a", "kernel", "kworker", &[(60, 1.0)]),
+            group("a", "pod", "conmon", &[(15, 2.0), (30, 2.0), (45, 2.0), (60, 2.0)]),
+            series(metric::BUSY, &[("instance", "a")], &[(15, 4.0), (30, 4.0), (45, 6.0), (60, 5.0)]),
+            series(metric::BUSY, &[("instance", "b")], &[(30, 5.0), (45, 1.0), (60, 1.0)]),
+            // The first and the last sample are outside of what the exporter's series cover.
+            pod("app", "web", &[(-10, 64.0), (20, 1.0), (50, 3.0), (80, 64.0)]),
+            pod("logging", "web", &[(20, 1.0)]),
+            pod("openshift-etcd", "etcd", &[(50, 2.0)]),
+            pod("openshift-monitoring", "process-exporter-x", &[(20, 0.5), (50, 0.5)]),
+            pod("openshifty", "process-exporter-y", &[(50, 0.25)]),
+            info("app", "web", "b", &[-20, 40]),
+            info("app", "web", "a", &[10]),
+            info("openshift-etcd", "etcd", "a", &[10, 40]),
+            info("openshift-etcd", "etcd", "b", &[70]),
+        ],
+    }
+}
+
+fn ask(start_s: i64, end_s: i64, by: By, skip: &[&str]) -> Expected {
+    let skip_namespaces = skip.iter().map(|pattern| (*pattern).to_owned()).collect();
+    expected(&tiny(), &Question { start_ms: start_s * 1000, end_ms: end_s * 1000, by, skip_namespaces })
+        .unwrap()
+}
+
+/// Rows as lines: class, namespace, name: avg min max present node.
+fn lines(expected: &Expected) -> Vec<String> {
+    let line = |(key, row): (&Key, &Row)| {
+        let Stat { avg, min, max } = row.stat;
+        let node = row.node.as_deref().unwrap_or("-");
+        format!("{} {} {}: {avg} {min} {max} {} {node}", key.class, key.namespace, key.name, row.present)
+    };
+    expected.rows.iter().map(line).collect()
+}
+
+fn stat(avg: f64, min: f64, max: f64) -> Stat {
+    Stat { avg, min, max }
+}
+
+#[test]
+fn rows_by_group() {
+    let rows = [
+        // 0.5 x 15/60, one step of four; a host's conmon is a row, the pods' is none
+        "host  conmon: 0.125 0.5 0.5 0.25 -",
+        // The steps 1, 2 + 4, 3 + 0, 2: 12 x 15/60
+        "host  kubelet: 3 1 6 1 -",
+        // 1 x 15/60
+        "kernel  kworker: 0.25 1 1 0.25 -",
+        // 2 x 30/60, one step of two; on node b only after the window
+        "infra openshift-etcd etcd: 1 2 2 0.5 a",
+        // (1 + 3) x 30/60; first on b, then a, then b again
+        "workload app web: 2 1 3 1 b",
+        // 1 x 30/60; the other namespace's web says nothing of its node
+        "workload logging web: 0.5 1 1 0.5 -",
+        // 0.25 x 30/60; the exporter's own pods are in openshift-monitoring alone
+        "workload openshifty process-exporter-y: 0.125 0.25 0.25 0.5 -",
+    ];
+    let mut rows = rows.map(str::to_owned);
+    rows.sort();
+    assert_eq!(lines(&ask(0, 60, By::Group, &[])), rows);
+}
+
+#[test]
+fn rows_by_namespace_and_class() {
+    // The host's steps 1, 6, 3.5, 2: 12.5 x 15/60
+    let namespaces = [
+        "host  : 3.125 1 6 1 -",
+        "infra openshift-etcd : 1 2 2 0.5 -",
+        "kernel  : 0.25 1 1 0.25 -",
+        "workload app : 2 1 3 1 -",
+        "workload openshifty : 0.125 0.25 0.25 0.5 -",
+    ];
+    assert_eq!(lines(&ask(0, 60, By::Namespace, &["log.*"])), namespaces);
+    // The workload's steps 1 + 1, 3 + 0.25: 5.25 x 30/60; without logging 1, 3.25: 4.25 x 30/60. A regex that matches a
+    // part of a name leaves nothing out.
+    let all = "workload  : 2.625 2 3.25 1 -";
+    let skipped = "workload  : 2.125 1 3.25 1 -";
+    for (skip, workload) in [(&[][..], all), (&["logging", "none"], skipped), (&["log", "ap|we"], all)] {
+        let rows = ask(0, 60, By::Class, skip);
+        let classes =
+            ["host  : 3.125 1 6 1 -", "infra  : 1 2 2 0.5 -", "kernel  : 0.25 1 1 0.25 -", workload];
+        assert_eq!(lines(&rows), classes, "{skip:?}");
+    }
+}
+
+#[test]
+fn totals() {
+    let totals = ask(0, 60, By::Group, &["logging"]);
+    // infra with the exporter's own pod: 0.5, 2.5: 3 x 30/60; workload with logging
+    let classes = [
+        ("host", stat(3.125, 1.0, 6.0)),
+        ("infra", stat(1.5, 0.5, 2.5)),
+        ("kernel", stat(0.25, 1.0, 1.0)),
+        ("workload", stat(2.625, 2.0, 3.25)),
+    ];
+    assert_eq!(totals.classes, BTreeMap::from(classes.map(|(class, stat)| (class.to_owned(), stat))));
+    // The steps 4, 9, 7, 6: 26 x 15/60
+    assert_eq!(totals.busy, stat(6.5, 4.0, 9.0));
+    // 15 s: a 4 - 1 - 2. 30 s: a 4 - 2 - 2, b 5 - 4. 45 s: a 6 - 3 - 2, b 1 - 0 - 0.5. 60 s: a 5 - 2 - 1 - 2, b 1.
+    // The steps 1, 1, 1.5, 1: 4.5 x 15/60
+    assert_eq!(totals.unattributed, stat(1.125, 1.0, 1.5));
+    // 8 x 15/60 - (4 + 1 + 2 + 1 + 0.25) x 30/60
+    assert_eq!(totals.pods_unnamed_avg, 2.0 - 4.125);
+    // The steps 0.5 + 1, 0.5: 2 x 30/60
+    assert_eq!(totals.left_out, stat(1.0, 0.5, 1.5));
+    // After 50 s there is no pod: nothing is left out.
+    assert_eq!(ask(50, 60, By::Group, &["logging"]).left_out, stat(0.0, 0.0, 0.0));
+}
+
+#[test]
+fn the_window_is_cut_to_what_the_exporter_covers() {
+    // Asked, cut: the first sample is of 15 s and begins at 0 s; the last of 60 s holds for less than 15 s more.
+    for (asked, cut) in [
+        ((0, 60), (0, 60)),
+        ((-90, 60), (0, 60)),
+        ((0, 74), (0, 74)),
+        ((0, 75), (0, 60)),
+        ((-90, 200), (0, 60)),
+        ((15, 45), (15, 45)),
+        ((20, 50), (20, 50)),
+        ((100, 200), (100, 200)),
+    ] {
+        let expected = ask(asked.0, asked.1, By::Group, &[]);
+        assert_eq!((expected.start_ms, expected.end_ms), (cut.0 * 1000, cut.1 * 1000), "{asked:?}");
+    }
+    // The busy time alone shows that the exporter was there, and so do the groups alone.
+    for kept in [metric::BUSY, metric::GROUP] {
+        let mut history = tiny();
+        history.series.retain(|series| series.metric == kept);
+        let skip_namespaces = Vec::new();
+        let asked = Question { start_ms: -90_000, end_ms: 200_000, by: By::Group, skip_namespaces };
+        let cut = expected(&history, &asked).unwrap();
+        assert_eq!((cut.start_ms, cut.end_ms), (0, 60_000), "{kept}");
+    }
+    // All classes alike: the pod's samples of -10 s and 80 s are outside.
+    assert_eq!(lines(&ask(-90, 200, By::Group, &[])), lines(&ask(0, 60, By::Group, &[])));
+    // A sample at the start is outside, one at the end inside: 30 s and 45 s, (6 + 3.5) x 15/30
+    assert_eq!(ask(15, 45, By::Class, &[]).classes.get("host"), Some(&stat(4.75, 3.5, 6.0)));
+    // A window that nothing covers has no rows.
+    assert_eq!(ask(100, 200, By::Class, &[]).rows, BTreeMap::new());
+}
+
+#[test]
+fn a_pattern_that_is_no_regex_is_an_error() {
+    let question = Question { start_ms: 0, end_ms: 60_000, by: By::Class, skip_namespaces: vec!["(".into()] };
+    assert!(expected(&tiny(), &question).is_err());
+}

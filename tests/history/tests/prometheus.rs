@@ -1,0 +1,149 @@
+//! A written history through the real promtool into a real Prometheus, and back.
+
+use std::io::{BufRead, BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use test_history::{History, Spec};
+
+#[test]
+fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
+    let spec = Spec {
+        nodes: 4,
+        groups: 12,
+        pods_per_node: 8,
+        namespaces: 5,
+        interval_s: 15,
+        pod_interval_s: 30,
+        duration_s: 1800,
+        end_ms: 1_736_942_400_000,
+        seed: 7,
+        aggregates: true,
+    };
+    let history = History::generate(&spec);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("history");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    let text = folder.join("history.om");
+    history.write_openmetrics(BufWriter::new(std::fs::File::create(&text)?))?;
+
+    let tools = tools()?;
+    let promtool = tools.join("promtool");
+    run(Command::new(&promtool)
+        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .arg(&text)
+        .arg(folder.join("data")))?;
+    let prometheus = Prometheus::start(&tools, &folder)?;
+
+    let mut metrics: Vec<_> = history.series.iter().map(|series| series.metric).collect();
+    metrics.sort_unstable();
+    metrics.dedup();
+    ensure!(metrics.len() == 7, "the history has the metrics {metrics:?}");
+    for metric in metrics {
+        let end = (spec.end_ms / 1000).to_string();
+        let query = format!("{{__name__=\"{metric}\"}}[1800s]");
+        let answer = run(Command::new(&promtool)
+            .args(["query", "instant", "--format=json", &format!("--time={end}"), &prometheus.url])
+            .arg(query))?;
+        let mut read = read_back(&serde_json::from_str(&answer).with_context(|| answer.clone())?)?;
+        let generated = history.series.iter().filter(|series| series.metric == metric);
+        let mut generated: Vec<_> = generated
+            .map(|series| {
+                let mut labels =
+                    series.labels.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect::<Vec<_>>();
+                labels.sort();
+                (labels, series.samples.clone())
+            })
+            .collect();
+        generated.sort_by(|a, b| a.0.cmp(&b.0));
+        read.sort_by(|a, b| a.0.cmp(&b.0));
+        ensure!(read == generated, "{metric} reads back differently");
+    }
+    Ok(())
+}
+
+/// Labels by name, and samples.
+type Raw = (Vec<(String, String)>, Vec<(i64, f64)>);
+
+/// The series of a query's answer.
+fn read_back(answer: &Value) -> Result<Vec<Raw>> {
+    let mut all = Vec::new();
+    for series in answer.as_array().context("no list of series")? {
+        let labels = series.get("metric").and_then(Value::as_object).context("a series without labels")?;
+        let labels = labels.iter().filter(|(name, _)| *name != "__name__");
+        let labels =
+            labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
+        let mut samples = Vec::new();
+        for pair in series.get("values").and_then(Value::as_array).context("a series without samples")? {
+            let (at, value) = (pair.get(0).and_then(Value::as_f64), pair.get(1).and_then(Value::as_str));
+            let at_ms = (at.context("a sample without a time")? * 1000.0).round() as i64;
+            samples.push((at_ms, value.context("a sample without a value")?.parse()?));
+        }
+        all.push((labels.collect(), samples));
+    }
+    Ok(all)
+}
+
+/// A Prometheus on a free port, which ends with this value, or with this process however that ends.
+struct Prometheus {
+    url: String,
+    shell: Child,
+}
+
+impl Prometheus {
+    fn start(tools: &Path, folder: &Path) -> Result<Prometheus> {
+        std::fs::write(folder.join("prometheus.yml"), "{}\n")?;
+        // The shell ends Prometheus when its standard input, held by this process, closes. A Ctrl-C is for this process.
+        let mut shell = Command::new("bash")
+            .args(["-c", "trap '' INT; \"$@\" & cat; kill $!; wait $!", "prometheus"])
+            .arg(tools.join("prometheus"))
+            .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .args(["--web.listen-address=127.0.0.1:0", "--log.format=json"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut log = BufReader::new(shell.stderr.take().context("no standard error")?);
+        let mut prometheus = Prometheus { url: String::new(), shell };
+        let (mut line, mut said) = (String::new(), String::new());
+        loop {
+            line.clear();
+            ensure!(log.read_line(&mut line)? > 0, "prometheus ended: {said}");
+            said.push_str(&line);
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            let field = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+            match field("msg") {
+                "Listening on" => prometheus.url = format!("http://{}", field("address")),
+                "Server is ready to receive web requests." => break,
+                _ => {}
+            }
+        }
+        // It goes on to log, and must not come to wait for a reader.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Ok(prometheus)
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait(); // it can only fail where nothing is left to wait for
+    }
+}
+
+/// The folder of the real tools, built when they are not yet.
+fn tools() -> Result<PathBuf> {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/build");
+    Ok(PathBuf::from(run(Command::new(build).args(["prometheus", "promtool"]))?.trim()))
+}
+
+fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
