@@ -1,0 +1,97 @@
+//! The API server asked with a time limit, and its ways of failing in one line each.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use kube::{Client, Config};
+
+use crate::prometheus::failure::{self, Party, one_line};
+
+/// A client of one API server.
+pub(super) struct Api {
+    pub(super) client: Client,
+    server: String,
+    timeout: Option<Duration>,
+}
+
+/// Why the API server gave no answer.
+pub(super) enum Refusal {
+    /// 404: neither this object, nor perhaps its kind.
+    NotFound,
+    /// 403, in the server's words.
+    Forbidden(String),
+    /// Anything that will not be better for another object.
+    Failed(anyhow::Error),
+}
+
+impl Api {
+    /// Prepares a client; nothing is sent yet. `timeout`: for each request as a whole.
+    pub(super) fn new(config: Config, server: &str, timeout: Option<Duration>) -> Result<Api> {
+        let client = Client::try_from(config).map_err(|error| {
+            // kube would quote a proxy's address with its password, or a plugin's output.
+            let why = match &error {
+                kube::Error::RustlsTls(error) => one_line(&error.to_string()),
+                kube::Error::ProxyProtocolUnsupported { .. } => {
+                    "its proxy is neither http, https nor socks5".to_owned()
+                }
+                kube::Error::InferKubeconfig(error) => one_line(&error.to_string()),
+                _ => "its credentials cannot be used".to_owned(),
+            };
+            anyhow!("the kubeconfig for {server} is wrong ({why}): correct it, or log in again with oc login")
+        })?;
+        Ok(Api { client, server: server.to_owned(), timeout })
+    }
+
+    /// Waits for `answer`, within the limit of one request.
+    pub(super) async fn ask<T>(&self, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Refusal> {
+        let Some(timeout) = self.timeout else {
+            return answer.await.map_err(|error| self.refusal(error));
+        };
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(answer) => answer.map_err(|error| self.refusal(error)),
+            Err(_) => Err(Refusal::Failed(anyhow!(failure::Cause::Timeout.explain(&self.party())))),
+        }
+    }
+
+    fn party(&self) -> Party<'_> {
+        Party {
+            name: &self.server,
+            ca_flag: "--certificate-authority",
+            waited: self.timeout,
+            slow_remedy: "check the way to the API server, or give it longer with --request-timeout",
+        }
+    }
+
+    fn refusal(&self, error: kube::Error) -> Refusal {
+        let server = &self.server;
+        match error {
+            kube::Error::Api(status) => match status.code {
+                404 => Refusal::NotFound,
+                403 => Refusal::Forbidden(one_line(&status.message)),
+                401 => Refusal::Failed(anyhow!(
+                    "the API server {server} refused the credentials (401): log in again with oc login"
+                )),
+                code => Refusal::Failed(anyhow!(
+                    "the API server {server} answered with status {code} ({}): check its health",
+                    one_line(&status.message)
+                )),
+            },
+            kube::Error::UpgradeConnection(_) => Refusal::Failed(anyhow!(
+                "the API server {server} forwards no ports over WebSocket ({}): check proxies in between",
+                one_line(&error.to_string())
+            )),
+            error => Refusal::Failed(anyhow!(failure::cause(&error).explain(&self.party()))),
+        }
+    }
+}
+
+impl Refusal {
+    /// One line for an object that was needed: `what` names action and object.
+    pub(super) fn for_want_of(self, what: &str) -> anyhow::Error {
+        match self {
+            Refusal::NotFound => anyhow!("{what}: there is none"),
+            Refusal::Forbidden(said) => anyhow!("{what}: {said}"),
+            Refusal::Failed(error) => error,
+        }
+    }
+}

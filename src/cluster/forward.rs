@@ -1,0 +1,149 @@
+//! A port-forward through the API server to a Prometheus pod, behind a listener on this machine's loopback address.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api as Objects, ListParams, Portforwarder};
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::api::Api;
+use super::{NAMESPACE, ROUTE};
+use crate::prometheus::Url;
+use crate::prometheus::failure::one_line;
+
+/// Prometheus's own port in its pod; there it listens on loopback only and asks for no token.
+const PORT: u16 = 9090;
+
+/// An open port-forward; it ends when this is dropped.
+pub(super) struct Forward {
+    /// Where it is to be asked: plain HTTP on loopback.
+    pub(super) url: Url,
+    pub(super) pod: String,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Finds a ready pod and opens the first stream to it, so that missing rights show here. Errors: one line.
+pub(super) async fn open(api: &Api) -> Result<Forward> {
+    let pods = Objects::<Pod>::namespaced(api.client.clone(), NAMESPACE);
+    let labelled = ListParams::default().labels("app.kubernetes.io/name=prometheus");
+    let list = api.ask(pods.list(&labelled)).await;
+    let list = list.map_err(|refusal| refusal.for_want_of(&format!("listing the pods of {NAMESPACE}")))?;
+    let Some(pod) = choose(&list.items) else {
+        bail!(
+            "no pod {ROUTE}-N in {NAMESPACE} is ready: check the cluster's monitoring with oc get pods -n {NAMESPACE}"
+        )
+    };
+    let first = api.ask(pods.portforward(&pod, &[PORT])).await;
+    let first = first
+        .map_err(|refusal| refusal.for_want_of(&format!("forwarding a port to pod {pod} in {NAMESPACE}")))?;
+    let listener =
+        TcpListener::bind(("127.0.0.1", 0)).await.context("listening on 127.0.0.1 for the port-forward")?;
+    let address = listener.local_addr().context("listening on 127.0.0.1 for the port-forward")?;
+    let url = Url::parse(&format!("http://{address}"))
+        .map_err(|error| anyhow!("naming the port-forward: {error}"))?;
+    let task = tokio::spawn(serve(listener, pods, pod.clone(), Stream(first)));
+    Ok(Forward { url, pod, task })
+}
+
+/// The ready `prometheus-k8s-N` with the lowest N.
+fn choose(pods: &[Pod]) -> Option<String> {
+    let numbered = pods.iter().filter(|pod| is_ready(pod)).filter_map(|pod| {
+        let name = pod.metadata.name.as_deref()?;
+        let number = name.strip_prefix(ROUTE)?.strip_prefix('-')?.parse::<u32>().ok()?;
+        Some((number, name.to_owned()))
+    });
+    numbered.min().map(|(_, name)| name)
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// A forwarded stream, whose background task would outlive it.
+struct Stream(Portforwarder);
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Joins each connection with a stream of its own; `first` is the one already open. Ends, and all of them, with its task.
+async fn serve(listener: TcpListener, pods: Objects<Pod>, pod: String, first: Stream) {
+    let mut first = Some(first);
+    let mut connections = JoinSet::new();
+    while let Ok((local, _)) = listener.accept().await {
+        let (open, pods, pod) = (first.take(), pods.clone(), pod.clone());
+        connections.spawn(async move {
+            let stream = match open {
+                Some(stream) => Ok(stream),
+                None => pods.portforward(&pod, &[PORT]).await.map(Stream),
+            };
+            carry(local, stream, &pod).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Carries bytes both ways. What fails on the pod's side is told to the asker in HTTP, since there is no other way.
+async fn carry(mut local: TcpStream, stream: kube::Result<Stream>, pod: &str) {
+    let failure = match stream {
+        Ok(stream) => join(&mut local, stream).await,
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(failure) = failure {
+        let body = format!("port-forward to pod {pod}: {}", one_line(&failure));
+        let head =
+            format!("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: {}", body.len());
+        // The asker may be gone already.
+        let _ = local.write_all(format!("{head}\r\nConnection: close\r\n\r\n{body}").as_bytes()).await;
+    }
+}
+
+/// What the pod's side said went wrong, if anything.
+async fn join(local: &mut TcpStream, mut stream: Stream) -> Option<String> {
+    let error = stream.0.take_error(PORT)?;
+    let mut remote = stream.0.take_stream(PORT)?;
+    tokio::select! {
+        biased;
+        Some(message) = error => Some(message),
+        _ = copy_bidirectional(local, &mut remote) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(name: &str, ready: &str, deleted: bool) -> Pod {
+        let deletion = deleted.then_some("2026-01-01T00:00:00Z");
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "deletionTimestamp": deletion},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_ready_pod_with_the_lowest_number_is_taken() {
+        let pods = [
+            pod("prometheus-k8s-10", "True", false),
+            pod("prometheus-k8s-2", "True", false),
+            pod("prometheus-k8s-1", "True", true),
+            pod("prometheus-k8s-0", "False", false),
+            pod("prometheus-user-workload-0", "True", false),
+        ];
+        assert_eq!(choose(&pods).as_deref(), Some("prometheus-k8s-2"));
+        assert_eq!(choose(&pods[2..]), None);
+    }
+}

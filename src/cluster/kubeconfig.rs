@@ -1,0 +1,305 @@
+//! Kubeconfig files by kubectl's rules: which files, merged how, and which of their entries the flags choose and change.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use kube::config::{AuthInfo, Cluster, Kubeconfig, KubeconfigError};
+use secrecy::ExposeSecret as _;
+
+use super::SessionOptions;
+use crate::prometheus::failure::one_line;
+
+/// The entries of the files that are in force, the flags already put in.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// The context's name; empty when the flags alone say everything.
+    pub(super) context: String,
+    /// The cluster as the files have it.
+    pub(super) filed_cluster: Cluster,
+    /// The cluster as the flags change it.
+    pub(super) cluster: Cluster,
+    pub(super) user: AuthInfo,
+}
+
+/// Which files to read, and whether each of them has to be there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Files {
+    paths: Vec<PathBuf>,
+    required: bool,
+}
+
+impl Files {
+    /// `--kubeconfig`, else `$KUBECONFIG`'s list, else `~/.kube/config`.
+    pub(super) fn of(flag: Option<&Path>, variable: Option<&OsStr>, home: Option<PathBuf>) -> Files {
+        if let Some(path) = flag {
+            return Files { paths: vec![path.to_owned()], required: true };
+        }
+        let listed: Vec<_> =
+            variable.iter().flat_map(std::env::split_paths).filter(|path| path != Path::new("")).collect();
+        if listed.is_empty() {
+            return Files {
+                paths: home.map(|home| home.join(".kube/config")).into_iter().collect(),
+                required: false,
+            };
+        }
+        Files { paths: listed, required: false }
+    }
+
+    /// All files merged, the first to say something wins; `None` if there is no file. Errors: a file that cannot be
+    /// read or is no kubeconfig, without any of its text.
+    pub(super) fn read(&self) -> Result<Option<Kubeconfig>> {
+        let mut merged: Option<Kubeconfig> = None;
+        for path in &self.paths {
+            let mut next = match Kubeconfig::read_from(path) {
+                Ok(next) => next,
+                Err(KubeconfigError::ReadConfig(error, _))
+                    if error.kind() == io::ErrorKind::NotFound && !self.required =>
+                {
+                    continue;
+                }
+                Err(error) => {
+                    return Err(
+                        anyhow!(unreadable(&error)).context(format!("reading kubeconfig {}", path.display()))
+                    );
+                }
+            };
+            // Written out empty it is not set, and a later file may set it.
+            next.current_context = next.current_context.filter(|name| !name.is_empty());
+            merged = Some(match merged {
+                Some(first) => {
+                    first.merge(next).with_context(|| format!("merging kubeconfig {}", path.display()))?
+                }
+                None => next,
+            });
+        }
+        Ok(merged)
+    }
+
+    /// The files' names, for messages.
+    pub(super) fn names(&self) -> String {
+        self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// kube's words would quote the file's text around a mistake, and with it secrets.
+fn unreadable(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::ReadConfig(error, _) => one_line(&error.to_string()),
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!("it is no kubeconfig: look at line {}, column {}", at.line(), at.column()),
+            None => "it is no kubeconfig: write it anew with oc login".to_owned(),
+        },
+        other => one_line(&other.to_string()),
+    }
+}
+
+/// Picks context, cluster and user, and lets the flags change them with kubectl's meaning.
+pub(super) fn choose(files: Kubeconfig, options: &SessionOptions) -> Result<Chosen> {
+    let context = options.context.clone().or(files.current_context).unwrap_or_default();
+    let named = files.contexts.into_iter().find(|named| named.name == context);
+    let (mut cluster_name, mut user_name) = match named.and_then(|named| named.context) {
+        Some(found) => (found.cluster, found.user.unwrap_or_default()),
+        None if !context.is_empty() => {
+            bail!("no context \"{context}\" in the kubeconfig: oc config get-contexts lists those there are")
+        }
+        None if options.server.is_none() && options.cluster.is_none() => {
+            bail!("the kubeconfig has no current context: choose one with --context, or log in with oc login")
+        }
+        None => (String::new(), String::new()),
+    };
+    if let Some(name) = &options.cluster {
+        cluster_name.clone_from(name);
+    }
+    if let Some(name) = &options.user {
+        user_name.clone_from(name);
+    }
+    let found =
+        files.clusters.into_iter().find(|named| named.name == cluster_name).and_then(|named| named.cluster);
+    let filed_cluster = match found {
+        Some(cluster) => cluster,
+        None if options.server.is_some() && options.cluster.is_none() => Cluster::default(),
+        None => bail!(
+            "no cluster \"{cluster_name}\" in the kubeconfig: oc config get-clusters lists those there are"
+        ),
+    };
+    let found =
+        files.auth_infos.into_iter().find(|named| named.name == user_name).and_then(|named| named.auth_info);
+    if found.is_none() && options.user.is_some() {
+        bail!("no user \"{user_name}\" in the kubeconfig: oc config get-users lists those there are");
+    }
+    let mut chosen =
+        Chosen { context, cluster: filed_cluster.clone(), filed_cluster, user: found.unwrap_or_default() };
+    change_cluster(&mut chosen.cluster, options)?;
+    change_user(&mut chosen.user, options)?;
+    Ok(chosen)
+}
+
+fn change_cluster(cluster: &mut Cluster, options: &SessionOptions) -> Result<()> {
+    if let Some(server) = &options.server {
+        cluster.server = Some(server.clone());
+    }
+    // Another server's name is not this one's, so --server drops the file's.
+    if options.server.is_some() || options.tls_server_name.is_some() {
+        cluster.tls_server_name.clone_from(&options.tls_server_name);
+    }
+    if options.insecure_skip_tls_verify || options.certificate_authority.is_some() {
+        cluster.insecure_skip_tls_verify = Some(options.insecure_skip_tls_verify);
+        cluster.certificate_authority_data = None;
+        cluster.certificate_authority =
+            options.certificate_authority.as_ref().map(|path| path.to_string_lossy().into_owned());
+    }
+    let has_authority =
+        cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
+    if cluster.insecure_skip_tls_verify == Some(true) && has_authority {
+        bail!("a certificate authority and insecure-skip-tls-verify exclude each other: leave one out");
+    }
+    Ok(())
+}
+
+fn change_user(user: &mut AuthInfo, options: &SessionOptions) -> Result<()> {
+    if let Some(token) = &options.token {
+        user.token = Some(token.clone());
+        user.token_file = None;
+        user.username = None;
+        user.password = None;
+        user.exec = None;
+        user.auth_provider = None;
+    }
+    user.token = user.token.take().filter(|token| !token.expose_secret().is_empty());
+    user.token_file = user.token_file.take().filter(|path| !path.is_empty());
+    if let Some(name) = &options.impersonate_user {
+        user.impersonate = Some(name.clone());
+    }
+    if !options.impersonate_groups.is_empty() {
+        user.impersonate_groups = Some(options.impersonate_groups.clone());
+    }
+    if user.impersonate.is_none() && user.impersonate_groups.as_ref().is_some_and(|groups| !groups.is_empty())
+    {
+        bail!("--as-group says whose groups only together with --as: add --as USER");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prometheus::Secret;
+
+    fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    const FIRST: &str = "{current-context: '', clusters: [{name: c, cluster: {server: 'https://first', certificate-authority-data: Zm9v, tls-server-name: inner}}]}";
+    const SECOND: &str = "{current-context: two, clusters: [{name: c, cluster: {server: 'https://second'}}, {name: d, cluster: {server: 'https://other'}}],
+        contexts: [{name: two, context: {cluster: c, user: u}}], users: [{name: u, user: {exec: {command: plugin}}}, {name: v, user: {token: V}}]}";
+
+    fn both() -> Kubeconfig {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = vec![
+            write(folder.path(), "1", FIRST),
+            folder.path().join("gone"),
+            write(folder.path(), "2", SECOND),
+        ];
+        Files { paths, required: false }.read().unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_flag_comes_before_the_variable_and_that_before_the_home() {
+        let home = || Some(PathBuf::from("/h"));
+        let paths = |files: Files| (files.names(), files.required);
+        assert_eq!(
+            paths(Files::of(Some(Path::new("/f")), Some(OsStr::new("/a:/b")), home())),
+            ("/f".into(), true)
+        );
+        assert_eq!(paths(Files::of(None, Some(OsStr::new("/a::/b")), home())), ("/a, /b".into(), false));
+        assert_eq!(paths(Files::of(None, Some(OsStr::new("")), home())), ("/h/.kube/config".into(), false));
+    }
+
+    #[test]
+    fn files_are_merged_and_the_first_wins() {
+        let chosen = choose(both(), &SessionOptions::default()).unwrap();
+        assert_eq!(chosen.context, "two");
+        assert_eq!(chosen.cluster.server.as_deref(), Some("https://first"));
+        assert_eq!(chosen.user.exec.unwrap().command.as_deref(), Some("plugin"));
+    }
+
+    #[test]
+    fn only_a_file_named_by_flag_has_to_be_there() {
+        let gone = || vec![PathBuf::from("/nonexistent/kubeconfig")];
+        assert!(Files { paths: gone(), required: false }.read().unwrap().is_none());
+        let error = Files { paths: gone(), required: true }.read().unwrap_err();
+        assert!(
+            format!("{error:#}").contains("reading kubeconfig /nonexistent/kubeconfig: No such file"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn a_broken_file_is_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = write(folder.path(), "k", "users:\n- name: u\n  user: {token: hidden, exec: [hidden}\n");
+        let error = Files { paths: vec![path], required: true }.read().unwrap_err();
+        assert!(format!("{error:#}").contains("it is no kubeconfig: look at line 3"), "{error:#}");
+        assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+    }
+
+    #[test]
+    fn flags_change_the_cluster_as_kubectls_do() {
+        let with = |change: fn(&mut SessionOptions)| {
+            let mut options = SessionOptions::default();
+            change(&mut options);
+            choose(both(), &options)
+        };
+        let server = with(|o| o.server = Some("https://flag".into())).unwrap().cluster;
+        assert_eq!((server.server.as_deref(), server.tls_server_name), (Some("https://flag"), None));
+        let authority = with(|o| o.certificate_authority = Some("/ca".into())).unwrap();
+        assert_eq!(authority.cluster.certificate_authority.as_deref(), Some("/ca"));
+        assert_eq!(authority.cluster.certificate_authority_data, None);
+        assert!(authority.filed_cluster.certificate_authority_data.is_some());
+        let insecure = with(|o| o.insecure_skip_tls_verify = true).unwrap().cluster;
+        assert_eq!(
+            (insecure.insecure_skip_tls_verify, insecure.certificate_authority_data),
+            (Some(true), None)
+        );
+        let other = with(|o| o.cluster = Some("d".into())).unwrap().cluster;
+        assert_eq!(other.server.as_deref(), Some("https://other"));
+        let both =
+            with(|o| (o.insecure_skip_tls_verify, o.certificate_authority) = (true, Some("/ca".into())));
+        assert!(both.unwrap_err().to_string().contains("exclude each other"));
+    }
+
+    #[test]
+    fn flags_change_the_user_as_kubectls_do() {
+        let options = SessionOptions { token: Some(Secret::from("T")), ..SessionOptions::default() };
+        let user = choose(both(), &options).unwrap().user;
+        assert!(user.exec.is_none() && user.token.is_some());
+        let options = SessionOptions {
+            user: Some("v".into()),
+            impersonate_user: Some("w".into()),
+            ..SessionOptions::default()
+        };
+        let user = choose(both(), &options).unwrap().user;
+        assert_eq!((user.token.unwrap().expose_secret(), user.impersonate.as_deref()), ("V", Some("w")));
+        let options = SessionOptions { impersonate_groups: vec!["g".into()], ..SessionOptions::default() };
+        assert!(choose(both(), &options).unwrap_err().to_string().contains("add --as USER"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let named = |name: &str| Some(name.to_owned());
+        for (options, expected) in [
+            (SessionOptions { context: named("x"), ..SessionOptions::default() }, "no context \"x\""),
+            (SessionOptions { cluster: named("x"), ..SessionOptions::default() }, "no cluster \"x\""),
+            (SessionOptions { user: named("x"), ..SessionOptions::default() }, "no user \"x\""),
+        ] {
+            let message = choose(both(), &options).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        let message = choose(Kubeconfig::default(), &SessionOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("no current context"), "{message}");
+    }
+}

@@ -1,0 +1,212 @@
+//! The way from a kubeconfig to Prometheus: session, token, route and trust, or a port-forward; each step says what it did.
+
+mod api;
+mod forward;
+mod kubeconfig;
+mod proxy;
+mod route;
+mod session;
+mod token;
+mod trust;
+mod verifier;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use rustls::ClientConfig;
+
+use self::forward::Forward;
+use self::route::NoRoute;
+use self::session::Session;
+pub use self::session::SessionOptions;
+use crate::prometheus::{Client, Endpoint, Secret, Url, is_loopback};
+
+const NAMESPACE: &str = "openshift-monitoring";
+/// The route's name, and its pods' without their number.
+const ROUTE: &str = "prometheus-k8s";
+/// Prometheus is told five sixths of it: just below the 30 s after which the router gives up, so that it stops by
+/// itself and says so.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(35);
+
+/// What the user said about the way to Prometheus.
+#[derive(Debug, Clone, Default)]
+pub struct PrometheusOptions {
+    /// `--prometheus`: this address instead of the cluster's own.
+    pub url: Option<String>,
+    /// `--via`
+    pub via: Via,
+    /// `--prometheus-ca`: a PEM file that is trusted as well.
+    pub ca: Option<PathBuf>,
+    /// `--insecure-prometheus`: no certificate is verified.
+    pub insecure: bool,
+}
+
+/// Which way to take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Via {
+    /// By route; without a token or a route, by port-forward.
+    #[default]
+    Auto,
+    /// By route only.
+    Route,
+    /// By port-forward only.
+    PortForward,
+}
+
+/// Prometheus within reach, for as long as this is held.
+pub struct Connection {
+    /// Asks.
+    pub client: Client,
+    /// What was tried, and why it became this way.
+    pub notes: Vec<String>,
+    _forward: Option<Forward>,
+}
+
+/// Finds Prometheus. Asks the API server as far as needed, Prometheus itself not yet. Errors: one line with the remedy.
+pub async fn connect(session: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
+    match &prometheus.url {
+        Some(url) => named(address(url)?, session, prometheus).await,
+        None => found(session, prometheus).await,
+    }
+}
+
+/// The address of `--prometheus`, as people copy it.
+fn address(given: &str) -> Result<Url> {
+    let url = Url::parse(given).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(mut url) = url else {
+        bail!("--prometheus {given} is no http or https address: give one such as https://HOST")
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        bail!("--prometheus takes no user or password in the address: pass --token");
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/api/v1").unwrap_or(path).to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+async fn named(url: Url, options: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
+    let mut notes = vec![format!("asking {url} as --prometheus says")];
+    // What listens on this machine without TLS gets no token that was not meant for it, so no kubeconfig is needed.
+    if url.scheme() == "http" && is_loopback(&url) {
+        return connection(url, options.token.clone(), trust::verified(Vec::new())?, None, notes, None);
+    }
+    let session = Session::open(options).await?;
+    let token = session.as_ref().map_or_else(|| options.token.clone(), |session| session.token.clone());
+    let tls = tls(session.as_ref(), prometheus, &mut notes).await?;
+    connection(url, token, tls, None, notes, None)
+}
+
+async fn found(options: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
+    let Some(session) = Session::open(options).await? else {
+        let places = Session::looked_in(options);
+        bail!(
+            "no kubeconfig ({places} is not there): log in with oc login, or name one with --kubeconfig FILE"
+        )
+    };
+    let mut notes = Vec::new();
+    let mut no_route = None;
+    if prometheus.via != Via::PortForward {
+        match by_route(&session).await {
+            Ok((url, token)) => {
+                notes.push(format!("asking {url}, the route {ROUTE} of {NAMESPACE}"));
+                let tls = tls(Some(&session), prometheus, &mut notes).await?;
+                return connection(url, Some(token), tls, session.proxy, notes, None);
+            }
+            Err(NoRoute::Failed(error)) => return Err(error),
+            Err(NoRoute::Absent(reason)) if prometheus.via == Via::Route => {
+                return Err(route::required(&reason));
+            }
+            Err(NoRoute::Absent(reason)) => {
+                notes.push(format!("not by route: {reason}"));
+                no_route = Some(reason);
+            }
+        }
+    }
+    let forward = forward::open(&session.api).await.map_err(|error| match no_route {
+        Some(reason) => anyhow!(
+            "no way to Prometheus, neither by route ({reason}) nor by port-forward ({error:#}): log in with oc login, or name the address with --prometheus URL"
+        ),
+        None => error,
+    })?;
+    notes.push(format!("asking pod {} of {NAMESPACE} by port-forward", forward.pod));
+    connection(forward.url.clone(), None, trust::verified(Vec::new())?, None, notes, Some(forward))
+}
+
+async fn by_route(session: &Session) -> Result<(Url, Secret), NoRoute> {
+    let Some(token) = &session.token else {
+        let name = &session.name;
+        return Err(NoRoute::Absent(format!(
+            "no token in context \"{name}\" (client certificate): log in with oc login, or pass --token"
+        )));
+    };
+    Ok((route::find(&session.api).await?, token.clone()))
+}
+
+/// The trust for an `https` address. A certificate authority that cannot be read is one less, and noted.
+async fn tls(
+    session: Option<&Session>,
+    prometheus: &PrometheusOptions,
+    notes: &mut Vec<String>,
+) -> Result<ClientConfig> {
+    if prometheus.insecure {
+        notes.push("its certificate is not verified, as --insecure-prometheus says".to_owned());
+        return trust::unverified();
+    }
+    let mut listed = match &prometheus.ca {
+        Some(path) => trust::file(path)?,
+        None => Vec::new(),
+    };
+    if let Some(session) = session {
+        listed.extend(session.authorities.iter().cloned());
+        if session.verified {
+            match trust::published(&session.api).await {
+                Ok(certificates) => listed.extend(certificates),
+                Err(error) => {
+                    notes.push(format!("the cluster's own certificate authorities are not known: {error:#}"))
+                }
+            }
+        } else {
+            notes.push(
+                "the API server is not verified, so the authorities it publishes are not trusted".to_owned(),
+            );
+        }
+    }
+    trust::verified(listed)
+}
+
+fn connection(
+    url: Url,
+    token: Option<Secret>,
+    tls: ClientConfig,
+    proxy: Option<Url>,
+    notes: Vec<String>,
+    forward: Option<Forward>,
+) -> Result<Connection> {
+    let client = Client::new(Endpoint { url, token, tls, proxy, timeout: ANSWER_TIMEOUT })?;
+    Ok(Connection { client, notes, _forward: forward })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_as_people_copy_it() {
+        for (given, expected) in [
+            ("http://127.0.0.1:9090", "http://127.0.0.1:9090/"),
+            ("https://host/", "https://host/"),
+            ("https://host/api/v1/", "https://host/"),
+            ("https://host/prefix/api/v1?x=1#y", "https://host/prefix"),
+        ] {
+            assert_eq!(address(given).unwrap().as_str(), expected);
+        }
+        for bad in ["host:9090", "prometheus", "ftp://host", "https://user:hidden@host"] {
+            let message = address(bad).unwrap_err().to_string();
+            assert!(!message.contains("hidden"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One user's access to one API server: kubeconfig and flags made into a client, its token and what it trusts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use kube::Config;
+use kube::config::{
+    Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+};
+use rustls::pki_types::CertificateDer;
+
+use super::api::Api;
+use super::kubeconfig::{self, Chosen, Files};
+use super::{proxy, token};
+use crate::prometheus::{Secret, Url, is_loopback};
+
+/// Without `--request-timeout` a silent API server is given up after this.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// kubectl's shared flags, with kubectl's meaning, for the API server alone.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// `--kubeconfig`: this file instead of `$KUBECONFIG` or `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`
+    pub context: Option<String>,
+    /// `--cluster`
+    pub cluster: Option<String>,
+    /// `--user`
+    pub user: Option<String>,
+    /// `--server`: the API server's URL.
+    pub server: Option<String>,
+    /// `--token`: instead of the context's credential; for Prometheus too.
+    pub token: Option<Secret>,
+    /// `--as`
+    pub impersonate_user: Option<String>,
+    /// `--as-group`
+    pub impersonate_groups: Vec<String>,
+    /// `--certificate-authority`: a PEM file, instead of the cluster's.
+    pub certificate_authority: Option<PathBuf>,
+    /// `--insecure-skip-tls-verify`: of the API server; Prometheus is verified all the same.
+    pub insecure_skip_tls_verify: bool,
+    /// `--tls-server-name`
+    pub tls_server_name: Option<String>,
+    /// `--request-timeout` for one request to the API server; zero is no limit, none is 30 s.
+    pub request_timeout: Option<Duration>,
+}
+
+/// Access to one API server.
+pub(super) struct Session {
+    /// The context's name, or the server's where only flags were given.
+    pub(super) name: String,
+    pub(super) token: Option<Secret>,
+    /// Whether what the API server says is known to be its own word.
+    pub(super) verified: bool,
+    /// The certificate authorities that the kubeconfig and the flags name.
+    pub(super) authorities: Vec<CertificateDer<'static>>,
+    /// The kubeconfig's own `proxy-url`.
+    pub(super) proxy: Option<Url>,
+    pub(super) api: Api,
+}
+
+impl Session {
+    /// Reads the kubeconfig and runs its credential plugin, if any; `None` if there is neither kubeconfig nor `--server`.
+    /// Errors: one line naming file, context or flag.
+    pub(super) async fn open(options: &SessionOptions) -> Result<Option<Session>> {
+        let files = files(options);
+        let filed = match files.read()? {
+            Some(filed) => filed,
+            None if options.server.is_some() => Kubeconfig::default(),
+            None => return Ok(None),
+        };
+        let chosen = kubeconfig::choose(filed, options)?;
+        Session::of(chosen, options).await.map(Some)
+    }
+
+    /// Where a kubeconfig was looked for, for the message that there is none.
+    pub(super) fn looked_in(options: &SessionOptions) -> String {
+        files(options).names()
+    }
+
+    async fn of(chosen: Chosen, options: &SessionOptions) -> Result<Session> {
+        let Chosen { context, filed_cluster, cluster, user } = chosen;
+        let server = cluster
+            .server
+            .clone()
+            .context("the context's cluster has no server: give one with --server URL")?;
+        let url =
+            Url::parse(&server).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+        let Some(url) = url else {
+            bail!("the server {server} is no http or https address: correct it, or pass --server URL")
+        };
+        let name = if context.is_empty() { server.clone() } else { context };
+        let mut authorities = authorities(filed_cluster).await?;
+        let own_proxy = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
+        let user = NamedAuthInfo { name: name.clone(), auth_info: Some(user), ..NamedAuthInfo::default() };
+        let mut config = config(cluster, user).await.with_context(|| format!("using context \"{name}\""))?;
+        let verified = url.scheme() == "https" && !config.accept_invalid_certs;
+        if !config.accept_invalid_certs {
+            authorities.extend(config.root_cert.iter().flatten().cloned().map(CertificateDer::from));
+        }
+        config.proxy_url = proxy::of(&url, own_proxy.as_deref())?;
+        let token = token::resolve(&mut config)
+            .await
+            .with_context(|| format!("authenticating as context \"{name}\""))?;
+        if url.scheme() == "http"
+            && !is_loopback(&url)
+            && (token.is_some() || config.auth_info.password.is_some())
+        {
+            bail!("the server {url} is not encrypted and gets no token: use its https address");
+        }
+        let proxy = own_proxy.map(|proxy| Url::parse(&proxy)).transpose();
+        let proxy = proxy.map_err(|_| {
+            anyhow!("the kubeconfig's proxy-url is no address: correct it in context \"{name}\"")
+        })?;
+        let timeout = options
+            .request_timeout
+            .map_or(Some(DEFAULT_TIMEOUT), |limit| Some(limit).filter(|l| !l.is_zero()));
+        let api = Api::new(config, &server, timeout)?;
+        Ok(Session { name, token, verified, authorities, proxy, api })
+    }
+}
+
+fn files(options: &SessionOptions) -> Files {
+    Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), dirs::home_dir())
+}
+
+/// The kubeconfig's own authorities, which stay good for the route whatever the flags say of the API server.
+async fn authorities(mut cluster: Cluster) -> Result<Vec<CertificateDer<'static>>> {
+    cluster.server = Some("https://unused".to_owned());
+    let config = config(cluster, NamedAuthInfo::default()).await?;
+    Ok(config.root_cert.into_iter().flatten().map(CertificateDer::from).collect())
+}
+
+/// kube's own reading of one cluster and one user: certificate files, keys, what a plugin is told of its cluster.
+async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
+    let name = user.name.clone();
+    let context = Context { cluster: name.clone(), user: Some(name.clone()), ..Context::default() };
+    let one = Kubeconfig {
+        clusters: vec![NamedCluster {
+            name: name.clone(),
+            cluster: Some(cluster),
+            ..NamedCluster::default()
+        }],
+        contexts: vec![NamedContext {
+            name: name.clone(),
+            context: Some(context),
+            ..NamedContext::default()
+        }],
+        auth_infos: vec![user],
+        current_context: Some(name),
+        ..Kubeconfig::default()
+    };
+    Ok(Config::from_custom_kubeconfig(one, &KubeConfigOptions::default()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(server: &str) -> SessionOptions {
+        SessionOptions {
+            // Without a name the machine's own kubeconfig would be read.
+            kubeconfig: Some("/dev/null".into()),
+            server: Some(server.to_owned()),
+            token: Some(Secret::from("hidden")),
+            ..SessionOptions::default()
+        }
+    }
+
+    async fn refused(options: SessionOptions) -> String {
+        let error = Session::open(&options).await.err().unwrap();
+        assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+        format!("{error:#}")
+    }
+
+    #[tokio::test]
+    async fn flags_alone_make_a_session() {
+        let session = Session::open(&options("https://api.example:6443")).await.unwrap().unwrap();
+        assert_eq!(session.name, "https://api.example:6443");
+        assert!(session.verified && session.token.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_verified_is_known_as_such() {
+        let skip = SessionOptions { insecure_skip_tls_verify: true, ..options("https://api.example:6443") };
+        assert!(!Session::open(&skip).await.unwrap().unwrap().verified);
+        assert!(!Session::open(&options("http://127.0.0.1:8001")).await.unwrap().unwrap().verified);
+    }
+
+    #[tokio::test]
+    async fn a_bad_server_or_authority_is_named() {
+        assert!(refused(options("http://api.example:6443")).await.contains("gets no token"));
+        assert!(refused(options("api.example:6443")).await.contains("no http or https address"));
+        let gone = SessionOptions {
+            certificate_authority: Some("/nonexistent".into()),
+            ..options("https://api.example")
+        };
+        assert!(refused(gone).await.contains("/nonexistent"));
+    }
+}

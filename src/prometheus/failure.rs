@@ -1,0 +1,168 @@
+//! Why no answer came: one cause, found in a chain of library errors, and the words for it.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+/// What kept a request from being answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Refused,
+    Timeout,
+    NoSuchHost,
+    UnknownIssuer,
+    /// The names that the certificate is for.
+    WrongName(String),
+    Expired,
+    NotYetValid,
+    /// Anything else: the innermost error's own words.
+    Other(String),
+}
+
+/// The words of a message that differ between the servers asked.
+pub(crate) struct Party<'a> {
+    /// The subject of the sentence: `Prometheus at https://...`.
+    pub(crate) name: &'a str,
+    /// The flag that takes a certificate authority.
+    pub(crate) ca_flag: &'a str,
+    /// How long was waited.
+    pub(crate) waited: Option<Duration>,
+    /// What helps against slowness.
+    pub(crate) slow_remedy: &'a str,
+}
+
+/// Finds the cause in `error` and what it was caused by.
+pub(crate) fn cause(error: &(dyn Error + 'static)) -> Cause {
+    let mut next = Some(error);
+    let mut last = String::new();
+    while let Some(error) = next {
+        if let Some(found) = known(error) {
+            return found;
+        }
+        last = error.to_string();
+        next = inner(error);
+    }
+    Cause::Other(one_line(&last))
+}
+
+/// What `error` wraps. An `io::Error` made of another error says only that one's source, so it is unwrapped first.
+fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped as &(dyn Error + 'static)))
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return match tls {
+            rustls::Error::InvalidCertificate(certificate) => Some(certificate_cause(certificate)),
+            _ => None,
+        };
+    }
+    if let Some(io) = error.downcast_ref::<io::Error>() {
+        return match io.kind() {
+            io::ErrorKind::ConnectionRefused => Some(Cause::Refused),
+            io::ErrorKind::TimedOut => Some(Cause::Timeout),
+            _ => None,
+        };
+    }
+    if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout) {
+        return Some(Cause::Timeout);
+    }
+    // The resolver's error has no type of its own outside of hyper.
+    error.to_string().contains("dns error").then_some(Cause::NoSuchHost)
+}
+
+fn certificate_cause(error: &CertificateError) -> Cause {
+    match error {
+        // A bad signature is an authority of the right name with another key: renewed, and not yet known here.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::UnknownIssuer,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::NotYetValid,
+        CertificateError::NotValidForName => Cause::WrongName(String::new()),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            Cause::WrongName(one_line(&presented.join(", ")))
+        }
+        other => Cause::Other(one_line(&format!("its certificate is invalid: {other}"))),
+    }
+}
+
+impl Cause {
+    /// One line: who, what, remedy.
+    pub(crate) fn explain(&self, party: &Party<'_>) -> String {
+        let Party { name, ca_flag, waited, slow_remedy } = party;
+        match self {
+            Cause::Refused => {
+                format!("{name} refused the connection: check the address, and that it is running")
+            }
+            Cause::Timeout => {
+                let within =
+                    waited.map(|time| format!(" within {} s", time.as_secs_f64())).unwrap_or_default();
+                format!("{name} did not answer{within}: {slow_remedy}")
+            }
+            Cause::NoSuchHost => {
+                format!("the host name of {name} is not known here: check the address, DNS and the VPN")
+            }
+            Cause::UnknownIssuer => format!(
+                "{name} has a certificate by an authority that is not trusted here: pass the authority's certificate with {ca_flag} FILE"
+            ),
+            Cause::WrongName(names) if names.is_empty() => {
+                format!("{name} has a certificate for another host: check the address")
+            }
+            Cause::WrongName(names) => {
+                format!("{name} has a certificate for another host ({names}): check the address")
+            }
+            Cause::Expired => {
+                format!("{name} has an expired certificate: have it renewed, or check this machine's clock")
+            }
+            Cause::NotYetValid => {
+                format!("{name} has a certificate that is not valid yet: check this machine's clock")
+            }
+            Cause::Other(words) => {
+                format!("{name} gave no answer ({words}): check the address and the network")
+            }
+        }
+    }
+}
+
+/// How much of a server's text a message quotes, in characters.
+const QUOTE: usize = 300;
+
+/// A server's text made fit for a terminal: one line, nothing that moves the cursor or the writing direction, bounded.
+pub(crate) fn one_line(text: &str) -> String {
+    let plain = text.chars().map(|character| if is_unprintable(character) { ' ' } else { character });
+    let plain: String = plain.take(QUOTE * 8).collect();
+    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(QUOTE) {
+        Some((cut, _)) => format!("{}...", words.get(..cut).unwrap_or_default()),
+        None => words,
+    }
+}
+
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_found_inside_of_io_errors() {
+        let tls = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
+        assert_eq!(cause(&wrapped), Cause::UnknownIssuer);
+        assert_eq!(cause(&io::Error::from(io::ErrorKind::ConnectionRefused)), Cause::Refused);
+        assert_eq!(cause(&io::Error::other("dns error")), Cause::NoSuchHost);
+        assert_eq!(cause(&io::Error::other("of its own")), Cause::Other("of its own".into()));
+    }
+
+    #[test]
+    fn quoted_text_is_one_bounded_line() {
+        assert_eq!(one_line("a\r\n\x1b[2Jb\u{202e}c"), "a [2Jb c");
+        assert_eq!(one_line(&"x".repeat(1000)).len(), QUOTE + 3);
+        assert_eq!(one_line(&"ü".repeat(1000)).chars().count(), QUOTE + 3);
+    }
+}

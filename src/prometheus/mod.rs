@@ -1,0 +1,89 @@
+//! Prometheus over HTTP: a question sent, its answer read, and each way of failing in words with a remedy.
+//!
+//! It knows an address, a token and whom to trust, and nothing of the cluster they were found in.
+
+mod answer;
+mod client;
+pub(crate) mod failure;
+pub mod promql;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use client::Client;
+/// A string that no `Debug` output shows: a bearer token.
+pub use secrecy::SecretString as Secret;
+pub use url::Url;
+
+/// Where and how to ask.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The base address: up to, but without, `/api/v1`.
+    pub url: Url,
+    /// The bearer token, if one is asked for there.
+    pub token: Option<Secret>,
+    /// Whom to trust, for an `https` address.
+    pub tls: rustls::ClientConfig,
+    /// A proxy instead of the environment's (`HTTPS_PROXY`); a loopback address is never asked through either.
+    pub proxy: Option<Url>,
+    /// How long an answer may keep silent; the server is told to give up a little earlier, and to say so.
+    pub timeout: Duration,
+}
+
+/// The evaluation times of a range query: Unix milliseconds, both ends inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// The first time, in Unix milliseconds.
+    pub start: i64,
+    /// The last time, in Unix milliseconds; reached only if it is a whole number of steps after `start`.
+    pub end: i64,
+    /// Milliseconds from one time to the next, above zero.
+    pub step: i64,
+}
+
+/// One time series of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Label names and values; `__name__` is the metric's name.
+    pub labels: BTreeMap<String, String>,
+    /// Unix milliseconds and value, in the order of time.
+    pub samples: Vec<(i64, f64)>,
+}
+
+impl Series {
+    /// A label's value; empty where the series has no such label, which Prometheus holds for the same.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Whether `url` names this machine itself, where no proxy and no eavesdropper is in between.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (url, expected) in [
+            ("http://127.0.0.1:9090", true),
+            ("http://127.8.9.1", true),
+            ("http://[::1]:9090", true),
+            ("http://LOCALHOST:9090", true),
+            ("http://localhost.example.com", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://10.0.0.1", false),
+            ("http://[::2]", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+}
