@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::namespace::directory;
+use crate::process::mortal;
 
 /// A user's shell, as far as the plugin sees it: an empty home, no variables but `PATH` and those given here.
 pub struct Plugin {
@@ -57,8 +58,10 @@ impl Plugin {
 
     /// Runs it to its end. One that has not ended after two minutes, or was killed, is an error.
     pub fn run<S: Into<OsString>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Outcome> {
-        let answer = Command::new("timeout")
+        // Each of the two ends with the one above it, and this thread waits.
+        let answer = mortal("timeout")
             .args(["--signal=KILL", "120"])
+            .args(["setpriv", "--pdeathsig", "KILL", "--"])
             .arg(&self.binary)
             .args(arguments.into_iter().map(Into::into))
             .stdin(Stdio::null())

@@ -30,17 +30,19 @@ pub fn start(name: &str, program: impl AsRef<OsStr>, arguments: &[String]) -> Re
     fs::create_dir_all(&logs).with_context(|| format!("making {}", logs.display()))?;
     let log = logs.join(format!("{name}.log"));
     let output = File::create(&log).with_context(|| format!("making {}", log.display()))?;
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "KILL", "--"])
-        .arg(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .process_group(0); // Ctrl-C is for the tests
+    let mut command = mortal(program);
+    // A process group of its own: Ctrl-C is for the tests.
+    command.process_group(0);
+    command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     let child = spawn(command).with_context(|| format!("starting {name}"))?;
     Ok(Process { name: name.to_owned(), child, log })
+}
+
+/// A command for `program` that the kernel kills when the thread that spawned it ends.
+pub(crate) fn mortal(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
 }
 
 impl Process {
@@ -62,6 +64,14 @@ impl Process {
             Ok(Err(status)) => bail!("{} ended ({status}):\n{}", self.name, self.log_tail()),
             Err(error) => Err(error.context(format!("the log of {}:\n{}", self.name, self.log_tail()))),
         }
+    }
+
+    /// Waits up to ten seconds for the program to end by itself.
+    pub fn await_end(&mut self) -> Result<()> {
+        until(&format!("{} to end", self.name), Duration::from_secs(10), || match self.child.try_wait()? {
+            Some(_) => Ok(()),
+            None => bail!("it runs"),
+        })
     }
 
     /// The last lines that the program wrote.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -10,7 +9,7 @@ use serde_json::json;
 use crate::api::{fetch, trusting};
 use crate::certs::Authority;
 use crate::namespace::{add_host, free_port, tool};
-use crate::process::{Process, start};
+use crate::process::{Process, mortal, start};
 
 /// What a Prometheus is started with.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +98,7 @@ fn authorization_config() -> String {
 }
 
 fn fill(data: &Path, history: &Path) -> Result<()> {
-    let answer = Command::new(tool("promtool")?)
+    let answer = mortal(tool("promtool")?)
         .args(["tsdb", "create-blocks-from", "openmetrics"])
         .args([history, data])
         .output()
