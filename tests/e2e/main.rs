@@ -7,6 +7,7 @@
 )]
 
 mod accuracy;
+mod bad_days;
 mod history;
 mod loads;
 mod way_in;
