@@ -10,6 +10,7 @@ use crate::prometheus::failure::{self, Party, one_line};
 /// A client of one API server.
 pub(super) struct Api {
     pub(super) client: Client,
+    /// The server's URL, and its proxy's host: for messages.
     server: String,
     timeout: Option<Duration>,
 }
@@ -24,9 +25,28 @@ pub(super) enum Refusal {
     Failed(anyhow::Error),
 }
 
+/// Why a way does not lead to Prometheus.
+pub(super) enum NoWay {
+    /// Another one still may.
+    Absent {
+        /// What is missing.
+        reason: String,
+        /// What helps those who want this way and no other.
+        remedy: &'static str,
+    },
+    /// The API server itself gave no answer.
+    Failed(anyhow::Error),
+}
+
 impl Api {
     /// Prepares a client; nothing is sent yet. `timeout`: for each request as a whole.
     pub(super) fn new(config: Config, server: &str, timeout: Option<Duration>) -> Result<Api> {
+        let proxy = config.proxy_url.as_ref().and_then(|proxy| {
+            // Without what may stand before the host: a password.
+            let (host, port) =
+                (proxy.host()?, proxy.port().map(|port| format!(":{port}")).unwrap_or_default());
+            Some(format!(" (through the proxy {host}{port})"))
+        });
         let client = Client::try_from(config).map_err(|error| {
             // kube would quote a proxy's address with its password, or a plugin's output.
             let why = match &error {
@@ -39,7 +59,7 @@ impl Api {
             };
             anyhow!("the kubeconfig for {server} is wrong ({why}): correct it, or log in again with oc login")
         })?;
-        Ok(Api { client, server: server.to_owned(), timeout })
+        Ok(Api { client, server: format!("{server}{}", proxy.unwrap_or_default()), timeout })
     }
 
     /// Waits for `answer`, within the limit of one request.
@@ -86,12 +106,12 @@ impl Api {
 }
 
 impl Refusal {
-    /// One line for an object that was needed: `what` names action and object.
-    pub(super) fn for_want_of(self, what: &str) -> anyhow::Error {
+    /// What a way to Prometheus lacks without an object: `what` names action and object.
+    pub(super) fn for_want_of(self, what: &str, remedy: &'static str) -> NoWay {
         match self {
-            Refusal::NotFound => anyhow!("{what}: there is none"),
-            Refusal::Forbidden(said) => anyhow!("{what}: {said}"),
-            Refusal::Failed(error) => error,
+            Refusal::NotFound => NoWay::Absent { reason: format!("{what}: there is none"), remedy },
+            Refusal::Forbidden(said) => NoWay::Absent { reason: format!("{what}: {said}"), remedy },
+            Refusal::Failed(error) => NoWay::Failed(error),
         }
     }
 }

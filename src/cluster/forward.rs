@@ -1,13 +1,15 @@
 //! A port-forward through the API server to a Prometheus pod, behind a listener on this machine's loopback address.
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use std::io;
+
+use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api as Objects, ListParams, Portforwarder};
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::api::Api;
+use super::api::{Api, NoWay};
 use super::{NAMESPACE, ROUTE};
 use crate::prometheus::Url;
 use crate::prometheus::failure::one_line;
@@ -29,27 +31,32 @@ impl Drop for Forward {
     }
 }
 
-/// Finds a ready pod and opens the first stream to it, so that missing rights show here. Errors: one line.
-pub(super) async fn open(api: &Api) -> Result<Forward> {
+/// Finds a ready pod and opens the first stream to it, so that missing rights show here.
+pub(super) async fn open(api: &Api) -> Result<Forward, NoWay> {
+    let rights = "ask for the right to it, or log in with oc login as a user with a token";
     let pods = Objects::<Pod>::namespaced(api.client.clone(), NAMESPACE);
     let labelled = ListParams::default().labels("app.kubernetes.io/name=prometheus");
     let list = api.ask(pods.list(&labelled)).await;
-    let list = list.map_err(|refusal| refusal.for_want_of(&format!("listing the pods of {NAMESPACE}")))?;
+    let list =
+        list.map_err(|refusal| refusal.for_want_of(&format!("listing the pods of {NAMESPACE}"), rights))?;
     let Some(pod) = choose(&list.items) else {
-        bail!(
-            "no pod {ROUTE}-N in {NAMESPACE} is ready: check the cluster's monitoring with oc get pods -n {NAMESPACE}"
-        )
+        let reason = format!("no pod {ROUTE}-N in {NAMESPACE} is ready");
+        return Err(NoWay::Absent { reason, remedy: "check the cluster's monitoring with oc get pods" });
     };
     let first = api.ask(pods.portforward(&pod, &[PORT])).await;
-    let first = first
-        .map_err(|refusal| refusal.for_want_of(&format!("forwarding a port to pod {pod} in {NAMESPACE}")))?;
+    let first =
+        first.map_err(|refusal| refusal.for_want_of(&format!("forwarding a port to pod {pod}"), rights))?;
+    let (listener, url) = listen().await.map_err(NoWay::Failed)?;
+    let task = tokio::spawn(serve(listener, pods, pod.clone(), Stream(first)));
+    Ok(Forward { url, pod, task })
+}
+
+async fn listen() -> Result<(TcpListener, Url)> {
     let listener =
         TcpListener::bind(("127.0.0.1", 0)).await.context("listening on 127.0.0.1 for the port-forward")?;
     let address = listener.local_addr().context("listening on 127.0.0.1 for the port-forward")?;
-    let url = Url::parse(&format!("http://{address}"))
-        .map_err(|error| anyhow!("naming the port-forward: {error}"))?;
-    let task = tokio::spawn(serve(listener, pods, pod.clone(), Stream(first)));
-    Ok(Forward { url, pod, task })
+    let url = Url::parse(&format!("http://{address}")).context("naming the port-forward")?;
+    Ok((listener, url))
 }
 
 /// The ready `prometheus-k8s-N` with the lowest N.
@@ -88,25 +95,31 @@ async fn serve(listener: TcpListener, pods: Objects<Pod>, pod: String, first: St
                 Some(stream) => Ok(stream),
                 None => pods.portforward(&pod, &[PORT]).await.map(Stream),
             };
-            carry(local, stream, &pod).await;
+            // An asker that is gone needs no answer.
+            let _ = carry(local, stream, &pod).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// Carries bytes both ways. What fails on the pod's side is told to the asker in HTTP, since there is no other way.
-async fn carry(mut local: TcpStream, stream: kube::Result<Stream>, pod: &str) {
+async fn carry(mut local: TcpStream, stream: kube::Result<Stream>, pod: &str) -> io::Result<()> {
+    // An answer that comes before its question is none to an HTTP client.
+    local.peek(&mut [0]).await?;
     let failure = match stream {
         Ok(stream) => join(&mut local, stream).await,
+        Err(kube::Error::Api(status)) => Some(status.message),
         Err(error) => Some(error.to_string()),
     };
-    if let Some(failure) = failure {
-        let body = format!("port-forward to pod {pod}: {}", one_line(&failure));
-        let head =
-            format!("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: {}", body.len());
-        // The asker may be gone already.
-        let _ = local.write_all(format!("{head}\r\nConnection: close\r\n\r\n{body}").as_bytes()).await;
-    }
+    let Some(failure) = failure else { return Ok(()) };
+    let body = format!("port-forward to pod {pod}: {}", one_line(&failure));
+    let head =
+        format!("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: {}", body.len());
+    local.write_all(format!("{head}\r\nConnection: close\r\n\r\n{body}").as_bytes()).await?;
+    local.shutdown().await?;
+    // Closed with a part of the question unread, the connection would be reset and the answer lost.
+    tokio::io::copy(&mut local, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 /// What the pod's side said went wrong, if anything.

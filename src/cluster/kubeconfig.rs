@@ -86,6 +86,9 @@ impl Files {
 /// kube's words would quote the file's text around a mistake, and with it secrets.
 fn unreadable(error: &KubeconfigError) -> String {
     match error {
+        KubeconfigError::ReadConfig(error, _) if error.kind() == io::ErrorKind::NotFound => {
+            "there is no such file: log in with oc login, or name another with --kubeconfig FILE".to_owned()
+        }
         KubeconfigError::ReadConfig(error, _) => one_line(&error.to_string()),
         KubeconfigError::Parse(error) => match error.location() {
             Some(at) => format!("it is no kubeconfig: look at line {}, column {}", at.line(), at.column()),
@@ -233,7 +236,8 @@ mod tests {
         assert!(Files { paths: gone(), required: false }.read().unwrap().is_none());
         let error = Files { paths: gone(), required: true }.read().unwrap_err();
         assert!(
-            format!("{error:#}").contains("reading kubeconfig /nonexistent/kubeconfig: No such file"),
+            format!("{error:#}")
+                .contains("reading kubeconfig /nonexistent/kubeconfig: there is no such file"),
             "{error:#}"
         );
     }

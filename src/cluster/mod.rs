@@ -16,8 +16,8 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use rustls::ClientConfig;
 
+use self::api::NoWay;
 use self::forward::Forward;
-use self::route::NoRoute;
 use self::session::Session;
 pub use self::session::SessionOptions;
 use crate::prometheus::{Client, Endpoint, Secret, Url, is_loopback};
@@ -116,32 +116,31 @@ async fn found(options: &SessionOptions, prometheus: &PrometheusOptions) -> Resu
                 let tls = tls(Some(&session), prometheus, &mut notes).await?;
                 return connection(url, Some(token), tls, session.proxy, notes, None);
             }
-            Err(NoRoute::Failed(error)) => return Err(error),
-            Err(NoRoute::Absent(reason)) if prometheus.via == Via::Route => {
-                return Err(route::required(&reason));
+            Err(NoWay::Failed(error)) => return Err(error),
+            Err(NoWay::Absent { reason, remedy }) if prometheus.via == Via::Route => {
+                bail!("{reason}: {remedy}")
             }
-            Err(NoRoute::Absent(reason)) => {
+            Err(NoWay::Absent { reason, .. }) => {
                 notes.push(format!("not by route: {reason}"));
                 no_route = Some(reason);
             }
         }
     }
-    let forward = forward::open(&session.api).await.map_err(|error| match no_route {
-        Some(reason) => anyhow!(
-            "no way to Prometheus, neither by route ({reason}) nor by port-forward ({error:#}): log in with oc login, or name the address with --prometheus URL"
+    let forward = forward::open(&session.api).await.map_err(|no_forward| match (no_forward, no_route) {
+        (NoWay::Failed(error), _) => error,
+        (NoWay::Absent { reason, remedy }, None) => anyhow!("{reason}: {remedy}"),
+        (NoWay::Absent { reason, .. }, Some(no_route)) => anyhow!(
+            "no way to Prometheus, neither by route ({no_route}) nor by port-forward ({reason}): log in with oc login, or name the address with --prometheus URL"
         ),
-        None => error,
     })?;
     notes.push(format!("asking pod {} of {NAMESPACE} by port-forward", forward.pod));
     connection(forward.url.clone(), None, trust::verified(Vec::new())?, None, notes, Some(forward))
 }
 
-async fn by_route(session: &Session) -> Result<(Url, Secret), NoRoute> {
+async fn by_route(session: &Session) -> Result<(Url, Secret), NoWay> {
     let Some(token) = &session.token else {
-        let name = &session.name;
-        return Err(NoRoute::Absent(format!(
-            "no token in context \"{name}\" (client certificate): log in with oc login, or pass --token"
-        )));
+        let reason = format!("no token in context \"{}\" (client certificate)", session.name);
+        return Err(NoWay::Absent { reason, remedy: "log in with oc login, or pass --token" });
     };
     Ok((route::find(&session.api).await?, token.clone()))
 }

@@ -1,37 +1,28 @@
 //! The route to Prometheus: the host under which the router admitted it, never one made up from a domain.
 
-use anyhow::{Error, anyhow};
 use kube::api::{Api as Objects, DynamicObject, GroupVersionKind};
 use kube::discovery::ApiResource;
 use serde_json::Value;
 
-use super::api::{Api, Refusal};
+use super::api::{Api, NoWay, Refusal};
 use super::{NAMESPACE, ROUTE};
 use crate::prometheus::Url;
 
-/// Why there is no address.
-pub(super) enum NoRoute {
-    /// Another way may still lead there: the reason.
-    Absent(String),
-    /// The API server itself gave no answer.
-    Failed(Error),
-}
-
 /// The base address of Prometheus by its admitted route.
-pub(super) async fn find(api: &Api) -> Result<Url, NoRoute> {
+pub(super) async fn find(api: &Api) -> Result<Url, NoWay> {
     let kind = ApiResource::from_gvk_with_plural(
         &GroupVersionKind::gvk("route.openshift.io", "v1", "Route"),
         "routes",
     );
     let routes = Objects::<DynamicObject>::namespaced_with(api.client.clone(), NAMESPACE, &kind);
     let name = format!("route {ROUTE} in {NAMESPACE}");
+    let remedy = "use --via port-forward, or name the address with --prometheus URL";
     match api.ask(routes.get(ROUTE)).await {
         Ok(route) => admitted(&route.data)
             .and_then(|host| Url::parse(&format!("https://{host}")).ok())
-            .ok_or_else(|| NoRoute::Absent(format!("{name} is not admitted by any router"))),
-        Err(Refusal::NotFound) => Err(NoRoute::Absent(format!("there is no {name}"))),
-        Err(Refusal::Forbidden(said)) => Err(NoRoute::Absent(format!("{name} may not be read ({said})"))),
-        Err(Refusal::Failed(error)) => Err(NoRoute::Failed(error)),
+            .ok_or_else(|| NoWay::Absent { reason: format!("{name} is not admitted by any router"), remedy }),
+        Err(Refusal::NotFound) => Err(NoWay::Absent { reason: format!("there is no {name}"), remedy }),
+        Err(refusal) => Err(refusal.for_want_of(&format!("reading {name}"), remedy)),
     }
 }
 
@@ -47,11 +38,6 @@ fn admitted(route: &Value) -> Option<&str> {
         conditions.is_some_and(|conditions| conditions.iter().any(is_admitted))
     });
     usable.filter_map(|ingress| ingress.get("host").and_then(Value::as_str)).find(|host| !host.is_empty())
-}
-
-/// The message for a route that was asked for by flag and is not there.
-pub(super) fn required(reason: &str) -> Error {
-    anyhow!("{reason}: use --via port-forward, or name the address with --prometheus URL")
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub(crate) enum Cause {
     WrongName(String),
     Expired,
     NotYetValid,
+    /// What listens there does not speak TLS.
+    NotTls,
     /// Anything else: the innermost error's own words.
     Other(String),
 }
@@ -57,6 +59,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return match tls {
             rustls::Error::InvalidCertificate(certificate) => Some(certificate_cause(certificate)),
+            rustls::Error::InvalidMessage(_) => Some(Cause::NotTls),
             _ => None,
         };
     }
@@ -82,10 +85,16 @@ fn certificate_cause(error: &CertificateError) -> Cause {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::NotYetValid,
         CertificateError::NotValidForName => Cause::WrongName(String::new()),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            Cause::WrongName(one_line(&presented.join(", ")))
+            let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
+            Cause::WrongName(one_line(&names.join(", ")))
         }
         other => Cause::Other(one_line(&format!("its certificate is invalid: {other}"))),
     }
+}
+
+/// The name within rustls's `DnsName("NAME")` or `IpAddress(NAME)`.
+fn bare(name: &str) -> &str {
+    name.split_once('(').map_or(name, |(_, rest)| rest.trim_matches([')', '"']))
 }
 
 impl Cause {
@@ -119,6 +128,7 @@ impl Cause {
             Cause::NotYetValid => {
                 format!("{name} has a certificate that is not valid yet: check this machine's clock")
             }
+            Cause::NotTls => format!("{name} answered without TLS: check the port, and whether it is http"),
             Cause::Other(words) => {
                 format!("{name} gave no answer ({words}): check the address and the network")
             }
@@ -157,6 +167,14 @@ mod tests {
         assert_eq!(cause(&io::Error::from(io::ErrorKind::ConnectionRefused)), Cause::Refused);
         assert_eq!(cause(&io::Error::other("dns error")), Cause::NoSuchHost);
         assert_eq!(cause(&io::Error::other("of its own")), Cause::Other("of its own".into()));
+    }
+
+    #[test]
+    fn a_certificate_for_another_host_is_told_by_its_names() {
+        let presented = vec!["DnsName(\"a.example\")".to_owned(), "IpAddress(10.0.0.1)".to_owned()];
+        let expected = rustls::pki_types::ServerName::try_from("b.example").unwrap();
+        let error = CertificateError::NotValidForNameContext { expected, presented };
+        assert_eq!(cause(&rustls::Error::from(error)), Cause::WrongName("a.example, 10.0.0.1".into()));
     }
 
     #[test]
