@@ -1,0 +1,173 @@
+//! A reading as Prometheus's text exposition, version 0.0.4.
+
+mod series;
+
+use crate::node::{Method, Reading};
+use crate::place::Key;
+use series::Series;
+use std::time::Duration;
+
+/// The exposition's `Content-Type`; without one, Prometheus 3 refuses it.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What is to be remembered from one exposition to the next.
+#[derive(Debug)]
+pub(crate) struct Exposer {
+    series: Series,
+}
+
+/// What the exporter says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own {
+    pub(crate) method: Method,
+    /// How long the pass took.
+    pub(crate) pass: Duration,
+    /// The CPU that the exporter has used since it started.
+    pub(crate) cpu: Duration,
+}
+
+impl Exposer {
+    pub(crate) fn new() -> Exposer {
+        Exposer { series: Series::default() }
+    }
+
+    /// The text of one exposition, and the groups that left with it.
+    pub(crate) fn render(&mut self, reading: &Reading, own: Own) -> (String, Vec<Key>) {
+        let (shown, left) = self.series.show(reading);
+        let mut text = Text::default();
+        let mut cpu = text.counter(
+            "namedprocess_namegroup_cpu_seconds_total",
+            "CPU of a group since the exporter started, what has exited included.",
+        );
+        for ((class, group), used) in shown {
+            for (mode, us) in [("user", used.user_us), ("system", used.system_us)] {
+                let labels = [("class", class.as_str()), ("groupname", group), ("mode", mode)];
+                cpu.sample(&labels, &seconds(us));
+            }
+        }
+        let mut busy = text.counter(
+            "namedprocess_node_cpu_seconds_total",
+            "Busy CPU of the node since the exporter started, by the kernel's ticks.",
+        );
+        for (mode, us) in &reading.busy {
+            busy.sample(&[("mode", mode)], &seconds(*us));
+        }
+        let mut errors =
+            text.counter("namedprocess_scrape_errors_total", "Files that could not be read, by reason.");
+        for (reason, count) in &reading.errors {
+            errors.sample(&[("reason", reason)], &count.to_string());
+        }
+        text.gauge("namedprocess_exporter_pass_seconds", "How long the reading for this scrape took.")
+            .sample(&[], &seconds(micros(own.pass)));
+        text.counter("process_cpu_seconds_total", "CPU of the exporter itself since it started.")
+            .sample(&[], &seconds(micros(own.cpu)));
+        text.gauge("namedprocess_exporter_method", "By what the node is counted; always 1.")
+            .sample(&[("method", own.method.as_str())], "1");
+        text.gauge("namedprocess_exporter_build_info", "The exporter's version; always 1.")
+            .sample(&[("version", env!("CARGO_PKG_VERSION"))], "1");
+        (text.0, left)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Microseconds as seconds, exactly.
+fn seconds(us: u64) -> String {
+    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+}
+
+#[derive(Default)]
+struct Text(String);
+
+/// One metric of the text, whose samples follow.
+struct Family<'a> {
+    text: &'a mut String,
+    name: &'a str,
+}
+
+impl Text {
+    fn counter<'a>(&'a mut self, name: &'a str, help: &str) -> Family<'a> {
+        self.family(name, "counter", help)
+    }
+
+    fn gauge<'a>(&'a mut self, name: &'a str, help: &str) -> Family<'a> {
+        self.family(name, "gauge", help)
+    }
+
+    fn family<'a>(&'a mut self, name: &'a str, kind: &str, help: &str) -> Family<'a> {
+        self.0.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        Family { text: &mut self.0, name }
+    }
+}
+
+impl Family<'_> {
+    fn sample(&mut self, labels: &[(&str, &str)], value: &str) {
+        self.text.push_str(self.name);
+        let mut before = '{';
+        for (name, value) in labels {
+            self.text.push(before);
+            self.text.push_str(name);
+            self.text.push_str("=\"");
+            self.text.extend(value.chars().flat_map(escaped));
+            self.text.push('"');
+            before = ',';
+        }
+        self.text.push_str(if labels.is_empty() { " " } else { "} " });
+        self.text.push_str(value);
+        self.text.push('\n');
+    }
+}
+
+/// A character of a label's value; the format knows three escapes.
+fn escaped(c: char) -> impl Iterator<Item = char> {
+    let (backslash, c) = match c {
+        '\\' | '"' => (Some('\\'), c),
+        '\n' => (Some('\\'), 'n'),
+        _ => (None, c),
+    };
+    backslash.into_iter().chain([c])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Cpu;
+    use crate::place::Class;
+    use std::time::Instant;
+
+    #[test]
+    fn an_exposition() {
+        let odd = (Class::Host, "a\"b\\c\nd".to_owned());
+        let reading = Reading {
+            at: Instant::now(),
+            groups: [(odd.clone(), Cpu { user_us: 1_500_000, system_us: 7 })].into(),
+            alive: [odd].into(),
+            busy: [("user", 2_000_001)].into(),
+            errors: [("other", 3)].into(),
+        };
+        let own = Own {
+            method: Method::Process,
+            pass: Duration::from_micros(1234),
+            cpu: Duration::from_millis(50),
+        };
+        let (text, left) = Exposer::new().render(&reading, own);
+        assert!(left.is_empty());
+        let version = env!("CARGO_PKG_VERSION");
+        let want = [
+            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="user"} 1.500000"#,
+            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="system"} 0.000007"#,
+            r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
+            r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
+            "namedprocess_exporter_pass_seconds 0.001234",
+            "process_cpu_seconds_total 0.050000",
+            r#"namedprocess_exporter_method{method="process"} 1"#,
+            &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
+        ];
+        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(samples, want);
+        assert_eq!(text.matches("# TYPE ").count(), 7);
+        assert!(text.ends_with('\n'));
+    }
+}

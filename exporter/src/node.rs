@@ -1,0 +1,209 @@
+//! One pass over a node: the cgroup tree, the processes and the node's busy time into one ledger.
+
+use crate::cpu::{Cpu, Growth};
+use crate::ledger::Ledger;
+use crate::parse::{self, Busy};
+use crate::place::{self, Class};
+use crate::procs::{Procs, Scope};
+use crate::read::{Outcome, Reader};
+use crate::tree::Tree;
+use crate::tree::find::{self, Found};
+use anyhow::{Context, Result, bail};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Where the kernel's files are.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The mount of procfs, usually `/proc`.
+    pub procfs: PathBuf,
+    /// A cgroup v2 tree to count by; `None`: find the node's own among the mounts, or do without.
+    pub cgroupfs: Option<PathBuf>,
+}
+
+/// By what a node is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// By unit, from the cgroup v2 tree: exact, the ended ones included.
+    Cgroup,
+    /// By process, in ticks: where no such tree is in sight.
+    Process,
+}
+
+impl Method {
+    /// The value of the label `method`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Cgroup => "cgroup",
+            Method::Process => "process",
+        }
+    }
+}
+
+/// What one pass found; all totals are since [`Node::open`] and never fall.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The middle of the time in which the counters were read.
+    pub at: Instant,
+    /// Each group's CPU, those that are gone included.
+    pub groups: BTreeMap<(Class, String), Cpu>,
+    /// The groups that have a living cgroup or process.
+    pub alive: BTreeSet<(Class, String)>,
+    /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds; by the
+    /// kernel's ticks, so it may differ a little from the sum of the groups.
+    pub busy: BTreeMap<&'static str, u64>,
+    /// How many readings failed, by reason; what vanished is not among them.
+    pub errors: BTreeMap<&'static str, u64>,
+}
+
+/// A node that is being counted.
+#[derive(Debug)]
+pub struct Node {
+    paths: Paths,
+    hz: u64,
+    tree: Option<Tree>,
+    /// Why there is no tree, for the line at the start.
+    why_no_tree: String,
+    procs: Procs,
+    reader: Reader,
+    ledger: Ledger,
+    first: Option<Busy>,
+    last: Busy,
+    busy: BTreeMap<&'static str, u64>,
+}
+
+impl Node {
+    /// Finds out how to count and takes the first pass. Fails when `cgroupfs` is no cgroup v2 tree or `procfs` no
+    /// procfs, naming it.
+    pub fn open(paths: &Paths) -> Result<Node> {
+        let mut reader = Reader::new();
+        let found = match &paths.cgroupfs {
+            Some(path) => find::named(path)?,
+            None => find::mounted(&paths.procfs, &mut reader),
+        };
+        Node::counting(paths, found, reader)
+    }
+
+    /// As [`Node::open`], but counts by process also where there is a cgroup tree.
+    pub fn open_by_process(paths: &Paths) -> Result<Node> {
+        Node::counting(paths, Found::None("it was not asked for".to_owned()), Reader::new())
+    }
+
+    fn counting(paths: &Paths, found: Found, mut reader: Reader) -> Result<Node> {
+        let (tree, why_no_tree) = match found {
+            Found::Tree(root) => (Some(Tree::new(root)), String::new()),
+            Found::None(why) => (None, why),
+        };
+        let scope = tree.as_ref().map_or(Scope::All, |tree| Scope::Root(tree.root().join("cgroup.procs")));
+        let procs = Procs::new(&paths.procfs, scope, &mut reader);
+        let mut node = Node {
+            paths: paths.clone(),
+            hz: rustix::param::clock_ticks_per_second(),
+            tree,
+            why_no_tree,
+            procs,
+            reader,
+            ledger: Ledger::default(),
+            first: None,
+            last: Busy::default(),
+            busy: BTreeMap::new(),
+        };
+        node.pass().context("the first reading of this machine failed")?;
+        Ok(node)
+    }
+
+    /// Reads all counters. Fails when the processes, the tree or the node's busy time cannot be read at all; what
+    /// fails within them is counted in the reading.
+    pub fn pass(&mut self) -> Result<Reading> {
+        let softirq_threads = self.ledger.owed_us(&place::ksoftirqd());
+        let mut begun = Instant::now();
+        self.procs.pass(&mut self.reader, &mut self.ledger)?;
+        if let Some(tree) = &mut self.tree {
+            tree.list(&mut self.reader)?;
+            // Most of the CPU is in the tree's counters, which are read from here on.
+            begun = Instant::now();
+        }
+        let busy = self.read_busy()?;
+        if let Some(tree) = &mut self.tree {
+            tree.read(&mut self.reader, &mut self.ledger);
+        }
+        let at = begun + begun.elapsed() / 2;
+        self.count_interrupts(busy, self.ledger.owed_us(&place::ksoftirqd()) - softirq_threads);
+        let (groups, alive) = self.ledger.settle();
+        let errors = self.reader.errors().clone();
+        Ok(Reading { at, groups, alive, busy: self.busy.clone(), errors })
+    }
+
+    /// By what this node is counted.
+    pub fn method(&self) -> Method {
+        if self.tree.is_some() { Method::Cgroup } else { Method::Process }
+    }
+
+    /// Closes the account of a group that is no longer shown; should it come back, it begins at 0.
+    pub(crate) fn forget(&mut self, class: Class, group: &str) {
+        self.ledger.forget(&(class, group.to_owned()));
+    }
+
+    /// The node's busy time now, in microseconds since boot; brings `self.busy` up to date.
+    fn read_busy(&mut self) -> Result<Busy> {
+        let path = self.paths.procfs.join("stat");
+        let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.hz)) else {
+            bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
+        };
+        let first = *self.first.get_or_insert(now);
+        let modes = [
+            ("user", now.user, first.user),
+            ("nice", now.nice, first.nice),
+            ("system", now.system, first.system),
+            ("irq", now.irq, first.irq),
+            ("softirq", now.softirq, first.softirq),
+        ];
+        for (mode, now, first) in modes {
+            // A CPU that is taken offline may take its ticks along.
+            let shown = self.busy.entry(mode).or_default();
+            *shown = now.saturating_sub(first).max(*shown);
+        }
+        Ok(now)
+    }
+
+    /// Interrupts are a group of their own, less those that ksoftirqd served: that time is in both.
+    fn count_interrupts(&mut self, now: Busy, served_by_threads: i64) {
+        let interrupts = |busy: Busy| Cpu { user_us: 0, system_us: busy.irq + busy.softirq };
+        let grown = if self.last == Busy::default() {
+            Growth::default()
+        } else {
+            interrupts(now).since(interrupts(self.last)) - Growth { user_us: 0, system_us: served_by_threads }
+        };
+        self.last = now;
+        self.ledger.keep(&place::interrupts());
+        self.ledger.credit(&place::interrupts(), grown);
+    }
+}
+
+/// One line: by what is counted, and what of the node can be seen.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kernel, others) = self.procs.len();
+        match &self.tree {
+            Some(tree) => write!(
+                f,
+                "counting by cgroup: {} cgroups below {}, and in no unit {kernel} kernel threads and {others} \
+                 processes",
+                tree.len(),
+                tree.root().display()
+            ),
+            None => write!(
+                f,
+                "counting by process, for no cgroup v2 tree of the node is in sight ({}): {kernel} kernel threads \
+                 and {others} processes in {}",
+                self.why_no_tree,
+                self.paths.procfs.display()
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

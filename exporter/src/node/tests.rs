@@ -1,0 +1,104 @@
+//! A whole node of files: a tree beside its root's processes, interrupts and busy time.
+
+use super::*;
+use std::fs;
+use std::path::Path;
+
+struct Fake(tempfile::TempDir);
+
+impl Fake {
+    fn new() -> Fake {
+        let fake = Fake(tempfile::tempdir().unwrap());
+        fake.write("proc/uptime", "10.00 0.00\n");
+        fake.write("proc/3/stat", "3 (ksoftirqd/0) S 2 0 0 0 -1 2097152 0 0 0 0 0 100 0 0 20 0 1 0 5 0\n");
+        fake.write("cgroup/cgroup.procs", "3\n");
+        fake.write("cgroup/cpu.stat", "user_usec 0\nsystem_usec 0\n");
+        fake.service(1000);
+        fake.busy(1000, 500);
+        fake
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn service(&self, user_us: u64) {
+        for name in ["system.slice", "system.slice/a.service"] {
+            self.write(&format!("cgroup/{name}/cpu.stat"), &format!("user_usec {user_us}\nsystem_usec 0\n"));
+        }
+    }
+
+    fn busy(&self, user: u64, softirq: u64) {
+        self.write("proc/stat", &format!("cpu  {user} 0 0 7 7 10 {softirq} 9 9 9\n"));
+    }
+
+    fn ksoftirqd(&self, ticks: u64) {
+        let stat = format!("3 (ksoftirqd/0) S 2 0 0 0 -1 2097152 0 0 0 0 0 {ticks} 0 0 20 0 1 0 5 0\n");
+        self.write("proc/3/stat", &stat);
+    }
+
+    fn paths(&self) -> Paths {
+        let below = |name| Path::new(self.0.path()).join(name);
+        Paths { procfs: below("proc"), cgroupfs: Some(below("cgroup")) }
+    }
+}
+
+fn total(reading: &Reading, class: Class, group: &str) -> Option<u64> {
+    reading.groups.get(&(class, group.to_owned())).map(|cpu| cpu.total_us())
+}
+
+#[test]
+fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
+    let fake = Fake::new();
+    let mut node = Node::open(&fake.paths()).unwrap();
+    assert_eq!(node.method(), Method::Cgroup);
+    let hz = node.hz;
+    let first = node.pass().unwrap();
+    assert!(
+        first.groups.values().all(|cpu| *cpu == Cpu::default()) && first.busy.values().all(|us| *us == 0)
+    );
+    let (host, kernel) = (Class::Host, Class::Kernel);
+    for (class, group) in [(host, "a"), (host, "(exited)"), (kernel, "ksoftirqd"), (kernel, "(interrupts)")] {
+        assert_eq!(total(&first, class, group), Some(0), "{group}");
+    }
+    fake.service(1700);
+    fake.busy(1003, 500 + 30);
+    fake.ksoftirqd(100 + 12);
+    let second = node.pass().unwrap();
+    assert_eq!(total(&second, host, "a"), Some(700));
+    assert_eq!(total(&second, kernel, "ksoftirqd"), Some(12 * 1_000_000 / hz));
+    assert_eq!(total(&second, kernel, "(interrupts)"), Some((30 - 12) * 1_000_000 / hz));
+    assert_eq!((second.busy["user"], second.busy["softirq"]), (3 * 1_000_000 / hz, 30 * 1_000_000 / hz));
+    // The thread's ticks may be ahead of the interrupts': held back, not below.
+    fake.ksoftirqd(100 + 14);
+    assert_eq!(total(&node.pass().unwrap(), kernel, "(interrupts)"), Some(18 * 1_000_000 / hz));
+    fake.busy(900, 500 + 33);
+    let last = node.pass().unwrap();
+    assert_eq!(total(&last, kernel, "(interrupts)"), Some(19 * 1_000_000 / hz));
+    assert_eq!(last.busy["user"], 3 * 1_000_000 / hz, "busy time does not fall either");
+}
+
+#[test]
+fn the_line_at_the_start_says_what_is_seen() {
+    let fake = Fake::new();
+    let by_cgroup = Node::open(&fake.paths()).unwrap().to_string();
+    assert!(by_cgroup.contains("2 cgroups") && by_cgroup.contains("1 kernel threads and 0"), "{by_cgroup}");
+    let by_process = Node::open(&Paths { cgroupfs: None, ..fake.paths() }).unwrap();
+    assert_eq!(by_process.method(), Method::Process);
+    let line = by_process.to_string();
+    assert!(line.contains("mountinfo cannot be read") && line.contains("1 kernel threads and 0"), "{line}");
+}
+
+#[test]
+fn a_wrong_path_is_an_error_that_names_it() {
+    let fake = Fake::new();
+    for (paths, named) in [
+        (Paths { procfs: "/nowhere".into(), ..fake.paths() }, "/nowhere"),
+        (Paths { cgroupfs: Some("/proc/self".into()), ..fake.paths() }, "/proc/self"),
+    ] {
+        let error = format!("{:#}", Node::open(&paths).unwrap_err());
+        assert!(error.contains(named), "{error}");
+    }
+}

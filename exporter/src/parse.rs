@@ -1,0 +1,206 @@
+//! From the kernel's bytes to values, without I/O. `None` means that the text is not what the kernel writes.
+
+use crate::cpu::Cpu;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// PF_KTHREAD of the kernel's `include/linux/sched.h`.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// One process, from `/proc/PID/stat`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    /// At most 15 bytes of any value.
+    pub(crate) comm: Vec<u8>,
+    pub(crate) zombie: bool,
+    /// 0 where the parent is outside of the reader's PID namespace.
+    pub(crate) ppid: u32,
+    pub(crate) kernel_thread: bool,
+    /// The process itself, its ended threads included.
+    pub(crate) own: Cpu,
+    /// The children it has waited for, with theirs.
+    pub(crate) waited: Cpu,
+    /// When it started, in ticks since boot. With the PID this is its identity.
+    pub(crate) start: u64,
+}
+
+/// The node's CPU time by mode, from the first line of `/proc/stat`, in microseconds since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Busy {
+    pub(crate) user: u64,
+    pub(crate) nice: u64,
+    pub(crate) system: u64,
+    pub(crate) irq: u64,
+    pub(crate) softirq: u64,
+}
+
+fn ticks_to_us(ticks: u64, hz: u64) -> u64 {
+    ticks.saturating_mul(1_000_000) / hz.max(1)
+}
+
+fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|b| b.is_ascii_whitespace()).filter(|field| !field.is_empty())
+}
+
+/// `/proc/PID/stat`; `hz` ticks are a second.
+pub(crate) fn stat(text: &[u8], hz: u64) -> Option<Stat> {
+    // A comm may itself hold `) R 1`: it ends at the last bracket of the line, for after it come only numbers.
+    let open = text.iter().position(|&b| b == b'(')?;
+    let close = text.iter().rposition(|&b| b == b')')?;
+    let comm = text.get(open + 1..close)?.to_vec();
+    let mut rest = fields(text.get(close + 1..)?);
+    let zombie = matches!(rest.next()?, b"Z" | b"X");
+    let ppid = number(rest.next()?)?;
+    let flags: u64 = number(rest.nth(4)?)?;
+    let mut time = || Some(ticks_to_us(number(rest.next()?)?, hz));
+    // Four counters of page faults lie between the flags and the times.
+    for _ in 0..4 {
+        time()?;
+    }
+    let own = Cpu { user_us: time()?, system_us: time()? };
+    let waited = Cpu { user_us: time()?, system_us: time()? };
+    let start = number(rest.nth(4)?)?;
+    Some(Stat { comm, zombie, ppid, kernel_thread: flags & KERNEL_THREAD != 0, own, waited, start })
+}
+
+/// `/proc/stat`; `hz` ticks are a second.
+pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
+    let line = text.split(|&b| b == b'\n').next()?;
+    let mut rest = fields(line);
+    if rest.next()? != b"cpu" {
+        return None;
+    }
+    let mut time = || Some(ticks_to_us(number(rest.next()?)?, hz));
+    let (user, nice, system) = (time()?, time()?, time()?);
+    let (_idle, _iowait) = (time()?, time()?);
+    Some(Busy { user, nice, system, irq: time()?, softirq: time()? })
+}
+
+/// `/proc/uptime`, as ticks since boot.
+pub(crate) fn uptime(text: &[u8], hz: u64) -> Option<u64> {
+    let (seconds, rest) = std::str::from_utf8(fields(text).next()?).ok()?.split_once('.')?;
+    let hundredths: u64 = rest.parse().ok()?;
+    Some(seconds.parse::<u64>().ok()?.saturating_mul(hz) + hundredths.saturating_mul(hz) / 100)
+}
+
+/// A cgroup's `cpu.stat`.
+pub(crate) fn cpu_stat(text: &[u8]) -> Option<Cpu> {
+    let value = |key: &[u8]| {
+        let mut lines = text.split(|&b| b == b'\n').map(fields);
+        lines.find_map(|mut line| (line.next()? == key).then(|| number(line.next()?)).flatten())
+    };
+    Some(Cpu { user_us: value(b"user_usec")?, system_us: value(b"system_usec")? })
+}
+
+/// A cgroup's `cgroup.procs`; 0 stands for a process outside of the reader's PID namespace.
+pub(crate) fn pids(text: &[u8]) -> Option<Vec<u32>> {
+    fields(text).map(number).collect()
+}
+
+/// The mount points of cgroup v2 in `/proc/self/mountinfo`.
+pub(crate) fn cgroup2_mounts(text: &[u8]) -> Vec<PathBuf> {
+    let point = |line: &[u8]| {
+        let mut rest = fields(line);
+        let point = rest.nth(4)?.to_vec();
+        let mut rest = rest.skip_while(|field| *field != b"-");
+        (rest.nth(1)? == b"cgroup2").then(|| PathBuf::from(OsString::from_vec(unescape_octal(&point))))
+    };
+    text.split(|&b| b == b'\n').filter_map(point).collect()
+}
+
+/// mountinfo writes a space as `\040`.
+fn unescape_octal(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = tail.get(..3).and_then(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 8).ok());
+        match digits {
+            Some(byte) if first == b'\\' => {
+                out.push(byte);
+                rest = tail.get(3..).unwrap_or_default();
+            }
+            _ => {
+                out.push(first);
+                rest = tail;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAIL: &str = "1 1 1 0 -1 4194560 10 20 30 40 150 250 7 8 20 0 1 0 1234 1000 5 18446744073709551615";
+
+    #[test]
+    fn a_comm_may_hold_anything() {
+        for comm in [&b"sh"[..], b"a) R 1 (b", b") R 1 1 1", b"", b"\xff\xfe x", b"new\nline"] {
+            let text = [b"42 (", comm, b") S ", TAIL.as_bytes(), b"\n"].concat();
+            let want = Stat {
+                comm: comm.to_vec(),
+                zombie: false,
+                ppid: 1,
+                kernel_thread: false,
+                own: Cpu { user_us: 1_500_000, system_us: 2_500_000 },
+                waited: Cpu { user_us: 70_000, system_us: 80_000 },
+                start: 1234,
+            };
+            assert_eq!(stat(&text, 100), Some(want), "{comm:?}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_thread_and_a_zombie_are_told_by_flags_and_state() {
+        let kthread = stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 5 0", 100).unwrap();
+        assert!(kthread.kernel_thread && !kthread.zombie);
+        let zombie = stat(b"9 (x) Z 1 9 9 0 -1 4227084 0 0 0 0 1 3 0 0 20 0 1 0 5 0", 100).unwrap();
+        assert!(zombie.zombie && !zombie.kernel_thread);
+    }
+
+    #[test]
+    fn short_or_strange_text_is_no_process() {
+        for text in [&b""[..], b"1", b"1 (a", b"1 )a( S", b"1 (a) S 1 2 3", b"1 (a) S x 1 1 1 1 1 1 1 1 1 1"]
+        {
+            assert_eq!(stat(text, 100), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_nodes_modes_are_in_the_first_line() {
+        let text = b"cpu  1 2 3 400 500 6 7 8 9 10\ncpu0 9 9 9 9 9 9 9 9 9 9\n";
+        let want = Busy { user: 10_000, nice: 20_000, system: 30_000, irq: 60_000, softirq: 70_000 };
+        assert_eq!(busy(text, 100), Some(want));
+        assert_eq!(busy(b"cpu 1 2 3 4 5 6", 100), None);
+        assert_eq!(busy(b"cpu0 1 2 3 4 5 6 7", 100), None);
+    }
+
+    #[test]
+    fn small_files() {
+        assert_eq!(uptime(b"123.45 99.00\n", 100), Some(12_345));
+        assert_eq!(uptime(b"nonsense", 100), None);
+        let text = b"usage_usec 30\nuser_usec 10\nsystem_usec 20\nnice_usec 1\n";
+        assert_eq!(cpu_stat(text), Some(Cpu { user_us: 10, system_us: 20 }));
+        assert_eq!(cpu_stat(b"usage_usec 30\nuser_usec 10\n"), None);
+        assert_eq!(pids(b"0\n1\n77\n"), Some(vec![0, 1, 77]));
+        assert_eq!(pids(b""), Some(vec![]));
+        assert_eq!(pids(b"x\n"), None);
+    }
+
+    #[test]
+    fn mounts_with_optional_fields_and_escapes() {
+        let text = br"32 31 0:29 / /sys/fs/cgroup/cpu rw shared:5 master:1 - cgroup cgroup rw,cpu
+41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
+42 31 0:38 / /a\040b\134c rw - cgroup2 none rw
+43 31 0:38 / /x rw - tmpfs cgroup2 rw
+";
+        let want = [PathBuf::from("/sys/fs/cgroup/unified"), PathBuf::from(r"/a b\c")];
+        assert_eq!(cgroup2_mounts(text), want);
+    }
+}

@@ -1,0 +1,181 @@
+//! The CPU of ended processes: a reaper's `cutime` and `cstime`, less what was counted while they lived.
+//!
+//! Who waits for a child gets all its CPU at once, the part counted before included. So each vanished process
+//! is set against the growth of its nearest living ancestor that has grown by as much; what then remains is what
+//! was used unseen. A process that nobody waits for adds to no reaper, and nothing is taken for it; what it used
+//! unseen is lost.
+//!
+//! A pass takes time, in which more processes end. A reaper may have been read before its child ended: such a
+//! child is kept as `late` and set against the next pass's growth.
+
+use crate::cpu::{Cpu, Growth};
+use crate::place::Key;
+use std::collections::BTreeMap;
+
+/// A process that was there and is no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) key: Key,
+    /// Counted while it lived: its own time and that of the children it had waited for.
+    pub(super) counted: Cpu,
+    /// The living ones among its ancestors, nearest first.
+    pub(super) ancestors: Vec<u32>,
+    /// Its parent ended too, so who waited for it is less certain.
+    pub(super) orphan: bool,
+    /// Its reaper may have been read before it ended.
+    pub(super) late: bool,
+}
+
+/// A living process whose `cutime` and `cstime` have grown.
+#[derive(Clone, Debug)]
+pub(super) struct Reaper {
+    pub(super) key: Key,
+    pub(super) grown: Growth,
+}
+
+/// What to credit to whom, and the late ones that no reaper has paid for yet.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) credits: Vec<(Key, Growth)>,
+    pub(super) late: Vec<Ended>,
+}
+
+/// Sets the ended against the reapers. `unseen`: whether the growth of a reaper counts of whose children none
+/// was seen alive; not where such children may have been counted elsewhere.
+pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>, unseen: bool) -> Settled {
+    // Certain ones first, then big ones: they have the fewest reapers that could have paid.
+    ended.sort_by_key(|e| (e.orphan, std::cmp::Reverse(e.counted.total_us())));
+    let mut heirs: BTreeMap<u32, Vec<Key>> = BTreeMap::new();
+    let mut settled = Settled::default();
+    for mut child in ended {
+        let amount = child.counted.since(Cpu::default());
+        // Who has counted nothing tells only to whom the rest belongs, and that only at its own parent.
+        let candidates = if amount.total_us() == 0 { child.ancestors.get(..1) } else { None };
+        let mut candidates = candidates.unwrap_or(&child.ancestors).iter();
+        let payer = candidates
+            .find(|pid| reapers.get(pid).is_some_and(|reaper| reaper.grown.total_us() >= amount.total_us()));
+        match payer.and_then(|pid| Some((*pid, reapers.get_mut(pid)?))) {
+            Some((pid, reaper)) => {
+                reaper.grown = reaper.grown - amount;
+                heirs.entry(pid).or_default().push(child.key);
+            }
+            None if child.late => {
+                child.late = false;
+                settled.late.push(child);
+            }
+            None => {}
+        }
+    }
+    for (pid, reaper) in reapers {
+        let heir = match heirs.get(&pid).map(Vec::as_slice) {
+            Some([first, rest @ ..]) if rest.iter().all(|key| key == first) => first.clone(),
+            None if !unseen => continue,
+            _ => reaper.key,
+        };
+        settled.credits.push((heir, reaper.grown));
+    }
+    settled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Class;
+
+    fn key(name: &str) -> Key {
+        (Class::Host, name.to_owned())
+    }
+
+    fn us(user_us: u64) -> Cpu {
+        Cpu { user_us, system_us: 0 }
+    }
+
+    fn ended(group: &str, counted: u64, ancestors: &[u32]) -> Ended {
+        let (key, counted) = (key(group), us(counted));
+        Ended { key, counted, ancestors: ancestors.to_vec(), orphan: false, late: false }
+    }
+
+    /// Reapers by PID, group and growth; what each group is credited, those with nothing left out.
+    fn credits(children: Vec<Ended>, reapers: &[(u32, &str, u64)], unseen: bool) -> Vec<(String, i64)> {
+        let reaper = |grown| us(grown).since(Cpu::default());
+        let reapers =
+            reapers.iter().map(|&(pid, name, grown)| (pid, Reaper { key: key(name), grown: reaper(grown) }));
+        let settled = settle(children, reapers.collect(), unseen);
+        let credits = settled.credits.into_iter().map(|((_, group), growth)| (group, growth.total_us()));
+        credits.filter(|(_, us)| *us != 0).collect()
+    }
+
+    /// What it is about, who ended, the reapers' growth, and what each group is credited.
+    type Case = (&'static str, Vec<Ended>, Vec<(u32, &'static str, u64)>, Vec<(&'static str, i64)>);
+
+    #[test]
+    fn a_reaper_pays_for_what_was_counted_and_the_rest_is_new() {
+        let orphan = |child: Ended| Ended { orphan: true, ..child };
+        let cases: [Case; 9] = [
+            ("never seen", vec![], vec![(5, "sh", 30)], vec![("sh", 30)]),
+            ("seen, with a tail", vec![ended("a", 100, &[5, 1])], vec![(5, "sh", 130)], vec![("a", 30)]),
+            (
+                "two of one group",
+                vec![ended("a", 10, &[5]), ended("a", 20, &[5])],
+                vec![(5, "sh", 31)],
+                vec![("a", 1)],
+            ),
+            (
+                "two groups",
+                vec![ended("a", 10, &[5]), ended("b", 20, &[5])],
+                vec![(5, "sh", 31)],
+                vec![("sh", 1)],
+            ),
+            (
+                "nobody waited",
+                vec![ended("a", 100, &[5, 1])],
+                vec![(5, "sh", 30), (1, "init", 4)],
+                vec![("init", 4), ("sh", 30)],
+            ),
+            (
+                "init waited",
+                vec![ended("a", 100, &[5, 1])],
+                vec![(5, "sh", 3), (1, "init", 107)],
+                vec![("a", 7), ("sh", 3)],
+            ),
+            (
+                "its parent's child, waited for by init, does not take what its parent is owed",
+                vec![orphan(ended("a", 30, &[5, 1])), ended("a", 20, &[5, 1])],
+                vec![(5, "sh", 31), (1, "init", 30)],
+                vec![("a", 11)],
+            ),
+            (
+                "seen before it used anything",
+                vec![ended("a", 0, &[5, 1])],
+                vec![(5, "sh", 9)],
+                vec![("a", 9)],
+            ),
+            (
+                "that says nothing of others",
+                vec![ended("a", 0, &[5, 1])],
+                vec![(1, "init", 9)],
+                vec![("init", 9)],
+            ),
+        ];
+        for (what, children, reapers, want) in cases {
+            let want: Vec<_> = want.into_iter().map(|(group, us)| (group.to_owned(), us)).collect();
+            assert_eq!(credits(children, &reapers, true), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn unseen_children_count_only_where_they_can_be_nobody_elses() {
+        let reapers = [(5, "sh", 30), (6, "crond", 40)];
+        assert_eq!(credits(vec![ended("a", 10, &[6])], &reapers, false), [("a".to_owned(), 30)]);
+    }
+
+    #[test]
+    fn a_late_one_is_tried_once_more() {
+        let late = Ended { late: true, ..ended("a", 100, &[5]) };
+        let first = settle(vec![late], BTreeMap::new(), true);
+        let kept = vec![ended("a", 100, &[5])];
+        assert_eq!(first, Settled { credits: vec![], late: kept });
+        assert_eq!(credits(first.late.clone(), &[(5, "sh", 101)], true), [("a".to_owned(), 1)]);
+        assert_eq!(settle(first.late, BTreeMap::new(), true), Settled::default());
+    }
+}

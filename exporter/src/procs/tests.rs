@@ -1,0 +1,276 @@
+//! A procfs of files, written by hand.
+
+use super::*;
+use std::fs;
+
+/// One process of the fake procfs; times in ticks of 10 ms.
+#[derive(Clone, Copy)]
+struct Fake {
+    comm: &'static str,
+    state: char,
+    ppid: u32,
+    flags: u32,
+    own: u64,
+    waited: u64,
+    start: u64,
+}
+
+const PROC: Fake = Fake { comm: "x", state: 'S', ppid: 1, flags: 0x40_0000, own: 0, waited: 0, start: 10 };
+const KTHREAD: Fake = Fake { ppid: 2, flags: 0x20_0000, ..PROC };
+
+struct Machine {
+    dir: tempfile::TempDir,
+    procs: Procs,
+    reader: Reader,
+    ledger: Ledger,
+}
+
+/// A machine that is up for 10 s (1000 ticks) and counts all its processes.
+fn machine(processes: &[(u32, Fake)]) -> Machine {
+    let machine = prepared(processes);
+    machine.watched()
+}
+
+fn prepared(processes: &[(u32, Fake)]) -> Machine {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut reader, ledger) = (Reader::new(), Ledger::default());
+    let procs = Procs::new(dir.path(), Scope::All, &mut reader);
+    let machine = Machine { dir, procs, reader, ledger };
+    machine.uptime(10);
+    processes.iter().for_each(|(pid, fake)| machine.set(*pid, *fake));
+    machine
+}
+
+impl Machine {
+    /// Takes the first pass.
+    fn watched(mut self) -> Machine {
+        self.procs = Procs::new(self.dir.path(), self.procs.scope, &mut self.reader);
+        self.pass();
+        self
+    }
+
+    /// Counts only what the file `root.procs` lists.
+    fn of_root(mut self, pids: &[u32]) -> Machine {
+        self.procs.scope = Scope::Root(self.dir.path().join("root.procs"));
+        self.root(pids);
+        self.watched()
+    }
+
+    fn root(&self, pids: &[u32]) {
+        let text: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
+        fs::write(self.dir.path().join("root.procs"), text).unwrap();
+    }
+
+    fn uptime(&self, seconds: u64) {
+        fs::write(self.dir.path().join("uptime"), format!("{seconds}.00 1.00\n")).unwrap();
+    }
+
+    fn set(&self, pid: u32, fake: Fake) {
+        let Fake { comm, state, ppid, flags, own, waited, start } = fake;
+        let text = format!(
+            "{pid} ({comm}) {state} {ppid} 1 1 0 -1 {flags} 0 0 0 0 {own} 0 {waited} 0 20 0 1 0 {start} 0\n"
+        );
+        self.write(pid, "stat", &text);
+    }
+
+    fn write(&self, pid: u32, file: &str, text: &str) {
+        let path = self.dir.path().join(pid.to_string());
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join(file), text).unwrap();
+    }
+
+    fn end(&self, pid: u32) {
+        fs::remove_dir_all(self.dir.path().join(pid.to_string())).unwrap();
+    }
+
+    /// One pass: each group's total in ticks, those at 0 left out.
+    fn pass(&mut self) -> BTreeMap<String, u64> {
+        self.procs.pass(&mut self.reader, &mut self.ledger).unwrap();
+        let totals = self.ledger.settle().0.into_iter();
+        let ticks = totals.map(|((_, group), cpu)| (group, cpu.total_us() * self.procs.hz / 1_000_000));
+        ticks.filter(|(_, ticks)| *ticks > 0).collect()
+    }
+
+    /// The class and group of a process that lives.
+    fn place(&self, pid: u32) -> (Class, &str) {
+        let (class, group) = &self.procs.known[&pid].key;
+        (*class, group)
+    }
+}
+
+fn groups<const N: usize>(want: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    want.map(|(group, ticks)| (group.to_owned(), ticks)).into()
+}
+
+#[test]
+fn whose_a_process_is() {
+    let mut machine = prepared(&[
+        (1, Fake { comm: "systemd", ppid: 0, ..PROC }),
+        (2, Fake { comm: "kthreadd", ppid: 0, ..KTHREAD }),
+        (3, Fake { comm: "kworker/0:1", ..KTHREAD }),
+        (4, Fake { comm: "modprobe", ppid: 3, ..PROC }),
+        (10, Fake { comm: "crio", ..PROC }),
+        (11, Fake { comm: "conmon", ppid: 10, ..PROC }),
+        (12, Fake { comm: "probe", ppid: 11, ..PROC }),
+        (13, Fake { comm: "systemd-journal", ..PROC }),
+        (14, Fake { comm: "child", ppid: 13, ..PROC }),
+        (20, Fake { comm: "entered", ppid: 0, ..PROC }),
+        (21, Fake { comm: "below", ppid: 20, ..PROC }),
+        (30, Fake { comm: "own", ..PROC }),
+        (40, Fake { comm: "a", ppid: 41, ..PROC }),
+        (41, Fake { comm: "b", ppid: 40, ..PROC }),
+    ]);
+    machine.write(1, "cgroup", "0::/../../init.scope\n");
+    machine.write(12, "cgroup", "0::/../../../kubepods-podx.slice/c.scope\n");
+    machine.write(13, "cmdline", "/lib/systemd/systemd-journald\0");
+    machine.write(30, "cgroup", "0::/\n");
+    machine = machine.watched();
+    let cases = [
+        (1, Class::Host, "systemd"),
+        (2, Class::Kernel, "kthreadd"),
+        (3, Class::Kernel, "kworker"),
+        (4, Class::Host, "modprobe"),
+        (11, Class::Host, "crio"),
+        (12, Class::Pod, "conmon"),
+        (14, Class::Host, "systemd-journald"),
+        (21, Class::Host, "entered"),
+        (30, Class::Pod, "conmon"),
+    ];
+    for (pid, class, group) in cases {
+        assert_eq!(machine.place(pid), (class, group), "PID {pid}");
+    }
+    // A circle, as it may be read from a changing system, ends somewhere.
+    assert_eq!(machine.place(40).0, Class::Host);
+    assert_eq!(machine.procs.len(), (2, 12));
+}
+
+#[test]
+fn a_group_lasts_until_another_program_is_executed() {
+    let mut machine = machine(&[(1, PROC), (5, Fake { comm: "sh", ..PROC }), (6, Fake { ppid: 5, ..PROC })]);
+    machine.end(5);
+    machine.set(6, Fake { comm: "x", ppid: 1, ..PROC });
+    machine.set(7, Fake { comm: "y", ppid: 6, ..PROC });
+    machine.pass();
+    assert_eq!((machine.place(6).1, machine.place(7).1), ("sh", "sh"));
+    machine.set(6, Fake { comm: "z", ppid: 1, ..PROC });
+    machine.pass();
+    assert_eq!(machine.place(6).1, "z");
+}
+
+#[test]
+fn the_old_count_their_growth_and_the_new_in_full() {
+    let old = Fake { comm: "old", own: 500, waited: 50, ..PROC };
+    let mut machine = machine(&[(1, PROC), (5, old)]);
+    machine.set(5, Fake { own: 503, waited: 51, ..old });
+    machine.set(6, Fake { comm: "new", own: 7, waited: 2, start: 1000, ..PROC });
+    // It was there before, but could not be seen in the first pass.
+    machine.set(7, Fake { comm: "late", own: 70, waited: 20, start: 999, ..PROC });
+    assert_eq!(machine.pass(), groups([("old", 4), ("new", 9)]));
+    machine.set(7, Fake { comm: "late", own: 71, waited: 21, start: 999, ..PROC });
+    assert_eq!(machine.pass(), groups([("old", 4), ("new", 9), ("late", 2)]));
+}
+
+#[test]
+fn another_process_with_the_same_pid_is_another() {
+    let first = Fake { own: 500, start: 10, ..PROC };
+    let mut machine = machine(&[(1, PROC), (5, first)]);
+    machine.set(5, Fake { comm: "y", own: 3, start: 1001, ..PROC });
+    assert_eq!(machine.pass(), groups([("y", 3)]));
+}
+
+#[test]
+fn a_child_that_ends_is_counted_once() {
+    let sh = Fake { comm: "sh", ..PROC };
+    let mut machine = machine(&[(1, Fake { comm: "init", ..PROC }), (5, sh)]);
+    let child = Fake { ppid: 5, start: 1000, ..PROC };
+    machine.set(6, Fake { own: 100, ..child });
+    assert_eq!(machine.pass(), groups([("sh", 100)]));
+    // A zombie is still counted as itself.
+    machine.set(6, Fake { own: 130, state: 'Z', ..child });
+    assert_eq!(machine.pass(), groups([("sh", 130)]));
+    machine.end(6);
+    machine.set(5, Fake { waited: 130 + 20, ..sh });
+    assert_eq!(machine.pass(), groups([("sh", 150)]));
+    // Nobody waits for this one.
+    machine.set(7, Fake { own: 40, ..child });
+    machine.pass();
+    machine.end(7);
+    assert_eq!(machine.pass(), groups([("sh", 190)]));
+    assert_eq!(machine.pass(), groups([("sh", 190)]));
+}
+
+#[test]
+fn a_child_that_ends_after_its_parent_was_read_is_paid_for_in_the_next_pass() {
+    let sh = Fake { comm: "sh", ..PROC };
+    let mut machine = machine(&[(1, PROC), (5, sh), (6, Fake { ppid: 5, own: 100, ..PROC })]);
+    // Listed, but it ends before it is read.
+    fs::remove_file(machine.dir.path().join("6/stat")).unwrap();
+    assert_eq!(machine.pass(), groups([]));
+    machine.end(6);
+    machine.set(5, Fake { waited: 105, ..sh });
+    assert_eq!(machine.pass(), groups([("sh", 5)]));
+}
+
+#[test]
+fn who_cannot_be_read_for_a_while_loses_and_gains_nothing() {
+    let old = Fake { own: 500, ..PROC };
+    let mut machine = machine(&[(1, PROC), (5, old)]);
+    machine.write(5, "stat", "5 (half");
+    assert_eq!(machine.pass(), groups([]));
+    machine.set(5, Fake { own: 502, ..old });
+    assert_eq!(machine.pass(), groups([("x", 2)]));
+    assert_eq!(machine.reader.errors().get("malformed"), Some(&1));
+}
+
+#[test]
+fn of_the_root_only_what_is_in_it() {
+    let (init, sh) = (Fake { comm: "init", ppid: 0, ..PROC }, Fake { comm: "sh", ..PROC });
+    let child = Fake { ppid: 5, start: 1000, ..PROC };
+    let processes = [(1, init), (5, sh), (6, child), (7, Fake { ppid: 6, ..child })];
+    let mut machine = prepared(&processes).of_root(&[0, 1, 5, 7]);
+    assert_eq!(machine.reader.errors().get("invisible_process"), Some(&2));
+    // Named by its ancestors, though one of them is in a unit; a unit's process is not counted.
+    machine.set(7, Fake { ppid: 6, own: 10, ..child });
+    machine.set(6, Fake { own: 1000, ..child });
+    assert_eq!(machine.pass(), groups([("sh", 10)]));
+    // The child in the unit ends: the unit has counted it.
+    machine.end(6);
+    machine.set(5, Fake { waited: 1000, ..sh });
+    assert_eq!(machine.pass(), groups([("sh", 10)]));
+    // One moves in from a unit, which has counted it so far; another is born here.
+    machine.uptime(20);
+    machine.pass();
+    machine.root(&[1, 5, 7, 8, 9]);
+    machine.set(8, Fake { own: 300, start: 1999, ..child });
+    machine.set(9, Fake { own: 4, start: 2000, ..child });
+    assert_eq!(machine.pass(), groups([("sh", 14)]));
+    // One moves out; a zombie is no more listed but still there; then it is waited for.
+    machine.root(&[1, 5, 7]);
+    machine.set(8, Fake { own: 900, start: 1999, ..child });
+    machine.set(9, Fake { own: 6, start: 2000, state: 'Z', ..child });
+    assert_eq!(machine.pass(), groups([("sh", 16)]));
+    machine.end(9);
+    machine.set(5, Fake { waited: 1000 + 6, ..sh });
+    assert_eq!(machine.pass(), groups([("sh", 16)]));
+}
+
+#[test]
+fn a_missing_list_of_the_root_costs_nothing_but_an_error() {
+    let sh = Fake { comm: "sh", own: 100, ..PROC };
+    let mut machine = prepared(&[(1, PROC), (5, sh)]).of_root(&[1, 5]);
+    machine.root(&[]);
+    fs::write(machine.dir.path().join("root.procs"), "?").unwrap();
+    machine.set(5, Fake { own: 101, ..sh });
+    assert_eq!(machine.pass(), groups([]));
+    machine.root(&[1, 5]);
+    assert_eq!(machine.pass(), groups([("sh", 1)]));
+}
+
+#[test]
+fn what_is_no_procfs_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut reader = Reader::new();
+    let mut procs = Procs::new(dir.path(), Scope::All, &mut reader);
+    let error = procs.pass(&mut reader, &mut Ledger::default()).unwrap_err().to_string();
+    assert!(error.contains(&dir.path().display().to_string()), "{error}");
+}

@@ -1,0 +1,198 @@
+//! Counting by cgroup on a real cgroup v2 tree, against the kernel's own `cpu.stat` of each unit.
+//!
+//! Each test makes a tree of its own in the machine's and has it counted as if it were a node's.
+
+use crate::shell::{Shell, compare, skip, total};
+use process_exporter::{Class, Method, Node, Paths, Reading};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A tree of real cgroups, removed when the test ends.
+struct Cgroups {
+    root: PathBuf,
+    links: tempfile::TempDir,
+}
+
+impl Cgroups {
+    /// None, and said so, where this process may make no cgroup.
+    fn new(test: &str) -> Option<Cgroups> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
+        let Some(mount) = mount.and_then(|line| line.split(' ').nth(4)) else {
+            skip(test, "no cgroup v2 is mounted");
+            return None;
+        };
+        let root = Path::new(mount).join(format!("oc-interrogate-{test}-{}", std::process::id()));
+        if let Err(error) = fs::create_dir(&root) {
+            skip(test, &format!("{} cannot be made: {error}", root.display()));
+            return None;
+        }
+        let tree = Cgroups { root, links: tempfile::tempdir().unwrap() };
+        tree.make("system.slice");
+        Some(tree)
+    }
+
+    fn make(&self, name: &str) {
+        fs::create_dir(self.root.join(name)).unwrap();
+    }
+
+    /// A shell in a unit of system.slice, which is made for it.
+    fn unit(&self, name: &str) -> Shell {
+        let unit = format!("system.slice/{name}.service");
+        self.make(&unit);
+        let shell = Shell::child(name, self.links.path());
+        fs::write(self.root.join(unit).join("cgroup.procs"), shell.pid.to_string()).unwrap();
+        shell
+    }
+
+    /// Ends a unit of system.slice and removes it; what it has used.
+    fn end(&self, name: &str, shell: Shell) -> u64 {
+        shell.end();
+        let unit = format!("system.slice/{name}.service");
+        let used = self.used(&unit);
+        fs::remove_dir(self.root.join(&unit)).unwrap();
+        fs::remove_file(self.links.path().join(name)).unwrap();
+        used
+    }
+
+    /// What a cgroup has used since it was made, by the kernel.
+    fn used(&self, name: &str) -> u64 {
+        let stat = fs::read_to_string(self.root.join(name).join("cpu.stat")).unwrap();
+        let usage = stat.lines().find_map(|line| line.strip_prefix("usage_usec ")).unwrap();
+        usage.parse().unwrap()
+    }
+
+    fn open(&self) -> Node {
+        let paths = Paths { procfs: "/proc".into(), cgroupfs: Some(self.root.clone()) };
+        let node = Node::open(&paths).unwrap();
+        assert_eq!(node.method(), Method::Cgroup);
+        node
+    }
+}
+
+impl Drop for Cgroups {
+    fn drop(&mut self) {
+        remove(&self.root);
+    }
+}
+
+/// Removes a cgroup with those below it; its files are not files to remove.
+fn remove(cgroup: &Path) {
+    let below = fs::read_dir(cgroup).into_iter().flatten().flatten();
+    below
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .for_each(|dir| remove(&dir.path()));
+    // A failing test's shell may still be ending in it: nothing a test could do about it.
+    let _ = fs::remove_dir(cgroup);
+}
+
+/// cpu.stat cuts each of its numbers to a microsecond, so a sum of them may be off by one at each end.
+const CUT_US: u64 = 2;
+
+fn host(reading: &Reading, group: &str) -> u64 {
+    total(reading, Class::Host, group)
+}
+
+#[test]
+fn a_living_unit_is_counted_as_the_kernel_does() {
+    let Some(tree) = Cgroups::new("living") else { return };
+    let mut shell = tree.unit("a");
+    shell.run("burn 50");
+    let before = tree.used("system.slice/a.service");
+    let mut node = tree.open();
+    shell.run("burn 200; (burn 30)");
+    let used = tree.used("system.slice/a.service") - before;
+    let reading = node.pass().unwrap();
+    assert!(used > 10_000, "the load is {used} us");
+    compare("living unit", host(&reading, "a"), used, CUT_US);
+    compare("exited", host(&reading, "(exited)"), 0, CUT_US);
+    assert!(reading.errors.values().all(|count| *count == 0), "{:?}", reading.errors);
+}
+
+#[test]
+fn a_unit_that_is_born_later_counts_from_its_birth_and_to_its_end() {
+    let Some(tree) = Cgroups::new("later") else { return };
+    let mut node = tree.open();
+    let mut shell = tree.unit("b");
+    shell.run("burn 60");
+    let half = host(&node.pass().unwrap(), "b");
+    compare("born since", half, tree.used("system.slice/b.service"), CUT_US);
+    shell.run("burn 60");
+    let used = tree.end("b", shell);
+    assert!(used > half + 10_000, "{used} us is more than the {half} us that a pass has seen");
+    compare("and ended", host(&node.pass().unwrap(), "b"), used, CUT_US);
+}
+
+#[test]
+fn what_no_pass_saw_alive_is_exited() {
+    let Some(tree) = Cgroups::new("unseen") else { return };
+    let mut node = tree.open();
+    let mut shell = tree.unit("c");
+    shell.run("burn 60");
+    let used = tree.end("c", shell);
+    let reading = node.pass().unwrap();
+    assert!(used > 10_000, "the load is {used} us");
+    compare("born and gone", host(&reading, "(exited)"), used, CUT_US);
+    assert_eq!(host(&reading, "c"), 0);
+}
+
+#[test]
+fn a_unit_that_is_started_again_goes_on_as_the_same_group() {
+    let Some(tree) = Cgroups::new("again") else { return };
+    let mut node = tree.open();
+    let mut shell = tree.unit("d");
+    shell.run("burn 40");
+    node.pass().unwrap();
+    shell.run("burn 40");
+    let first = tree.end("d", shell);
+    let mut shell = tree.unit("d");
+    shell.run("burn 40");
+    let reading = node.pass().unwrap();
+    compare("started again", host(&reading, "d"), first + tree.used("system.slice/d.service"), 2 * CUT_US);
+}
+
+#[test]
+fn two_that_end_at_once_leave_their_tails_unnamed() {
+    let Some(tree) = Cgroups::new("two") else { return };
+    let mut node = tree.open();
+    let (mut e, mut f) = (tree.unit("e"), tree.unit("f"));
+    e.run("burn 40");
+    f.run("burn 40");
+    let seen = node.pass().unwrap();
+    e.run("burn 40");
+    f.run("burn 40");
+    let used = tree.end("e", e) + tree.end("f", f);
+    let reading = node.pass().unwrap();
+    let (before, after) = (host(&seen, "e") + host(&seen, "f"), host(&reading, "e") + host(&reading, "f"));
+    assert_eq!(before, after);
+    compare("two tails", host(&reading, "(exited)") + after, used, 2 * CUT_US);
+}
+
+#[test]
+fn a_process_in_no_unit_is_counted_beside_them() {
+    let Some(tree) = Cgroups::new("root") else { return };
+    let mut shell = Shell::child("ocint-root", tree.links.path());
+    fs::write(tree.root.join("cgroup.procs"), shell.pid.to_string()).unwrap();
+    let before = shell.run(":");
+    let mut node = tree.open();
+    let after = shell.run("burn 200");
+    let reading = node.pass().unwrap();
+    // It is the only process there, so whatever its ancestors are called, it is the whole of the class.
+    let all =
+        reading.groups.iter().filter(|((class, _), _)| *class == Class::Host).map(|(_, cpu)| cpu.total_us());
+    compare("in no unit", all.sum(), after.own_us - before.own_us, 20_000);
+}
+
+#[test]
+fn the_machines_own_root_has_the_kernels_threads() {
+    let Some(tree) = Cgroups::new("kernel") else { return };
+    let mount = tree.root.parent().unwrap().to_owned();
+    if mount.join("cgroup.events").exists() {
+        return skip("the kernel's threads", "this is a container's part of the tree");
+    }
+    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: Some(mount) }).unwrap();
+    let reading = node.pass().unwrap();
+    for family in ["ksoftirqd", "kworker", "rcu", "(interrupts)"] {
+        assert!(reading.groups.contains_key(&(Class::Kernel, family.to_owned())), "{family} in {reading:?}");
+    }
+}

@@ -1,0 +1,12 @@
+//! The exporter on the machine that runs its tests: real processes, real cgroups, the real program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test's helpers fail"
+)]
+
+mod by_cgroup;
+mod by_process;
+mod program;
+mod shell;

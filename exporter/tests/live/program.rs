@@ -1,0 +1,145 @@
+//! The program as it is run: its flags, its answers over HTTP, its end.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+struct Program {
+    child: Child,
+    address: String,
+    /// The line it starts with.
+    line: String,
+}
+
+impl Program {
+    fn start(args: &[&str]) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_process-exporter"));
+        command.args(["--web.listen-address", "127.0.0.1:0"]).args(args);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.strip_prefix("process-exporter: listening on ").expect(&line);
+        let address = address.split(',').next().unwrap().to_owned();
+        Program { child, address, line }
+    }
+
+    /// The whole answer to one request.
+    fn ask(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn metrics(&self) -> String {
+        let answer = self.ask("GET /metrics");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
+        body.to_owned()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn paths_and_methods() {
+    let program = Program::start(&[]);
+    assert!(program.line.contains(", counting by "), "{}", program.line);
+    let cases = [
+        ("GET /healthz", "HTTP/1.1 200"),
+        ("GET /metrics?name=x", "HTTP/1.1 200"),
+        ("GET /", "HTTP/1.1 404"),
+        ("GET /metrics/", "HTTP/1.1 404"),
+        ("POST /nowhere", "HTTP/1.1 404"),
+        ("POST /metrics", "HTTP/1.1 405"),
+        ("DELETE /healthz", "HTTP/1.1 405"),
+        ("nonsense", "HTTP/1.1 400"),
+    ];
+    for (request, want) in cases {
+        let answer = program.ask(request);
+        assert!(answer.starts_with(want), "{request}: {answer}");
+    }
+    assert!(program.ask("PUT /metrics").contains("allow: GET\r\n"));
+    let moved = Program::start(&["--web.telemetry-path", "/other"]);
+    assert!(moved.ask("GET /other").starts_with("HTTP/1.1 200"));
+    assert!(moved.ask("GET /metrics").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn promtool_finds_nothing_to_say() {
+    let program = Program::start(&[]);
+    program.metrics();
+    let text = program.metrics();
+    for metric in [
+        r#"namedprocess_namegroup_cpu_seconds_total{class="kernel",groupname="(interrupts)",mode="system"}"#,
+        r#"namedprocess_node_cpu_seconds_total{mode="user"}"#,
+        r#"namedprocess_scrape_errors_total{reason="other"}"#,
+        r#"namedprocess_exporter_method{method=""#,
+    ] {
+        assert!(text.contains(metric), "{metric} is missing in\n{text}");
+    }
+    let mut check = Command::new(promtool());
+    check.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut check = check.spawn().unwrap();
+    check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = check.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    assert!(status.success() && said.is_empty(), "{said}");
+}
+
+/// Prometheus's own tool, built from its pinned source where that has not been done.
+fn promtool() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tools/build");
+    let Output { status, stdout, stderr } = Command::new(script).arg("promtool").output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    Path::new(String::from_utf8(stdout).unwrap().trim_end()).join("promtool")
+}
+
+#[test]
+fn a_signal_ends_it_well() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut program = Program::start(&[]);
+        program.metrics();
+        kill_process(Pid::from_child(&program.child), signal).unwrap();
+        assert_eq!(program.child.wait().unwrap().code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn its_threads_are_called_as_the_queries_expect() {
+    let program = Program::start(&[]);
+    program.metrics();
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", program.child.id())).unwrap();
+    let names: Vec<String> =
+        tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap()).collect();
+    assert!(names.len() > 1 && names.iter().all(|name| name == "process-exporte\n"), "{names:?}");
+}
+
+#[test]
+fn what_is_wrong_is_one_line() {
+    let taken = Program::start(&[]);
+    let cases: [(&[&str], i32, &str); 5] = [
+        (&["--cgroupfs", "/proc"], 1, "/proc is no cgroup v2 tree"),
+        (&["--procfs", "/nowhere"], 1, "/nowhere"),
+        (&["--web.listen-address", &taken.address], 1, "cannot listen on 127.0.0.1:"),
+        (&["--web.telemetry-path", "metrics"], 2, "must begin with /"),
+        (&["--threads"], 2, "--threads"),
+    ];
+    for (args, code, want) in cases {
+        let Output { status, stdout, stderr } =
+            Command::new(env!("CARGO_BIN_EXE_process-exporter")).args(args).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
+        assert!(stderr.contains(want) && stdout.is_empty(), "{args:?}: {stderr}");
+        assert!(code == 2 || stderr.lines().count() == 1, "{args:?}: {stderr}");
+    }
+}
