@@ -1,0 +1,25 @@
+//! `oc interrogate`: where the CPU of OpenShift nodes goes, outside and inside of pods.
+//!
+//! ```text
+//!   main        parse, run, print the error, return the code
+//!   cli         flags, turned into types once                       exit codes
+//!    |
+//!   top         Question -> queries -> answers -> Report            what is computed
+//!    |            \-> local: this machine's own kernel -/
+//!   print       Report -> table, csv, json, yaml                    what is shown
+//!    |
+//!   cluster     kubeconfig -> token -> route -> trust, or a port-forward
+//!   prometheus  the HTTP API: queries out, series in                the ground: knows
+//!   report      rows, totals, statistics over steps of time         nothing of the above
+//!
+//!   process_exporter (exporter/)   counts CPU on a node; runs as a DaemonSet, and inside `top --local`
+//! ```
+//!
+//! No room imports from one above it. Two principles decide in doubt: **it adds up** (what cannot be attributed is a
+//! row of its own), and **cost follows work, not size**.
+pub mod cli;
+pub mod cluster;
+pub mod print;
+pub mod prometheus;
+pub mod report;
+pub mod top;

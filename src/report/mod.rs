@@ -1,0 +1,164 @@
+//! The one result in the middle: sources make a [`Report`], printers read it. Its fields are the JSON that scripts
+//! rely on (`interrogate/v1`), so a change here is a change of the interface.
+mod class;
+mod steps;
+
+pub use class::Class;
+pub use steps::{Stats, Steps};
+
+use serde::Serialize;
+
+/// Where the CPU went in one window: rows, and the totals that they add up to.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// `interrogate/v1`.
+    #[serde(rename = "apiVersion")]
+    pub api_version: &'static str,
+    /// `CpuReport`.
+    pub kind: &'static str,
+    /// `cores`: 1 is one core, all the time.
+    pub unit: &'static str,
+    /// What the figures cover.
+    pub window: Window,
+    /// Where they come from.
+    pub source: Source,
+    /// The parts, sorted as asked.
+    pub rows: Vec<Row>,
+    /// Each class's total, before any filter.
+    pub classes: Vec<ClassTotal>,
+    /// The nodes' busy time, before any filter; none where the source does not know it.
+    pub busy: Option<Stats>,
+    /// Busy less host, kernel and pods by the exporter's own count; may be negative, is never clamped.
+    pub unattributed: Option<Stats>,
+    /// Pods by the exporter's count less what the pods' own series name.
+    pub pods_unnamed: Option<Stats>,
+    /// What filters and the exporter's exclusion took out of the rows.
+    pub left_out: Option<Stats>,
+    /// What a reader must know to read the figures right, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// An empty report of this window and source; the fields that never vary are filled in.
+    pub fn new(window: Window, source: Source) -> Report {
+        Report {
+            api_version: "interrogate/v1",
+            kind: "CpuReport",
+            unit: "cores",
+            window,
+            source,
+            rows: Vec::new(),
+            classes: Vec::new(),
+            busy: None,
+            unattributed: None,
+            pods_unnamed: None,
+            left_out: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Sorts the rows: biggest first, or by name; ties by class, namespace, name and node, so that runs compare.
+    pub fn sort(&mut self, by: SortBy) {
+        self.rows.sort_by(|a, b| {
+            let figure = |row: &Row| match by {
+                SortBy::Avg => row.stats.avg,
+                SortBy::Min => row.stats.min,
+                SortBy::Max => row.stats.max,
+                SortBy::Name => 0.0,
+            };
+            let names = |row: &Row| (row.name.clone(), row.namespace.clone(), row.class, row.node.clone());
+            figure(b).total_cmp(&figure(a)).then_with(|| names(a).cmp(&names(b)))
+        });
+    }
+}
+
+/// The order of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SortBy {
+    /// Biggest average first.
+    Avg,
+    /// Biggest minimum first.
+    Min,
+    /// Biggest maximum first.
+    Max,
+    /// By name.
+    Name,
+}
+
+/// The window after it was cut to what the source covers, `(start, end]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Window {
+    /// Exclusive; RFC 3339, UTC.
+    pub start: jiff::Timestamp,
+    /// Inclusive; RFC 3339, UTC.
+    pub end: jiff::Timestamp,
+    /// `end - start`, seconds.
+    pub interval_seconds: f64,
+    /// Distance of two samples of host and kernel groups, seconds.
+    pub step_seconds: f64,
+}
+
+/// Where the figures come from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Source {
+    /// The exporter's series, the platform's own, or this machine's kernel.
+    pub kind: SourceKind,
+    /// Where Prometheus was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How many nodes answered at any time of the window.
+    pub nodes: usize,
+}
+
+/// The kinds of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// The exporter's recorded series.
+    Exporter,
+    /// What the platform records without the exporter.
+    Platform,
+    /// This machine's own kernel.
+    Local,
+}
+
+impl SourceKind {
+    /// As in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SourceKind::Exporter => "exporter",
+            SourceKind::Platform => "platform",
+            SourceKind::Local => "local",
+        }
+    }
+}
+
+/// One row: a class, a namespace, a group or a pod.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// What kind of thing it is.
+    pub class: Class,
+    /// The pod's namespace; none for what is no pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Group or pod; empty in rows of a class or namespace.
+    pub name: String,
+    /// The node that it ran on at the end of the window, empty where nothing tells; none where it does not apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Average, minimum, maximum, in cores.
+    #[serde(flatten)]
+    pub stats: Stats,
+    /// Samples there were of samples expected, 0 to 1.
+    pub present: f64,
+}
+
+/// A class's total, before any filter.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClassTotal {
+    /// The class.
+    pub class: Class,
+    /// In cores.
+    #[serde(flatten)]
+    pub stats: Stats,
+}

@@ -1,0 +1,110 @@
+//! When a source's samples were taken: their distance, their phase, and the grid of steps that they give a window.
+//! Recorded series of one rule group share their times, so one series tells those of all.
+use super::{queries, time};
+use crate::prometheus::{Client, Grid, Series};
+use crate::report::Window;
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// A window `(start, end]` in Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    /// Exclusive.
+    pub start: i64,
+    /// Inclusive.
+    pub end: i64,
+}
+
+impl Span {
+    /// Milliseconds.
+    pub(super) fn length(self) -> i64 {
+        self.end - self.start
+    }
+
+    /// As a report shows it, with the milliseconds between two samples.
+    pub(super) fn window(self, step: i64) -> Window {
+        Window {
+            start: time::timestamp(self.start),
+            end: time::timestamp(self.end),
+            interval_seconds: self.length() as f64 / 1000.0,
+            step_seconds: step as f64 / 1000.0,
+        }
+    }
+}
+
+/// Samples at `phase + k * step`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rhythm {
+    /// Milliseconds between two samples.
+    pub step: i64,
+    /// Unix milliseconds of any of them.
+    pub phase: i64,
+}
+
+impl Rhythm {
+    /// The rhythm of the series of `selector` with the most samples in the window; none without a sample. A single
+    /// sample tells no distance: then it is `default_step`.
+    pub(super) async fn find(
+        client: &Client,
+        selector: &str,
+        span: Span,
+        default_step: i64,
+    ) -> Result<Option<Rhythm>> {
+        let fullest = client.instant(&queries::fullest(selector, span.length()), span.end).await?;
+        let Some(series) = fullest.first() else { return Ok(None) };
+        let name = selector.split('{').next().unwrap_or(selector);
+        let answers = client.instant(&queries::raw(name, &series.labels, span.length()), span.end).await?;
+        let times = answers.iter().map(times).max_by_key(Vec::len).unwrap_or_default();
+        Ok(Rhythm::of(&times, default_step))
+    }
+
+    /// The rhythm of samples at these times, in ascending order: the most frequent distance, the phase of the last.
+    fn of(times: &[i64], default_step: i64) -> Option<Rhythm> {
+        let phase = *times.last()?;
+        let mut distances: BTreeMap<i64, usize> = BTreeMap::new();
+        for (earlier, later) in times.iter().zip(times.iter().skip(1)) {
+            *distances.entry(later - earlier).or_default() += 1;
+        }
+        // Of equally frequent distances the shorter: the longer ones are its gaps.
+        let step = distances
+            .iter()
+            .filter(|(distance, _)| **distance > 0)
+            .max_by_key(|(distance, n)| (**n, -**distance));
+        Some(Rhythm { step: step.map_or(default_step, |(distance, _)| *distance), phase })
+    }
+
+    /// The samples' times within a window; none where it holds none.
+    pub(super) fn grid(self, span: Span) -> Option<Grid> {
+        let last = self.phase + (span.end - self.phase).div_euclid(self.step) * self.step;
+        let first = self.phase + ((span.start - self.phase).div_euclid(self.step) + 1) * self.step;
+        (first <= last).then_some(Grid { start: first, end: last, step: self.step })
+    }
+}
+
+fn times(series: &Series) -> Vec<i64> {
+    series.samples.iter().map(|(at, _)| *at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Grid, Rhythm, Span};
+
+    #[test]
+    fn gaps_do_not_hide_the_step() {
+        assert_eq!(Rhythm::of(&[15, 30, 60, 75, 120], 99), Some(Rhythm { step: 15, phase: 120 }));
+        assert_eq!(Rhythm::of(&[15, 30, 60], 99), Some(Rhythm { step: 15, phase: 60 }));
+        assert_eq!(Rhythm::of(&[40], 99), Some(Rhythm { step: 99, phase: 40 }));
+        assert_eq!(Rhythm::of(&[], 99), None);
+    }
+
+    #[test]
+    fn a_window_is_open_at_its_start_and_closed_at_its_end() {
+        let rhythm = Rhythm { step: 15, phase: 100 };
+        let grid = |start, end| rhythm.grid(Span { start, end });
+        assert_eq!(grid(100, 145), Some(Grid { start: 115, end: 145, step: 15 }));
+        assert_eq!(grid(99, 144), Some(Grid { start: 100, end: 130, step: 15 }));
+        assert_eq!(grid(101, 114), None);
+        assert_eq!(grid(0, 9), None);
+        assert_eq!(grid(0, 10), Some(Grid { start: 10, end: 10, step: 15 }));
+    }
+}

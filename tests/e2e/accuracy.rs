@@ -1,0 +1,312 @@
+//! The whole chain against the kernel: the real exporter, scraped by a real Prometheus with the manifest's own rules,
+//! asked by `top` through the route with a token; and `top --local`. The loads are known, and what each used is read
+//! from its own cgroup's or process's counter all the while.
+//!
+//! Bounds, all signed and printed. A *step* is one scrape, here 2 s instead of 15.
+//! - Steady loads: 3 %, also over a lost scrape (the rate before it is repeated, which for a steady load is right).
+//! - Bursts: one burst. Prometheus sees a burst at the scrape after it, so one at either end of the window may fall out
+//!   of it or into it.
+//! - A unit that lives 3 s, one that starts in mid-window: 5 % and one tick of 10 ms. Nothing of them may be lost: their
+//!   counters are exposed at 0 first. Two scrapes that one evaluation sees, or none, would be the error.
+//! - A load that begins within the window and goes on past its end (here: the exporter installed in mid-window): two
+//!   steps of it, downwards. What it used since the last scrape before the last evaluation is not recorded yet.
+//! - An exporter restarted: three steps of the load. What was used from its last scrape to its successor's first pass is
+//!   counted by nobody; the rate before is repeated while there is none.
+use crate::loads::{Loads, unix_now};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use test_cluster::{Login, Plugin, Process, Prometheus, Spec, free_port, shared, start, until};
+
+/// Seconds between two scrapes.
+const STEP: f64 = 2.0;
+/// What a process's clock cannot tell, CPU seconds.
+const TICK: f64 = 0.01;
+
+/// An exporter and the Prometheus that scrapes it.
+struct Chain {
+    name: &'static str,
+    port: u16,
+    arguments: Vec<String>,
+    exporter: Process,
+    prometheus: Prometheus,
+    /// Unix seconds of the first recorded sample.
+    first: f64,
+}
+
+#[test]
+fn what_top_says_is_what_the_kernel_counted() -> Result<()> {
+    let scratch = test_cluster::directory()?;
+    // Before there is any unit to see in the cgroup tree, so that it counts by process.
+    let by_process = Chain::start("by-process", Vec::new(), "process")?;
+    let Some(mut loads) = Loads::new(&program("test-load"), &scratch)? else {
+        assert!(std::env::var_os("CI").is_none(), "no cgroup v2 tree to write to: this test cannot run here");
+        writeln!(std::io::stderr(), "SKIPPED: the accuracy test needs root and a cgroup v2 tree")?;
+        return Ok(());
+    };
+    let tree = format!("--cgroupfs={}", loads.cgroup_root().display());
+    let mut by_cgroup = Chain::start("by-cgroup", vec![tree], "cgroup")?;
+
+    loads.in_unit("acc-steady", 0.3, 50)?;
+    loads.in_unit("acc-bursty", 0.2, 5000)?;
+    loads.in_none("acc-nosteady", 0.25, 50)?;
+    loads.in_none("acc-nobursty", 0.1, 5000)?;
+    // Their counters' first values are held back for two scrapes.
+    let begin = (unix_now() + 4.0 * STEP).ceil();
+    by_cgroup.await_sample(begin + 6.0)?;
+    loads.in_unit("acc-short", 0.5, 50)?;
+    std::thread::sleep(Duration::from_secs(3)); // that is how long it lives
+    loads.end("acc-short")?;
+    by_cgroup.await_sample(begin + 12.0)?;
+    loads.in_unit("acc-late", 0.3, 50)?;
+    local(&loads)?;
+    loads.end("acc-late")?;
+    by_cgroup.await_sample(begin + 40.0)?;
+    by_process.await_sample(begin + 40.0)?;
+
+    let clean = by_cgroup.ask(begin, 40)?;
+    clean.within("acc-steady", &loads, 0.03, 0.0)?;
+    clean.within("acc-bursty", &loads, 0.0, 0.2 * 5.0)?;
+    clean.within("acc-nosteady", &loads, 0.03, TICK)?;
+    clean.within("acc-nobursty", &loads, 0.0, 0.1 * 5.0 + TICK)?;
+    clean.within("acc-short", &loads, 0.05, TICK)?;
+    clean.within("acc-late", &loads, 0.05, TICK)?;
+    clean.adds_up()?;
+    let process = by_process.ask(begin, 40)?;
+    process.within("acc-nosteady", &loads, 0.03, TICK)?;
+    process.within("acc-nobursty", &loads, 0.0, 0.1 * 5.0 + TICK)?;
+    process.adds_up()?;
+
+    // Installed in mid-window: the window is cut to what there is, and says so.
+    let installed = by_cgroup.ask(begin + 40.0 - 600.0, 600)?;
+    ensure!(installed.notes().contains("the window was cut"), "no note: {}", installed.notes());
+    ensure!(
+        (installed.start - (by_cgroup.first - STEP)).abs() < 0.5,
+        "cut to {}, first sample at {}",
+        installed.start,
+        by_cgroup.first
+    );
+    installed.within("acc-steady", &loads, 0.03, 2.0 * STEP * 0.3)?;
+    installed.within("acc-short", &loads, 0.05, TICK)?;
+
+    // One scrape lost.
+    let lost = unix_now().floor();
+    by_cgroup.lose_a_scrape()?;
+    by_cgroup.await_sample(lost + 20.0)?;
+    let lossy = by_cgroup.ask(lost - 2.0, 22)?;
+    lossy.within("acc-steady", &loads, 0.03, 0.0)?;
+    lossy.within("acc-nosteady", &loads, 0.03, TICK)?;
+    lossy.within("acc-bursty", &loads, 0.0, 0.2 * 5.0 + STEP)?; // and the burst that is repeated, or not seen
+
+    // The exporter restarted.
+    let restarted = unix_now().floor();
+    by_cgroup.restart()?;
+    by_cgroup.await_sample(restarted + 20.0)?;
+    let after = by_cgroup.ask(restarted - 2.0, 22)?;
+    after.within("acc-steady", &loads, 0.0, 3.0 * STEP * 0.3)?;
+    after.within("acc-nosteady", &loads, 0.0, 3.0 * STEP * 0.25)?;
+    Ok(())
+}
+
+/// `top --local`, while the loads run.
+fn local(loads: &Loads) -> Result<()> {
+    let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate"))?;
+    let report = Answer::of("local", &plugin.run(["top", "--local", "-i", "10s", "-o", "json"])?)?;
+    report.within("acc-steady", loads, 0.03, TICK)?;
+    report.within("acc-nosteady", loads, 0.03, 2.0 * TICK)?;
+    report.within("acc-bursty", loads, 0.03, TICK)?; // its counter is exact, and read at the window's own ends
+    report.adds_up()
+}
+
+impl Chain {
+    /// Starts both; the first recorded sample is there when this returns.
+    fn start(name: &'static str, mut arguments: Vec<String>, method: &str) -> Result<Chain> {
+        let (port, cluster) = (free_port(), shared());
+        arguments.push(format!("--web.listen-address=127.0.0.1:{port}"));
+        let exporter = start(name, program("process-exporter"), &arguments)?;
+        let rules = test_cluster::directory()?.join(format!("{name}-rules.yaml"));
+        fs::write(&rules, fast_rules()?)?;
+        // Where a scrape and an evaluation fall on the same moment, which of them is first is chance, and a sample may
+        // be seen twice or never. Their phases are hashes of names and labels: another label is another phase.
+        for attempt in 0..10 {
+            let config = config(port, &rules, attempt);
+            let spec = Spec { config: &config, ..Spec::default() };
+            let prometheus = cluster.start_prometheus(&format!("{name}-{attempt}"), &spec)?;
+            let (token, host) = (Login::Viewer.token(), prometheus.host.clone());
+            let timestamp = |query: &str| newest(&host, token, query);
+            let first = until("a recorded sample", Duration::from_secs(30), || {
+                timestamp("instance:namedprocess_node_cpu_rate:sum")
+            })?;
+            let apart = (first - timestamp("up")?).rem_euclid(STEP);
+            if (0.3..STEP - 0.3).contains(&apart) {
+                let (_, found) =
+                    cluster.fetch(&host, "/api/v1/query?query=namedprocess_exporter_method", token)?;
+                ensure!(found.contains(&format!("\"method\":\"{method}\"")), "not by {method}: {found}");
+                return Ok(Chain { name, port, arguments, exporter, prometheus, first });
+            }
+        }
+        anyhow::bail!("ten Prometheus servers in a row evaluate at the moment they scrape")
+    }
+
+    fn await_sample(&self, after: f64) -> Result<()> {
+        until(&format!("a sample after {after}"), Duration::from_secs(90), || {
+            let newest = newest(
+                &self.prometheus.host,
+                Login::Viewer.token(),
+                "instance:namedprocess_node_cpu_rate:sum",
+            )?;
+            ensure!(newest > after, "the newest is of {newest}");
+            Ok(())
+        })
+    }
+
+    /// Stops the exporter until a scrape of it has failed.
+    fn lose_a_scrape(&self) -> Result<()> {
+        self.signal("STOP")?;
+        let failed = until("a scrape to fail", Duration::from_secs(20), || {
+            let (_, answer) =
+                shared().fetch(&self.prometheus.host, "/api/v1/query?query=up==0", Login::Viewer.token())?;
+            ensure!(answer.contains("node-1"), "not yet: {answer}");
+            Ok(())
+        });
+        self.signal("CONT")?;
+        failed
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
+        let status =
+            Command::new("kill").args([format!("-{signal}"), self.exporter.id().to_string()]).status()?;
+        ensure!(status.success(), "kill -{signal}: {status}");
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.signal("TERM")?;
+        self.exporter.await_end()?;
+        self.exporter = start(&format!("{}-again", self.name), program("process-exporter"), &self.arguments)?;
+        let port = self.port;
+        self.exporter.await_ready(|| Ok(std::net::TcpStream::connect(("127.0.0.1", port))?))?;
+        Ok(())
+    }
+
+    /// What `top` says of the window after `begin`, Unix seconds.
+    fn ask(&self, begin: f64, seconds: u32) -> Result<Answer> {
+        let door = shared().door();
+        door.lead_to(&self.prometheus)?;
+        let plugin =
+            Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate"))?.kubeconfig(shared().kubeconfig(Login::Viewer));
+        let (end, interval) = (format!("{}", begin + f64::from(seconds)), format!("{seconds}s"));
+        Answer::of(
+            self.name,
+            &plugin.run(["top", "-o", "json", "--via", "route", "-T", &end, "-i", &interval])?,
+        )
+    }
+}
+
+/// A report, by name.
+struct Answer {
+    chain: &'static str,
+    report: Value,
+    start: f64,
+    end: f64,
+}
+
+impl Answer {
+    fn of(chain: &'static str, outcome: &test_cluster::Outcome) -> Result<Answer> {
+        ensure!(outcome.code == 0, "{}: {}", outcome.code, outcome.stderr);
+        let report: Value = serde_json::from_str(&outcome.stdout)?;
+        let time = |name: &str| -> Result<f64> {
+            let text = report["window"][name].as_str().with_context(|| format!("no {name}"))?;
+            Ok(text.parse::<jiff::Timestamp>()?.as_millisecond() as f64 / 1000.0)
+        };
+        let (start, end) = (time("start")?, time("end")?);
+        Ok(Answer { chain, report, start, end })
+    }
+
+    fn notes(&self) -> String {
+        self.report["notes"].to_string()
+    }
+
+    /// A row's CPU seconds against the kernel's, within a share of it and so many seconds. Says both.
+    fn within(&self, name: &str, loads: &Loads, share: f64, seconds: f64) -> Result<()> {
+        let rows = self.report["rows"].as_array().context("no rows")?;
+        let row = rows.iter().find(|row| row["name"] == name && row["class"] == "host");
+        let row = row.with_context(|| format!("{}: no row {name} in {}", self.chain, self.report))?;
+        let said = row["avg"].as_f64().context("no avg")?
+            * self.report["window"]["interval_seconds"].as_f64().context("no window")?;
+        let used = loads.used(name, self.start, self.end);
+        let (error, bound) = (said - used, share * used + seconds);
+        // Not by println: the figures belong into the log of every run.
+        writeln!(
+            std::io::stderr(),
+            "accuracy {:10} {name:13} {:5.1} s: kernel {used:7.3}, top {said:7.3} CPU s, error {error:+.3} ({:+.2} %), bound {bound:.3}",
+            self.chain,
+            self.end - self.start,
+            100.0 * error / used,
+        )?;
+        ensure!(
+            error.abs() <= bound,
+            "{} {name}: top says {said:.3} CPU s, the kernel {used:.3}",
+            self.chain
+        );
+        Ok(())
+    }
+
+    /// Classes and what is unattributed are the busy time, and the rows are their classes.
+    fn adds_up(&self) -> Result<()> {
+        let avg = |value: &Value| value["avg"].as_f64().unwrap_or(0.0);
+        let total = |list: &str| self.report[list].as_array().map_or(0.0, |all| all.iter().map(avg).sum());
+        let (busy, unattributed) = (avg(&self.report["busy"]), avg(&self.report["unattributed"]));
+        ensure!(
+            (total("classes") + unattributed - busy).abs() < 1e-9,
+            "classes do not add up: {}",
+            self.report
+        );
+        ensure!((total("rows") - total("classes")).abs() < 1e-9, "rows do not add up: {}", self.report);
+        writeln!(
+            std::io::stderr(),
+            "accuracy {:10} busy {busy:.3} cores, unattributed {unattributed:+.4} ({:+.2} %)",
+            self.chain,
+            100.0 * unattributed / busy,
+        )?;
+        Ok(())
+    }
+}
+
+/// Unix seconds of the newest sample of a series.
+fn newest(host: &str, token: Option<&str>, series: &str) -> Result<f64> {
+    let (status, answer) =
+        shared().fetch(host, &format!("/api/v1/query?query=timestamp({series})"), token)?;
+    let answer: Value = serde_json::from_str(&answer).with_context(|| format!("{status}: {answer}"))?;
+    let value = answer["data"]["result"][0]["value"][1].as_str().context("no sample yet")?;
+    Ok(value.parse()?)
+}
+
+/// The manifest's rules at this test's interval, the way an installation with another scrape interval rewrites them.
+fn fast_rules() -> Result<String> {
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/prometheusrule.yaml"))?;
+    let manifest: serde_yaml::Value = serde_yaml::from_str(&manifest)?;
+    let groups = serde_yaml::to_string(&manifest["spec"])?;
+    Ok(groups.replace("15s", &format!("{STEP}s")).replace("[1m]", &format!("[{}s]", 4.0 * STEP)))
+}
+
+fn config(port: u16, rules: &Path, attempt: u32) -> String {
+    format!(
+        "global: {{scrape_interval: {STEP}s, scrape_timeout: 1s, evaluation_interval: {STEP}s, external_labels: {{attempt: '{attempt}'}}}}\n\
+         rule_files: [{}]\n\
+         scrape_configs: [{{job_name: process-exporter, static_configs: [{{targets: ['127.0.0.1:{port}'], labels: {{instance: node-1}}}}]}}]\n",
+        rules.display(),
+    )
+}
+
+/// A program of this workspace, beside the plugin.
+fn program(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_oc-interrogate")).with_file_name(name);
+    assert!(path.exists(), "{} is not built: run cargo test --workspace", path.display());
+    path
+}

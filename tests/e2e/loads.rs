@@ -1,0 +1,189 @@
+//! Known loads, and what the kernel says each has used at any time: the truth that `top` is held against.
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The loads of one test, and a thread that keeps reading what they use.
+pub(crate) struct Loads {
+    /// The slice of their units, in the machine's cgroup v2 tree.
+    slice: PathBuf,
+    program: PathBuf,
+    scratch: PathBuf,
+    running: BTreeMap<String, Load>,
+    sources: Arc<Mutex<BTreeMap<String, PathBuf>>>,
+    course: Arc<Mutex<Vec<Reading>>>,
+    stop: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// Unix seconds, and CPU seconds used by each load until then.
+type Reading = (f64, BTreeMap<String, f64>);
+
+struct Load {
+    unit: Option<PathBuf>,
+    child: Child,
+    /// Its end is the load's end.
+    _life: Option<ChildStdin>,
+}
+
+impl Loads {
+    /// Makes the slice; none, where this machine has no cgroup v2 tree that we may change.
+    pub(crate) fn new(program: &Path, scratch: &Path) -> Result<Option<Loads>> {
+        let Some(root) = cgroup_root() else { return Ok(None) };
+        let slice = root.join(format!("accuracy{}.slice", std::process::id()));
+        if fs::create_dir(&slice).is_err() {
+            return Ok(None);
+        }
+        let sources: Arc<Mutex<BTreeMap<String, PathBuf>>> = Arc::default();
+        let (course, stop): (Arc<Mutex<Vec<Reading>>>, Arc<AtomicBool>) = Default::default();
+        let (their_sources, their_course, their_stop) = (sources.clone(), course.clone(), stop.clone());
+        let reader = std::thread::spawn(move || {
+            let mut latest = BTreeMap::new();
+            while !their_stop.load(Ordering::Relaxed) {
+                for (name, file) in their_sources.lock().unwrap().iter() {
+                    // A load that has ended has used what it had.
+                    if let Some(seconds) = fs::read_to_string(file).ok().and_then(|text| cpu_seconds(&text)) {
+                        latest.insert(name.clone(), seconds);
+                    }
+                }
+                their_course.lock().unwrap().push((unix_now(), latest.clone()));
+                std::thread::sleep(Duration::from_millis(50)); // the distance of two readings
+            }
+        });
+        let (program, scratch) = (program.to_owned(), scratch.to_owned());
+        let running = BTreeMap::new();
+        Ok(Some(Loads { slice, program, scratch, running, sources, course, stop, reader: Some(reader) }))
+    }
+
+    /// The mount that the slice is in.
+    pub(crate) fn cgroup_root(&self) -> &Path {
+        self.slice.parent().unwrap()
+    }
+
+    /// A load in a unit of its own, whose group is `name`: a share of a core, in a burst every so many ms.
+    pub(crate) fn in_unit(&mut self, name: &str, share: f64, period_ms: u32) -> Result<()> {
+        let unit = self.slice.join(format!("{name}.service"));
+        fs::create_dir(&unit).with_context(|| format!("making {}", unit.display()))?;
+        let mut child = Command::new(&self.program)
+            .args([share.to_string(), period_ms.to_string(), unit.display().to_string()])
+            .stdin(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", self.program.display()))?;
+        let life = child.stdin.take();
+        self.sources.lock().unwrap().insert(name.to_owned(), unit.join("cpu.stat"));
+        self.running.insert(name.to_owned(), Load { unit: Some(unit), child, _life: life });
+        Ok(())
+    }
+
+    /// A load in the root cgroup, a child of PID 1, whose group is its program's `name`.
+    pub(crate) fn in_none(&mut self, name: &str, share: f64, period_ms: u32) -> Result<()> {
+        let program = self.scratch.join(name);
+        fs::copy(&self.program, &program).with_context(|| format!("copying to {}", program.display()))?;
+        // The shell ends at once, so that its child is PID 1's; the load keeps the pipe.
+        let mut child = Command::new("sh")
+            .args(["-c", r#"exec 3<&0; "$@" <&3 >/dev/null & echo $!"#, "sh"])
+            .arg(&program)
+            .args([share.to_string(), period_ms.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let life = child.stdin.take();
+        let mut pid = String::new();
+        child.stdout.take().context("no pipe")?.read_to_string(&mut pid)?;
+        child.wait()?;
+        let process = Path::new("/proc").join(pid.trim());
+        let status = fs::read_to_string(process.join("status"))?;
+        ensure!(
+            status.contains("\nPPid:\t1\n"),
+            "{name} is no child of PID 1: a subreaper is above this test"
+        );
+        self.sources.lock().unwrap().insert(name.to_owned(), process.join("schedstat"));
+        self.running.insert(name.to_owned(), Load { unit: None, child, _life: life });
+        Ok(())
+    }
+
+    /// Ends a load and removes its unit.
+    pub(crate) fn end(&mut self, name: &str) -> Result<()> {
+        let mut load = self.running.remove(name).with_context(|| format!("no load {name}"))?;
+        drop(load._life.take());
+        load.child.wait()?;
+        let Some(unit) = load.unit else { return Ok(()) };
+        // What it used in the end, before its counter goes.
+        let read = || fs::read_to_string(unit.join("cpu.stat")).ok().and_then(|text| cpu_seconds(&text));
+        let last = read().with_context(|| format!("reading {}", unit.display()))?;
+        test_cluster::until("the reader to have seen the last", Duration::from_secs(5), || {
+            let course = self.course.lock().unwrap();
+            ensure!(
+                course.last().and_then(|(_, used)| used.get(name)).is_some_and(|seen| *seen >= last),
+                "not yet"
+            );
+            Ok(())
+        })?;
+        fs::remove_dir(&unit).with_context(|| format!("removing {}", unit.display()))
+    }
+
+    /// CPU seconds that a load used in `(start, end]`, Unix seconds, by the kernel's count.
+    pub(crate) fn used(&self, name: &str, start: f64, end: f64) -> f64 {
+        self.used_until(name, end) - self.used_until(name, start)
+    }
+
+    fn used_until(&self, name: &str, at: f64) -> f64 {
+        let course = self.course.lock().unwrap();
+        let value =
+            |index: usize| course.get(index).map_or(0.0, |(_, used)| used.get(name).copied().unwrap_or(0.0));
+        let after = course.partition_point(|(time, _)| *time < at);
+        let (Some((t0, _)), Some((t1, _))) = (course.get(after.wrapping_sub(1)), course.get(after)) else {
+            return value(after.min(course.len().saturating_sub(1)));
+        };
+        value(after - 1) + (value(after) - value(after - 1)) * (at - t0) / (t1 - t0)
+    }
+}
+
+impl Drop for Loads {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        for (_, mut load) in std::mem::take(&mut self.running) {
+            drop(load._life.take());
+            let _ = load.child.wait();
+            if let Some(unit) = load.unit {
+                let _ = fs::remove_dir(unit);
+            }
+        }
+        let _ = fs::remove_dir(&self.slice);
+    }
+}
+
+/// Unix seconds.
+pub(crate) fn unix_now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// Where a cgroup v2 tree is mounted.
+fn cgroup_root() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let mut mounts = mounts.lines().map(|line| line.split(' '));
+    mounts
+        .find_map(|mut fields| {
+            Some((fields.nth(1)?.into(), fields.next()?)).filter(|(_, kind)| *kind == "cgroup2")
+        })
+        .map(|(path, _)| path)
+}
+
+/// Of `cpu.stat` (`usage_usec N` first) or of `schedstat` (nanoseconds first).
+fn cpu_seconds(text: &str) -> Option<f64> {
+    let mut words = text.split_whitespace();
+    match words.next()? {
+        "usage_usec" => Some(words.next()?.parse::<f64>().ok()? / 1e6),
+        nanoseconds => Some(nanoseconds.parse::<f64>().ok()? / 1e9),
+    }
+}

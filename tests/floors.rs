@@ -1,0 +1,68 @@
+//! The floors of the house: no room imports from one above it, so there is no circle either. The order is the one that
+//! each crate's `lib.rs` draws.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how tests fail, helpers included")]
+
+use regex::Regex;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A crate's rooms, from the roof to the ground. Rooms of one floor know nothing of each other.
+type Floors = &'static [&'static [&'static str]];
+
+const PLUGIN: Floors = &[&["main"], &["cli"], &["top", "print"], &["cluster"], &["prometheus", "report"]];
+const TOP: Floors = &[
+    &["mod"],
+    &["fetch", "assemble", "local"],
+    &["nodes", "answers"],
+    &["rhythm", "question"],
+    &["queries", "time"],
+];
+
+#[test]
+fn no_room_imports_from_one_above() {
+    check(Path::new("src"), r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)", PLUGIN);
+}
+
+#[test]
+fn no_circle_inside_of_top() {
+    check(Path::new("src/top"), r"\bsuper::(\{[^;]*|\w+)", TOP);
+}
+
+fn check(root: &Path, import: &str, floors: Floors) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
+    let floor = |room: &str| floors.iter().position(|rooms| rooms.contains(&room));
+    let (import, name) = (Regex::new(import).unwrap(), Regex::new(r"\w+").unwrap());
+    let mut seen = 0;
+    for file in files(&root) {
+        let room =
+            file.strip_prefix(&root).unwrap().iter().next().unwrap().to_string_lossy().replace(".rs", "");
+        if room == "lib" {
+            continue;
+        }
+        let own = floor(&room).unwrap_or_else(|| {
+            panic!("{} is on no floor: add it to this test and to the drawing", file.display())
+        });
+        let text = fs::read_to_string(&file).unwrap();
+        let imports =
+            import.captures_iter(&text).flat_map(|found| name.find_iter(found.get(1).unwrap().as_str()));
+        for other in imports.map(|found| found.as_str()) {
+            let Some(its) = floor(other).filter(|_| other != room) else { continue };
+            assert!(its > own, "{} ({room}) imports {other}, which is not below it", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 5, "only {seen} imports found under {}: the pattern has gone blind", root.display());
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(path);
+        }
+    }
+    all
+}
