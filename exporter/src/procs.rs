@@ -148,12 +148,15 @@ impl Procs {
     /// Credits what the ended used unseen, as far as their reapers tell.
     fn bury(&mut self, gone: &Gone, reapers: BTreeMap<u32, Reaper>, ledger: &mut Ledger) {
         let mut ended = std::mem::take(&mut self.late);
+        for child in &mut ended {
+            child.orphan |= !child.ancestors.first().is_some_and(|parent| self.known.contains_key(parent));
+        }
         for (proc, late) in gone.values().filter(|(proc, _)| proc.key.0 != Class::Kernel) {
             let Stat { own, waited, ppid, .. } = proc.stat;
             ended.push(Ended {
                 key: proc.key.clone(),
                 counted: own + waited,
-                ancestors: self.ancestors(ppid, gone),
+                ancestors: self.ancestors(ppid, gone, &reapers),
                 orphan: gone.contains_key(&ppid),
                 late: *late,
             });
@@ -222,25 +225,21 @@ impl Procs {
         self.scope != Scope::All && self.is_there(pid, proc.stat.start, reader)
     }
 
-    /// The living among the ancestors from `ppid` on, nearest first, PID 1 always the last.
-    fn ancestors(&self, ppid: u32, gone: &Gone) -> Vec<u32> {
-        let mut living = Vec::new();
+    /// The ancestors from `ppid` on that may have waited, nearest first: those that live, and those that ended
+    /// in this pass after they were read in it.
+    fn ancestors(&self, ppid: u32, gone: &Gone, reapers: &BTreeMap<u32, Reaper>) -> Vec<u32> {
+        let mut found = Vec::new();
         let mut at = ppid;
         for _ in 0..group::DEEPEST {
             // A PID may have been given anew since: the one it was the child of is the one that ended.
-            at = if let Some((proc, _)) = gone.get(&at) {
-                proc.stat.ppid
-            } else if let Some(proc) = self.known.get(&at) {
-                living.push(at);
-                proc.stat.ppid
-            } else {
-                break;
-            };
+            let ended = gone.get(&at).map(|(proc, _)| proc);
+            let Some(proc) = ended.or_else(|| self.known.get(&at)) else { break };
+            if ended.is_none() || reapers.contains_key(&at) {
+                found.push(at);
+            }
+            at = proc.stat.ppid;
         }
-        if !living.contains(&1) {
-            living.push(1);
-        }
-        living
+        found
     }
 }
 

@@ -1,9 +1,9 @@
 //! The CPU of ended processes: a reaper's `cutime` and `cstime`, less what was counted while they lived.
 //!
 //! Who waits for a child gets all its CPU at once, the part counted before included. So each vanished process
-//! is set against the growth of its nearest living ancestor that has grown by as much; what then remains is what
-//! was used unseen. A process that nobody waits for adds to no reaper, and nothing is taken for it; what it used
-//! unseen is lost.
+//! is set against the growth of its parent or, where that ended too, of its nearest ancestor that has grown by as
+//! much; what then remains is what was used unseen. A process that nobody waits for adds to no reaper, and nothing
+//! is taken for it; what it used unseen is lost.
 //!
 //! A pass takes time, in which more processes end. A reaper may have been read before its child ended: such a
 //! child is kept as `late` and set against the next pass's growth.
@@ -18,9 +18,9 @@ pub(super) struct Ended {
     pub(super) key: Key,
     /// Counted while it lived: its own time and that of the children it had waited for.
     pub(super) counted: Cpu,
-    /// The living ones among its ancestors, nearest first.
+    /// Those of its ancestors that may have waited for it, nearest first.
     pub(super) ancestors: Vec<u32>,
-    /// Its parent ended too, so who waited for it is less certain.
+    /// Its parent ended too, so another ancestor may have waited, for it or for its parent.
     pub(super) orphan: bool,
     /// Its reaper may have been read before it ended.
     pub(super) late: bool,
@@ -49,8 +49,10 @@ pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>, 
     let mut settled = Settled::default();
     for mut child in ended {
         let amount = child.counted.since(Cpu::default());
-        // Who has counted nothing tells only to whom the rest belongs, and that only at its own parent.
-        let candidates = if amount.total_us() == 0 { child.ancestors.get(..1) } else { None };
+        // Only a parent waits for its child. And who has counted nothing tells only to whom the rest belongs, which
+        // should not be asked of others.
+        let parent_only = !child.orphan || amount.total_us() == 0;
+        let candidates = if parent_only { child.ancestors.get(..1) } else { None };
         let mut candidates = candidates.unwrap_or(&child.ancestors).iter();
         let payer = candidates
             .find(|pid| reapers.get(pid).is_some_and(|reaper| reaper.grown.total_us() >= amount.total_us()));
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn a_reaper_pays_for_what_was_counted_and_the_rest_is_new() {
         let orphan = |child: Ended| Ended { orphan: true, ..child };
-        let cases: [Case; 9] = [
+        let cases: [Case; 10] = [
             ("never seen", vec![], vec![(5, "sh", 30)], vec![("sh", 30)]),
             ("seen, with a tail", vec![ended("a", 100, &[5, 1])], vec![(5, "sh", 130)], vec![("a", 30)]),
             (
@@ -127,14 +129,20 @@ mod tests {
                 vec![("sh", 1)],
             ),
             (
+                "its parent lives and has not waited",
+                vec![ended("a", 30, &[5, 1])],
+                vec![(5, "sh", 20), (1, "init", 40)],
+                vec![("init", 40), ("sh", 20)],
+            ),
+            (
                 "nobody waited",
-                vec![ended("a", 100, &[5, 1])],
+                vec![orphan(ended("a", 100, &[5, 1]))],
                 vec![(5, "sh", 30), (1, "init", 4)],
                 vec![("init", 4), ("sh", 30)],
             ),
             (
                 "init waited",
-                vec![ended("a", 100, &[5, 1])],
+                vec![orphan(ended("a", 100, &[5, 1]))],
                 vec![(5, "sh", 3), (1, "init", 107)],
                 vec![("a", 7), ("sh", 3)],
             ),

@@ -67,6 +67,25 @@ fn a_child_seen_alive_is_counted_once() {
 }
 
 #[test]
+fn children_that_end_during_a_pass_are_counted_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut shell) = group("racing", "ocint-racing", &dir) else { return };
+    let before = shell.run(":");
+    let mut node = open();
+    // Children of children too, so that some lose their parent first.
+    shell.begin("for c in {1..30}; do (burn 10; (burn 10) & burn 5; wait) & (burn 15); wait; done");
+    let waiting = std::thread::spawn(move || (shell.finish(), shell));
+    while !waiting.is_finished() {
+        node.pass().unwrap();
+    }
+    let (after, _shell) = waiting.join().unwrap();
+    let counted = total(&node.pass().unwrap(), Class::Host, "ocint-racing");
+    // One that is missed or counted twice would be 10 to 50 ms; each pass may have cut a living child's ticks,
+    // but not for good.
+    compare("ended during passes", counted, used(before, after), 4 * TICK_US);
+}
+
+#[test]
 fn the_kernel_and_the_node_are_seen() {
     let mut node = open();
     let reading = node.pass().unwrap();
