@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_reaper_pays_for_what_was_counted_and_the_rest_is_new() {
         let orphan = |child: Ended| Ended { orphan: true, ..child };
-        let cases: [Case; 10] = [
+        let cases: [Case; 11] = [
             ("never seen", vec![], vec![(5, "sh", 30)], vec![("sh", 30)]),
             ("seen, with a tail", vec![ended("a", 100, &[5, 1])], vec![(5, "sh", 130)], vec![("a", 30)]),
             (
@@ -127,6 +127,12 @@ mod tests {
                 vec![ended("a", 10, &[5]), ended("b", 20, &[5])],
                 vec![(5, "sh", 31)],
                 vec![("sh", 1)],
+            ),
+            (
+                "of two orphans the bigger finds fewer that could have paid",
+                vec![orphan(ended("a", 30, &[5, 1])), orphan(ended("a", 100, &[5, 1]))],
+                vec![(5, "sh", 101), (1, "init", 35)],
+                vec![("a", 5), ("a", 1)],
             ),
             (
                 "its parent lives and has not waited",
@@ -160,7 +166,7 @@ mod tests {
             ),
             (
                 "that says nothing of others",
-                vec![ended("a", 0, &[5, 1])],
+                vec![orphan(ended("a", 0, &[5, 1]))],
                 vec![(1, "init", 9)],
                 vec![("init", 9)],
             ),

@@ -197,6 +197,12 @@ fn a_child_that_ends_is_counted_once() {
     machine.end(7);
     assert_eq!(machine.pass(), groups([("sh", 190)]));
     assert_eq!(machine.pass(), groups([("sh", 190)]));
+    // This one has waited for children of its own, which its parent is given too.
+    machine.set(8, Fake { own: 30, waited: 5, ..child });
+    assert_eq!(machine.pass(), groups([("sh", 225)]));
+    machine.end(8);
+    machine.set(5, Fake { waited: 150 + 35 + 1, ..sh });
+    assert_eq!(machine.pass(), groups([("sh", 226)]));
 }
 
 #[test]
@@ -252,6 +258,24 @@ fn of_the_root_only_what_is_in_it() {
     machine.end(9);
     machine.set(5, Fake { waited: 1000 + 6, ..sh });
     assert_eq!(machine.pass(), groups([("sh", 16)]));
+}
+
+#[test]
+fn who_leaves_the_root_has_not_ended() {
+    let sh = Fake { comm: "sh", ..PROC };
+    let child = Fake { ppid: 5, start: 1000, ..PROC };
+    let mut machine = prepared(&[(1, PROC), (5, sh)]).of_root(&[1, 5]);
+    machine.set(6, Fake { own: 3, ..child });
+    machine.set(7, Fake { own: 4, ..child });
+    machine.set(8, child);
+    machine.root(&[1, 5, 6, 7, 8]);
+    assert_eq!(machine.pass(), groups([("sh", 7)]));
+    // One moves into a unit, one ends with a tail; the third's PID is now that of a unit's zombie.
+    machine.root(&[1, 5]);
+    machine.end(7);
+    machine.set(5, Fake { waited: 4 + 10, ..sh });
+    machine.set(8, Fake { own: 50, state: 'Z', start: 1001, ..child });
+    assert_eq!(machine.pass(), groups([("sh", 7 + 10)]));
 }
 
 #[test]

@@ -124,6 +124,20 @@ fn the_tail_of_the_vanished() {
 }
 
 #[test]
+fn what_vanishes_while_it_is_read_counts_once() {
+    let fake = Fake::new();
+    for name in ["", "b.slice", "b.slice/z.scope"] {
+        fake.set(&format!("a.slice/{name}"), 0, 0);
+    }
+    let mut watch = Watch::new(&fake);
+    // Its child could still be read, itself no more.
+    fake.set("a.slice/b.slice/z.scope", 10, 0);
+    fs::remove_file(fake.root().join("a.slice/b.slice/cpu.stat")).unwrap();
+    fake.set("a.slice", 15, 0);
+    assert_eq!(watch.pass(), groups([("z", 15)]));
+}
+
+#[test]
 fn the_same_name_with_another_inode_is_another_unit() {
     let mut fake = Fake::new();
     fake.set("system.slice", 0, 0);
