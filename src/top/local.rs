@@ -13,7 +13,8 @@ const STEP: Duration = Duration::from_secs(1);
 
 /// Measures for the question's interval, or until Ctrl-C, and reports it.
 pub(super) async fn measure(question: &Question) -> Result<Report> {
-    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: None }).context("cannot measure this machine")?;
+    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: None })
+        .context("cannot measure this machine")?;
     let interval = Duration::from_millis(question.interval.unsigned_abs());
     let begin = jiff::Timestamp::now();
     let first = node.pass().context("cannot measure this machine")?;

@@ -4,7 +4,8 @@
 //!   first sample in it, its end to their last sample in it if that is a whole interval or more before. Without any
 //!   sample it stays as asked.
 //! - A sum has a step at each time at which any of its members has a sample. `avg` is the sum of the steps x the interval
-//!   / the window, `min` and `max` are over the steps, `present` is their number / (the window / the interval).
+//!   / the window, `min` and `max` are over the steps, `present` is their number / (the window / the interval), at
+//!   most 1: a window that is no multiple of the interval may hold one more.
 //! - The exporter's own pods are in no row, but in the totals of the classes.
 
 use std::collections::BTreeMap;
@@ -115,7 +116,7 @@ pub fn expected(history: &History, question: &Question) -> Result<Expected, rege
         let steps = window.sum(members.iter().copied());
         let interval_s = interval_s(history, &key.class);
         if let Some(stat) = window.stat(&steps, interval_s) {
-            let present = steps.len() as f64 / (window.seconds() / interval_s);
+            let present = (steps.len() as f64 / (window.seconds() / interval_s)).min(1.0);
             let pod = question.by == By::Group && !key.namespace.is_empty();
             let node = if pod { window.last_node(history, &key) } else { None };
             rows.insert(key, Row { stat, present, node });

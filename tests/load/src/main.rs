@@ -22,7 +22,8 @@ fn start(args: &[String]) -> Result<(f64, Duration), String> {
     let share: f64 = share.parse().map_err(|error| format!("{share}: {error}"))?;
     let period: u64 = period.parse().map_err(|error| format!("{period}: {error}"))?;
     if let [cgroup] = cgroup {
-        std::fs::write(format!("{cgroup}/cgroup.procs"), "0").map_err(|error| format!("{cgroup}: {error}"))?;
+        std::fs::write(format!("{cgroup}/cgroup.procs"), "0")
+            .map_err(|error| format!("{cgroup}: {error}"))?;
     }
     Ok((share, Duration::from_millis(period)))
 }
