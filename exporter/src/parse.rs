@@ -11,7 +11,7 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 /// One process, from `/proc/PID/stat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
-    /// At most 15 bytes of any value.
+    /// Bytes of any value, at most 15 of them; the kernel's own threads may have longer names.
     pub(crate) comm: Vec<u8>,
     pub(crate) zombie: bool,
     /// 0 where the parent is outside of the reader's PID namespace.

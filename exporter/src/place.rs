@@ -167,7 +167,7 @@ pub(crate) fn kernel_family(comm: &[u8]) -> String {
         return "rcu".to_owned();
     }
     let end = comm.find(|c: char| matches!(c, '/' | ':') || c.is_ascii_digit()).unwrap_or(comm.len());
-    let family = comm.get(..end).unwrap_or_default().trim_end_matches(['-', '_']);
+    let family = comm.get(..end).unwrap_or_default().trim_end_matches(['-', '_', '.']);
     bounded(if family.is_empty() { &comm } else { family })
 }
 

@@ -71,6 +71,7 @@ fn kernel_threads_by_family() {
         ("scsi_eh_0", "scsi_eh"),
         ("kswapd0", "kswapd"),
         ("kauditd", "kauditd"),
+        ("kdamond.0", "kdamond"),
         ("9p", "9p"),
         ("", ""),
     ];
