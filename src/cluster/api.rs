@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     NotFound,
     /// 403, in the server's words.
     Forbidden(String),
+    /// 400, in the server's words: the question itself is wrong.
+    Invalid(String),
     /// Anything that will not be better for another object.
     Failed(anyhow::Error),
 }
@@ -88,6 +90,7 @@ impl Api {
             kube::Error::Api(status) => match status.code {
                 404 => Refusal::NotFound,
                 403 => Refusal::Forbidden(one_line(&status.message)),
+                400 => Refusal::Invalid(one_line(&status.message)),
                 401 => Refusal::Failed(anyhow!(
                     "the API server {server} refused the credentials (401): log in again with oc login"
                 )),
@@ -110,7 +113,9 @@ impl Refusal {
     pub(super) fn for_want_of(self, what: &str, remedy: &'static str) -> NoWay {
         match self {
             Refusal::NotFound => NoWay::Absent { reason: format!("{what}: there is none"), remedy },
-            Refusal::Forbidden(said) => NoWay::Absent { reason: format!("{what}: {said}"), remedy },
+            Refusal::Forbidden(said) | Refusal::Invalid(said) => {
+                NoWay::Absent { reason: format!("{what}: {said}"), remedy }
+            }
             Refusal::Failed(error) => NoWay::Failed(error),
         }
     }

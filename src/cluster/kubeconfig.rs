@@ -1,15 +1,10 @@
-//! Kubeconfig files by kubectl's rules: which files, merged how, and which of their entries the flags choose and change.
+//! A kubeconfig's entries by kubectl's rules: which of them the flags choose, and how they change them.
 
-use std::ffi::OsStr;
-use std::io;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result, anyhow, bail};
-use kube::config::{AuthInfo, Cluster, Kubeconfig, KubeconfigError};
+use anyhow::{Result, bail};
+use kube::config::{AuthInfo, Cluster, Kubeconfig};
 use secrecy::ExposeSecret as _;
 
 use super::SessionOptions;
-use crate::prometheus::failure::one_line;
 
 /// The entries of the files that are in force, the flags already put in.
 #[derive(Debug)]
@@ -21,81 +16,6 @@ pub(super) struct Chosen {
     /// The cluster as the flags change it.
     pub(super) cluster: Cluster,
     pub(super) user: AuthInfo,
-}
-
-/// Which files to read, and whether each of them has to be there.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Files {
-    paths: Vec<PathBuf>,
-    required: bool,
-}
-
-impl Files {
-    /// `--kubeconfig`, else `$KUBECONFIG`'s list, else `~/.kube/config`.
-    pub(super) fn of(flag: Option<&Path>, variable: Option<&OsStr>, home: Option<PathBuf>) -> Files {
-        if let Some(path) = flag {
-            return Files { paths: vec![path.to_owned()], required: true };
-        }
-        let listed: Vec<_> =
-            variable.iter().flat_map(std::env::split_paths).filter(|path| path != Path::new("")).collect();
-        if listed.is_empty() {
-            return Files {
-                paths: home.map(|home| home.join(".kube/config")).into_iter().collect(),
-                required: false,
-            };
-        }
-        Files { paths: listed, required: false }
-    }
-
-    /// All files merged, the first to say something wins; `None` if there is no file. Errors: a file that cannot be
-    /// read or is no kubeconfig, without any of its text.
-    pub(super) fn read(&self) -> Result<Option<Kubeconfig>> {
-        let mut merged: Option<Kubeconfig> = None;
-        for path in &self.paths {
-            let mut next = match Kubeconfig::read_from(path) {
-                Ok(next) => next,
-                Err(KubeconfigError::ReadConfig(error, _))
-                    if error.kind() == io::ErrorKind::NotFound && !self.required =>
-                {
-                    continue;
-                }
-                Err(error) => {
-                    return Err(
-                        anyhow!(unreadable(&error)).context(format!("reading kubeconfig {}", path.display()))
-                    );
-                }
-            };
-            // Written out empty it is not set, and a later file may set it.
-            next.current_context = next.current_context.filter(|name| !name.is_empty());
-            merged = Some(match merged {
-                Some(first) => {
-                    first.merge(next).with_context(|| format!("merging kubeconfig {}", path.display()))?
-                }
-                None => next,
-            });
-        }
-        Ok(merged)
-    }
-
-    /// The files' names, for messages.
-    pub(super) fn names(&self) -> String {
-        self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// kube's words would quote the file's text around a mistake, and with it secrets.
-fn unreadable(error: &KubeconfigError) -> String {
-    match error {
-        KubeconfigError::ReadConfig(error, _) if error.kind() == io::ErrorKind::NotFound => {
-            "there is no such file: log in with oc login, or name another with --kubeconfig FILE".to_owned()
-        }
-        KubeconfigError::ReadConfig(error, _) => one_line(&error.to_string()),
-        KubeconfigError::Parse(error) => match error.location() {
-            Some(at) => format!("it is no kubeconfig: look at line {}, column {}", at.line(), at.column()),
-            None => "it is no kubeconfig: write it anew with oc login".to_owned(),
-        },
-        other => one_line(&other.to_string()),
-    }
 }
 
 /// Picks context, cluster and user, and lets the flags change them with kubectl's meaning.
@@ -129,7 +49,8 @@ pub(super) fn choose(files: Kubeconfig, options: &SessionOptions) -> Result<Chos
     };
     let found =
         files.auth_infos.into_iter().find(|named| named.name == user_name).and_then(|named| named.auth_info);
-    if found.is_none() && options.user.is_some() {
+    // kubectl goes on as nobody where a context names a user that is not there; that only hides the mistake.
+    if found.is_none() && !user_name.is_empty() && (options.user.is_some() || options.token.is_none()) {
         bail!("no user \"{user_name}\" in the kubeconfig: oc config get-users lists those there are");
     }
     let mut chosen =
@@ -187,14 +108,9 @@ fn change_user(user: &mut AuthInfo, options: &SessionOptions) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Files;
     use super::*;
     use crate::prometheus::Secret;
-
-    fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
 
     const FIRST: &str = "{current-context: '', clusters: [{name: c, cluster: {server: 'https://first', certificate-authority-data: Zm9v, tls-server-name: inner}}]}";
     const SECOND: &str = "{current-context: two, clusters: [{name: c, cluster: {server: 'https://second'}}, {name: d, cluster: {server: 'https://other'}}],
@@ -202,24 +118,11 @@ mod tests {
 
     fn both() -> Kubeconfig {
         let folder = tempfile::tempdir().unwrap();
-        let paths = vec![
-            write(folder.path(), "1", FIRST),
-            folder.path().join("gone"),
-            write(folder.path(), "2", SECOND),
-        ];
-        Files { paths, required: false }.read().unwrap().unwrap()
-    }
-
-    #[test]
-    fn the_flag_comes_before_the_variable_and_that_before_the_home() {
-        let home = || Some(PathBuf::from("/h"));
-        let paths = |files: Files| (files.names(), files.required);
-        assert_eq!(
-            paths(Files::of(Some(Path::new("/f")), Some(OsStr::new("/a:/b")), home())),
-            ("/f".into(), true)
-        );
-        assert_eq!(paths(Files::of(None, Some(OsStr::new("/a::/b")), home())), ("/a, /b".into(), false));
-        assert_eq!(paths(Files::of(None, Some(OsStr::new("")), home())), ("/h/.kube/config".into(), false));
+        let [first, gone, second] = ["1", "gone", "2"].map(|name| folder.path().join(name));
+        std::fs::write(&first, FIRST).unwrap();
+        std::fs::write(&second, SECOND).unwrap();
+        let paths = std::env::join_paths([first, gone, second]).unwrap();
+        Files::of(None, Some(&paths), None).read().unwrap().unwrap()
     }
 
     #[test]
@@ -228,27 +131,6 @@ mod tests {
         assert_eq!(chosen.context, "two");
         assert_eq!(chosen.cluster.server.as_deref(), Some("https://first"));
         assert_eq!(chosen.user.exec.unwrap().command.as_deref(), Some("plugin"));
-    }
-
-    #[test]
-    fn only_a_file_named_by_flag_has_to_be_there() {
-        let gone = || vec![PathBuf::from("/nonexistent/kubeconfig")];
-        assert!(Files { paths: gone(), required: false }.read().unwrap().is_none());
-        let error = Files { paths: gone(), required: true }.read().unwrap_err();
-        assert!(
-            format!("{error:#}")
-                .contains("reading kubeconfig /nonexistent/kubeconfig: there is no such file"),
-            "{error:#}"
-        );
-    }
-
-    #[test]
-    fn a_broken_file_is_not_quoted() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = write(folder.path(), "k", "users:\n- name: u\n  user: {token: hidden, exec: [hidden}\n");
-        let error = Files { paths: vec![path], required: true }.read().unwrap_err();
-        assert!(format!("{error:#}").contains("it is no kubeconfig: look at line 3"), "{error:#}");
-        assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
     }
 
     #[test]

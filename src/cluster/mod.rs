@@ -1,8 +1,11 @@
 //! The way from a kubeconfig to Prometheus: session, token, route and trust, or a port-forward; each step says what it did.
 
 mod api;
+mod files;
 mod forward;
 mod kubeconfig;
+mod nodes;
+mod plugin;
 mod proxy;
 mod route;
 mod session;
@@ -18,6 +21,8 @@ use rustls::ClientConfig;
 
 use self::api::NoWay;
 use self::forward::Forward;
+pub use self::nodes::nodes;
+use self::route::Found;
 use self::session::Session;
 pub use self::session::SessionOptions;
 use crate::prometheus::{Client, Endpoint, Secret, Url, is_loopback};
@@ -58,7 +63,7 @@ pub enum Via {
 pub struct Connection {
     /// Asks.
     pub client: Client,
-    /// What was tried, and why it became this way.
+    /// What is not as it is by default, by an admitted route and verified: why it became this way.
     pub notes: Vec<String>,
     _forward: Option<Forward>,
 }
@@ -89,7 +94,7 @@ fn address(given: &str) -> Result<Url> {
 }
 
 async fn named(url: Url, options: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
-    let mut notes = vec![format!("asking {url} as --prometheus says")];
+    let mut notes = Vec::new();
     // What listens on this machine without TLS gets no token that was not meant for it, so no kubeconfig is needed.
     if url.scheme() == "http" && is_loopback(&url) {
         return connection(url, options.token.clone(), trust::verified(Vec::new())?, None, notes, None);
@@ -101,20 +106,15 @@ async fn named(url: Url, options: &SessionOptions, prometheus: &PrometheusOption
 }
 
 async fn found(options: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
-    let Some(session) = Session::open(options).await? else {
-        let places = Session::looked_in(options);
-        bail!(
-            "no kubeconfig ({places} is not there): log in with oc login, or name one with --kubeconfig FILE"
-        )
-    };
+    let Some(session) = Session::open(options).await? else { return Err(no_kubeconfig(options)) };
     let mut notes = Vec::new();
     let mut no_route = None;
     if prometheus.via != Via::PortForward {
         match by_route(&session).await {
-            Ok((url, token)) => {
-                notes.push(format!("asking {url}, the route {ROUTE} of {NAMESPACE}"));
+            Ok((route, token)) => {
+                notes.extend(route.note);
                 let tls = tls(Some(&session), prometheus, &mut notes).await?;
-                return connection(url, Some(token), tls, session.proxy, notes, None);
+                return connection(route.url, Some(token), tls, session.proxy, notes, None);
             }
             Err(NoWay::Failed(error)) => return Err(error),
             Err(NoWay::Absent { reason, remedy }) if prometheus.via == Via::Route => {
@@ -137,9 +137,14 @@ async fn found(options: &SessionOptions, prometheus: &PrometheusOptions) -> Resu
     connection(forward.url.clone(), None, trust::verified(Vec::new())?, None, notes, Some(forward))
 }
 
-async fn by_route(session: &Session) -> Result<(Url, Secret), NoWay> {
+fn no_kubeconfig(options: &SessionOptions) -> anyhow::Error {
+    let places = Session::looked_in(options);
+    anyhow!("no kubeconfig ({places} is not there): log in with oc login, or name one with --kubeconfig FILE")
+}
+
+async fn by_route(session: &Session) -> Result<(Found, Secret), NoWay> {
     let Some(token) = &session.token else {
-        let reason = format!("no token in context \"{}\" (client certificate)", session.name);
+        let reason = format!("no token in context \"{}\" ({})", session.name, session.instead_of_token);
         return Err(NoWay::Absent { reason, remedy: "log in with oc login, or pass --token" });
     };
     Ok((route::find(&session.api).await?, token.clone()))

@@ -6,13 +6,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use kube::Config;
 use kube::config::{
-    Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+    Cluster, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError, NamedAuthInfo,
+    NamedCluster, NamedContext,
 };
 use rustls::pki_types::CertificateDer;
 
 use super::api::Api;
-use super::kubeconfig::{self, Chosen, Files};
+use super::files::Files;
+use super::kubeconfig::{self, Chosen};
 use super::{proxy, token};
+use crate::prometheus::failure::one_line;
 use crate::prometheus::{Secret, Url, is_loopback};
 
 /// Without `--request-timeout` a silent API server is given up after this.
@@ -52,6 +55,8 @@ pub(super) struct Session {
     /// The context's name, or the server's where only flags were given.
     pub(super) name: String,
     pub(super) token: Option<Secret>,
+    /// What the context has where it has no token, for messages.
+    pub(super) instead_of_token: &'static str,
     /// Whether what the API server says is known to be its own word.
     pub(super) verified: bool,
     /// The certificate authorities that the kubeconfig and the flags name.
@@ -92,7 +97,8 @@ impl Session {
             bail!("the server {server} is no http or https address: correct it, or pass --server URL")
         };
         let name = if context.is_empty() { server.clone() } else { context };
-        let mut authorities = authorities(filed_cluster).await?;
+        let mut authorities =
+            authorities(filed_cluster).await.with_context(|| format!("using context \"{name}\""))?;
         let own_proxy = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
         let user = NamedAuthInfo { name: name.clone(), auth_info: Some(user), ..NamedAuthInfo::default() };
         let mut config = config(cluster, user).await.with_context(|| format!("using context \"{name}\""))?;
@@ -110,6 +116,15 @@ impl Session {
         {
             bail!("the server {url} is not encrypted and gets no token: use its https address");
         }
+        let user = &config.auth_info;
+        let instead_of_token = if user.client_certificate.is_some() || user.client_certificate_data.is_some()
+        {
+            "a client certificate, which no route takes"
+        } else if user.username.is_some() {
+            "a password, which no route takes"
+        } else {
+            "no credential at all"
+        };
         let proxy = own_proxy.map(|proxy| Url::parse(&proxy)).transpose();
         let proxy = proxy.map_err(|_| {
             anyhow!("the kubeconfig's proxy-url is no address: correct it in context \"{name}\"")
@@ -118,7 +133,7 @@ impl Session {
             .request_timeout
             .map_or(Some(DEFAULT_TIMEOUT), |limit| Some(limit).filter(|l| !l.is_zero()));
         let api = Api::new(config, &server, timeout)?;
-        Ok(Session { name, token, verified, authorities, proxy, api })
+        Ok(Session { name, token, instead_of_token, verified, authorities, proxy, api })
     }
 }
 
@@ -152,7 +167,35 @@ async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
         current_context: Some(name),
         ..Kubeconfig::default()
     };
-    Ok(Config::from_custom_kubeconfig(one, &KubeConfigOptions::default()).await?)
+    let config = Config::from_custom_kubeconfig(one, &KubeConfigOptions::default())
+        .await
+        .map_err(|error| anyhow!(unusable(&error)))?;
+    if config.root_cert.as_ref().is_some_and(Vec::is_empty) {
+        bail!(
+            "its certificate authority holds no certificate: name a PEM file with --certificate-authority FILE"
+        );
+    }
+    Ok(config)
+}
+
+/// kube's words say everything twice in a chain of causes, and no remedy.
+fn unusable(error: &KubeconfigError) -> String {
+    const REMEDY: &str = "correct it in the kubeconfig, or log in again with oc login";
+    match error {
+        KubeconfigError::LoadCertificateAuthority(LoadDataError::ReadFile(why, path)) => format!(
+            "its certificate authority {} cannot be read ({why}): name one with --certificate-authority FILE",
+            path.display()
+        ),
+        KubeconfigError::LoadCertificateAuthority(_) => {
+            format!("its certificate-authority-data is no base64: {REMEDY}")
+        }
+        KubeconfigError::ParseCertificates(_) => {
+            "its certificate authority is no PEM: name one with --certificate-authority FILE".to_owned()
+        }
+        KubeconfigError::ParseClusterUrl(_) => format!("its server is no address: {REMEDY}"),
+        KubeconfigError::ParseProxyUrl(_) => format!("its proxy-url is no address: {REMEDY}"),
+        other => format!("{}: {REMEDY}", one_line(&other.to_string())),
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,22 @@
 //! The context's bearer token, whatever it comes from: the file, a credential plugin, an OpenID provider.
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Request, Response};
 use kube::Config;
-use kube::client::{AuthError, ConfigExt as _};
+use kube::client::ConfigExt as _;
 use secrecy::ExposeSecret as _;
 use tower::{BoxError, Layer as _, ServiceExt as _, service_fn};
 
+use super::plugin::{self, Credential};
 use crate::prometheus::Secret;
-use crate::prometheus::failure::one_line;
+
+/// For an OpenID provider to renew a token.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Finds the token and leaves it in `config` in place of its source, so that a plugin runs once and not for every use.
 /// `None`: the context has another kind of credential. Errors: the source yields nothing; never the token.
@@ -18,10 +25,20 @@ pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
     let token = if let Some(token) = &user.token {
         Some(token.clone())
     } else if let Some(path) = &user.token_file {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading the token file {path}"))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            anyhow!("its token file {path} cannot be read ({error}): correct the kubeconfig, or log in again with oc login")
+        })?;
         Some(Secret::from(text))
-    } else if user.exec.is_some() || user.auth_provider.is_some() {
-        run(config).await?
+    } else if let Some(exec) = &user.exec {
+        let Credential { token, client_certificate_data, client_key_data } = plugin::run(exec).await?;
+        if let (Some(certificate), Some(key)) = (client_certificate_data, client_key_data) {
+            config.auth_info.client_certificate_data = Some(BASE64.encode(certificate));
+            config.auth_info.client_key_data = Some(BASE64.encode(key.expose_secret()).into());
+        }
+        config.auth_info.exec = None;
+        token
+    } else if let Some(provider) = &user.auth_provider {
+        refreshed(config, &provider.name).await?
     } else {
         None
     };
@@ -30,55 +47,38 @@ pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
     if trimmed.is_empty() {
         bail!("the context's token is empty: log in again with oc login");
     }
+    // No header can hold others, and what builds it would panic.
+    if !trimmed.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("the context's token holds characters that no token has: log in again with oc login");
+    }
     let token = Secret::from(trimmed);
     config.auth_info.token = Some(token.clone());
     config.auth_info.token_file = None;
-    config.auth_info.exec = None;
     config.auth_info.auth_provider = None;
     Ok(Some(token))
 }
 
-/// Lets kube authenticate a request that goes nowhere and reads what it would have sent.
-async fn run(config: &Config) -> Result<Option<Secret>> {
-    let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
-    let source = match plugin {
-        Some(command) => format!("the credential plugin {command}"),
-        None => "the kubeconfig's auth-provider".to_owned(),
-    };
-    let config = config.clone();
-    // Plugins may ask the user and take their time.
-    let layer = tokio::task::spawn_blocking(move || config.auth_layer())
-        .await
-        .context("running a credential plugin")?;
-    let layer = layer.map_err(|error| match &error {
-        kube::Error::Auth(error) => failed(&source, error),
-        _ => anyhow!("{source} could not be used: log in again with oc login"),
-    })?;
-    let Some(layer) = layer else { return Ok(None) };
+/// Lets kube authenticate a request that goes nowhere, refreshing an OpenID token, and reads what it would have sent.
+async fn refreshed(config: &Config, provider: &str) -> Result<Option<Secret>> {
+    let failed =
+        || anyhow!("the kubeconfig's auth-provider {provider} gave no token: log in again with oc login");
+    // The others are gone from kubectl too, and would run programs without a limit of time.
+    if provider != "oidc" {
+        bail!("the kubeconfig's auth-provider {provider} is no longer supported: log in again with oc login");
+    }
+    // kube's own words would quote the provider's answer.
+    let Some(layer) = config.auth_layer().map_err(|_| failed())? else { return Ok(None) };
     let reader = service_fn(|request: Request<String>| async move {
         Ok::<_, BoxError>(Response::new(request.headers().get(AUTHORIZATION).cloned()))
     });
-    let sent = layer.layer(reader).oneshot(Request::new(String::new())).await;
-    let sent = sent.map_err(|error| match error.downcast_ref::<AuthError>() {
-        Some(error) => failed(&source, error),
-        None => anyhow!("{source} could not be used: log in again with oc login"),
-    })?;
+    let sent = layer.layer(reader).oneshot(Request::new(String::new()));
+    let sent =
+        tokio::time::timeout(REFRESH_TIMEOUT, sent).await.map_err(|_| failed())?.map_err(|_| failed())?;
     Ok(sent.into_body().as_ref().and_then(bearer))
 }
 
 fn bearer(header: &HeaderValue) -> Option<Secret> {
     header.to_str().ok()?.strip_prefix("Bearer ").map(Secret::from)
-}
-
-/// kube's words for these would quote the plugin's whole command line, environment and output.
-fn failed(source: &str, error: &AuthError) -> anyhow::Error {
-    let why = match error {
-        AuthError::AuthExecStart(error) => format!("could not be started ({})", one_line(&error.to_string())),
-        AuthError::AuthExecRun { out, .. } => format!("failed ({})", out.status),
-        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => "printed no credential".to_owned(),
-        _ => "gave no token".to_owned(),
-    };
-    anyhow!("{source} {why}: run it by hand, or log in again with oc login")
 }
 
 #[cfg(test)]
@@ -116,14 +116,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failing_plugin_is_named_and_its_output_is_not_quoted() {
-        let error = resolve(&mut with_plugin("echo secret-token; exit 3")).await.unwrap_err();
-        let text = format!("{error:#}");
-        assert!(text.contains("the credential plugin sh failed (exit status: 3)"), "{text}");
-        assert!(!format!("{error:?}").contains("secret-token"), "{error:?}");
-        let garbage = resolve(&mut with_plugin("echo secret-token:")).await.unwrap_err();
-        assert!(format!("{garbage:#}").contains("printed no credential"), "{garbage:#}");
-        assert!(!format!("{garbage:?}").contains("secret-token"), "{garbage:?}");
+    async fn a_plugin_may_yield_a_certificate_instead() {
+        let mut config =
+            with_plugin(r#"echo '{"status":{"clientCertificateData":"C","clientKeyData":"K"}}'"#);
+        assert!(resolve(&mut config).await.unwrap().is_none());
+        assert_eq!(config.auth_info.client_certificate_data.as_deref(), Some("Qw=="));
+        assert!(config.auth_info.exec.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_kubectl_dropped_is_named() {
+        let mut config = Config::new("https://127.0.0.1:1".parse().unwrap());
+        config.auth_info.auth_provider =
+            serde_json::from_str(r#"{"name":"gcp","config":{"cmd-path":"sh"}}"#).unwrap();
+        assert!(
+            resolve(&mut config).await.unwrap_err().to_string().contains("auth-provider gcp is no longer")
+        );
     }
 
     #[tokio::test]

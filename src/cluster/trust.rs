@@ -39,8 +39,8 @@ async fn bundle(api: &Api, (namespace, name): (&str, &str)) -> Result<Vec<Certif
         Ok(map) => {
             Ok(map.data.unwrap_or_default().values().flat_map(|pem| certificates(pem.as_bytes())).collect())
         }
-        Err(Refusal::NotFound | Refusal::Forbidden(_)) => Ok(Vec::new()),
         Err(Refusal::Failed(error)) => Err(error),
+        Err(_) => Ok(Vec::new()),
     }
 }
 

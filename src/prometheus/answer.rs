@@ -24,6 +24,7 @@ pub(super) struct Reply {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Envelope {
     status: String,
     data: Option<Data>,
@@ -36,6 +37,7 @@ struct Envelope {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object that holds the result")]
 struct Data {
     result: Vec<Series>,
 }
@@ -48,6 +50,7 @@ pub(super) fn read(asked: &Asked<'_>, status: u16, location: Option<&str>, body:
             Ok(Reply { series: data.result, warnings: warnings.iter().map(|text| one_line(text)).collect() })
         }
         (_, Ok(envelope)) if envelope.status == "error" => Err(anyhow!(own_error(asked, &envelope))),
+        (200..=299, Ok(_)) => Err(anyhow!(foreign(asked, "an object without series"))),
         (200..=299, Err(error)) => Err(anyhow!(unreadable(asked, &error, body))),
         (_, _) => Err(anyhow!(refusal(asked, status, location, &String::from_utf8_lossy(body)))),
     }
@@ -79,7 +82,11 @@ fn unreadable(asked: &Asked<'_>, error: &serde_json::Error, body: &[u8]) -> Stri
     if error.is_eof() && !body.is_empty() {
         return cut_short(url, body.len());
     }
-    let why = one_line(&error.to_string());
+    foreign(asked, &one_line(&error.to_string()))
+}
+
+fn foreign(asked: &Asked<'_>, why: &str) -> String {
+    let url = asked.url;
     format!(
         "{url} answered what no Prometheus does ({why}): give Prometheus's own address with --prometheus URL"
     )
@@ -95,6 +102,9 @@ fn refusal(asked: &Asked<'_>, status: u16, location: Option<&str>, body: &str) -
             format!(
                 "{url} redirects{to} ({status}): no redirect is followed; give the final address with --prometheus URL"
             )
+        }
+        400 if said.contains("HTTPS server") => {
+            format!("{url} speaks TLS only (400: {said}): use its https address")
         }
         401 if *with_token => format!("the token was refused (401) by {url}: log in again with oc login"),
         401 => format!("{url} asks for a token (401): log in with oc login, or pass --token"),
@@ -142,6 +152,7 @@ fn is_page(body: &str) -> bool {
 impl<'de> Deserialize<'de> for Series {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
+        #[serde(expecting = "a series")]
         struct Wire {
             metric: BTreeMap<String, String>,
             #[serde(default)]
@@ -242,7 +253,8 @@ mod tests {
             (200, VECTOR.get(..120).unwrap(), "broke off after 120 bytes"),
             (200, "", "answered what no Prometheus does"),
             (200, r#"{"status":"success","data":{"result":[1,"2"]}}"#, "answered what no Prometheus does"),
-            (200, r#"{"status":"success"}"#, "answered with status 200"),
+            (200, r#"{"status":"success"}"#, "(an object without series)"),
+            (400, "Client sent an HTTP request to an HTTPS server.\n", "use its https address"),
             (
                 503,
                 r#"{"status":"error","errorType":"timeout","error":"query timed out"}"#,

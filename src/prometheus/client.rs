@@ -120,9 +120,17 @@ impl Client {
             response.headers().get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
         let body = self.body(response).await?;
         let asked = answer::Asked { url: &self.url, with_token: self.token.is_some() };
-        let Reply { series, warnings } = answer::read(&asked, status, location.as_deref(), &body)?;
+        let Reply { series, warnings } = answer::read(&asked, status, location.as_deref(), &body)
+            .map_err(|refusal| anyhow!(self.without_token(&refusal.to_string())))?;
+        let warnings = warnings.iter().map(|warning| self.without_token(warning));
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
         Ok(series)
+    }
+
+    /// A server's words, which may repeat the request.
+    fn without_token(&self, words: &str) -> String {
+        let sent = self.token.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+        sent.map_or_else(|| words.to_owned(), |token| words.replace(token, "(the token)"))
     }
 
     async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>> {
@@ -145,12 +153,13 @@ impl Client {
     }
 
     fn unanswered(&self, error: &reqwest::Error) -> anyhow::Error {
-        let party = Party {
-            name: &format!("Prometheus at {}", self.url),
-            ca_flag: "--prometheus-ca",
-            waited: Some(if error.is_connect() { CONNECT_TIMEOUT } else { self.timeout }),
-            slow_remedy: "shorten --interval, or check the way there",
+        let (waited, slow_remedy) = if error.is_connect() {
+            (CONNECT_TIMEOUT, "check the address, the VPN and proxies")
+        } else {
+            (self.timeout, "shorten --interval, or check the way there")
         };
+        let name = &format!("Prometheus at {}", self.url);
+        let party = Party { name, ca_flag: "--prometheus-ca", waited: Some(waited), slow_remedy };
         anyhow!(failure::cause(error).explain(&party))
     }
 }
@@ -262,6 +271,18 @@ mod tests {
         let error = client(&url, Some("T")).unwrap().instant("up", 0).await.unwrap_err().to_string();
         assert!(error.contains(&format!("redirects to {target}/x (302)")), "{error}");
         assert_eq!(other.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_the_server_repeats_is_not_shown() {
+        let warned = EMPTY.replace("careful", "hidden is weak");
+        let answers = vec![response("400 Bad", "Authorization: Bearer hidden"), response("200 OK", &warned)];
+        let (url, _requests) = server(answers).await;
+        let client = client(&url, Some("hidden")).unwrap();
+        let error = client.instant("up", 0).await.unwrap_err();
+        assert!(format!("{error:?}").contains("Bearer (the token)"), "{error:?}");
+        assert!(client.instant("up", 0).await.is_ok());
+        assert_eq!(client.warnings(), ["(the token) is weak"]);
     }
 
     #[tokio::test]

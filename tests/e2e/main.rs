@@ -8,6 +8,10 @@
 
 mod accuracy;
 mod bad_days;
+mod bad_kubeconfig;
+mod bad_server;
 mod history;
 mod loads;
+mod nodes;
+mod trust;
 mod way_in;

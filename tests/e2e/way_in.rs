@@ -5,16 +5,26 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use test_cluster::{Cluster, Door, Login, Outcome, Plugin, Prometheus, Spec, directory, shared};
+use test_cluster::{Certificate, Cluster, Door, Login, Outcome, Plugin, Prometheus, Spec, directory, shared};
 
 /// The end of the history, Unix seconds, and what to ask for.
 const END: u32 = 1_700_000_000;
 const QUESTION: [&str; 7] = ["top", "-i", "2m", "-T", "1700000000", "-o", "json"];
 
-/// A Prometheus that holds two minutes of one node, at 15 s: busy by 0.5, `kubelet` 0.25 of it.
+/// A Prometheus that holds the history.
 pub(crate) fn prometheus() -> &'static Prometheus {
     static PROMETHEUS: OnceLock<Prometheus> = OnceLock::new();
     PROMETHEUS.get_or_init(|| {
+        let arguments = &["--storage.tsdb.retention.time=30y"];
+        let spec = Spec { config: "{}", history: Some(history()), arguments };
+        shared().start_prometheus("way-in", &spec).unwrap()
+    })
+}
+
+/// Two minutes of one node, at 15 s: busy by 0.5, `kubelet` 0.25 of it. OpenMetrics.
+pub(crate) fn history() -> &'static Path {
+    static HISTORY: OnceLock<PathBuf> = OnceLock::new();
+    HISTORY.get_or_init(|| {
         let history = directory().unwrap().join("way-in.txt");
         let times = || (0..8).rev().map(|step| END - 15 * step);
         let mut text = String::from("# TYPE namedprocess_namegroup_cpu_rate gauge\n");
@@ -28,8 +38,7 @@ pub(crate) fn prometheus() -> &'static Prometheus {
             text += &format!("instance:namedprocess_node_cpu_rate:sum{{instance=\"n\"}} 0.5 {at}\n");
         }
         fs::write(&history, text + "# EOF\n").unwrap();
-        let spec = Spec { config: "{}", history: Some(&history), arguments: &["--storage.tsdb.retention.time=30y"] };
-        shared().start_prometheus("way-in", &spec).unwrap()
+        history
     })
 }
 
@@ -50,7 +59,7 @@ pub(crate) fn logged_in(login: Login) -> Plugin {
 }
 
 /// Writes a changed kubeconfig into the plugin's home.
-fn changed(plugin: &Plugin, name: &str, login: Login, change: impl Fn(&mut Value)) -> PathBuf {
+pub(crate) fn changed(plugin: &Plugin, name: &str, login: Login, change: impl Fn(&mut Value)) -> PathBuf {
     let text = fs::read_to_string(shared().kubeconfig(login)).unwrap();
     let mut kubeconfig = serde_json::from_str(&text).unwrap();
     change(&mut kubeconfig);
@@ -68,7 +77,7 @@ pub(crate) fn text(path: &Path) -> &str {
 }
 
 /// The answer is the history's, and no token is anywhere in the output.
-fn assert_answered(case: &str, outcome: &Outcome) {
+pub(crate) fn assert_answered(case: &str, outcome: &Outcome) {
     assert_eq!(outcome.code, 0, "{case}: {}", outcome.stderr);
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(report["rows"][0]["name"], "kubelet", "{case}: {report}");
@@ -158,15 +167,54 @@ fn flags_stand_in_for_a_kubeconfig() {
 }
 
 #[test]
-fn the_address_and_its_authority_can_be_named() {
-    let (cluster, _door) = cluster();
+fn the_address_can_be_named() {
+    let (_, _door) = cluster();
     let (url, address) = (&prometheus().url, format!("https://{}", prometheus().host));
     assert_answered("loopback", &ask(&plugin(), &["--prometheus", url]));
-    assert_answered(
-        "without the right to read routes",
-        &ask(&logged_in(Login::Blind), &["--prometheus", &address]),
+    assert_answered("https", &ask(&logged_in(Login::Viewer), &["--prometheus", &address]));
+    let copied = format!("{address}/api/v1/query?query=up");
+    assert_refused(
+        "too much of it",
+        &ask(&logged_in(Login::Viewer), &["--prometheus", &copied]),
+        &["(404)", "/api/v1"],
     );
-    let ca = ["--prometheus-ca", text(cluster.ingress_ca())];
-    assert_answered("--prometheus-ca", &ask(&logged_in(Login::Stranger), &ca));
-    assert_answered("--insecure-prometheus", &ask(&logged_in(Login::Stranger), &["--insecure-prometheus"]));
+    let copied = format!("{address}/api/v1/");
+    assert_answered("its base", &ask(&logged_in(Login::Viewer), &["--prometheus", &copied]));
+}
+
+/// What a user who may not read routes gets: Prometheus's host in the domain of the console.
+#[test]
+fn the_console_shows_the_domain_of_routes() {
+    let (cluster, door) = cluster();
+    let host = "prometheus-k8s-openshift-monitoring.apps.other.example";
+    let _gate = cluster.start_gate(host, &prometheus().url, Certificate::Good).unwrap();
+    let console = |url: &str| door.publish("console-public", "consoleURL", url).unwrap();
+    console("https://console-openshift-console.apps.other.example");
+    let blind = logged_in(Login::Blind);
+    let answered = ask(&blind, &[]);
+    assert_answered("the domain", &answered);
+    assert!(answered.stderr.contains(host) && answered.stderr.contains("routes"), "{}", answered.stderr);
+    let report: Value = serde_json::from_str(&answered.stdout).unwrap();
+    assert_eq!(report["source"]["url"], format!("https://{host}"));
+
+    console("https://console.test.example");
+    let own = ["\"https://console.test.example\" does not show the domain", "--prometheus URL"];
+    assert_refused("a console of its own host", &ask(&blind, &["--via", "route"]), &own);
+    door.withdraw("console-public").unwrap();
+    let none =
+        ["cannot get resource \"routes\"", "console-public in openshift-config-managed: there is none"];
+    assert_refused("no console", &ask(&blind, &["--via", "route"]), &none);
+    let neither = [none[0], none[1], "nor by port-forward", "\"pods\"", "--prometheus URL"];
+    assert_refused("nothing at all", &ask(&blind, &[]), &neither);
+}
+
+/// The default way goes without saying, any other is told on standard error.
+#[test]
+fn only_what_is_out_of_the_ordinary_is_noted() {
+    let (_, _door) = cluster();
+    let viewer = logged_in(Login::Viewer);
+    assert_eq!(ask(&viewer, &[]).stderr, "");
+    assert_eq!(ask(&viewer, &["--prometheus", &prometheus().url]).stderr, "");
+    let insecure = ask(&viewer, &["--insecure-prometheus"]).stderr;
+    assert_eq!(insecure, "note: its certificate is not verified, as --insecure-prometheus says\n");
 }

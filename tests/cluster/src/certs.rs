@@ -1,13 +1,17 @@
 //! Certificate authorities and what they sign, as PEM files.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
+
+/// Years in which a certificate is valid that is not about time.
+pub(crate) const ALWAYS: Range<i32> = 2000..4000;
 
 /// A certificate authority of its own; its certificate is at `file`.
 pub(crate) struct Authority {
@@ -37,10 +41,13 @@ impl Authority {
         Ok(Self { issuer, file })
     }
 
-    /// A server's certificate for `names` (DNS names and IP addresses); its files are called after the first.
-    pub(crate) fn server(&self, directory: &Path, names: &[&str]) -> Result<Pair> {
+    /// A server's certificate for `names` (DNS names and IP addresses), valid in `years` (all but the last);
+    /// its files are called after the first name.
+    pub(crate) fn server(&self, directory: &Path, names: &[&str], years: Range<i32>) -> Result<Pair> {
         let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.not_before = date_time_ymd(years.start, 1, 1);
+        params.not_after = date_time_ymd(years.end, 1, 1);
         self.sign(&params, &directory.join(names.first().context("a server without a name")?))
     }
 

@@ -10,10 +10,11 @@ use crate::api::{Api, fetch, trusting};
 use crate::certs::Authority;
 use crate::control_plane::ControlPlane;
 use crate::door::Door;
+use crate::gate::{Certificate, Doorway, Gate};
 use crate::logins::{Login, door_kubeconfig};
 use crate::namespace::directory;
 use crate::objects;
-use crate::prometheus::{Doorway, Prometheus, Spec};
+use crate::prometheus::{Prometheus, Spec};
 
 /// A running cluster; ended when dropped, and with this process.
 pub struct Cluster {
@@ -39,9 +40,9 @@ impl Cluster {
     pub fn start() -> Result<Self> {
         let directory = directory()?.join("cluster");
         fs::create_dir(&directory).with_context(|| format!("making {}", directory.display()))?;
-        let control_plane = ControlPlane::start(&directory)?;
+        let ingress = Authority::new(&directory, "ingress-ca")?;
+        let control_plane = ControlPlane::start(&directory, &ingress)?;
         let api = &control_plane.api;
-        let ingress = Authority::new(&directory.join("certs"), "ingress-ca")?;
         objects::apply(api, &ingress.file)?;
         let kubeconfig = door_kubeconfig(&directory, api.server(), &control_plane.ca)?;
         let doorway = Doorway { ingress, kubeconfig };
@@ -61,7 +62,8 @@ impl Cluster {
         &self.control_plane.ca
     }
 
-    /// The routes' certificate authority, a PEM file; published in ConfigMap `default-ingress-cert` alone.
+    /// The routes' certificate authority, a PEM file; published in ConfigMaps `default-ingress-cert` and
+    /// `kube-root-ca.crt`, for the logins that may read them.
     pub fn ingress_ca(&self) -> &Path {
         &self.doorway.ingress.file
     }
@@ -75,6 +77,11 @@ impl Cluster {
     /// name. The Route does not lead to it until told to ([`Door::lead_to`]).
     pub fn start_prometheus(&self, name: &str, spec: &Spec<'_>) -> Result<Prometheus> {
         Prometheus::start(&self.directory, name, spec, &self.doorway)
+    }
+
+    /// Starts a further gate: what stands on port 443 of `host` before `upstream` (a base URL) and shows `certificate`.
+    pub fn start_gate(&self, host: &str, upstream: &str, certificate: Certificate) -> Result<Gate> {
+        self.doorway.open(&self.directory, host, upstream, certificate)
     }
 
     /// Takes hold of the Route. Any test that goes through it holds it while it does.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::api::Api;
-use crate::certs::{Authority, signing_key};
+use crate::certs::{ALWAYS, Authority, signing_key};
 use crate::logins::{Login, kubeconfigs, token_file};
 use crate::namespace::{free_port, tool};
 use crate::process::{Process, start};
@@ -22,13 +22,17 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts it, its files and the logins' kubeconfigs in `directory`; ready when this returns.
-    pub(crate) fn start(directory: &Path) -> Result<Self> {
+    /// Starts it, its files and the logins' kubeconfigs in `directory`; ready when this returns. `ingress` signs
+    /// routes; as in OpenShift, ConfigMap `kube-root-ca.crt` of each namespace holds it too.
+    pub(crate) fn start(directory: &Path, ingress: &Authority) -> Result<Self> {
         let certs = directory.join("certs");
         fs::create_dir_all(&certs)?;
         let authority = Authority::new(&certs, "cluster-ca")?;
         let (signer, verifier) = signing_key(&certs)?;
-        let server = authority.server(&certs, &["127.0.0.1", "localhost", "kubernetes.default.svc"])?;
+        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
+        let server = authority.server(&certs, &names, ALWAYS)?;
+        let published = certs.join("published.crt");
+        fs::write(&published, [fs::read(&authority.file)?, fs::read(&ingress.file)?].concat())?;
         let installer = authority.client(&certs, "installer", "system:masters")?;
         let ca = authority.file.display();
 
@@ -78,7 +82,7 @@ impl ControlPlane {
             &[
                 format!("--kubeconfig={}", Login::Installer.file(directory).display()),
                 format!("--service-account-private-key-file={}", signer.display()),
-                format!("--root-ca-file={ca}"),
+                format!("--root-ca-file={}", published.display()),
                 "--use-service-account-credentials".into(),
                 "--leader-elect=false".into(),
                 "--secure-port=0".into(),

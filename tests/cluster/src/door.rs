@@ -6,11 +6,11 @@ use std::thread::panicking;
 use anyhow::Result;
 
 use crate::cluster::Cluster;
-use crate::objects::{ROUTE, admit, route};
+use crate::objects::{ROUTE, admit, publish, publish_defaults, published, route};
 use crate::prometheus::Prometheus;
 
-/// The Route, this test's alone: there is one of it in a cluster, and other tests wait. When dropped, it leads to the
-/// cluster's own Prometheus again.
+/// The Route, and what else shows the way, this test's alone: there is one in a cluster, and other tests wait. When
+/// dropped, it leads to the cluster's own Prometheus again, and the ConfigMaps are what they were.
 pub struct Door<'a> {
     cluster: &'a Cluster,
     _alone: MutexGuard<'a, ()>,
@@ -36,6 +36,16 @@ impl<'a> Door<'a> {
         admit(self.cluster.api(), &self.cluster.prometheus().host, false)
     }
 
+    /// ConfigMap `name` of `openshift-config-managed` holds `text` under `key`.
+    pub fn publish(&self, name: &str, key: &str, text: &str) -> Result<()> {
+        publish(self.cluster.api(), name, key, text)
+    }
+
+    /// There is no ConfigMap `name` in `openshift-config-managed`.
+    pub fn withdraw(&self, name: &str) -> Result<()> {
+        self.cluster.api().delete(&published(name))
+    }
+
     /// There is no Route.
     pub fn remove(&self) -> Result<()> {
         self.cluster.api().delete(ROUTE)
@@ -45,9 +55,10 @@ impl<'a> Door<'a> {
 impl Drop for Door<'_> {
     #[allow(clippy::panic, reason = "the next test would fail for no reason of its own")]
     fn drop(&mut self) {
-        let restored = route(self.cluster.api(), &self.cluster.prometheus().host);
+        let api = self.cluster.api();
+        let restored = route(api, &self.cluster.prometheus().host).and_then(|()| publish_defaults(api));
         if let (Err(error), false) = (restored, panicking()) {
-            panic!("the Route could not be restored: {error:#}");
+            panic!("what leads there could not be restored: {error:#}");
         }
     }
 }

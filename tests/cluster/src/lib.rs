@@ -4,7 +4,8 @@
 //! ```text
 //! cluster     what tests hold: all of the below, once per test process; `shared()`
 //!   door      where the Route leads, changed for the length of one test
-//!   prometheus  a Prometheus with its proxy and host name, as many as a test wants
+//!   prometheus  a Prometheus with its gate, as many as a test wants
+//!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
 //!   objects   what OpenShift would have made: namespaces, roles, the Route, the ingress CA
 //!   control_plane  etcd, API server, controller manager
 //!   logins    who may do what: tokens and kubeconfigs
@@ -23,6 +24,7 @@ mod certs;
 mod cluster;
 mod control_plane;
 mod door;
+mod gate;
 mod logins;
 mod namespace;
 mod objects;
@@ -34,6 +36,7 @@ mod wait;
 pub use api::Api;
 pub use cluster::{Cluster, shared};
 pub use door::Door;
+pub use gate::{Certificate, Gate};
 pub use logins::Login;
 pub use namespace::{add_host, directory, free_port, tool};
 pub use plugin::{Outcome, Plugin};

@@ -19,6 +19,10 @@ pub enum Login {
     Blind,
     /// May query and read the Route, but no ConfigMap that holds the ingress CA.
     Stranger,
+    /// May query and read the Route, and the ingress CA in `kube-root-ca.crt` alone.
+    RootCaReader,
+    /// May query and read the Route, and the ingress CA in `oauth-serving-cert` alone.
+    LoginCaReader,
     /// Has a token that the cluster does not know.
     WrongToken,
     /// The installer's kubeconfig: a client certificate of `system:masters`, no token.
@@ -30,11 +34,13 @@ pub enum Login {
 }
 
 /// Every login.
-pub(crate) const LOGINS: [Login; 8] = [
+pub(crate) const LOGINS: [Login; 10] = [
     Login::Viewer,
     Login::Nobody,
     Login::Blind,
     Login::Stranger,
+    Login::RootCaReader,
+    Login::LoginCaReader,
     Login::WrongToken,
     Login::Installer,
     Login::ExecPlugin,
@@ -52,6 +58,10 @@ pub(crate) mod group {
     pub(crate) const ROUTE: &str = "may-read-route";
     /// May read the ingress CA.
     pub(crate) const CA: &str = "may-read-ingress-ca";
+    /// May read the cluster's bundle of authorities.
+    pub(crate) const ROOT_CA: &str = "may-read-root-ca";
+    /// May read the certificate of the login page.
+    pub(crate) const LOGIN_CA: &str = "may-read-login-ca";
     /// May have tokens and rights reviewed.
     pub(crate) const REVIEW: &str = "may-review";
 }
@@ -64,6 +74,8 @@ impl Login {
             Self::Nobody => "nobody",
             Self::Blind => "blind",
             Self::Stranger => "stranger",
+            Self::RootCaReader => "root-ca-reader",
+            Self::LoginCaReader => "login-ca-reader",
             Self::WrongToken => "wrong-token",
             Self::Installer => "installer",
             Self::ExecPlugin => "exec-plugin",
@@ -78,6 +90,8 @@ impl Login {
             Self::Nobody => Some("sha256~nobody-has-this-token"),
             Self::Blind => Some("sha256~the-blind-one-has-this-token"),
             Self::Stranger => Some("sha256~the-stranger-has-this-token"),
+            Self::RootCaReader => Some("sha256~the-root-ca-reader-has-this-token"),
+            Self::LoginCaReader => Some("sha256~the-login-ca-reader-has-this-token"),
             Self::WrongToken => Some("sha256~this-token-is-unknown"),
             Self::Installer | Self::NoUser => None,
         }
@@ -89,6 +103,8 @@ impl Login {
             Self::Nobody => &[group::ROUTE, group::CA],
             Self::Blind => &[group::QUERY, group::CA],
             Self::Stranger => &[group::QUERY, group::ROUTE],
+            Self::RootCaReader => &[group::QUERY, group::ROUTE, group::ROOT_CA],
+            Self::LoginCaReader => &[group::QUERY, group::ROUTE, group::LOGIN_CA],
             Self::WrongToken | Self::Installer | Self::ExecPlugin | Self::NoUser => &[],
         }
     }

@@ -16,6 +16,9 @@ use crate::wait::until;
 pub(crate) const ROUTE: &str =
     "/apis/route.openshift.io/v1/namespaces/openshift-monitoring/routes/prometheus-k8s";
 
+/// The ConfigMap that every logged-in user may read.
+const CONSOLE: &str = "console-public";
+
 /// Namespaces with labels and annotations: the platform's, a workload's, and one that is infra by annotation only.
 const NAMESPACES: [(&str, &str, &str); 5] = [
     ("openshift-monitoring", r#"{"openshift.io/cluster-monitoring": "true"}"#, "{}"),
@@ -34,14 +37,8 @@ pub(crate) fn apply(api: &Api, ingress_ca: &Path) -> Result<()> {
         );
         api.apply(&format!("/api/v1/namespaces/{name}"), &text)?;
     }
-    api.apply(
-        "/api/v1/namespaces/openshift-config-managed/configmaps/default-ingress-cert",
-        &json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "default-ingress-cert"},
-            "data": {"ca-bundle.crt": fs::read_to_string(ingress_ca)?},
-        })
-        .to_string(),
-    )?;
+    publish(api, "default-ingress-cert", "ca-bundle.crt", &fs::read_to_string(ingress_ca)?)?;
+    publish_defaults(api)?;
     roles(api)?;
     api.apply(
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/routes.route.openshift.io",
@@ -52,6 +49,25 @@ pub(crate) fn apply(api: &Api, ingress_ca: &Path) -> Result<()> {
     })?;
     // The door remembers a refusal for half a minute: it must not ask before the roles hold.
     until("the roles to hold", Duration::from_secs(30), || ensure_viewer_may_query(api))
+}
+
+/// Makes what tests change: the console's address, and the login page's certificate, here none.
+pub(crate) fn publish_defaults(api: &Api) -> Result<()> {
+    publish(api, CONSOLE, "consoleURL", "https://console-openshift-console.apps.test.example")?;
+    publish(api, "oauth-serving-cert", "ca-bundle.crt", "")
+}
+
+/// Makes a ConfigMap of `openshift-config-managed`.
+pub(crate) fn publish(api: &Api, name: &str, key: &str, text: &str) -> Result<()> {
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {key: text},
+    });
+    api.apply(&published(name), &map.to_string())
+}
+
+/// The path of a ConfigMap of `openshift-config-managed`.
+pub(crate) fn published(name: &str) -> String {
+    format!("/api/v1/namespaces/openshift-config-managed/configmaps/{name}")
 }
 
 /// Makes the Route, admitted under `host`.
@@ -105,9 +121,12 @@ fn roles(api: &Api) -> Result<()> {
     bind_everywhere(api, "system:auth-delegator", group::REVIEW)?;
     let routes = json!([{"apiGroups": ["route.openshift.io"], "resources": ["routes"], "verbs": ["get"]}]);
     role(api, "openshift-monitoring", "route-reader", &routes, group::ROUTE)?;
-    let ca = json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["default-ingress-cert"],
-                     "verbs": ["get"]}]);
-    role(api, "openshift-config-managed", "ingress-ca-reader", &ca, group::CA)
+    let reading = |map: &str| json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [map], "verbs": ["get"]}]);
+    let managed = "openshift-config-managed";
+    role(api, managed, "ingress-ca-reader", &reading("default-ingress-cert"), group::CA)?;
+    role(api, managed, "login-ca-reader", &reading("oauth-serving-cert"), group::LOGIN_CA)?;
+    role(api, "openshift-monitoring", "root-ca-reader", &reading("kube-root-ca.crt"), group::ROOT_CA)?;
+    role(api, managed, CONSOLE, &reading(CONSOLE), "system:authenticated")
 }
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";

@@ -1,14 +1,13 @@
-//! A Prometheus behind kube-rbac-proxy, which stands for the router too: port 443 of a host name of its own.
+//! A Prometheus with a gate of its own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
 
 use crate::api::{fetch, trusting};
-use crate::certs::Authority;
-use crate::namespace::{add_host, free_port, tool};
+use crate::gate::{Certificate, Doorway, Gate};
+use crate::namespace::{free_port, tool};
 use crate::process::{Process, mortal, start};
 
 /// What a Prometheus is started with.
@@ -26,24 +25,16 @@ pub struct Spec<'a> {
 pub struct Prometheus {
     /// Base URL, past the door: plain HTTP on loopback, to whoever asks.
     pub url: String,
-    /// Host name of the door, port 443, its certificate signed by the ingress CA.
+    /// Host name of its gate, port 443, its certificate signed by the ingress CA.
     pub host: String,
     /// Ended with this struct.
-    _parts: [Process; 2],
-}
-
-/// What every door needs.
-pub(crate) struct Doorway {
-    /// Signs the doors' certificates.
-    pub(crate) ingress: Authority,
-    /// How doors reach the API server to review who asks.
-    pub(crate) kubeconfig: PathBuf,
+    _parts: (Process, Gate),
 }
 
 impl Prometheus {
-    /// Starts one called `name`, unique in this process, with its files in `directory`; ready when this returns.
-    pub(crate) fn start(directory: &Path, name: &str, spec: &Spec<'_>, doorway: &Doorway) -> Result<Self> {
-        let directory = directory.join(name);
+    /// Starts one called `name`, unique in this process, with its files in a folder of `parent`; ready when this returns.
+    pub(crate) fn start(parent: &Path, name: &str, spec: &Spec<'_>, doorway: &Doorway) -> Result<Self> {
+        let directory = parent.join(name);
         let data = directory.join("data");
         fs::create_dir_all(&data).with_context(|| format!("making {}", data.display()))?;
         if let Some(history) = spec.history {
@@ -67,34 +58,9 @@ impl Prometheus {
         })?;
 
         let host = format!("{name}-openshift-monitoring.apps.test.example");
-        let address = add_host(&host)?;
-        let certificate = doorway.ingress.server(&directory, &[&host])?;
-        let authorization = directory.join("authorization.yaml");
-        fs::write(&authorization, authorization_config())?;
-        let mut door = start(
-            &format!("{name}-door"),
-            tool("kube-rbac-proxy")?,
-            &[
-                format!("--secure-listen-address={address}:443"),
-                format!("--upstream={url}/"),
-                format!("--tls-cert-file={}", certificate.certificate.display()),
-                format!("--tls-private-key-file={}", certificate.key.display()),
-                format!("--kubeconfig={}", doorway.kubeconfig.display()),
-                format!("--config-file={}", authorization.display()),
-            ],
-        )?;
-        door.await_ready(|| fetch(&client, &format!("https://{host}/api/v1/labels"), None))?;
-        Ok(Self { url, host, _parts: [prometheus, door] })
+        let gate = doorway.open(parent, &host, &url, Certificate::Good)?;
+        Ok(Self { url, host, _parts: (prometheus, gate) })
     }
-}
-
-/// What OpenShift's own door asks the API server about whoever queries.
-fn authorization_config() -> String {
-    json!({"authorization": {"resourceAttributes": {
-        "apiGroup": "monitoring.coreos.com", "resource": "prometheuses", "subresource": "api",
-        "name": "k8s", "namespace": "openshift-monitoring",
-    }}})
-    .to_string()
 }
 
 fn fill(data: &Path, history: &Path) -> Result<()> {

@@ -1,0 +1,94 @@
+//! kube-rbac-proxy, which stands for the router too: port 443 of a host name of its own.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::certs::{ALWAYS, Authority};
+use crate::namespace::{add_host, tool};
+use crate::process::{Process, start};
+
+/// What every gate needs.
+pub(crate) struct Doorway {
+    /// Signs the gates' certificates.
+    pub(crate) ingress: Authority,
+    /// How gates reach the API server to review who asks.
+    pub(crate) kubeconfig: PathBuf,
+}
+
+/// What a gate shows to those who knock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// For its host, signed by the ingress CA.
+    Good,
+    /// No longer valid.
+    Expired,
+    /// Not valid before the year 3000.
+    Early,
+    /// For another host.
+    ForAnother,
+    /// Signed by an authority that nobody publishes.
+    Unpublished,
+}
+
+/// A running gate; ended when dropped.
+pub struct Gate {
+    /// Its host name; port 443.
+    pub host: String,
+    /// The certificate that it shows, a PEM file without its authority.
+    pub certificate: PathBuf,
+    /// Ended with this struct.
+    _proxy: Process,
+}
+
+impl Doorway {
+    /// Opens a gate for `host`, its files in `directory`. It listens when this returns.
+    pub(crate) fn open(
+        &self,
+        directory: &Path,
+        host: &str,
+        upstream: &str,
+        certificate: Certificate,
+    ) -> Result<Gate> {
+        let address = add_host(host)?;
+        let directory = directory.join(host);
+        fs::create_dir(&directory)?;
+        let unpublished = Authority::new(&directory, "unpublished-ca")?;
+        let (authority, name, years) = match certificate {
+            Certificate::Good => (&self.ingress, host, ALWAYS),
+            Certificate::Expired => (&self.ingress, host, 2000..2020),
+            Certificate::Early => (&self.ingress, host, 3000..4000),
+            Certificate::ForAnother => (&self.ingress, "another.apps.test.example", ALWAYS),
+            Certificate::Unpublished => (&unpublished, host, ALWAYS),
+        };
+        let pair = authority.server(&directory, &[name], years)?;
+        let authorization = directory.join("authorization.yaml");
+        fs::write(&authorization, authorization_config())?;
+        let mut proxy = start(
+            &format!("gate-{host}"),
+            tool("kube-rbac-proxy")?,
+            &[
+                format!("--secure-listen-address={address}:443"),
+                format!("--upstream={upstream}/"),
+                format!("--tls-cert-file={}", pair.certificate.display()),
+                format!("--tls-private-key-file={}", pair.key.display()),
+                format!("--kubeconfig={}", self.kubeconfig.display()),
+                format!("--config-file={}", authorization.display()),
+            ],
+        )?;
+        proxy.await_ready(|| Ok(TcpStream::connect((address, 443))?))?;
+        Ok(Gate { host: host.to_owned(), certificate: pair.certificate, _proxy: proxy })
+    }
+}
+
+/// What OpenShift's own proxy asks the API server about whoever queries.
+fn authorization_config() -> String {
+    json!({"authorization": {"resourceAttributes": {
+        "apiGroup": "monitoring.coreos.com", "resource": "prometheuses", "subresource": "api",
+        "name": "k8s", "namespace": "openshift-monitoring",
+    }}})
+    .to_string()
+}

@@ -1,0 +1,62 @@
+//! Nodes by label, asked of a real API server.
+
+use oc_interrogate::cluster::{SessionOptions, nodes};
+use serde_json::json;
+use test_cluster::{Login, free_port, shared};
+
+/// What the plugin would be told by `-l SELECTOR` of this login.
+fn select(login: Login, selector: &str) -> Result<Vec<String>, String> {
+    let kubeconfig = Some(shared().kubeconfig(login));
+    ask(&SessionOptions { kubeconfig, ..SessionOptions::default() }, selector)
+}
+
+fn ask(options: &SessionOptions, selector: &str) -> Result<Vec<String>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(nodes(options, selector));
+    answer.map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn a_selector_names_the_nodes_that_it_matches() {
+    for (name, zone) in [("worker-b", "b"), ("worker-a", "a"), ("worker-c", "c")] {
+        let labels = json!({"zone": zone, "node-role.kubernetes.io/worker": ""});
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}});
+        shared().api().apply(&format!("/api/v1/nodes/{name}"), &node.to_string()).unwrap();
+    }
+    for (selector, expected) in [
+        ("node-role.kubernetes.io/worker=", &["worker-a", "worker-b", "worker-c"][..]),
+        ("zone=b", &["worker-b"]),
+        ("zone in (a,c)", &["worker-a", "worker-c"]),
+        ("node-role.kubernetes.io/worker,zone!=a", &["worker-b", "worker-c"]),
+        ("zone=nowhere", &[]),
+    ] {
+        assert_eq!(select(Login::Installer, selector).unwrap(), expected, "{selector}");
+    }
+}
+
+#[test]
+fn a_selection_that_cannot_be_made_says_why() {
+    let closed = format!("https://127.0.0.1:{}", free_port());
+    let kubeconfig = Some(shared().kubeconfig(Login::Viewer));
+    let down = SessionOptions { kubeconfig, server: Some(closed.clone()), ..SessionOptions::default() };
+    let none = SessionOptions { kubeconfig: Some("/gone".into()), ..SessionOptions::default() };
+    for (case, answer, said) in [
+        (
+            "syntax",
+            select(Login::Installer, "zone in (a"),
+            ["\"zone in (a\" is no label selector", "give one such as"],
+        ),
+        (
+            "value",
+            select(Login::Installer, "zone=a b"),
+            ["\"zone=a b\" is no label selector", "give one such as"],
+        ),
+        ("rights", select(Login::Viewer, "zone=a"), ["cannot list resource \"nodes\"", "--node NAME"]),
+        ("token", select(Login::WrongToken, "zone=a"), ["(401)", "oc login"]),
+        ("no server", ask(&down, "zone=a"), [&closed, "refused the connection"]),
+        ("no kubeconfig", ask(&none, "zone=a"), ["reading kubeconfig /gone", "oc login"]),
+    ] {
+        let error = answer.unwrap_err();
+        assert!(said.iter().all(|words| error.contains(words)) && !error.contains('\n'), "{case}: {error}");
+    }
+}
