@@ -2,8 +2,8 @@
 
 mod series;
 
-use crate::node::{Method, Reading};
 use crate::place::Key;
+use crate::reading::{Method, Reading};
 use series::Series;
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ fn escaped(c: char) -> impl Iterator<Item = char> {
 mod tests {
     use super::*;
     use crate::cpu::Cpu;
-    use crate::place::Class;
+    use crate::reading::Class;
     use std::time::Instant;
 
     #[test]

@@ -71,7 +71,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::Class;
+    use crate::reading::Class;
     use proptest::prelude::*;
 
     fn key(name: &str) -> Key {

@@ -5,7 +5,7 @@
 //!   |
 //! expose   a reading as Prometheus's text; a new series is shown at 0 before its CPU counts
 //!   |
-//! node     one pass: tree, processes and the node's busy time into the ledger
+//! node     one pass: tree, processes and the node's busy time into the ledger; what of all that is out of sight
 //!   |
 //!   +-- tree     every cgroup's cpu.stat; what the ended ones used remains in their parents
 //!   +-- procs    every process, or with a tree only those in its root; what the ended ones used is in their reapers
@@ -13,25 +13,39 @@
 //! ledger   counters that add up and never fall: a signed sum for each group, shown as its highest value so far
 //! place    names to class and group: cgroup paths, comms, command lines
 //! parse    bytes to values          read    small files to bytes, and what vanished apart from what failed
+//! reading  a node's paths in, its counters out: plain values
 //! cpu      a total and a difference are two types
 //! ```
 //!
 //! No room imports from one above it. Whoever wants the numbers without HTTP takes [`Node`]: [`Node::open`] is the
 //! first pass, and each [`Node::pass`] answers with totals since then. Paths are arguments, so that a test or a
-//! container may show another `/proc`.
+//! container may show another `/proc`. Elsewhere than on Linux there is only the door: [`Node::open`] says what it
+//! takes.
 
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "differences are taken of what is read"))]
 mod cpu;
+#[cfg(target_os = "linux")]
 mod expose;
+#[cfg(target_os = "linux")]
 mod ledger;
+#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
 mod node;
+#[cfg(target_os = "linux")]
 mod parse;
+#[cfg(target_os = "linux")]
 mod place;
+#[cfg(target_os = "linux")]
 mod procs;
+#[cfg(target_os = "linux")]
 mod read;
+mod reading;
+#[cfg(target_os = "linux")]
 mod serve;
+#[cfg(target_os = "linux")]
 mod tree;
 
 pub use cpu::Cpu;
-pub use node::{Method, Node, Paths, Reading};
-pub use place::Class;
+pub use node::Node;
+pub use reading::{Class, Method, Paths, Reading};
+#[cfg(target_os = "linux")]
 pub use serve::{Options, serve};

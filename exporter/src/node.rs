@@ -3,60 +3,16 @@
 use crate::cpu::{Cpu, Growth};
 use crate::ledger::Ledger;
 use crate::parse::{self, Busy};
-use crate::place::{self, Class};
+use crate::place;
 use crate::procs::{Procs, Scope};
 use crate::read::{Outcome, Reader};
+use crate::reading::{Class, Method, Paths, Reading};
 use crate::tree::Tree;
 use crate::tree::find::{self, Found};
 use anyhow::{Context, Result, bail};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Instant;
-
-/// Where the kernel's files are.
-#[derive(Clone, Debug)]
-pub struct Paths {
-    /// The mount of procfs, usually `/proc`.
-    pub procfs: PathBuf,
-    /// A cgroup v2 tree to count by; `None`: find the node's own among the mounts, or do without.
-    pub cgroupfs: Option<PathBuf>,
-}
-
-/// By what a node is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// By unit, from the cgroup v2 tree: exact, the ended ones included.
-    Cgroup,
-    /// By process, in ticks: where no such tree is in sight.
-    Process,
-}
-
-impl Method {
-    /// The value of the label `method`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Method::Cgroup => "cgroup",
-            Method::Process => "process",
-        }
-    }
-}
-
-/// What one pass found; all totals are since [`Node::open`] and never fall.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    /// The middle of the time in which the counters were read.
-    pub at: Instant,
-    /// Each group's CPU, those that are gone included.
-    pub groups: BTreeMap<(Class, String), Cpu>,
-    /// The groups that have a living cgroup or process.
-    pub alive: BTreeSet<(Class, String)>,
-    /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds; by the
-    /// kernel's ticks, so it may differ a little from the sum of the groups.
-    pub busy: BTreeMap<&'static str, u64>,
-    /// How many readings failed, by reason; what vanished is not among them.
-    pub errors: BTreeMap<&'static str, u64>,
-}
 
 /// A node that is being counted.
 #[derive(Debug)]
@@ -64,8 +20,10 @@ pub struct Node {
     paths: Paths,
     hz: u64,
     tree: Option<Tree>,
-    /// Why there is no tree, for the line at the start.
+    /// Why there is no tree; empty where there is one.
     why_no_tree: String,
+    /// Whether PID 1 can be read: it is there for everybody, unless procfs hides processes.
+    init_seen: bool,
     procs: Procs,
     reader: Reader,
     ledger: Ledger,
@@ -97,12 +55,14 @@ impl Node {
             Found::None(why) => (None, why),
         };
         let scope = tree.as_ref().map_or(Scope::All, |tree| Scope::Root(tree.root().join("cgroup.procs")));
+        let init_seen = reader.read(&paths.procfs.join("1/stat"), |_| Some(())) == Outcome::Got(());
         let procs = Procs::new(&paths.procfs, scope, &mut reader);
         let mut node = Node {
             paths: paths.clone(),
             hz: rustix::param::clock_ticks_per_second(),
             tree,
             why_no_tree,
+            init_seen,
             procs,
             reader,
             ledger: Ledger::default(),
@@ -139,6 +99,32 @@ impl Node {
     /// By what this node is counted.
     pub fn method(&self) -> Method {
         if self.tree.is_some() { Method::Cgroup } else { Method::Process }
+    }
+
+    /// What cannot be seen, and what that means for the counters: a clause for each, none where all is in sight.
+    pub fn limits(&self) -> Vec<String> {
+        let mut limits = Vec::new();
+        if self.tree.is_none() {
+            limits.push(format!(
+                "no cgroup v2 tree of the node is in sight ({}), so that what a short-lived process used is known \
+                 only once its parent has waited for it",
+                self.why_no_tree
+            ));
+        }
+        let (kernel, _) = self.procs.len();
+        if kernel == 0 || !self.init_seen {
+            let who = if self.tree.is_some() { "processes in no unit" } else { "processes of others" };
+            let why = if self.init_seen {
+                "is a container's own (hostPID shows the node's)"
+            } else {
+                "hides them from this user (hidepid)"
+            };
+            let procfs = self.paths.procfs.display();
+            limits.push(format!(
+                "{who} and the kernel's threads are not in sight, for {procfs} {why}: what they use is unattributed"
+            ));
+        }
+        limits
     }
 
     /// Closes the account of a group that is no longer shown; should it come back, it begins at 0.
@@ -182,7 +168,7 @@ impl Node {
     }
 }
 
-/// One line: by what is counted, and what of the node can be seen.
+/// One line: by what is counted, and what of the node can be seen and what not.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kernel, others) = self.procs.len();
@@ -193,15 +179,14 @@ impl fmt::Display for Node {
                  processes",
                 tree.len(),
                 tree.root().display()
-            ),
+            )?,
             None => write!(
                 f,
-                "counting by process, for no cgroup v2 tree of the node is in sight ({}): {kernel} kernel threads \
-                 and {others} processes in {}",
-                self.why_no_tree,
+                "counting by process: {kernel} kernel threads and {others} processes in {}",
                 self.paths.procfs.display()
-            ),
+            )?,
         }
+        self.limits().iter().try_for_each(|limit| write!(f, "; {limit}"))
     }
 }
 

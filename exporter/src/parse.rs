@@ -13,7 +13,6 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 pub(crate) struct Stat {
     /// Bytes of any value, at most 15 of them; the kernel's own threads may have longer names.
     pub(crate) comm: Vec<u8>,
-    pub(crate) zombie: bool,
     /// 0 where the parent is outside of the reader's PID namespace.
     pub(crate) ppid: u32,
     pub(crate) kernel_thread: bool,
@@ -54,8 +53,7 @@ pub(crate) fn stat(text: &[u8], hz: u64) -> Option<Stat> {
     let close = text.iter().rposition(|&b| b == b')')?;
     let comm = text.get(open + 1..close)?.to_vec();
     let mut rest = fields(text.get(close + 1..)?);
-    let zombie = matches!(rest.next()?, b"Z" | b"X");
-    let ppid = number(rest.next()?)?;
+    let ppid = number(rest.nth(1)?)?;
     let flags: u64 = number(rest.nth(4)?)?;
     let mut time = || Some(ticks_to_us(number(rest.next()?)?, hz));
     // Four counters of page faults lie between the flags and the times.
@@ -65,7 +63,7 @@ pub(crate) fn stat(text: &[u8], hz: u64) -> Option<Stat> {
     let own = Cpu { user_us: time()?, system_us: time()? };
     let waited = Cpu { user_us: time()?, system_us: time()? };
     let start = number(rest.nth(4)?)?;
-    Some(Stat { comm, zombie, ppid, kernel_thread: flags & KERNEL_THREAD != 0, own, waited, start })
+    Some(Stat { comm, ppid, kernel_thread: flags & KERNEL_THREAD != 0, own, waited, start })
 }
 
 /// `/proc/stat`; `hz` ticks are a second.
@@ -100,6 +98,11 @@ pub(crate) fn cpu_stat(text: &[u8]) -> Option<Cpu> {
 /// A cgroup's `cgroup.procs`; 0 stands for a process outside of the reader's PID namespace.
 pub(crate) fn pids(text: &[u8]) -> Option<Vec<u32>> {
     fields(text).map(number).collect()
+}
+
+/// Whether a `cgroup.events` says that a process is in the cgroup or below it.
+pub(crate) fn is_populated(text: &[u8]) -> bool {
+    text.split(|&b| b == b'\n').any(|line| fields(line).eq([&b"populated"[..], b"1"]))
 }
 
 /// The mount points of cgroup v2 in `/proc/self/mountinfo`.
@@ -145,7 +148,6 @@ mod tests {
             let text = [b"42 (", comm, b") S ", TAIL.as_bytes(), b"\n"].concat();
             let want = Stat {
                 comm: comm.to_vec(),
-                zombie: false,
                 ppid: 1,
                 kernel_thread: false,
                 own: Cpu { user_us: 1_500_000, system_us: 2_500_000 },
@@ -157,11 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_thread_and_a_zombie_are_told_by_flags_and_state() {
+    fn a_kernel_thread_is_told_by_its_flag() {
         let kthread = stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 5 0", 100).unwrap();
-        assert!(kthread.kernel_thread && !kthread.zombie);
+        assert!(kthread.kernel_thread);
         let zombie = stat(b"9 (x) Z 1 9 9 0 -1 4227084 0 0 0 0 1 3 0 0 20 0 1 0 5 0", 100).unwrap();
-        assert!(zombie.zombie && !zombie.kernel_thread);
+        assert!(!zombie.kernel_thread);
     }
 
     #[test]
@@ -191,6 +193,8 @@ mod tests {
         assert_eq!(pids(b"0\n1\n77\n"), Some(vec![0, 1, 77]));
         assert_eq!(pids(b""), Some(vec![]));
         assert_eq!(pids(b"x\n"), None);
+        assert!(is_populated(b"populated 1\nfrozen 0\n"));
+        assert!(!is_populated(b"populated 0\nfrozen 1\n") && !is_populated(b""));
     }
 
     #[test]

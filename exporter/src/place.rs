@@ -1,32 +1,10 @@
 //! Class and group: to whom a cgroup, a process or a kernel thread belongs, told from names alone.
 
+use crate::reading::Class;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
 /// A group of one node: its class and its name.
 pub(crate) type Key = (Class, String);
-
-/// Where CPU is spent: by the host's own programs, by pods, or by the kernel's threads and interrupts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// Units and processes outside of pods.
-    Host,
-    /// All pods together; their group is `conmon`.
-    Pod,
-    /// Kernel threads and interrupts.
-    Kernel,
-}
-
-impl Class {
-    /// The value of the label `class`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Class::Host => "host",
-            Class::Pod => "pod",
-            Class::Kernel => "kernel",
-        }
-    }
-}
 
 /// Longest name of a group, in bytes; units may have 255.
 const LONGEST: usize = 128;
@@ -160,14 +138,18 @@ fn bounded(name: &str) -> String {
         .to_owned()
 }
 
-/// The family of a kernel thread: `kworker/0:1-events` -> `kworker`, `rcu_preempt` and `rcuop/1` -> `rcu`.
+/// The family of a kernel thread: `kworker/0:1-events` -> `kworker`, `kswapd0` -> `kswapd`, `jbd2/vda-8` -> `jbd2`,
+/// `rcu_preempt` and `rcuop/1` -> `rcu`.
 pub(crate) fn kernel_family(comm: &[u8]) -> String {
     let comm = String::from_utf8_lossy(comm);
     if comm.starts_with("rcu") {
         return "rcu".to_owned();
     }
-    let end = comm.find(|c: char| matches!(c, '/' | ':') || c.is_ascii_digit()).unwrap_or(comm.len());
-    let family = comm.get(..end).unwrap_or_default().trim_end_matches(['-', '_', '.']);
+    let (name, rest) =
+        comm.find(['/', ':']).and_then(|end| comm.split_at_checked(end)).unwrap_or((&comm, ""));
+    // A number at the end tells one of several, but before a slash it belongs to the name: what follows tells.
+    let numbered = |c: char| c.is_ascii_digit() && !rest.starts_with('/');
+    let family = name.trim_end_matches(|c| numbered(c) || matches!(c, '-' | '_' | '.'));
     bounded(if family.is_empty() { &comm } else { family })
 }
 
@@ -189,8 +171,7 @@ pub(crate) fn process_name(comm: &[u8], cmdline: &[u8]) -> String {
 pub(crate) fn class_by_text(text: &[u8], relative: bool) -> Class {
     let pod = text.split(|&b| b == b'\n').any(|line| {
         // A bare `/` seen from inside of a container is the reader's own pod.
-        (relative && line == b"0::/")
-            || OsStr::from_bytes(line).to_string_lossy().split('/').any(is_part_of_pod)
+        (relative && line == b"0::/") || String::from_utf8_lossy(line).split('/').any(is_part_of_pod)
     });
     if pod { Class::Pod } else { Class::Host }
 }

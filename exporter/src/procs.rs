@@ -1,10 +1,17 @@
 //! The processes: what each has used, and what the ended ones used unseen.
 //!
 //! All of a machine's, where there is no cgroup tree to count by; beside a tree only those in its root: the
-//! kernel's threads, and the few programs that no unit holds. A process that enters or leaves the root is
-//! counted here while it is in it; what it used between the last pass and its leaving is lost, which is less
-//! than one pass. The children of a root's process may have lived in units, which count them, so its `cutime`
-//! counts only in passes that saw a child of the root end.
+//! kernel's threads, and the few programs that no unit holds.
+//!
+//! What is lost, and so is unattributed:
+//! - what a kernel thread used between the last pass and its end, for nobody waits for it: its parent's `cutime`
+//!   does not grow. A worker ends after minutes of idleness and leaves nothing; a short-lived thread that no pass
+//!   saw leaves all.
+//! - beside a tree, what a process of the root used between the last pass and its end or its leaving for a unit.
+//!   `cutime` is no help there: the children of a root's process may have lived in units, which have counted them.
+//!   Nor is what a process used before a pass saw it in the root, unless it was born to one that was there.
+//!
+//! In return nothing is counted twice.
 
 mod dead;
 mod group;
@@ -12,8 +19,9 @@ mod group;
 use crate::cpu::{Cpu, Growth};
 use crate::ledger::Ledger;
 use crate::parse::{self, Stat};
-use crate::place::{self, Class, Key};
+use crate::place::{self, Key};
 use crate::read::{Outcome, Reader};
+use crate::reading::Class;
 use anyhow::{Context, Result, bail};
 use dead::{Ended, Reaper};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,19 +88,20 @@ impl Procs {
             bail!("cannot read {}: is {} a procfs?", uptime.display(), self.procfs.display());
         };
         let Some(listed) = self.list(reader)? else { return Ok(()) };
-        let now = self.read_all(&listed, reader);
-        let after = self.list(reader)?.unwrap_or_default();
-
+        let mut now = self.read_all(&listed, reader);
+        let Some(after) = self.list(reader)? else { return Ok(()) };
+        if self.scope != Scope::All {
+            // What has left for a unit meanwhile may have been read after that.
+            now.retain(|pid, _| after.contains(pid));
+        }
         let known = std::mem::take(&mut self.known);
         let mut keys = self.place_all(&now, &known, reader);
         let mut reapers = BTreeMap::new();
-        let mut gone = Gone::new();
         for (pid, stat) in now {
             let Some(key) = keys.remove(&pid) else { continue };
-            let newborn = self.newborn_since.is_some_and(|since| stat.start >= since);
             let (own, waited) = match same(&known, pid, &stat) {
                 Some(Proc { stat: last, .. }) => (last.own, last.waited),
-                None if newborn => (Cpu::default(), Cpu::default()),
+                None if self.was_born_here(&stat, &known) => (Cpu::default(), Cpu::default()),
                 None => (stat.own, stat.waited),
             };
             ledger.keep(&key);
@@ -101,9 +110,37 @@ impl Procs {
             if grown != Growth::default() {
                 reapers.insert(pid, Reaper { key: key.clone(), grown });
             }
-            let living = after.contains(&pid) || self.is_there(pid, stat.start, reader);
-            let proc = Proc { stat, key };
-            if living {
+            self.known.insert(pid, Proc { stat, key });
+        }
+        if self.scope == Scope::All {
+            let gone = self.take_gone(known, &listed, &after, reader);
+            self.bury(&gone, reapers, ledger);
+        }
+        // All of a machine's processes are seen: who is new started since. Into the root an older one may move.
+        if self.newborn_since.is_none() || self.scope != Scope::All {
+            self.newborn_since = Some(begun);
+        }
+        Ok(())
+    }
+
+    /// Whether all that a process had used when it was first seen was used in scope, and since the first pass.
+    fn was_born_here(&self, stat: &Stat, known: &BTreeMap<u32, Proc>) -> bool {
+        let newborn = self.newborn_since.is_some_and(|since| stat.start >= since);
+        // A cgroup's process may have come from another; where its parent was, it was born.
+        newborn && (self.scope == Scope::All || known.contains_key(&stat.ppid))
+    }
+
+    /// Who has ended: of those `known` before, and of those read in this pass, which are then known no more.
+    fn take_gone(
+        &mut self,
+        known: BTreeMap<u32, Proc>,
+        listed: &BTreeSet<u32>,
+        after: &BTreeSet<u32>,
+        reader: &mut Reader,
+    ) -> Gone {
+        let mut gone = Gone::new();
+        for (pid, proc) in std::mem::take(&mut self.known) {
+            if after.contains(&pid) || self.is_there(pid, proc.stat.start, reader) {
                 self.known.insert(pid, proc);
             } else {
                 gone.insert(pid, (proc, true));
@@ -111,17 +148,11 @@ impl Procs {
         }
         for (pid, proc) in known {
             let seen = self.known.get(&pid).is_some_and(|now| now.stat.start == proc.stat.start);
-            if !seen && !gone.contains_key(&pid) && !self.moved(pid, &proc, reader) {
+            if !seen && !gone.contains_key(&pid) {
                 gone.insert(pid, (proc, listed.contains(&pid)));
             }
         }
-        self.bury(&gone, reapers, ledger);
-        // All of a machine's processes are seen: who is new started since. Into the root an older one may move,
-        // which a unit has counted so far.
-        if self.newborn_since.is_none() || self.scope != Scope::All {
-            self.newborn_since = Some(begun);
-        }
-        Ok(())
+        gone
     }
 
     /// The groups: a process keeps its own unless it executes another program.
@@ -161,7 +192,7 @@ impl Procs {
                 late: *late,
             });
         }
-        let settled = dead::settle(ended, reapers, self.scope == Scope::All);
+        let settled = dead::settle(ended, reapers);
         for (key, growth) in settled.credits {
             ledger.credit(&key, growth);
         }
@@ -194,17 +225,6 @@ impl Procs {
                 Outcome::Gone => {}
             }
         }
-        if self.scope != Scope::All {
-            // A zombie is in no cgroup.procs any more, but nobody has waited for it yet.
-            for (&pid, proc) in self.known.iter().filter(|(pid, _)| !listed.contains(pid)) {
-                if let Outcome::Got(stat) = self.stat(pid, reader)
-                    && stat.zombie
-                    && stat.start == proc.stat.start
-                {
-                    now.insert(pid, stat);
-                }
-            }
-        }
         now
     }
 
@@ -218,11 +238,6 @@ impl Procs {
             Outcome::Gone => false,
             Outcome::Failed => true,
         }
-    }
-
-    /// Whether it has left the root for a unit, rather than ended.
-    fn moved(&self, pid: u32, proc: &Proc, reader: &mut Reader) -> bool {
-        self.scope != Scope::All && self.is_there(pid, proc.stat.start, reader)
     }
 
     /// The ancestors from `ppid` on that may have waited, nearest first: those that live, and those that ended

@@ -1,7 +1,8 @@
 //! HTTP: `/metrics` and `/healthz`; each scrape is one pass, and no two passes overlap.
 
 use crate::expose::{CONTENT_TYPE, Exposer, Own};
-use crate::node::{Node, Paths};
+use crate::node::Node;
+use crate::reading::Paths;
 use anyhow::{Context, Result};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

@@ -14,7 +14,7 @@ use crate::place::{self, Key, Place};
 use crate::read::{Outcome, Reader};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
@@ -177,11 +177,6 @@ fn directories(path: &Path) -> std::io::Result<Vec<(OsString, u64)>> {
         }
     }
     Ok(found)
-}
-
-/// Whether a directory holds a unit of systemd's.
-fn holds_unit(path: &Path) -> bool {
-    directories(path).is_ok_and(|found| found.iter().any(|(name, _)| place::is_unit(OsStr::new(name))))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! then with what it has used. It does not leave before, however short its life was.
 
 use crate::cpu::Cpu;
-use crate::node::Reading;
 use crate::place::Key;
+use crate::reading::Reading;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,7 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::Class;
+    use crate::reading::Class;
 
     fn key(name: &str) -> Key {
         (Class::Host, name.to_owned())

@@ -72,7 +72,13 @@ fn kernel_threads_by_family() {
         ("kswapd0", "kswapd"),
         ("kauditd", "kauditd"),
         ("kdamond.0", "kdamond"),
+        ("jbd2/vda-8", "jbd2"),
+        ("ext4-rsv-conver", "ext4-rsv-conver"),
+        ("ipv6_addrconf", "ipv6_addrconf"),
+        ("i915/signal:0", "i915"),
+        ("mlx5_health0000:3b:00.0", "mlx5_health"),
         ("9p", "9p"),
+        ("7", "7"),
         ("", ""),
     ];
     for (comm, want) in cases {

@@ -40,9 +40,8 @@ pub(super) struct Settled {
     pub(super) late: Vec<Ended>,
 }
 
-/// Sets the ended against the reapers. `unseen`: whether the growth of a reaper counts of whose children none
-/// was seen alive; not where such children may have been counted elsewhere.
-pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>, unseen: bool) -> Settled {
+/// Sets the ended against the reapers.
+pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>) -> Settled {
     // Certain ones first, then big ones: they have the fewest reapers that could have paid.
     ended.sort_by_key(|e| (e.orphan, std::cmp::Reverse(e.counted.total_us())));
     let mut heirs: BTreeMap<u32, Vec<Key>> = BTreeMap::new();
@@ -71,7 +70,6 @@ pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>, 
     for (pid, reaper) in reapers {
         let heir = match heirs.get(&pid).map(Vec::as_slice) {
             Some([first, rest @ ..]) if rest.iter().all(|key| key == first) => first.clone(),
-            None if !unseen => continue,
             _ => reaper.key,
         };
         settled.credits.push((heir, reaper.grown));
@@ -82,7 +80,7 @@ pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::Class;
+    use crate::reading::Class;
 
     fn key(name: &str) -> Key {
         (Class::Host, name.to_owned())
@@ -98,11 +96,11 @@ mod tests {
     }
 
     /// Reapers by PID, group and growth; what each group is credited, those with nothing left out.
-    fn credits(children: Vec<Ended>, reapers: &[(u32, &str, u64)], unseen: bool) -> Vec<(String, i64)> {
+    fn credits(children: Vec<Ended>, reapers: &[(u32, &str, u64)]) -> Vec<(String, i64)> {
         let reaper = |grown| us(grown).since(Cpu::default());
         let reapers =
             reapers.iter().map(|&(pid, name, grown)| (pid, Reaper { key: key(name), grown: reaper(grown) }));
-        let settled = settle(children, reapers.collect(), unseen);
+        let settled = settle(children, reapers.collect());
         let credits = settled.credits.into_iter().map(|((_, group), growth)| (group, growth.total_us()));
         credits.filter(|(_, us)| *us != 0).collect()
     }
@@ -173,23 +171,17 @@ mod tests {
         ];
         for (what, children, reapers, want) in cases {
             let want: Vec<_> = want.into_iter().map(|(group, us)| (group.to_owned(), us)).collect();
-            assert_eq!(credits(children, &reapers, true), want, "{what}");
+            assert_eq!(credits(children, &reapers), want, "{what}");
         }
-    }
-
-    #[test]
-    fn unseen_children_count_only_where_they_can_be_nobody_elses() {
-        let reapers = [(5, "sh", 30), (6, "crond", 40)];
-        assert_eq!(credits(vec![ended("a", 10, &[6])], &reapers, false), [("a".to_owned(), 30)]);
     }
 
     #[test]
     fn a_late_one_is_tried_once_more() {
         let late = Ended { late: true, ..ended("a", 100, &[5]) };
-        let first = settle(vec![late], BTreeMap::new(), true);
+        let first = settle(vec![late], BTreeMap::new());
         let kept = vec![ended("a", 100, &[5])];
         assert_eq!(first, Settled { credits: vec![], late: kept });
-        assert_eq!(credits(first.late.clone(), &[(5, "sh", 101)], true), [("a".to_owned(), 1)]);
-        assert_eq!(settle(first.late, BTreeMap::new(), true), Settled::default());
+        assert_eq!(credits(first.late.clone(), &[(5, "sh", 101)]), [("a".to_owned(), 1)]);
+        assert_eq!(settle(first.late, BTreeMap::new()), Settled::default());
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{Procs, Scope};
 use crate::parse::Stat;
-use crate::place::{self, Class, Key};
+use crate::place::{self, Key};
 use crate::read::{Outcome, Reader};
+use crate::reading::Class;
 use std::collections::BTreeMap;
 
 /// Ancestors that are followed; a chain read from a changing system might be a circle.

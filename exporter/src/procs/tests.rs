@@ -3,6 +3,8 @@
 use super::*;
 use std::fs;
 
+mod of_root;
+
 /// One process of the fake procfs; times in ticks of 10 ms.
 #[derive(Clone, Copy)]
 struct Fake {
@@ -47,18 +49,6 @@ impl Machine {
         self.procs = Procs::new(self.dir.path(), self.procs.scope, &mut self.reader);
         self.pass();
         self
-    }
-
-    /// Counts only what the file `root.procs` lists.
-    fn of_root(mut self, pids: &[u32]) -> Machine {
-        self.procs.scope = Scope::Root(self.dir.path().join("root.procs"));
-        self.root(pids);
-        self.watched()
-    }
-
-    fn root(&self, pids: &[u32]) {
-        let text: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
-        fs::write(self.dir.path().join("root.procs"), text).unwrap();
     }
 
     fn uptime(&self, seconds: u64) {
@@ -226,68 +216,6 @@ fn who_cannot_be_read_for_a_while_loses_and_gains_nothing() {
     machine.set(5, Fake { own: 502, ..old });
     assert_eq!(machine.pass(), groups([("x", 2)]));
     assert_eq!(machine.reader.errors().get("malformed"), Some(&1));
-}
-
-#[test]
-fn of_the_root_only_what_is_in_it() {
-    let (init, sh) = (Fake { comm: "init", ppid: 0, ..PROC }, Fake { comm: "sh", ..PROC });
-    let child = Fake { ppid: 5, start: 1000, ..PROC };
-    let processes = [(1, init), (5, sh), (6, child), (7, Fake { ppid: 6, ..child })];
-    let mut machine = prepared(&processes).of_root(&[0, 1, 5, 7]);
-    assert_eq!(machine.reader.errors().get("invisible_process"), Some(&2));
-    // Named by its ancestors, though one of them is in a unit; a unit's process is not counted.
-    machine.set(7, Fake { ppid: 6, own: 10, ..child });
-    machine.set(6, Fake { own: 1000, ..child });
-    assert_eq!(machine.pass(), groups([("sh", 10)]));
-    // The child in the unit ends: the unit has counted it.
-    machine.end(6);
-    machine.set(5, Fake { waited: 1000, ..sh });
-    assert_eq!(machine.pass(), groups([("sh", 10)]));
-    // One moves in from a unit, which has counted it so far; another is born here.
-    machine.uptime(20);
-    machine.pass();
-    machine.root(&[1, 5, 7, 8, 9]);
-    machine.set(8, Fake { own: 300, start: 1999, ..child });
-    machine.set(9, Fake { own: 4, start: 2000, ..child });
-    assert_eq!(machine.pass(), groups([("sh", 14)]));
-    // One moves out; a zombie is no more listed but still there; then it is waited for.
-    machine.root(&[1, 5, 7]);
-    machine.set(8, Fake { own: 900, start: 1999, ..child });
-    machine.set(9, Fake { own: 6, start: 2000, state: 'Z', ..child });
-    assert_eq!(machine.pass(), groups([("sh", 16)]));
-    machine.end(9);
-    machine.set(5, Fake { waited: 1000 + 6, ..sh });
-    assert_eq!(machine.pass(), groups([("sh", 16)]));
-}
-
-#[test]
-fn who_leaves_the_root_has_not_ended() {
-    let sh = Fake { comm: "sh", ..PROC };
-    let child = Fake { ppid: 5, start: 1000, ..PROC };
-    let mut machine = prepared(&[(1, PROC), (5, sh)]).of_root(&[1, 5]);
-    machine.set(6, Fake { own: 3, ..child });
-    machine.set(7, Fake { own: 4, ..child });
-    machine.set(8, child);
-    machine.root(&[1, 5, 6, 7, 8]);
-    assert_eq!(machine.pass(), groups([("sh", 7)]));
-    // One moves into a unit, one ends with a tail; the third's PID is now that of a unit's zombie.
-    machine.root(&[1, 5]);
-    machine.end(7);
-    machine.set(5, Fake { waited: 4 + 10, ..sh });
-    machine.set(8, Fake { own: 50, state: 'Z', start: 1001, ..child });
-    assert_eq!(machine.pass(), groups([("sh", 7 + 10)]));
-}
-
-#[test]
-fn a_missing_list_of_the_root_costs_nothing_but_an_error() {
-    let sh = Fake { comm: "sh", own: 100, ..PROC };
-    let mut machine = prepared(&[(1, PROC), (5, sh)]).of_root(&[1, 5]);
-    machine.root(&[]);
-    fs::write(machine.dir.path().join("root.procs"), "?").unwrap();
-    machine.set(5, Fake { own: 101, ..sh });
-    assert_eq!(machine.pass(), groups([]));
-    machine.root(&[1, 5]);
-    assert_eq!(machine.pass(), groups([("sh", 1)]));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Finds the node's own cgroup v2 tree among the mounts.
 
-use super::holds_unit;
+use super::directories;
 use crate::parse;
+use crate::place;
 use crate::read::{Outcome, Reader};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub(crate) fn mounted(procfs: &Path, reader: &mut Reader) -> Found {
     };
     let mut why = "cgroup v2 is not mounted".to_owned();
     for mount in mounts {
-        why = match why_not(&mount) {
+        why = match why_not(&mount, reader) {
             None => return Found::Tree(mount),
             Some(why) => format!("{} {why}", mount.display()),
         };
@@ -43,7 +44,7 @@ pub(crate) fn mounted(procfs: &Path, reader: &mut Reader) -> Found {
     Found::None(why)
 }
 
-fn why_not(mount: &Path) -> Option<&'static str> {
+fn why_not(mount: &Path, reader: &mut Reader) -> Option<&'static str> {
     if named(mount).is_err() {
         return Some("has no cpu.stat");
     }
@@ -52,7 +53,15 @@ fn why_not(mount: &Path) -> Option<&'static str> {
         return Some("is a container's part of the tree");
     }
     // Where systemd counts by version 1, it may still mount version 2 beside it and leave it empty.
-    (!holds_unit(mount)).then_some("holds no unit")
+    (!holds_unit(mount, reader)).then_some("holds no unit with a process")
+}
+
+/// Whether a process is in one of systemd's units; a directory called like one may be left over from anything.
+fn holds_unit(mount: &Path, reader: &mut Reader) -> bool {
+    let Ok(found) = directories(mount) else { return false };
+    let units = found.iter().filter(|(name, _)| place::is_unit(name));
+    let mut events = units.map(|(name, _)| mount.join(name).join("cgroup.events"));
+    events.any(|path| reader.read(&path, |text| Some(parse::is_populated(text))) == Outcome::Got(true))
 }
 
 #[cfg(test)]
@@ -60,34 +69,39 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// A procfs whose only cgroup2 mount is a directory beside it; `files` and `dirs` are what that holds.
-    fn found(files: &[&str], dirs: &[&str]) -> (tempfile::TempDir, Found) {
+    /// A procfs whose only cgroup2 mount is a directory beside it, which holds these files, some in directories.
+    fn found(files: &[(&str, &str)]) -> (tempfile::TempDir, Found) {
         let dir = tempfile::tempdir().unwrap();
         let mount = dir.path().join("cgroup");
         fs::create_dir_all(dir.path().join("proc/self")).unwrap();
-        fs::create_dir(&mount).unwrap();
         let line = format!("41 31 0:38 / {} rw shared:9 - cgroup2 cgroup2 rw\n", mount.display());
         fs::write(dir.path().join("proc/self/mountinfo"), line).unwrap();
-        files.iter().for_each(|name| fs::write(mount.join(name), "").unwrap());
-        dirs.iter().for_each(|name| fs::create_dir(mount.join(name)).unwrap());
+        for (name, text) in files {
+            let path = mount.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
         let found = mounted(&dir.path().join("proc"), &mut Reader::new());
         (dir, found)
     }
 
     #[test]
     fn only_the_nodes_own_tree_counts() {
-        let root = ["cgroup.procs", "cpu.stat"];
-        let view = ["cgroup.procs", "cpu.stat", "cgroup.events"];
-        let (dir, tree) = found(&root, &["docker", "system.slice"]);
+        let (procs, stat) = (("cgroup.procs", ""), ("cpu.stat", ""));
+        let lives = ("system.slice/cgroup.events", "populated 1\nfrozen 0\n");
+        let stray = ("x.slice/cgroup.events", "populated 0\nfrozen 0\n");
+        let docker = ("docker/cgroup.events", "populated 1\nfrozen 0\n");
+        let (dir, tree) = found(&[procs, stat, stray, docker, lives]);
         assert_eq!(tree, Found::Tree(dir.path().join("cgroup")));
-        let cases: [(&[&str], &[&str], &str); 4] = [
-            (&view, &["system.slice"], "is a container's part of the tree"),
-            (&root, &["docker"], "holds no unit"),
-            (&root, &[], "holds no unit"),
-            (&["cgroup.procs"], &["system.slice"], "has no cpu.stat"),
+        let cases = [
+            (vec![procs, stat, lives, ("cgroup.events", "")], "is a container's part of the tree"),
+            (vec![procs, stat, docker], "holds no unit with a process"),
+            (vec![procs, stat, stray], "holds no unit with a process"),
+            (vec![procs, stat], "holds no unit with a process"),
+            (vec![procs, lives], "has no cpu.stat"),
         ];
-        for (files, dirs, want) in cases {
-            let (_dir, none) = found(files, dirs);
+        for (files, want) in cases {
+            let (_dir, none) = found(&files);
             assert!(matches!(&none, Found::None(why) if why.ends_with(want)), "{none:?}, not {want}");
         }
     }

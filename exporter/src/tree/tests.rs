@@ -1,7 +1,7 @@
 //! Trees in a temporary directory: what is a path to the exporter may be any directory.
 
 use super::*;
-use crate::place::Class;
+use crate::reading::Class;
 use proptest::prelude::*;
 use std::fs;
 

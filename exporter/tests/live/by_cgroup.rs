@@ -184,6 +184,33 @@ fn a_process_in_no_unit_is_counted_beside_them() {
 }
 
 #[test]
+fn a_units_process_that_the_root_waits_for_counts_once() {
+    let Some(tree) = Cgroups::new("waited") else { return };
+    tree.make("system.slice/g.service");
+    let unit = tree.root.join("system.slice/g.service/cgroup.procs");
+    let mut shell = Shell::child("ocint-waits", tree.links.path());
+    fs::write(tree.root.join("cgroup.procs"), shell.pid.to_string()).unwrap();
+    let before = shell.run(":");
+    let mut node = tree.open();
+    // One child of the root that a pass sees, and one in the unit: the same process waits for both at once.
+    shell.begin("(burn 30; echo half; read)");
+    assert_eq!(shell.line(), "half");
+    node.pass().unwrap();
+    shell.begin("on");
+    shell.finish();
+    let after = shell.run(&format!("(echo $BASHPID > {}; burn 200)", unit.display()));
+    let reading = node.pass().unwrap();
+    let used = tree.used("system.slice/g.service");
+    assert!(used > 10 * 20_000, "the load is {used} us");
+    compare("in the unit", host(&reading, "g"), used, CUT_US);
+    let all = after.own_us + after.children_us - before.own_us - before.children_us;
+    let others = reading.groups.iter().filter(|((class, group), _)| *class == Class::Host && group != "g");
+    let others = others.map(|(_, cpu)| cpu.total_us()).sum();
+    // What the root's child used since the pass and what the other did before it was in the unit may be missing.
+    compare("in the root", others, all - used, 20_000);
+}
+
+#[test]
 fn the_machines_own_root_has_the_kernels_threads() {
     let Some(tree) = Cgroups::new("kernel") else { return };
     let mount = tree.root.parent().unwrap().to_owned();

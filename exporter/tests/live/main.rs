@@ -8,5 +8,6 @@
 
 mod by_cgroup;
 mod by_process;
+mod limits;
 mod program;
 mod shell;

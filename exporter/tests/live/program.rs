@@ -6,17 +6,21 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-struct Program {
+pub(crate) struct Program {
     child: Child,
     address: String,
     /// The line it starts with.
-    line: String,
+    pub(crate) line: String,
 }
 
 impl Program {
     fn start(args: &[&str]) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_process-exporter"));
-        command.args(["--web.listen-address", "127.0.0.1:0"]).args(args);
+        Program::run(Command::new(env!("CARGO_BIN_EXE_process-exporter")).args(args))
+    }
+
+    /// Starts a command that ends in the program and its flags.
+    pub(crate) fn run(command: &mut Command) -> Program {
+        command.args(["--web.listen-address", "127.0.0.1:0"]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
@@ -34,7 +38,7 @@ impl Program {
         answer
     }
 
-    fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         let answer = self.ask("GET /metrics");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");

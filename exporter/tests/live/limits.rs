@@ -1,0 +1,51 @@
+//! What the program says it cannot see: as another user, with hidden processes, in a container's PID namespace.
+
+use crate::program::Program;
+use crate::shell::skip;
+use rustix::process::geteuid;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+/// Runs what follows as nobody.
+const NOBODY: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$0\" \"$@\"";
+
+#[test]
+fn what_is_hidden_is_said_and_the_rest_is_counted() {
+    if !geteuid().is_root() {
+        return skip("limits", "only root may become nobody and mount a procfs");
+    }
+    if !fs::read_to_string("/proc/2/comm").is_ok_and(|comm| comm == "kthreadd\n") {
+        return skip("limits", "the kernel's threads are hidden already");
+    }
+    // Where nobody may execute it, wherever the build has put it.
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = dir.path().join("process-exporter");
+    fs::copy(env!("CARGO_BIN_EXE_process-exporter"), &program).unwrap();
+    let hidden = |how| format!("mount -t proc -o hidepid={how} proc /proc && exec {NOBODY}");
+    // A PID namespace ends with its first process, and that with unshare: so the first is a shell that stays.
+    let contained = format!("mount -t proc proc /proc && {NOBODY}; exit");
+    let cases: [(&str, &[&str], String, Option<&str>); 4] = [
+        ("nobody", &[], format!("exec {NOBODY}"), None),
+        ("invisible", &[], hidden("2"), Some("(hidepid)")),
+        ("no access", &[], hidden("1"), Some("(hidepid)")),
+        ("container", &["--pid", "--fork", "--kill-child"], contained, Some("(hostPID shows")),
+    ];
+    for (what, namespaces, script, want) in cases {
+        let mut command = Command::new("unshare");
+        command.arg("--mount").args(namespaces).args(["sh", "-c", &script]).arg(&program);
+        let program = Program::run(&mut command);
+        let said =
+            program.line.split("; ").find(|clause| clause.contains("the kernel's threads are not in sight"));
+        assert_eq!(said.is_some(), want.is_some(), "{what}: {}", program.line);
+        assert!(said.is_none_or(|said| said.contains(want.unwrap_or_default())), "{what}: {}", program.line);
+        let metrics = program.metrics();
+        let kworkers = metrics.contains(r#"class="kernel",groupname="kworker""#);
+        assert_eq!(kworkers, want.is_none(), "{what}: {metrics}");
+        assert!(metrics.contains("namedprocess_node_cpu_seconds_total{mode=\"user\"}"), "{what}: {metrics}");
+        if want.is_none() {
+            assert!(metrics.contains("{reason=\"permission_denied\"} 0\n"), "{what}: {metrics}");
+        }
+    }
+}
