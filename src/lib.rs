@@ -20,6 +20,7 @@
 pub mod cli;
 pub mod cluster;
 pub mod print;
+pub mod progress;
 pub mod prometheus;
 pub mod report;
 pub mod top;

@@ -9,12 +9,16 @@ use std::path::{Path, PathBuf};
 /// A crate's rooms, from the roof to the ground. Rooms of one floor know nothing of each other.
 type Floors = &'static [&'static [&'static str]];
 
-const PLUGIN: Floors = &[&["main"], &["cli"], &["top", "print"], &["cluster"], &["prometheus", "report"]];
+const PLUGIN: Floors =
+    &[&["main"], &["cli"], &["top", "print"], &["cluster", "progress"], &["prometheus", "report"]];
 const TOP: Floors = &[
     &["mod"],
-    &["fetch", "assemble", "local"],
-    &["nodes", "answers"],
-    &["rhythm", "question"],
+    &["limit", "local"],
+    &["groups", "assemble", "pods", "course"],
+    &["platform"],
+    &["source"],
+    &["answers", "nodes", "question"],
+    &["ask", "rhythm", "filter"],
     &["queries", "time"],
 ];
 

@@ -8,36 +8,55 @@ use std::io::{self, Write};
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people: columns, the totals below.
+    /// For people: columns, the totals below
     Table,
-    /// RFC 4180, rows only.
+    /// The table with all there is
+    Wide,
+    /// RFC 4180, rows only
     Csv,
-    /// One object.
+    /// One object
     Json,
-    /// The same object.
+    /// The same object
     Yaml,
 }
 
+/// How a page looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Its form.
+    pub format: Format,
+    /// Whether tables and CSV begin with a header line.
+    pub headers: bool,
+    /// Whether a table may use colour.
+    pub colour: bool,
+    /// Columns of the terminal that a table must fit in; none where it goes elsewhere.
+    pub width: Option<u16>,
+}
+
 /// Writes a report. Errors are the writer's.
-pub fn report(report: &Report, format: Format, out: &mut impl Write) -> io::Result<()> {
-    match format {
-        Format::Table => table::write(report, out)?,
-        Format::Csv => csv::write(report, out)?,
+pub fn report(report: &Report, look: Look, out: &mut impl Write) -> io::Result<()> {
+    match look.format {
+        Format::Table | Format::Wide => table::write(report, look, out)?,
+        Format::Csv => csv::write(report, look, out)?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, report).map_err(io::Error::from)?;
             writeln!(out)?;
         }
-        Format::Yaml => out.write_all(serde_yaml::to_string(report).map_err(io::Error::other)?.as_bytes())?,
+        Format::Yaml => {
+            out.write_all(serde_yaml::to_string(report).map_err(io::Error::other)?.as_bytes())?;
+        }
     }
-    out.flush()?;
-    Ok(())
+    out.flush()
 }
 
-/// Text for a terminal: control characters (which could move the cursor or start an escape sequence) as `\u{..}`.
+/// Text for a terminal: control characters (which could move the cursor or start an escape sequence), and those that
+/// turn the direction of text, as `\u{..}`.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().flat_map(|c| if hostile(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 #[cfg(test)]
@@ -47,5 +66,6 @@ mod tests {
     #[test]
     fn a_terminal_is_sent_no_control_characters() {
         assert_eq!(printable("a\u{1b}[31mb\tc\u{9b}d é"), "a\\u{1b}[31mb\\tc\\u{9b}d é");
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
     }
 }

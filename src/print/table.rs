@@ -1,54 +1,119 @@
-//! The table for people: upper-case headers, cores with three decimals, the totals below, notes left to the caller.
-use super::printable;
+//! The table for people: upper-case headers, cores with three decimals, the totals below, notes left to the caller. On a
+//! terminal it fits: long names are cut in the middle.
+use super::{Format, Look, printable};
 use crate::report::{Report, Row, Stats};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use std::io::{self, Write};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A text column: its header, and a row's cell.
 type Column = (&'static str, fn(&Row) -> &str);
 
-const COLUMNS: [Column; 4] = [
+const COLUMNS: [Column; 5] = [
     ("CLASS", |row| row.class.as_str()),
     ("NAMESPACE", |row| row.namespace.as_deref().unwrap_or_default()),
     ("NAME", |row| &row.name),
     ("NODE", |row| row.node.as_deref().unwrap_or_default()),
+    ("THREAD", |row| row.thread.as_deref().unwrap_or_default()),
 ];
+/// Spaces between columns.
+const GAP: u16 = 2;
+/// No name is cut shorter than this.
+const SHORTEST: usize = 8;
 
 /// Writes the rows, a blank line, and the totals. Columns that no row fills are left out.
-pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Result<()> {
+    let wide = look.format == Format::Wide;
     let columns: Vec<Column> = COLUMNS
         .into_iter()
         .filter(|(header, text)| *header == "CLASS" || report.rows.iter().any(|row| !text(row).is_empty()))
         .collect();
-    let mut table = plain();
-    table.set_header(columns.iter().map(|(header, _)| *header).chain(["AVG", "MIN", "MAX"]).map(Cell::new));
-    for row in &report.rows {
-        let texts = columns.iter().map(|(_, text)| Cell::new(printable(text(row))));
-        table.add_row(texts.chain(figures(Some(row.stats))));
+    let percentiles = report.rows.first().and_then(|row| row.percentiles.as_ref());
+    let percentiles = percentiles.iter().flat_map(|all| all.0.iter().map(|(name, _)| name.to_uppercase()));
+    let mut headers: Vec<String> = columns.iter().map(|(header, _)| (*header).to_owned()).collect();
+    headers.extend(["AVG", "MIN", "MAX"].map(str::to_owned).into_iter().chain(percentiles));
+    headers.extend(wide.then(|| "PRESENT".to_owned()));
+    let mut rows: Vec<Vec<String>> = report.rows.iter().map(|row| cells(row, &columns, wide)).collect();
+    if let Some(width) = look.width {
+        fit(&headers, &mut rows, columns.len(), usize::from(width));
     }
+    let mut table = plain();
+    table.set_header(headers);
+    table.add_rows(rows);
     right_align(&mut table, columns.len());
-    put(&table, out)?;
+    put(&table, look, out)?;
     writeln!(out)?;
-    put(&totals(report), out)?;
-    writeln!(out, "\n{}", printable(&origin(report)))?;
-    Ok(())
+    put(&totals(report), look, out)?;
+    writeln!(out, "\n{}", printable(&origin(report)))
+}
+
+fn cells(row: &Row, columns: &[Column], wide: bool) -> Vec<String> {
+    let mut cells: Vec<String> = columns.iter().map(|(_, text)| printable(text(row))).collect();
+    let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
+    cells.extend([row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles).map(cores));
+    cells.extend(wide.then(|| format!("{:.1} %", row.present * 100.0)));
+    cells
+}
+
+/// Cuts the widest text columns until the table fits, or cannot be made to.
+fn fit(headers: &[String], rows: &mut [Vec<String>], texts: usize, width: usize) {
+    let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
+    for row in rows.iter() {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    let gaps = usize::from(GAP) * headers.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > width {
+        let Some(widest) = widths.iter_mut().take(texts).max().filter(|widest| **widest > SHORTEST) else {
+            break;
+        };
+        *widest -= 1;
+    }
+    for row in rows {
+        for (width, cell) in widths.iter().zip(row).take(texts) {
+            *cell = cut_middle(cell, *width);
+        }
+    }
+}
+
+/// A text in so many columns: its two ends, and `…` for what is between them.
+fn cut_middle(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let (front, back) = ((width.saturating_sub(1)).div_ceil(2), width.saturating_sub(1) / 2);
+    let head = taken(text.chars(), front);
+    let tail: Vec<char> = taken(text.chars().rev(), back).chars().rev().collect();
+    head + "…" + &String::from_iter(tail)
+}
+
+/// As many characters as fit.
+fn taken(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or_default();
+        used <= width
+    };
+    chars.take_while(fits).collect()
 }
 
 /// Class totals, and what they leave of the busy time.
 fn totals(report: &Report) -> Table {
     let mut table = plain();
     table.set_header(["TOTAL", "AVG", "MIN", "MAX"]);
-    for total in &report.classes {
-        table.add_row(std::iter::once(Cell::new(total.class.as_str())).chain(figures(Some(total.stats))));
-    }
+    let classes = report.classes.iter().map(|total| (total.class.as_str(), Some(total.stats)));
     let rest = [
         ("pods unnamed", report.pods_unnamed),
         ("unattributed", report.unattributed),
         ("busy", report.busy),
         ("left out of the rows", report.left_out.filter(|stats| *stats != Stats::ZERO)),
     ];
-    for (name, stats) in rest.into_iter().filter(|(_, stats)| stats.is_some()) {
-        table.add_row(std::iter::once(Cell::new(name)).chain(figures(stats)));
+    for (name, stats) in classes.chain(rest) {
+        if let Some(stats) = stats {
+            let figures = [stats.avg, stats.min, stats.max].map(cores);
+            table.add_row(std::iter::once(name.to_owned()).chain(figures).map(Cell::new));
+        }
     }
     right_align(&mut table, 1);
     table
@@ -71,9 +136,8 @@ fn origin(report: &Report) -> String {
     )
 }
 
-fn figures(stats: Option<Stats>) -> impl Iterator<Item = Cell> {
-    let figures = stats.map(|stats| [stats.avg, stats.min, stats.max]).into_iter().flatten();
-    figures.map(|figure| Cell::new(format!("{figure:.3}")))
+fn cores(figure: f64) -> String {
+    format!("{figure:.3}")
 }
 
 fn plain() -> Table {
@@ -82,102 +146,27 @@ fn plain() -> Table {
     table
 }
 
-/// Figures to the right; no padding before the first column, two spaces between columns.
+/// Figures to the right; no padding before the first column.
 fn right_align(table: &mut Table, texts: usize) {
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP));
         if index >= texts {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
 }
 
-/// Writes a table without the spaces at its lines' ends.
-fn put(table: &Table, out: &mut impl Write) -> io::Result<()> {
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
+/// Writes a table without the spaces at its lines' ends; its header in bold, where there may be colour.
+fn put(table: &Table, look: Look, out: &mut impl Write) -> io::Result<()> {
+    for (index, line) in table.lines().enumerate() {
+        match (index, look.headers) {
+            (0, false) => {}
+            (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
+            _ => writeln!(out, "{}", line.trim_end())?,
+        }
     }
     Ok(())
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use crate::print::{Format, report};
-    use crate::report::{Class, ClassTotal, Report, Row, Source, SourceKind, Stats, Window};
-
-    /// A report of two rows, one with a hostile name.
-    pub(in crate::print) fn example() -> Report {
-        let end: jiff::Timestamp = "2026-02-02T02:00:00Z".parse().unwrap();
-        let window = Window {
-            start: end - jiff::SignedDuration::from_hours(1),
-            end,
-            interval_seconds: 3600.0,
-            step_seconds: 15.0,
-        };
-        let url = Some("https://prometheus.example/".to_owned());
-        let mut report = Report::new(window, Source { kind: SourceKind::Exporter, url, nodes: 3 });
-        let host = Stats { avg: 1.25, min: 0.5, max: 2.0 };
-        let row = Row {
-            class: Class::Host,
-            namespace: None,
-            name: "crio".to_owned(),
-            node: None,
-            stats: host,
-            present: 1.0,
-        };
-        report.rows = vec![
-            row.clone(),
-            Row {
-                class: Class::Workload,
-                namespace: Some("shop".to_owned()),
-                name: "a \"b\",\n\u{1b}[1mc".to_owned(),
-                node: Some("node-1".to_owned()),
-                stats: Stats { avg: 0.5, min: 0.25, max: 0.75 },
-                ..row
-            },
-        ];
-        report.classes = vec![ClassTotal { class: Class::Host, stats: host }];
-        report.unattributed = Some(Stats { avg: -0.001, min: -0.25, max: 0.125 });
-        report.busy = Some(Stats { avg: 1.749, min: 1.0, max: 12.5 });
-        report.left_out = Some(Stats::ZERO);
-        report
-    }
-
-    #[test]
-    fn a_page_for_people() {
-        let mut page = Vec::new();
-        report(&example(), Format::Table, &mut page).unwrap();
-        let expected = [
-            "CLASS     NAMESPACE  NAME                NODE      AVG    MIN    MAX",
-            "host                 crio                        1.250  0.500  2.000",
-            r#"workload  shop       a "b",\n\u{1b}[1mc  node-1  0.500  0.250  0.750"#,
-            "",
-            "TOTAL            AVG     MIN     MAX",
-            "host           1.250   0.500   2.000",
-            "unattributed  -0.001  -0.250   0.125",
-            "busy           1.749   1.000  12.500",
-            "",
-            "cores, 2026-02-02T01:00:00Z to 2026-02-02T02:00:00Z (3600 s, a sample every 15 s), exporter series of 3 nodes at https://prometheus.example/",
-            "",
-        ];
-        assert_eq!(String::from_utf8(page).unwrap(), expected.join("\n"));
-    }
-
-    #[test]
-    fn the_object_that_scripts_read() {
-        let mut page = Vec::new();
-        report(&example(), Format::Json, &mut page).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&page).unwrap();
-        assert_eq!(json["apiVersion"], "interrogate/v1");
-        assert_eq!(json["window"]["start"], "2026-02-02T01:00:00Z");
-        assert_eq!(
-            json["rows"][0],
-            serde_json::json!({"class": "host", "name": "crio", "avg": 1.25, "min": 0.5, "max": 2.0, "present": 1.0})
-        );
-        assert_eq!(json["pods_unnamed"], serde_json::Value::Null);
-        assert_eq!(json["left_out"]["avg"], 0.0);
-        let mut yaml = Vec::new();
-        report(&example(), Format::Yaml, &mut yaml).unwrap();
-        assert_eq!(serde_yaml::from_slice::<serde_json::Value>(&yaml).unwrap(), json);
-    }
-}
+pub(super) mod tests;

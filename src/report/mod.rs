@@ -4,7 +4,7 @@ mod class;
 mod steps;
 
 pub use class::Class;
-pub use steps::{Stats, Steps};
+pub use steps::{Figures, Stats, Steps};
 
 use serde::Serialize;
 
@@ -56,24 +56,10 @@ impl Report {
             notes: Vec::new(),
         }
     }
-
-    /// Sorts the rows: biggest first, or by name; ties by class, namespace, name and node, so that runs compare.
-    pub fn sort(&mut self, by: SortBy) {
-        self.rows.sort_by(|a, b| {
-            let figure = |row: &Row| match by {
-                SortBy::Avg => row.stats.avg,
-                SortBy::Min => row.stats.min,
-                SortBy::Max => row.stats.max,
-                SortBy::Name => 0.0,
-            };
-            let names = |row: &Row| (row.name.clone(), row.namespace.clone(), row.class, row.node.clone());
-            figure(b).total_cmp(&figure(a)).then_with(|| names(a).cmp(&names(b)))
-        });
-    }
 }
 
 /// The order of the rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SortBy {
     /// Biggest average first.
     Avg,
@@ -83,6 +69,25 @@ pub enum SortBy {
     Max,
     /// By name.
     Name,
+    /// Biggest percentile of this name first.
+    Percentile(String),
+}
+
+/// Percentiles by name (`p95`), in cores, in the order asked; in JSON an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Percentiles(pub Vec<(String, f64)>);
+
+impl Percentiles {
+    /// One of them.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.0.iter().find(|(of, _)| of == name).map(|(_, value)| *value)
+    }
+}
+
+impl Serialize for Percentiles {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// The window after it was cut to what the source covers, `(start, end]`.
@@ -133,7 +138,7 @@ impl SourceKind {
     }
 }
 
-/// One row: a class, a namespace, a group or a pod.
+/// One row: a class, a namespace, a group, a pod or a thread.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     /// What kind of thing it is.
@@ -146,11 +151,37 @@ pub struct Row {
     /// The node that it ran on at the end of the window, empty where nothing tells; none where it does not apply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// The thread's name, where rows stand for threads and the group has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// Average, minimum, maximum, in cores.
     #[serde(flatten)]
     pub stats: Stats,
+    /// The percentiles asked for; none unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percentiles: Option<Percentiles>,
     /// Samples there were of samples expected, 0 to 1.
     pub present: f64,
+}
+
+impl Row {
+    /// Which of two rows comes first: the bigger one, or by name; ties by name, namespace, class, node and thread, so
+    /// that runs compare.
+    pub fn order(&self, other: &Row, by: &SortBy) -> std::cmp::Ordering {
+        let figure = |row: &Row| match by {
+            SortBy::Avg => row.stats.avg,
+            SortBy::Min => row.stats.min,
+            SortBy::Max => row.stats.max,
+            SortBy::Name => 0.0,
+            SortBy::Percentile(name) => row.percentiles.as_ref().and_then(|all| all.get(name)).unwrap_or(0.0),
+        };
+        figure(other).total_cmp(&figure(self)).then_with(|| self.names().cmp(&other.names()))
+    }
+
+    /// What tells it from other rows, the name first.
+    fn names(&self) -> (&str, Option<&str>, Class, Option<&str>, Option<&str>) {
+        (&self.name, self.namespace.as_deref(), self.class, self.node.as_deref(), self.thread.as_deref())
+    }
 }
 
 /// A class's total, before any filter.

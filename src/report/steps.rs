@@ -18,6 +18,36 @@ impl Stats {
     pub const ZERO: Stats = Stats { avg: 0.0, min: 0.0, max: 0.0 };
 }
 
+/// The samples of one thing, summed up: what a row needs, however many samples there were.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// Cores times steps.
+    pub sum: f64,
+    /// Smallest sample, cores.
+    pub min: f64,
+    /// Biggest sample, cores.
+    pub max: f64,
+    /// How many samples.
+    pub samples: f64,
+    /// The quantiles asked for, cores, in the order asked.
+    pub quantiles: Vec<f64>,
+}
+
+impl Figures {
+    /// Statistics over a window of so many steps.
+    pub fn stats(&self, steps_in_window: f64) -> Stats {
+        Stats { avg: self.sum / steps_in_window, min: self.min, max: self.max }
+    }
+}
+
+/// A quantile (0 to 1) of sorted samples, interpolated between neighbours as Prometheus's `quantile_over_time` does.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = share * sorted.len().saturating_sub(1) as f64;
+    let below = rank.floor() as usize;
+    let at = |index: usize| sorted.get(index).or(sorted.last()).copied().unwrap_or(f64::NAN);
+    at(below) + (at(below + 1) - at(below)) * (rank - rank.floor())
+}
+
 /// One value a step, in cores; none where the thing was absent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Steps(Vec<Option<f64>>);
@@ -49,6 +79,12 @@ impl Steps {
     /// This less the other, at the steps where both are.
     pub fn minus(&self, other: &Steps) -> Steps {
         Steps(self.0.iter().zip(&other.0).map(|(a, b)| Some((*a)? - (*b)?)).collect())
+    }
+
+    /// This less a part of it, at the steps where this is; a part that is absent is nothing.
+    pub fn less(&self, part: &Steps) -> Steps {
+        let part = |step: usize| part.at(step).unwrap_or(0.0);
+        Steps(self.0.iter().enumerate().map(|(step, value)| Some((*value)? - part(step))).collect())
     }
 
     /// The sum of several things.
@@ -83,15 +119,27 @@ impl Steps {
     /// Statistics over a window of so many steps (a fraction where the window is no multiple of the step); none
     /// where it never was there.
     pub fn stats(&self, steps_in_window: f64) -> Option<Stats> {
+        self.figures(&[]).map(|figures| figures.stats(steps_in_window))
+    }
+
+    /// The samples summed up, with quantiles (0 to 1) of them; none where it never was there.
+    pub fn figures(&self, quantiles: &[f64]) -> Option<Figures> {
         let min = self.0.iter().flatten().copied().reduce(f64::min)?;
         let max = self.0.iter().flatten().copied().reduce(f64::max)?;
-        Some(Stats { avg: self.sum() / steps_in_window, min, max })
+        let mut figures =
+            Figures { sum: self.sum(), min, max, samples: self.samples() as f64, quantiles: Vec::new() };
+        if !quantiles.is_empty() {
+            let mut sorted: Vec<f64> = self.0.iter().flatten().copied().collect();
+            sorted.sort_by(f64::total_cmp);
+            figures.quantiles = quantiles.iter().map(|share| quantile(&sorted, *share)).collect();
+        }
+        Some(figures)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Stats, Steps};
+    use super::{Stats, Steps, quantile};
 
     fn steps(values: &[Option<f64>]) -> Steps {
         Steps(values.to_vec())
@@ -127,5 +175,15 @@ mod tests {
         values.add(1, f64::INFINITY);
         values.add(7, 1.0);
         assert_eq!(values.samples(), 0);
+    }
+
+    #[test]
+    fn quantiles_lie_between_samples() {
+        let sorted = [1.0, 2.0, 4.0];
+        for (share, expected) in [(0.0, 1.0), (0.25, 1.5), (0.5, 2.0), (0.75, 3.0), (1.0, 4.0)] {
+            assert!((quantile(&sorted, share) - expected).abs() < 1e-12, "{share}");
+        }
+        let figures = steps(&[Some(4.0), None, Some(1.0), Some(2.0)]).figures(&[0.5, 0.75]).unwrap();
+        assert_eq!((figures.samples, figures.quantiles), (3.0, vec![2.0, 3.0]));
     }
 }

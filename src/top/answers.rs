@@ -1,7 +1,8 @@
-//! What a cluster's Prometheus answered, in the terms of the question and before any filter: the ground that a report
-//! is computed from, without I/O.
+//! What was answered, in the terms of the question: rows as far as filters let them through, and the totals before any
+//! filter. The ground that a report is computed from.
 use super::rhythm::Span;
-use crate::report::{Class, Steps};
+use crate::prometheus::Grid;
+use crate::report::{Class, Figures, SourceKind, Steps};
 use std::collections::BTreeMap;
 
 /// Everything that one report is made of.
@@ -9,63 +10,70 @@ use std::collections::BTreeMap;
 pub(super) struct Answers {
     /// The window, cut to what the source covers.
     pub span: Span,
-    /// By the exporter: groups, busy time. None where it has no samples.
-    pub exporter: Option<Exporter>,
-    /// By the platform: pods. None where it has no samples.
-    pub pods: Option<Pods>,
+    /// Processes of host and kernel. None where there are no samples.
+    pub groups: Option<Groups>,
+    /// Pods. None where there are no samples.
+    pub pods: Option<Part>,
     /// Sentences for the reader.
     pub notes: Vec<String>,
 }
 
-/// What the exporter's series say.
+/// What tells a row from the others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub class: Class,
+    /// None for what is no pod, or is pods of several namespaces.
+    pub namespace: Option<String>,
+    /// Empty where the row is of a class or a namespace.
+    pub name: String,
+    /// None where the row is of several nodes.
+    pub node: Option<String>,
+    /// None where the row is of all threads.
+    pub thread: Option<String>,
+}
+
+impl Key {
+    /// A class as a whole.
+    pub(super) fn of_class(class: Class) -> Key {
+        Key { class, namespace: None, name: String::new(), node: None, thread: None }
+    }
+}
+
+/// A row's samples.
+#[derive(Debug, Clone)]
+pub(super) enum Samples {
+    /// Each of them.
+    Each(Steps),
+    /// Summed up by the server.
+    Summed(Figures),
+}
+
+/// One kind of rows, groups or pods, with samples at the same times.
 #[derive(Debug)]
-pub(super) struct Exporter {
-    /// Milliseconds between two samples.
-    pub step: i64,
-    /// Unix milliseconds of the first step.
-    pub first: i64,
-    /// Each group, summed over the nodes.
-    pub groups: BTreeMap<(Class, String), Steps>,
+pub(super) struct Part {
+    /// When samples were taken.
+    pub grid: Grid,
+    /// What filters let through.
+    pub rows: BTreeMap<Key, Samples>,
+    /// The last node of each pod, for rows of pods that have no node in their key.
+    pub nodes: BTreeMap<(String, String), String>,
+    /// Each class, before any filter.
+    pub classes: BTreeMap<Class, Steps>,
+    /// What filters took out; none where they took nothing.
+    pub left_out: Option<Steps>,
+}
+
+/// Processes of host and kernel, and of all pods together.
+#[derive(Debug)]
+pub(super) struct Groups {
+    /// Rows and classes.
+    pub part: Part,
     /// All nodes' busy time; none with the predecessor's exporter.
     pub busy: Option<Steps>,
     /// Busy less groups, of the nodes that told both.
     pub unattributed: Option<Steps>,
     /// How many nodes answered at any time.
     pub nodes: usize,
-}
-
-/// What the pods' own series say.
-#[derive(Debug)]
-pub(super) struct Pods {
-    /// Milliseconds between two samples.
-    pub step: i64,
-    /// Unix milliseconds of the first step.
-    pub first: i64,
-    /// Each namespace's pods together, without the exporter's own.
-    pub namespaces: BTreeMap<String, Steps>,
-    /// The exporter's own pods, by namespace.
-    pub exporters: BTreeMap<String, Steps>,
-    /// Each pod; empty unless rows stand for pods.
-    pub each: Vec<Pod>,
-    /// How many steps there are.
-    pub steps: usize,
-}
-
-/// One pod's samples, as the server summed them up.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Pod {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// The node at the end of the window; empty where nothing tells.
-    pub node: String,
-    /// Sum of its samples, cores times steps.
-    pub sum: f64,
-    /// Smallest sample, cores.
-    pub min: f64,
-    /// Biggest sample, cores.
-    pub max: f64,
-    /// How many samples.
-    pub samples: f64,
+    /// Whose series they are.
+    pub kind: SourceKind,
 }

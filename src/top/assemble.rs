@@ -1,194 +1,229 @@
-//! From the answers to the report: rows, what was left out of them, and the totals. Pure, no I/O.
-use super::answers::{Answers, Exporter, Pod, Pods};
-use super::queries;
-use super::question::{By, Question};
+//! From the answers to the report: rows in their order, and the totals. Pure, no I/O.
+use super::answers::{Answers, Key, Part, Samples};
+use super::ask::points;
+use super::question::Question;
 use super::rhythm::Span;
-use crate::report::{Class, ClassTotal, Report, Row, Source, SourceKind, Stats, Steps};
-use std::collections::BTreeMap;
+use crate::prometheus::Grid;
+use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
 
-/// Computes the report of a question.
-pub(super) fn report(question: &Question, answers: Answers, url: &str) -> Report {
-    let Answers { span, exporter, pods, notes } = answers;
-    let step = exporter.as_ref().map(|e| e.step).or(pods.as_ref().map(|p| p.step)).unwrap_or_default();
-    let mut report = Report::new(
-        span.window(step),
-        Source {
-            kind: if exporter.is_some() { SourceKind::Exporter } else { SourceKind::Platform },
-            url: Some(url.to_owned()),
-            nodes: exporter.as_ref().map_or(0, |exporter| exporter.nodes),
-        },
-    );
-    report.notes = notes;
-    if let Some(exporter) = &exporter {
-        let part = Part { span, step: exporter.step };
-        report.rows.extend(group_rows(question, exporter, part, pods.is_none()));
-        for class in [Class::Host, Class::Kernel] {
-            report.classes.extend(class_total(class, &of_class(exporter, class), part));
-        }
-        report.busy = exporter.busy.as_ref().and_then(|busy| part.stats(busy));
-        report.unattributed = exporter.unattributed.as_ref().and_then(|rest| part.stats(rest));
-    } else {
-        report.notes.push(
-            "no series of the exporter in this window: host processes and kernel threads are not known"
-                .to_owned(),
+/// A row, and what it was made of.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub key: Key,
+    /// Whether it is of the pods' own series.
+    pub pod: bool,
+    pub row: Row,
+}
+
+/// All rows that filters let through, in the order asked for.
+pub(super) fn entries(question: &Question, answers: &Answers) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    if let Some(groups) = &answers.groups {
+        // The pods by the exporter's count have a row only where they have none of their own.
+        let shown = |key: &Key| answers.pods.is_none() || key.class != Class::Pod;
+        let rows = groups.part.rows.iter().filter(|(key, _)| shown(key));
+        entries.extend(
+            rows.filter_map(|(key, samples)| {
+                entry(question, answers.span, &groups.part, key, samples, false)
+            }),
         );
     }
-    if let Some(pods) = &pods {
-        let part = Part { span, step: pods.step };
-        report.rows.extend(pod_rows(question, pods, part));
-        for class in [Class::Infra, Class::Workload] {
-            let members = pods.namespaces.iter().chain(&pods.exporters);
-            let members = members.filter(|(namespace, _)| Class::of_namespace(namespace) == class);
-            report.classes.extend(class_total(
-                class,
-                &Steps::total(pods.steps, members.map(|(_, s)| s)),
-                part,
-            ));
+    if let Some(pods) = &answers.pods {
+        entries.extend(
+            pods.rows
+                .iter()
+                .filter_map(|(key, samples)| entry(question, answers.span, pods, key, samples, true)),
+        );
+    }
+    entries.sort_by(|a, b| a.row.order(&b.row, &question.sort));
+    entries
+}
+
+fn entry(
+    question: &Question,
+    span: Span,
+    part: &Part,
+    key: &Key,
+    samples: &Samples,
+    pod: bool,
+) -> Option<Entry> {
+    let expected = expected(span, part.grid);
+    let figures = match samples {
+        Samples::Each(steps) => steps.figures(&question.quantiles())?,
+        Samples::Summed(figures) => figures.clone(),
+    };
+    let node = key.node.clone().or_else(|| {
+        let namespace = key.namespace.as_ref().filter(|_| pod && !key.name.is_empty())?;
+        let known = part.nodes.get(&(namespace.clone(), key.name.clone()));
+        Some(known.cloned().unwrap_or_default())
+    });
+    let row = Row {
+        class: key.class,
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+        node,
+        thread: key.thread.clone(),
+        stats: figures.stats(expected),
+        percentiles: percentiles(question, &figures),
+        // A window that is no multiple of the step may hold one sample more.
+        present: (figures.samples / expected).min(1.0),
+    };
+    Some(Entry { key: key.clone(), pod, row })
+}
+
+fn percentiles(question: &Question, figures: &Figures) -> Option<Percentiles> {
+    let names = question.percentiles.iter().map(|percentile| percentile.name.clone());
+    (!question.percentiles.is_empty())
+        .then(|| Percentiles(names.zip(figures.quantiles.iter().copied()).collect()))
+}
+
+/// The report, of the rows that are left.
+pub(super) fn report(answers: Answers, entries: Vec<Entry>, url: &str) -> Report {
+    let Answers { span, groups, pods, notes } = answers;
+    let step = groups.as_ref().map(|groups| groups.part.grid).or(pods.as_ref().map(|pods| pods.grid));
+    let source = Source {
+        kind: groups.as_ref().map_or(SourceKind::Platform, |groups| groups.kind),
+        url: Some(url.to_owned()),
+        nodes: groups.as_ref().map_or(0, |groups| groups.nodes),
+    };
+    let mut report = Report::new(span.window(step.map_or(0, |grid| grid.step)), source);
+    report.notes = notes;
+    let parts = || groups.iter().map(|groups| &groups.part).chain(&pods);
+    for part in parts() {
+        let classes = part.classes.iter().filter(|(class, _)| **class != Class::Pod);
+        report.classes.extend(classes.filter_map(|(class, steps)| {
+            Some(ClassTotal { class: *class, stats: stats(steps, span, part.grid)? })
+        }));
+    }
+    let left: Vec<(&Steps, Grid)> =
+        parts().filter_map(|part| Some((part.left_out.as_ref()?, part.grid))).collect();
+    report.left_out = left_out(&left, span);
+    if let Some(groups) = &groups {
+        let grid = groups.part.grid;
+        report.busy = groups.busy.as_ref().and_then(|busy| stats(busy, span, grid));
+        report.unattributed = groups.unattributed.as_ref().and_then(|rest| stats(rest, span, grid));
+        if let Some(pods) = &pods {
+            let named = Steps::total(points(pods.grid), pods.classes.values());
+            if let Some(counted) = groups.part.classes.get(&Class::Pod) {
+                report.pods_unnamed = difference((counted, grid), (&named, pods.grid), span);
+            }
+            if let (SourceKind::Platform, Some(busy), Some(host)) =
+                (groups.kind, &groups.busy, groups.part.classes.get(&Class::Host))
+            {
+                report.unattributed = difference((&busy.less(host), grid), (&named, pods.grid), span);
+            }
         }
-        report.left_out = Some(left_out(question, pods, part));
-        report.pods_unnamed = exporter.as_ref().and_then(|exporter| pods_unnamed(exporter, pods, span));
-        report.notes.push(
+    }
+    report.notes.extend(lacks(&report, pods.is_some(), groups.is_some(), entries.is_empty()));
+    report.rows = entries.into_iter().map(|entry| entry.row).collect();
+    report
+}
+
+/// What a reader would otherwise wonder about.
+fn lacks(report: &Report, pods: bool, groups: bool, empty: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if pods {
+        notes.push(
             "pods' figures are 5-minute rates: their min and max are smoother than those of groups"
                 .to_owned(),
         );
     } else {
-        report
-            .notes
-            .push(format!("no series {} in this window: pods have no rows of their own", queries::PODS));
+        notes.push("no series of pods in this window: pods have no rows of their own".to_owned());
     }
-    if report.rows.is_empty() {
-        report
-            .notes
-            .push("no rows: nothing has samples in this window, or all of it was left out".to_owned());
+    if !groups {
+        notes.push(
+            "no series of host processes in this window, neither the exporter's nor the platform's"
+                .to_owned(),
+        );
     }
-    report.sort(question.sort);
-    report
+    if empty && report.left_out.is_some_and(|stats| stats != Stats::ZERO) {
+        notes.push("no rows: the filters left out everything that has samples in this window".to_owned());
+    } else if empty {
+        notes.push("no rows: nothing has samples in this window".to_owned());
+    }
+    notes
 }
 
-/// A window and the distance of samples in it: what statistics need.
-#[derive(Clone, Copy)]
-struct Part {
-    span: Span,
-    step: i64,
+/// Samples that a window would hold: a fraction where it is no multiple of the step.
+fn expected(span: Span, grid: Grid) -> f64 {
+    span.length() as f64 / grid.step as f64
 }
 
-impl Part {
-    /// Samples that the window would hold: a fraction where it is no multiple of the step.
-    fn expected(self) -> f64 {
-        self.span.length() as f64 / self.step as f64
-    }
-
-    fn stats(self, steps: &Steps) -> Option<Stats> {
-        steps.stats(self.expected())
-    }
-
-    /// Samples there were of samples expected; a window that is no multiple of the step may hold one more.
-    fn present(self, samples: f64) -> f64 {
-        (samples / self.expected()).min(1.0)
-    }
-
-    fn row(self, class: Class, namespace: Option<String>, name: String, steps: &Steps) -> Option<Row> {
-        let present = self.present(steps.samples() as f64);
-        Some(Row { class, namespace, name, node: None, stats: self.stats(steps)?, present })
-    }
+fn stats(steps: &Steps, span: Span, grid: Grid) -> Option<Stats> {
+    steps.stats(expected(span, grid))
 }
 
-/// All groups of a class together.
-fn of_class(exporter: &Exporter, class: Class) -> Steps {
-    let count = exporter.groups.values().next().map_or(0, Steps::count);
-    Steps::total(count, exporter.groups.iter().filter(|((c, _), _)| *c == class).map(|(_, steps)| steps))
-}
-
-fn class_total(class: Class, steps: &Steps, part: Part) -> Option<ClassTotal> {
-    Some(ClassTotal { class, stats: part.stats(steps)? })
-}
-
-/// Rows of host and kernel; the pods by the exporter's count only where they have no rows of their own.
-fn group_rows(question: &Question, exporter: &Exporter, part: Part, with_pods: bool) -> Vec<Row> {
-    let shown = |class: Class| with_pods || class != Class::Pod;
-    match question.by {
-        By::Group => exporter
-            .groups
-            .iter()
-            .filter(|((class, _), _)| shown(*class))
-            .filter_map(|((class, name), steps)| part.row(*class, None, name.clone(), steps))
-            .collect(),
-        By::Class | By::Namespace => [Class::Host, Class::Kernel, Class::Pod]
-            .into_iter()
-            .filter(|class| shown(*class))
-            .filter_map(|class| part.row(class, None, String::new(), &of_class(exporter, class)))
-            .collect(),
+/// What was left out of all parts together: zero where that is nothing. The average is exact; the extremes are over the
+/// last part's steps, each with the mean of the other's samples in it.
+fn left_out(parts: &[(&Steps, Grid)], span: Span) -> Option<Stats> {
+    let avg = parts.iter().filter_map(|(steps, grid)| stats(steps, span, *grid)).map(|stats| stats.avg).sum();
+    let Some((last, onto)) = parts.last().copied() else { return Some(Stats::ZERO) };
+    let mut sum = last.clone();
+    for (steps, grid) in parts.iter().rev().skip(1) {
+        sum.add_all(&means(steps, *grid, onto));
     }
+    let extremes = sum.stats(1.0).unwrap_or(Stats::ZERO);
+    Some(Stats { avg, ..extremes })
 }
 
-fn pod_rows(question: &Question, pods: &Pods, part: Part) -> Vec<Row> {
-    if question.by == By::Group {
-        let shown = |pod: &&Pod| {
-            !question.skip.contains(&pod.namespace)
-                && (question.include_exporter || !queries::is_exporter_pod(&pod.namespace, &pod.name))
-        };
-        let row = |pod: &Pod| Row {
-            class: Class::of_namespace(&pod.namespace),
-            namespace: Some(pod.namespace.clone()),
-            name: pod.name.clone(),
-            node: Some(pod.node.clone()),
-            stats: Stats { avg: pod.sum / part.expected(), min: pod.min, max: pod.max },
-            present: part.present(pod.samples),
-        };
-        return pods.each.iter().filter(shown).map(row).collect();
-    }
-    let mut shown: BTreeMap<(Class, Option<String>), Steps> = BTreeMap::new();
-    let exporters = pods.exporters.iter().filter(|_| question.include_exporter);
-    for (namespace, steps) in pods.namespaces.iter().chain(exporters) {
-        if !question.skip.contains(namespace) {
-            let by_namespace = (question.by == By::Namespace).then(|| namespace.clone());
-            let key = (Class::of_namespace(namespace), by_namespace);
-            shown.entry(key).or_insert_with(|| Steps::absent(pods.steps)).add_all(steps);
-        }
-    }
-    shown
-        .into_iter()
-        .filter_map(|((class, namespace), steps)| part.row(class, namespace, String::new(), &steps))
-        .collect()
+/// One thing less another of longer steps: the average is exact, the extremes are over the longer steps, each against the
+/// mean of the first one's samples in it.
+fn difference((more, fine): (&Steps, Grid), (less, coarse): (&Steps, Grid), span: Span) -> Option<Stats> {
+    let avg = stats(more, span, fine)?.avg - stats(less, span, coarse)?.avg;
+    let extremes = means(more, fine, coarse).minus(less).stats(1.0);
+    Some(Stats { avg, min: extremes.map_or(avg, |e| e.min), max: extremes.map_or(avg, |e| e.max) })
 }
 
-/// The pods that have no row: of skipped namespaces, and the exporter's own.
-fn left_out(question: &Question, pods: &Pods, part: Part) -> Stats {
-    let skipped = pods.namespaces.iter().filter(|(namespace, _)| question.skip.contains(namespace));
-    let exporters = pods
-        .exporters
-        .iter()
-        .filter(|(namespace, _)| !question.include_exporter || question.skip.contains(namespace));
-    let steps = Steps::total(pods.steps, skipped.chain(exporters).map(|(_, steps)| steps));
-    part.stats(&steps).unwrap_or(Stats::ZERO)
-}
-
-/// The pods by the exporter's count less their own series. The two have different steps: the average is exact, the
-/// extremes are over the pods' steps, each against the mean of the exporter's samples in it.
-fn pods_unnamed(exporter: &Exporter, pods: &Pods, span: Span) -> Option<Stats> {
-    let counted = of_class(exporter, Class::Pod);
-    let counted_avg = Part { span, step: exporter.step }.stats(&counted)?.avg;
-    let named = Steps::total(pods.steps, pods.namespaces.values().chain(pods.exporters.values()));
-    let named_avg = Part { span, step: pods.step }.stats(&named)?.avg;
-    let mut sums = vec![(0.0, 0u32); pods.steps];
-    for step in 0..counted.count() {
-        let at = exporter.first + step as i64 * exporter.step;
-        // The pods' sample at t stands for (t - step, t].
-        let tile = (at - pods.first + pods.step - 1).div_euclid(pods.step);
-        if let (Ok(tile), Some(value)) = (usize::try_from(tile), counted.at(step))
+/// The mean of the samples in each of another grid's steps; a step at `t` stands for what is in `(t - step, t]`.
+fn means(steps: &Steps, from: Grid, onto: Grid) -> Steps {
+    let mut sums = vec![(0.0, 0u32); points(onto)];
+    for index in 0..steps.count() {
+        let at = from.start + index as i64 * from.step;
+        let tile = usize::try_from((at - onto.start + onto.step - 1).div_euclid(onto.step));
+        if let (Ok(tile), Some(value)) = (tile, steps.at(index))
             && let Some((sum, n)) = sums.get_mut(tile)
         {
             *sum += value;
             *n += 1;
         }
     }
-    let mut means = Steps::absent(pods.steps);
-    for (tile, (sum, n)) in sums.into_iter().enumerate() {
-        if n > 0 {
-            means.add(tile, sum / f64::from(n));
-        }
+    let mut means = Steps::absent(sums.len());
+    for (tile, (sum, n)) in sums.into_iter().enumerate().filter(|(_, (_, n))| *n > 0) {
+        means.add(tile, sum / f64::from(n));
     }
-    let avg = counted_avg - named_avg;
-    let extremes = means.minus(&named).stats(1.0);
-    Some(Stats { avg, min: extremes.map_or(avg, |e| e.min), max: extremes.map_or(avg, |e| e.max) })
+    means
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Grid, Span, Stats, Steps, difference, left_out, means};
+
+    fn steps(values: &[f64]) -> Steps {
+        let mut steps = Steps::absent(values.len());
+        values.iter().enumerate().for_each(|(step, value)| steps.add(step, *value));
+        steps
+    }
+
+    /// Samples at 15, 30, 45, 60 s, and at 30, 60 s.
+    const FINE: Grid = Grid { start: 15, end: 60, step: 15 };
+    const COARSE: Grid = Grid { start: 30, end: 60, step: 30 };
+    const SPAN: Span = Span { start: 0, end: 60 };
+
+    #[test]
+    fn a_long_step_holds_the_short_ones_before_it() {
+        assert_eq!(means(&steps(&[1.0, 3.0, 5.0, 9.0]), FINE, COARSE), steps(&[2.0, 7.0]));
+        // Off by 10: 15 and 30 are in (10, 40], 45 and 60 in (40, 70].
+        let off = Grid { start: 40, end: 70, step: 30 };
+        assert_eq!(means(&steps(&[1.0, 3.0, 5.0, 9.0]), FINE, off), steps(&[2.0, 7.0]));
+    }
+
+    #[test]
+    fn averages_are_exact_and_extremes_are_of_the_longer_steps() {
+        let (more, less) = (steps(&[1.0, 3.0, 5.0, 9.0]), steps(&[1.0, 8.0]));
+        let expected = Stats { avg: 4.5 - 4.5, min: -1.0, max: 1.0 };
+        assert_eq!(difference((&more, FINE), (&less, COARSE), SPAN), Some(expected));
+        let expected = Stats { avg: 4.5 + 4.5, min: 3.0, max: 15.0 };
+        assert_eq!(left_out(&[(&more, FINE), (&less, COARSE)], SPAN), Some(expected));
+        assert_eq!(left_out(&[], SPAN), Some(Stats::ZERO));
+    }
 }

@@ -1,172 +1,123 @@
-//! `top --local`: this machine's own kernel, through the exporter's library, reported in the same form.
+//! `top --local`: this machine's own kernel, through the exporter's library, reported in the same form. Here is when to
+//! read it, when to stop, and what could not be seen; `course` makes rows and totals of what was read.
+use super::course::Course;
 use super::question::{By, Question};
 use super::rhythm::Span;
-use super::time;
-use crate::report::{Class, ClassTotal, Report, Row, Source, SourceKind, Stats};
+use super::time::show_duration;
+use crate::progress::Progress;
+use crate::report::{Class, Report};
 use anyhow::{Context, Result};
-use process_exporter::{Method, Node, Paths, Reading};
-use std::collections::BTreeMap;
+use process_exporter::{Node, Paths};
 use std::time::Duration;
 
-/// Time between two samples.
+/// Time between two samples, but for intervals of more than so many: then it is longer, so that neither the memory for
+/// samples nor the load on the machine grows without an end.
 const STEP: Duration = Duration::from_secs(1);
+const MOST_STEPS: u32 = 3600;
 
-/// Measures for the question's interval, or until Ctrl-C, and reports it.
+/// Measures for the question's interval, or until Ctrl-C, and reports it. Errors where the kernel's counters cannot be
+/// read, or where there are none.
 pub(super) async fn measure(question: &Question) -> Result<Report> {
-    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: None })
-        .context("cannot measure this machine")?;
+    const CANNOT: &str = "cannot measure this machine";
+    const DEAF: &str = "cannot listen for Ctrl-C";
     let interval = Duration::from_millis(question.interval.unsigned_abs());
-    let begin = jiff::Timestamp::now();
-    let first = node.pass().context("cannot measure this machine")?;
+    let step = STEP.max(interval / MOST_STEPS);
+
+    let (mut ctrl_c, mut interrupted) = (std::pin::pin!(tokio::signal::ctrl_c()), false);
+    // It listens from its first poll on; until then Ctrl-C would end the program.
+    tokio::select! {
+        biased;
+        signal = &mut ctrl_c => { signal.context(DEAF)?; interrupted = true; }
+        () = std::future::ready(()) => {}
+    }
+    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: None }).context(CANNOT)?;
+    let host = if question.of_nodes() { Some(host_name()?) } else { None };
+    let first = node.pass().context(CANNOT)?;
     let started = first.at;
+    let start = jiff::Timestamp::now().as_millisecond() - milliseconds(started.elapsed());
     let mut course = Course::new(first);
-    // One listener for the whole course: a Ctrl-C during a pass is not lost.
-    let mut ctrl_c = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut interrupted = false;
-    while !interrupted && course.last.at.duration_since(started) < interval {
-        let left = interval.saturating_sub(started.elapsed());
-        // A last step of less than half its length would make extremes of its noise: it joins the one before.
-        let nap = if left < STEP + STEP / 2 { left } else { STEP };
+    let progress =
+        Progress::start(format!("measuring for {}, Ctrl-C ends it", show_duration(question.interval)));
+    while !interrupted && let Some(due) = due(course.length(), interval, step) {
         tokio::select! {
-            () = tokio::time::sleep(nap) => {}
-            signal = &mut ctrl_c => interrupted = signal.is_ok(),
+            () = tokio::time::sleep_until((started + due).into()) => {}
+            signal = &mut ctrl_c => { signal.context(DEAF)?; interrupted = true; }
         }
-        course.take(node.pass().context("cannot measure this machine")?);
+        if interrupted && started.elapsed().saturating_sub(course.length()) < step / 2 {
+            break;
+        }
+        course.take(node.pass().context(CANNOT)?);
+        progress.set(course.length().div_duration_f64(interval));
     }
-    let length = course.last.at.duration_since(started);
-    let start = begin.as_millisecond();
-    let span = Span { start, end: start + i64::try_from(length.as_millis()).unwrap_or(i64::MAX) };
-    let mut report = course.report(question, span, length.as_secs_f64());
-    if interrupted {
-        report.notes.push(format!(
-            "interrupted: measured {} of {}",
-            time::show_duration(span.length()),
-            time::show_duration(question.interval)
-        ));
+    drop(progress);
+
+    let span = Span { start, end: start + milliseconds(course.length()) };
+    let mut report =
+        course.report(question, host.as_deref(), span, milliseconds(step).min(question.interval));
+    if report.busy.is_none() {
+        report.notes.push("no rows: interrupted before the first sample".to_owned());
+    } else if interrupted {
+        let (length, asked) = (course.length().as_secs_f64(), show_duration(question.interval));
+        report.notes.push(format!("interrupted after {length:.1} s of {asked}"));
     }
-    if node.method() == Method::Process {
-        report.notes.push(
-            "no cgroup v2 tree to see: counted by process; what short-lived children used is known once their parent has waited for them".to_owned(),
-        );
-    }
+    report.notes.extend(lacks(question, &report));
+    report.notes.extend(node.limits());
     Ok(report)
 }
 
-/// A group's totals and extremes over the samples taken so far.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    used_us: u64,
-    min: f64,
-    max: f64,
-    samples: u32,
+/// When the next sample is due, since the start; none when the interval is over. A step of less than half its length
+/// would make extremes of its noise: what is left at the end joins the step before.
+fn due(now: Duration, interval: Duration, step: Duration) -> Option<Duration> {
+    let next = step * (now.div_duration_f64(step).round() as u32 + 1);
+    (now < interval).then_some(if next + step / 2 > interval { interval } else { next })
 }
 
-impl Run {
-    /// Adds a sample: CPU used, in a step of so many seconds.
-    fn add(run: &mut Option<Run>, used_us: u64, seconds: f64) {
-        let cores = used_us as f64 / 1e6 / seconds;
-        *run = Some(match *run {
-            None => Run { used_us, min: cores, max: cores, samples: 1 },
-            Some(so_far) => Run {
-                used_us: so_far.used_us + used_us,
-                min: so_far.min.min(cores),
-                max: so_far.max.max(cores),
-                samples: so_far.samples + 1,
-            },
-        });
+/// What a reader would otherwise wonder about.
+fn lacks(question: &Question, report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.busy.is_some() && report.rows.is_empty() {
+        notes.push("no rows: the filters left out everything that this machine runs".to_owned());
     }
-
-    fn stats(self, seconds: f64) -> Stats {
-        Stats { avg: self.used_us as f64 / 1e6 / seconds, min: self.min, max: self.max }
+    if question.by == By::Thread {
+        notes.push("--local does not count threads: rows are of their groups".to_owned());
     }
+    if !question.filter.classes.is_empty() && report.rows.iter().any(|row| row.class == Class::Pod) {
+        notes.push("--local cannot tell infra from workload: all pods together are class pod".to_owned());
+    }
+    notes
 }
 
-/// The samples of a measurement, folded as they come.
-struct Course {
-    last: Reading,
-    samples: u32,
-    rows: BTreeMap<(Class, String), Option<Run>>,
-    classes: BTreeMap<Class, Option<Run>>,
-    busy: Option<Run>,
-    /// Busy less groups, µs and cores; signed.
-    unattributed: Vec<f64>,
+/// This machine's name, which is the node's.
+fn host_name() -> Result<String> {
+    const FILE: &str = "/proc/sys/kernel/hostname";
+    let name = std::fs::read_to_string(FILE)
+        .with_context(|| format!("cannot read this machine's name from {FILE}"))?;
+    Ok(name.trim_end().to_owned())
 }
 
-impl Course {
-    fn new(first: Reading) -> Course {
-        let (rows, classes) = (BTreeMap::new(), BTreeMap::new());
-        Course { last: first, samples: 0, rows, classes, busy: None, unattributed: Vec::new() }
-    }
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
 
-    fn take(&mut self, now: Reading) {
-        let seconds = now.at.duration_since(self.last.at).as_secs_f64();
-        if seconds <= 0.0 {
-            return;
+#[cfg(test)]
+mod tests {
+    use super::due;
+    use std::time::Duration;
+
+    #[test]
+    fn steps_keep_to_the_clock_and_none_is_short() {
+        let ms = Duration::from_millis;
+        for (now, interval, expected) in [
+            (0, 10_000, Some(1000)),
+            (1003, 10_000, Some(2000)),
+            (999, 10_000, Some(2000)),  // woken early
+            (1700, 10_000, Some(3000)), // held up
+            (8001, 9600, Some(9000)),
+            (8001, 9400, Some(9400)),
+            (0, 300, Some(300)),
+            (10_002, 10_000, None),
+        ] {
+            assert_eq!(due(ms(now), ms(interval), ms(1000)), expected.map(ms), "{now} of {interval}");
         }
-        let mut classes: BTreeMap<Class, u64> = BTreeMap::new();
-        for (key, cpu) in &now.groups {
-            let before = self.last.groups.get(key).map_or(0, |cpu| cpu.total_us());
-            let used = cpu.total_us().saturating_sub(before);
-            let class = class(key.0);
-            Run::add(self.rows.entry((class, key.1.clone())).or_default(), used, seconds);
-            *classes.entry(class).or_default() += used;
-        }
-        let busy: u64 = now
-            .busy
-            .iter()
-            .map(|(mode, us)| us.saturating_sub(self.last.busy.get(mode).copied().unwrap_or(0)))
-            .sum();
-        let attributed: u64 = classes.values().sum();
-        self.unattributed.push((busy as f64 - attributed as f64) / 1e6 / seconds);
-        for (class, used) in classes {
-            Run::add(self.classes.entry(class).or_default(), used, seconds);
-        }
-        Run::add(&mut self.busy, busy, seconds);
-        self.samples += 1;
-        self.last = now;
-    }
-
-    fn report(self, question: &Question, span: Span, seconds: f64) -> Report {
-        let mut report = Report::new(
-            span.window(i64::try_from(STEP.as_millis()).unwrap_or(0).min(span.length())),
-            Source { kind: SourceKind::Local, url: None, nodes: 1 },
-        );
-        let stats = |run: &Option<Run>| run.map(|run| run.stats(seconds));
-        let present =
-            |run: &Option<Run>| f64::from(run.map_or(0, |run| run.samples)) / f64::from(self.samples.max(1));
-        let row = |class: Class, name: String, run: &Option<Run>| {
-            Some(Row { class, namespace: None, name, node: None, stats: stats(run)?, present: present(run) })
-        };
-        report.rows = match question.by {
-            By::Group => {
-                self.rows.iter().filter_map(|((class, name), run)| row(*class, name.clone(), run)).collect()
-            }
-            By::Class | By::Namespace => {
-                self.classes.iter().filter_map(|(class, run)| row(*class, String::new(), run)).collect()
-            }
-        };
-        report.classes = self
-            .classes
-            .iter()
-            .filter_map(|(class, run)| Some(ClassTotal { class: *class, stats: stats(run)? }))
-            .collect();
-        report.busy = stats(&self.busy);
-        let attributed: f64 = report.classes.iter().map(|total| total.stats.avg).sum();
-        report.unattributed = report.busy.map(|busy| Stats {
-            avg: busy.avg - attributed,
-            min: self.unattributed.iter().copied().fold(f64::INFINITY, f64::min),
-            max: self.unattributed.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        });
-        report.left_out = Some(Stats::ZERO);
-        report.sort(question.sort);
-        report
-    }
-}
-
-fn class(class: process_exporter::Class) -> Class {
-    match class {
-        process_exporter::Class::Host => Class::Host,
-        process_exporter::Class::Kernel => Class::Kernel,
-        process_exporter::Class::Pod => Class::Pod,
     }
 }

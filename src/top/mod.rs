@@ -1,27 +1,63 @@
 //! From a question to a report: by the cluster's Prometheus, or by this machine's own kernel.
 //!
-//! `question` (what is asked) → `fetch` (asks `queries`, on the grid that `rhythm` found; `nodes` of pods) →
-//! `answers` → `assemble` → the report. `local` goes from the question to the report by itself.
+//! ```text
+//!   question, filter      what is asked
+//!    |
+//!   source, rhythm        whose series answer, when they were sampled, which part of the window they cover
+//!    |
+//!   groups, platform, pods, nodes      ask `queries` by way of `ask`, on that grid
+//!    |
+//!   answers -> assemble -> limit       rows and totals
+//!
+//!   local -> course       from the question to the report by themselves
+//! ```
 mod answers;
+mod ask;
 mod assemble;
-mod fetch;
+mod course;
+mod filter;
+mod groups;
+mod limit;
 mod local;
 mod nodes;
+mod platform;
+mod pods;
 mod queries;
 mod question;
 mod rhythm;
+mod source;
 pub mod time;
 
-pub use question::{By, Namespaces, Question};
+pub use filter::{Filter, Namespaces};
+pub use question::{By, Percentile, Question};
 
 use crate::prometheus::Client;
 use crate::report::Report;
+use answers::Answers;
 use anyhow::Result;
+use rhythm::{Rhythm, Span};
+use source::Source;
+
+/// The platform's evaluation interval, milliseconds: assumed where a single sample of the pods tells none.
+const POD_STEP: i64 = 30_000;
 
 /// Asks a cluster's Prometheus. Errors are those of the client: what was asked, and what came back.
 pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
-    let answers = fetch::answers(client, question).await?;
-    let mut report = assemble::report(question, answers, client.url());
+    let asked = Span { start: question.end - question.interval, end: question.end };
+    let mut answers = Answers { span: asked, groups: None, pods: None, notes: Vec::new() };
+    if let Some(source) = Source::find(client, asked).await? {
+        answers.span = source.span;
+        answers.notes.extend(source.note(asked));
+        answers.groups = groups::fetch(client, question, &source, &mut answers.notes).await?;
+    }
+    if let Some(rhythm) = Rhythm::find(client, queries::PODS, answers.span, POD_STEP).await? {
+        answers.pods = pods::fetch(client, question, rhythm, answers.span).await?;
+    }
+    let mut entries = assemble::entries(question, &answers);
+    if let Some(limit) = question.limit {
+        limit::cut(client, &mut answers, &mut entries, limit).await?;
+    }
+    let mut report = assemble::report(answers, entries, client.url());
     report.notes.extend(client.warnings());
     Ok(report)
 }

@@ -1,4 +1,4 @@
-//! Where pods ran: `kube_pod_info`, joined in the client by namespace and pod.
+//! Where pods ran and when: `kube_pod_info`, joined in the client by namespace and pod.
 use super::queries;
 use super::rhythm::Span;
 use crate::prometheus::{Client, Series};
@@ -9,45 +9,108 @@ use std::collections::{BTreeMap, BTreeSet};
 const BATCH: usize = 100;
 
 /// A pod's namespace and name.
-type Key = (String, String);
+pub(super) type Pod = (String, String);
 
-/// The last node of each pod in a window; pods that nothing is known of are absent.
-pub(super) async fn of_pods(client: &Client, span: Span) -> Result<BTreeMap<Key, String>> {
-    let answer = client.instant(&queries::pod_nodes(span.length()), span.end).await?;
-    let mut seen: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
-    for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
-        seen.entry(key(series)).or_default().insert(series.label("node").to_owned());
-    }
-    // Few pods move; only of those the samples' times are needed.
-    let mut moved: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for ((namespace, pod), nodes) in &seen {
-        if nodes.len() > 1 {
-            moved.entry(namespace).or_default().push(pod);
-        }
-    }
-    let mut last: BTreeMap<Key, (i64, String)> = BTreeMap::new();
-    for (namespace, pods) in moved {
-        for batch in pods.chunks(BATCH) {
-            let answer =
-                client.instant(&queries::pod_info(namespace, batch, span.length()), span.end).await?;
-            for series in &answer {
-                let candidate =
-                    (series.samples.last().map_or(i64::MIN, |(at, _)| *at), series.label("node").to_owned());
-                let entry = last.entry(key(series)).or_insert_with(|| candidate.clone());
-                if *entry < candidate && !candidate.1.is_empty() {
-                    *entry = candidate;
-                }
-            }
-        }
-    }
-    let mut nodes = BTreeMap::new();
-    for (key, names) in seen {
-        let node = last.remove(&key).map(|(_, node)| node).or_else(|| names.into_iter().next());
-        nodes.insert(key, node.unwrap_or_default());
-    }
-    Ok(nodes)
+/// Where each pod was in a window.
+#[derive(Debug, Default)]
+pub(super) struct Whereabouts {
+    /// The last node of each pod that anything is known of.
+    pub last: BTreeMap<Pod, String>,
+    /// Pods on several nodes: since when on which, Unix milliseconds, by time.
+    pub moved: BTreeMap<Pod, Vec<(i64, String)>>,
 }
 
-fn key(series: &Series) -> Key {
+impl Whereabouts {
+    /// Asks for a window.
+    pub(super) async fn find(client: &Client, span: Span) -> Result<Whereabouts> {
+        let answer = client.instant(&queries::pod_nodes(span.length()), span.end).await?;
+        let mut seen: BTreeMap<Pod, BTreeSet<String>> = BTreeMap::new();
+        for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
+            seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
+        }
+        // Few pods move; only of those the samples' times are needed.
+        let mut several: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for ((namespace, name), _) in seen.iter().filter(|(_, nodes)| nodes.len() > 1) {
+            several.entry(namespace).or_default().push(name);
+        }
+        let mut moved = BTreeMap::new();
+        for (namespace, names) in several {
+            for batch in names.chunks(BATCH) {
+                let answer =
+                    client.instant(&queries::pod_info(namespace, batch, span.length()), span.end).await?;
+                moved.extend(moves(&answer));
+            }
+        }
+        let last = |(pod, nodes): (Pod, BTreeSet<String>)| {
+            let node = moved
+                .get(&pod)
+                .and_then(|moves: &Vec<(i64, String)>| moves.last())
+                .map(|(_, node)| node.clone());
+            Some((pod, node.or_else(|| nodes.into_iter().next())?))
+        };
+        let last = seen.into_iter().filter_map(last).collect();
+        Ok(Whereabouts { last, moved })
+    }
+
+    /// A pod's samples by the node that it was on: that of the newest sample of its whereabouts, the first one's before
+    /// there is any, and an empty one where nothing is known.
+    pub(super) fn split<'a>(
+        &'a self,
+        pod: &Pod,
+        samples: &'a [(i64, f64)],
+    ) -> Vec<(&'a str, &'a [(i64, f64)])> {
+        let Some(moves) = self.moved.get(pod) else {
+            return vec![(self.last.get(pod).map_or("", String::as_str), samples)];
+        };
+        let mut parts = Vec::new();
+        let mut rest = samples;
+        for ((_, node), next) in
+            moves.iter().zip(moves.iter().skip(1).map(|(since, _)| *since).chain([i64::MAX]))
+        {
+            let (here, later) = rest.split_at(rest.partition_point(|(at, _)| *at < next));
+            parts.push((node.as_str(), here));
+            rest = later;
+        }
+        parts.retain(|(_, samples)| !samples.is_empty());
+        parts
+    }
+}
+
+/// Since when each pod was on which node.
+fn moves(answer: &[Series]) -> BTreeMap<Pod, Vec<(i64, String)>> {
+    let mut seen: BTreeMap<Pod, Vec<(i64, &str)>> = BTreeMap::new();
+    for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
+        let times = series.samples.iter().map(|(at, _)| (*at, series.label("node")));
+        seen.entry(pod(series)).or_default().extend(times);
+    }
+    let sorted = |(pod, mut times): (Pod, Vec<(i64, &str)>)| {
+        times.sort_unstable();
+        times.dedup_by_key(|(_, node)| *node);
+        (pod, times.into_iter().map(|(at, node)| (at, node.to_owned())).collect())
+    };
+    seen.into_iter().map(sorted).collect()
+}
+
+/// Of which pod a series is.
+pub(super) fn pod(series: &Series) -> Pod {
     (series.label("namespace").to_owned(), series.label("pod").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Whereabouts;
+
+    #[test]
+    fn a_sample_belongs_to_the_node_of_its_time() {
+        let pod = ("shop".to_owned(), "cart-0".to_owned());
+        let mut whereabouts = Whereabouts::default();
+        let samples = [(10, 1.0), (20, 2.0), (30, 3.0), (40, 4.0)];
+        assert_eq!(whereabouts.split(&pod, &samples), [("", &samples[..])]);
+        whereabouts.last.insert(pod.clone(), "c".to_owned());
+        assert_eq!(whereabouts.split(&pod, &samples), [("c", &samples[..])]);
+        // First seen on a at 15, on b from 30 on, then on c after the last sample.
+        let moves = [(15, "a"), (30, "b"), (45, "c")].map(|(at, node)| (at, node.to_owned())).to_vec();
+        whereabouts.moved.insert(pod.clone(), moves);
+        assert_eq!(whereabouts.split(&pod, &samples), [("a", &samples[..2]), ("b", &samples[2..])]);
+    }
 }

@@ -1,27 +1,51 @@
 //! The PromQL that `top` asks: which series, over which ranges, summed how. Strings only, no I/O.
 //!
 //! Samples are the series' own, never carried on past their end: a plain selector would repeat a series' last sample
-//! for five minutes, so every selector here is a `last_over_time` over one step less a millisecond, which holds the
+//! for five minutes, so recorded series are read by `last_over_time` over one step less a millisecond, which holds the
 //! one sample of that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
-use crate::prometheus::promql;
+use crate::prometheus::promql::{duration, literal};
 use std::collections::BTreeMap;
 
 /// The nodes' busy time, one series a node.
 pub(super) const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
 /// CPU of each process group on each node.
 pub(super) const GROUPS: &str = "namedprocess_namegroup_cpu_rate";
+/// The same by thread.
+pub(super) const THREADS: &str = "namedprocess_namegroup_thread_cpu_rate";
+/// Each group over all nodes; recorded with the above, but possibly not for as long.
+pub(super) const GROUP_SUMS: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
+/// Each class on each node; likewise.
+pub(super) const CLASS_SUMS: &str = "instance_class:namedprocess_namegroup_cpu_rate:sum";
 /// A group that the predecessor's exporter has on every node; tells its rhythm, as it records no busy time.
 pub(super) const PREDECESSOR: &str = r#"namedprocess_namegroup_cpu_rate{groupname="systemd"}"#;
+/// The nodes' busy time as the platform records it, a 5-minute rate.
+pub(super) const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
 /// CPU of each pod, a 5-minute rate, recorded by the platform.
 pub(super) const PODS: &str = "pod:container_cpu_usage:sum";
 /// Where each pod runs.
 const POD_INFO: &str = "kube_pod_info";
-/// The exporter's own pods; the predecessor's have the same names.
-const EXPORTER_PODS: &str = r#"namespace="openshift-monitoring",pod=~"process-exporter-.*""#;
+/// The services of the host that the kubelet counts: those slices' direct children, which hold all below them.
+const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system|ovs)[.]slice/[^/]+""#;
 
 /// A range that holds what is in `(t - ms, t]`.
 fn range(ms: i64) -> String {
-    promql::duration(ms - 1)
+    duration(ms - 1)
+}
+
+/// `name{matchers}`.
+pub(super) fn select(name: &str, matchers: &[String]) -> String {
+    if matchers.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", matchers.join(",")) }
+}
+
+/// A matcher of a label with one of some values.
+pub(super) fn any_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
+    let values: Vec<String> = values.into_iter().map(regex::escape).collect();
+    format!("{label}=~{}", literal(&values.join("|")))
+}
+
+/// A matcher of a label with a value.
+pub(super) fn equal(label: &str, value: &str) -> String {
+    format!("{label}={}", literal(value))
 }
 
 /// The series of a selector with the most samples in a window.
@@ -31,14 +55,13 @@ pub(super) fn fullest(selector: &str, window: i64) -> String {
 
 /// All samples of one series in a window, by its name and all of its labels.
 pub(super) fn raw(name: &str, labels: &BTreeMap<String, String>, window: i64) -> String {
-    let matchers: Vec<String> =
-        labels.iter().map(|(label, value)| format!("{label}={}", promql::literal(value))).collect();
-    format!("{name}{{{}}}[{}]", matchers.join(","), range(window))
+    let matchers: Vec<String> = labels.iter().map(|(label, value)| equal(label, value)).collect();
+    format!("{}[{}]", select(name, &matchers), range(window))
 }
 
 /// How many series of a selector have a sample at a step.
 pub(super) fn present(selector: &str, step: i64) -> String {
-    format!("count(last_over_time({selector}[{}]))", range(step))
+    format!("count({})", at_step(selector, step))
 }
 
 /// Samples of each node in a window.
@@ -46,39 +69,59 @@ pub(super) fn samples_by_node(selector: &str, window: i64) -> String {
     format!("sum by (instance) (count_over_time({selector}[{}]))", range(window))
 }
 
-/// The nodes' busy time together.
-pub(super) fn busy(step: i64) -> String {
-    format!("sum(last_over_time({BUSY}[{}]))", range(step))
+/// How many samples two selectors have in a window, the second less the first; not above 0 where the first has all.
+pub(super) fn missing(have: &str, want: &str, window: i64) -> String {
+    let [have, want] =
+        [have, want].map(|selector| format!("sum(count_over_time({selector}[{}]))", range(window)));
+    format!("({want} - {have}) or {want}")
 }
 
-/// Each group summed over the nodes.
-pub(super) fn groups(step: i64) -> String {
-    format!("sum by (class, groupname) (last_over_time({GROUPS}[{}]))", range(step))
+/// The samples of a recorded selector at a step, none where the series has none there.
+pub(super) fn at_step(selector: &str, step: i64) -> String {
+    format!("last_over_time({selector}[{}])", range(step))
 }
 
-/// Busy time less all groups, of the nodes that told their busy time at that step.
-pub(super) fn unattributed(step: i64) -> String {
-    let busy = format!("sum by (instance) (last_over_time({BUSY}[{}]))", range(step));
-    let groups = format!("sum by (instance) (last_over_time({GROUPS}[{}]))", range(step));
-    format!("sum(({busy} - {groups}) or {busy})")
+/// The rates of the host's services at any time, by the platform.
+pub(super) fn platform_groups(nodes: &[String]) -> String {
+    let nodes: String = nodes.iter().map(|matcher| format!(",{matcher}")).collect();
+    format!("rate({PLATFORM_GROUPS}{nodes}}}[5m])")
 }
 
-/// A statistic of each pod over a window: `sum`, `min`, `max` or `count`.
-pub(super) fn pods(statistic: &str, window: i64) -> String {
-    let merge = if matches!(statistic, "sum" | "count") { "sum" } else { statistic };
-    format!("{merge} by (namespace, pod) ({statistic}_over_time({PODS}[{}]))", range(window))
+/// A sum by labels; over everything where there is none.
+pub(super) fn sum_by(labels: &str, of: &str) -> String {
+    if labels.is_empty() { format!("sum({of})") } else { format!("sum by ({labels}) ({of})") }
 }
 
-/// The pods of each namespace together, without the exporter's own. Two queries, as a selector cannot say
-/// "not both"; no namespace is in both.
-pub(super) fn namespaces(step: i64) -> [String; 2] {
-    [r#"namespace!="openshift-monitoring""#, r#"namespace="openshift-monitoring",pod!~"process-exporter-.*""#]
-        .map(|pods| by_namespace(pods, step))
+/// Busy time less classes, of the nodes that told their busy time at that step. `classes` are samples by instance.
+pub(super) fn unattributed(classes: &str, step: i64) -> String {
+    let busy = sum_by("instance", &at_step(BUSY, step));
+    let classes = sum_by("instance", &at_step(classes, step));
+    format!("sum(({busy} - {classes}) or {busy})")
 }
 
-/// The exporter's own pods together.
-pub(super) fn exporter_pods(step: i64) -> String {
-    by_namespace(EXPORTER_PODS, step)
+/// A statistic of each series over a window, by labels that tell them apart: `sum`, `min`, `max` or `count`.
+pub(super) fn statistic(name: &str, labels: &str, selector: &str, window: i64) -> String {
+    let merge = if matches!(name, "sum" | "count") { "sum" } else { name };
+    format!("{merge} by ({labels}) ({name}_over_time({selector}[{}]))", range(window))
+}
+
+/// A quantile (0 to 1) of each series over a window.
+pub(super) fn quantile(share: f64, labels: &str, selector: &str, window: i64) -> String {
+    format!("max by ({labels}) (quantile_over_time({share}, {selector}[{}]))", range(window))
+}
+
+/// Selectors of all pods but the exporter's own. Two, as a selector cannot say "not both"; no pod is in both.
+pub(super) fn other_pods() -> [String; 2] {
+    [
+        r#"{namespace!="openshift-monitoring"}"#,
+        r#"{namespace="openshift-monitoring",pod!~"process-exporter-.*"}"#,
+    ]
+    .map(|matchers| format!("{PODS}{matchers}"))
+}
+
+/// A selector of the exporter's own pods; the predecessor's have the same names.
+pub(super) fn exporter_pods() -> String {
+    format!(r#"{PODS}{{namespace="openshift-monitoring",pod=~"process-exporter-.*"}}"#)
 }
 
 /// Whether a pod is one of the exporter's own; agrees with the selector above.
@@ -86,18 +129,13 @@ pub(super) fn is_exporter_pod(namespace: &str, pod: &str) -> bool {
     namespace == "openshift-monitoring" && pod.starts_with("process-exporter-")
 }
 
-fn by_namespace(matchers: &str, step: i64) -> String {
-    format!("sum by (namespace) (last_over_time({PODS}{{{matchers}}}[{}]))", range(step))
-}
-
 /// The nodes of each pod at any time of a window.
 pub(super) fn pod_nodes(window: i64) -> String {
     format!("group by (namespace, pod, node) (last_over_time({POD_INFO}[{}]))", range(window))
 }
 
-/// All samples of where some pods of a namespace run, to see where they were last.
+/// All samples in a window of where some pods of a namespace run, to see when they moved.
 pub(super) fn pod_info(namespace: &str, pods: &[&str], window: i64) -> String {
-    let pods: Vec<String> = pods.iter().map(|pod| regex::escape(pod)).collect();
-    let (namespace, pods) = (promql::literal(namespace), promql::literal(&pods.join("|")));
-    format!("{POD_INFO}{{namespace={namespace},pod=~{pods}}}[{}]", range(window))
+    let matchers = [equal("namespace", namespace), any_of("pod", pods.iter().copied())];
+    format!("{}[{}]", select(POD_INFO, &matchers), range(window))
 }

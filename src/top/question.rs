@@ -1,128 +1,88 @@
-//! What is asked: a window, what to leave out, how to group and sort; all of it checked before any I/O.
+//! What is asked: a window, what a row stands for, what to leave out, and the order; all of it checked before any I/O.
+use super::filter::Filter;
 use crate::report::SortBy;
-use anyhow::{Context, Result};
-use regex::Regex;
+use anyhow::{Context, Result, ensure};
 
-/// A question about a cluster, in types.
+/// A question, in types.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The end of the window, Unix milliseconds, inclusive.
     pub end: i64,
     /// Its length, milliseconds, above zero.
     pub interval: i64,
-    /// Pods of these namespaces are left out.
-    pub skip: Namespaces,
     /// What a row stands for.
     pub by: By,
+    /// Whether each node has rows of its own.
+    pub per_node: bool,
+    /// What has rows.
+    pub filter: Filter,
+    /// More statistics.
+    pub percentiles: Vec<Percentile>,
     /// The order of the rows.
     pub sort: SortBy,
-    /// Whether the exporter's own pods have rows too.
-    pub include_exporter: bool,
+    /// Only so many rows, the first in that order.
+    pub limit: Option<usize>,
+}
+
+impl Question {
+    /// Whether nodes matter to the rows, each its own or some of them only.
+    pub(super) fn of_nodes(&self) -> bool {
+        self.per_node || self.filter.nodes.is_some()
+    }
+
+    /// The percentiles asked for, each 0 to 1.
+    pub(super) fn quantiles(&self) -> Vec<f64> {
+        self.percentiles.iter().map(|percentile| percentile.share).collect()
+    }
 }
 
 /// What a row stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum By {
-    /// A class.
+    /// A class
     Class,
-    /// A class of host or kernel, or a namespace.
+    /// A class of host or kernel, or a namespace
     Namespace,
-    /// A process group of host or kernel, or a pod.
+    /// A process group of host or kernel, or a pod
     Group,
+    /// A thread of a process group, or a pod
+    Thread,
 }
 
-/// A set of namespaces, by anchored regexes.
-#[derive(Debug, Clone, Default)]
-pub struct Namespaces(Vec<Regex>);
-
-impl Namespaces {
-    /// From text that may hold several regexes, separated by commas. An error names the one that is none.
-    pub fn parse(text: &str) -> Result<Namespaces> {
-        let mut regexes = Vec::new();
-        for pattern in split_at_commas(text).into_iter().filter(|pattern| !pattern.is_empty()) {
-            // The bare pattern first: wrapped, `a)(b` would pass, and an error would show what nobody typed.
-            Regex::new(pattern)
-                .and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
-                .map(|regex| regexes.push(regex))
-                .map_err(|error| anyhow::anyhow!("{}", last_line(&error)))
-                .with_context(|| format!("{pattern:?} is no regular expression"))?;
-        }
-        Ok(Namespaces(regexes))
-    }
-
-    /// Whether a namespace is one of them.
-    pub fn contains(&self, namespace: &str) -> bool {
-        self.0.iter().any(|regex| regex.is_match(namespace))
-    }
+/// A percentile of a row's samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Percentile {
+    /// As the user writes it and reads it: `p95`.
+    pub name: String,
+    /// 0 to 1.
+    pub share: f64,
 }
 
-impl FromIterator<Namespaces> for Namespaces {
-    /// The union.
-    fn from_iter<I: IntoIterator<Item = Namespaces>>(sets: I) -> Namespaces {
-        Namespaces(sets.into_iter().flat_map(|set| set.0).collect())
+impl Percentile {
+    /// From `p95`, `95` or `p99.9`.
+    pub fn parse(text: &str) -> Result<Percentile> {
+        let digits = text.strip_prefix('p').unwrap_or(text);
+        let percent = digits.parse::<f64>().ok().filter(|_| digits.starts_with(|c: char| c.is_ascii_digit()));
+        let percent = percent.context("give a percentile such as p50 or p99.9")?;
+        ensure!((0.0..=100.0).contains(&percent), "a percentile is between p0 and p100");
+        Ok(Percentile { name: format!("p{digits}"), share: percent / 100.0 })
     }
-}
-
-/// The regex crate draws its errors over several lines; the last one says what is wrong.
-fn last_line(error: &regex::Error) -> String {
-    error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-}
-
-/// Splits at the commas outside of brackets and braces, which belong to the regex: `a{1,2},[x,y]b` is two.
-fn split_at_commas(text: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut in_class, mut braces, mut escaped) = (Vec::new(), 0, false, 0usize, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '{' if !in_class => braces += 1,
-            '}' if !in_class => braces = braces.saturating_sub(1),
-            ',' if !in_class && braces == 0 => {
-                parts.extend(text.get(start..at));
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.extend(text.get(start..));
-    parts
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Namespaces, split_at_commas};
+    use super::Percentile;
 
     #[test]
-    fn commas_in_brackets_and_braces_belong_to_the_regex() {
-        assert_eq!(split_at_commas("a,b"), ["a", "b"]);
-        assert_eq!(split_at_commas("a{1,2},[x,{]b,c"), ["a{1,2}", "[x,{]b", "c"]);
-        assert_eq!(split_at_commas(r"a\[,b"), [r"a\[", "b"]);
-        assert_eq!(split_at_commas(""), [""]);
-    }
-
-    #[test]
-    fn namespaces_are_anchored() {
-        let skip: Namespaces =
-            ["openshift-log.*,kube", "x|y"].iter().map(|text| Namespaces::parse(text).unwrap()).collect();
-        for (namespace, inside) in [
-            ("openshift-logging", true),
-            ("my-openshift-logging", false),
-            ("kube", true),
-            ("kube-system", false),
-            ("y", true),
-            ("xy", false),
-        ] {
-            assert_eq!(skip.contains(namespace), inside, "{namespace}");
+    fn percentiles_by_name() {
+        for (text, name, share) in
+            [("p50", "p50", 0.5), ("95", "p95", 0.95), ("p99.9", "p99.9", 0.999), ("p0", "p0", 0.0)]
+        {
+            let percentile = Percentile::parse(text).unwrap();
+            assert!(percentile.name == name && (percentile.share - share).abs() < 1e-12, "{percentile:?}");
         }
-        assert!(!Namespaces::parse("").unwrap().contains(""));
-    }
-
-    #[test]
-    fn a_bad_regex_is_one_line_that_names_it() {
-        let error = format!("{:#}", Namespaces::parse("a,(").unwrap_err());
-        assert!(error.contains("\"(\" is no regular expression: ") && !error.contains('\n'), "{error}");
-        assert!(Namespaces::parse("a)(b").is_err());
+        for text in ["", "p", "p101", "-1", "p-1", "pNaN", "inf", "x", "p+5"] {
+            assert!(Percentile::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -13,5 +13,6 @@ mod bad_server;
 mod history;
 mod loads;
 mod nodes;
+mod sources;
 mod trust;
 mod way_in;

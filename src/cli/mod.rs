@@ -1,0 +1,104 @@
+//! The command line: what runs, exit codes, the error line.
+mod flags;
+mod typed;
+mod values;
+
+use crate::cluster;
+use crate::print::{self, Format, Look};
+use crate::report::Report;
+use crate::top;
+use anyhow::{Context, Result};
+use clap::{CommandFactory, FromArgMatches};
+use flags::{Cli, Command, TopFlags};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use typed::Usage;
+
+/// Exit codes that scripts rely on.
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+
+/// Parses, runs, prints the error, returns the code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    match cli {
+        Ok(cli) => match run(cli.command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain("error", &format!("{error:#}"));
+                ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
+            }
+        },
+        Err(error) if error.use_stderr() => {
+            complain("error", &usage_line(&error));
+            ExitCode::from(USAGE)
+        }
+        Err(help) => {
+            // A closed pipe is the reader's choice.
+            let _ = help.print();
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    match command {
+        Command::Top(flags) => runtime.block_on(top(*flags)),
+    }
+}
+
+async fn top(flags: TopFlags) -> Result<()> {
+    let (look, local, selector) = (flags.look(), flags.local, flags.selector.clone());
+    let (mut question, session, prometheus) = flags.typed()?;
+    if let Some(selector) = selector {
+        let selected = cluster::nodes(&session, &selector).await?;
+        let nodes = question.filter.nodes.take();
+        let both = |node: &String| nodes.as_ref().is_none_or(|nodes| nodes.contains(node));
+        question.filter.nodes = Some(selected.into_iter().filter(both).collect());
+    }
+    let report = if local {
+        top::measure(&question).await?
+    } else {
+        let connection = cluster::connect(&session, &prometheus).await?;
+        let report = top::ask(&connection.client, &question).await?;
+        // After the answer: where there is none, the error alone is what to read.
+        connection.notes.iter().for_each(|note| complain("note", note));
+        report
+    };
+    show(&report, look)
+}
+
+/// Prints a report on stdout; its notes on stderr, where the format does not hold them.
+fn show(report: &Report, look: Look) -> Result<()> {
+    match print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        other => other.context("cannot write the report")?,
+    }
+    if !matches!(look.format, Format::Json | Format::Yaml) {
+        report.notes.iter().for_each(|note| complain("note", note));
+    }
+    Ok(())
+}
+
+/// clap's error without its usage lines, as one line.
+fn usage_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text
+        .split("\n\nUsage:")
+        .next()
+        .unwrap_or_default()
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or_default();
+    let words: Vec<&str> = said.trim_start_matches("error: ").split_whitespace().collect();
+    format!("{} (see --help)", words.join(" "))
+}
+
+/// One line on stderr, without what a terminal would obey. Where stderr is gone there is nobody to tell.
+fn complain(kind: &str, text: &str) {
+    let line = text.split('\n').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let _ = writeln!(io::stderr(), "{kind}: {}", print::printable(&line));
+}

@@ -1,0 +1,37 @@
+//! Values of flags, from strings to types; errors are what is wrong with the value.
+use crate::report::SortBy;
+use crate::top::{Namespaces, Percentile, time};
+
+pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
+    time::duration_ms(text).map_err(|error| format!("{error:#}"))
+}
+
+pub(super) fn parse_namespaces(text: &str) -> Result<Namespaces, String> {
+    Namespaces::parse(text).map_err(|error| format!("{error:#}"))
+}
+
+pub(super) fn parse_percentile(text: &str) -> Result<Percentile, String> {
+    Percentile::parse(text).map_err(|error| format!("{error:#}"))
+}
+
+pub(super) fn parse_sort(text: &str) -> Result<SortBy, String> {
+    match text {
+        "avg" => Ok(SortBy::Avg),
+        "min" => Ok(SortBy::Min),
+        "max" => Ok(SortBy::Max),
+        "name" => Ok(SortBy::Name),
+        _ => match Percentile::parse(text) {
+            Ok(percentile) if text.starts_with('p') => Ok(SortBy::Percentile(percentile.name)),
+            _ => Err("give avg, min, max, name, or a percentile such as p95".to_owned()),
+        },
+    }
+}
+
+pub(super) fn parse_time(text: &str) -> Result<i64, String> {
+    time::time_ms(text, now()).map_err(|error| format!("{error:#}"))
+}
+
+/// Unix milliseconds, of a whole second, so that windows read well.
+pub(super) fn now() -> i64 {
+    jiff::Timestamp::now().as_second() * 1000
+}

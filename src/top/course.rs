@@ -1,0 +1,299 @@
+//! The samples of one measurement, and the report of them. Averages are totals over the whole time; extremes and
+//! percentiles are over the samples, each by its own length.
+use super::filter::Filter;
+use super::question::{By, Question};
+use super::rhythm::Span;
+use crate::report::{Class, ClassTotal, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
+use process_exporter::{Class as Counted, Reading};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Class and group; the group is empty where a row is of a class.
+type Key = (Class, String);
+
+/// What one thing used: CPU seconds, with the step in which it did. Where it was not there it has none.
+type Samples = Vec<(usize, f64)>;
+
+/// Everything that was read.
+pub(super) struct Course {
+    started: Instant,
+    last: Reading,
+    /// How long each step was, seconds.
+    steps: Vec<f64>,
+    groups: BTreeMap<Key, Samples>,
+    busy: Samples,
+}
+
+impl Course {
+    /// Begins with a reading that nothing is known before.
+    pub(super) fn new(first: Reading) -> Course {
+        let (steps, groups, busy) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Course { started: first.at, last: first, steps, groups, busy }
+    }
+
+    /// How long it is so far.
+    pub(super) fn length(&self) -> Duration {
+        self.last.at.duration_since(self.started)
+    }
+
+    /// One more step: what grew since the reading before.
+    pub(super) fn take(&mut self, now: Reading) {
+        let step = self.steps.len();
+        let grown = |now: u64, before: Option<u64>| now.saturating_sub(before.unwrap_or(0)) as f64 / 1e6;
+        for (key, cpu) in &now.groups {
+            let used = grown(cpu.total_us(), self.last.groups.get(key).map(|cpu| cpu.total_us()));
+            // The totals hold also those that are gone.
+            if used > 0.0 || now.alive.contains(key) {
+                self.groups.entry((class(key.0), key.1.clone())).or_default().push((step, used));
+            }
+        }
+        let modes = now.busy.iter().map(|(mode, us)| grown(*us, self.last.busy.get(mode).copied()));
+        self.busy.push((step, modes.sum()));
+        self.steps.push(now.at.duration_since(self.last.at).as_secs_f64());
+        self.last = now;
+    }
+
+    /// The report; `host` is this node's name, where the question is of nodes, `step` the usual milliseconds.
+    pub(super) fn report(&self, question: &Question, host: Option<&str>, span: Span, step: i64) -> Report {
+        let source = Source { kind: SourceKind::Local, url: None, nodes: 1 };
+        let mut report = Report::new(span.window(step), source);
+        if self.steps.is_empty() {
+            return report;
+        }
+        let here = host.is_none_or(|host| question.filter.has_node(host));
+        let (mut rows, mut classes) = (BTreeMap::new(), BTreeMap::new());
+        let (mut groups, mut left_out) = (self.nothing(), self.nothing());
+        for ((class, name), samples) in &self.groups {
+            let name = if matches!(question.by, By::Group | By::Thread) { name.as_str() } else { "" };
+            let shown = here && has_class(&question.filter, *class);
+            let row = if shown {
+                rows.entry((*class, name)).or_insert_with(|| self.absent())
+            } else {
+                &mut left_out
+            };
+            let class = classes.entry(*class).or_insert_with(|| self.absent());
+            [row, class, &mut groups].into_iter().for_each(|sum| sum.add(samples, &self.steps));
+        }
+        let length = self.length().as_secs_f64();
+        let node = host.filter(|_| question.per_node);
+        let row =
+            |((class, name), used): (&(Class, &str), &Used)| used.row(question, *class, name, node, length);
+        report.rows = rows.iter().filter_map(row).collect();
+        report.rows.sort_by(|a, b| a.order(b, &question.sort));
+        let kept = question.limit.unwrap_or(usize::MAX).min(report.rows.len());
+        for row in report.rows.drain(kept..) {
+            if let Some(used) = rows.get(&(row.class, row.name.as_str())) {
+                left_out.add_all(used);
+            }
+        }
+        let total =
+            |(class, used): (&Class, &Used)| Some(ClassTotal { class: *class, stats: used.stats(length)? });
+        report.classes = classes.iter().filter_map(total).collect();
+        let mut busy = self.absent();
+        busy.add(&self.busy, &self.steps);
+        report.busy = busy.stats(length);
+        report.unattributed = busy.minus(&groups).stats(length);
+        report.left_out = left_out.stats(length);
+        report
+    }
+
+    /// Something that was never there.
+    fn absent(&self) -> Used {
+        Used { seconds: 0.0, cores: Steps::absent(self.steps.len()) }
+    }
+
+    /// Something that was there all the time and used nothing.
+    fn nothing(&self) -> Used {
+        let mut nothing = self.absent();
+        (0..self.steps.len()).for_each(|step| nothing.cores.add(step, 0.0));
+        nothing
+    }
+}
+
+/// What a row or a total used.
+struct Used {
+    seconds: f64,
+    cores: Steps,
+}
+
+impl Used {
+    fn add(&mut self, samples: &Samples, steps: &[f64]) {
+        for (step, used) in samples {
+            self.seconds += used;
+            self.cores.add(*step, used / steps.get(*step).copied().unwrap_or(f64::NAN));
+        }
+    }
+
+    fn add_all(&mut self, other: &Used) {
+        self.seconds += other.seconds;
+        self.cores.add_all(&other.cores);
+    }
+
+    fn minus(&self, other: &Used) -> Used {
+        Used { seconds: self.seconds - other.seconds, cores: self.cores.minus(&other.cores) }
+    }
+
+    /// Over so many seconds; none where it was never there.
+    fn stats(&self, length: f64) -> Option<Stats> {
+        // The steps differ a little in length, so that their mean is not quite the average.
+        Some(Stats { avg: self.seconds / length, ..self.cores.stats(1.0)? })
+    }
+
+    fn row(
+        &self,
+        question: &Question,
+        class: Class,
+        name: &str,
+        node: Option<&str>,
+        length: f64,
+    ) -> Option<Row> {
+        let names = question.percentiles.iter().map(|percentile| percentile.name.clone());
+        let quantiles = self.cores.figures(&question.quantiles())?.quantiles;
+        Some(Row {
+            class,
+            namespace: None,
+            name: name.to_owned(),
+            node: node.map(str::to_owned),
+            thread: None,
+            stats: self.stats(length)?,
+            percentiles: (!quantiles.is_empty()).then(|| Percentiles(names.zip(quantiles).collect())),
+            present: self.cores.samples() as f64 / self.cores.count() as f64,
+        })
+    }
+}
+
+/// Whether a class has rows. The kernel does not tell whose a pod is: its class is both infra and workload.
+fn has_class(filter: &Filter, class: Class) -> bool {
+    match class {
+        Class::Pod => {
+            let either = filter.has_class(Class::Infra) || filter.has_class(Class::Workload);
+            either && filter.namespace.is_none()
+        }
+        class => filter.has_class(class),
+    }
+}
+
+fn class(class: Counted) -> Class {
+    match class {
+        Counted::Host => Class::Host,
+        Counted::Kernel => Class::Kernel,
+        Counted::Pod => Class::Pod,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counted, Course, Question, Reading, Span, class};
+    use crate::report::{Class, Report, SortBy, Stats};
+    use crate::top::{By, Filter, Percentile};
+    use process_exporter::Cpu;
+    use std::time::{Duration, Instant};
+
+    /// Steps of 1, 1 and 2 seconds. `sshd` uses 0.5, 0.5 and 2 CPU seconds; `once` 0.2 in the first step and ends in
+    /// the second; the pods come in the second and use 1 and 1; and 0.1, 0 and -0.2 are nobody's.
+    fn course() -> Course {
+        let begin = Instant::now();
+        let reading = |seconds, groups: &[(Counted, &str, u64, bool)], busy: u64| {
+            let key = |class: Counted, name: &str| (class, name.to_owned());
+            let cpu = |ms: u64| Cpu { user_us: ms * 1000, system_us: 0 };
+            Reading {
+                at: begin + Duration::from_secs(seconds),
+                groups: groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect(),
+                alive: groups
+                    .iter()
+                    .filter(|group| group.3)
+                    .map(|(class, name, ..)| key(*class, name))
+                    .collect(),
+                busy: [("user", busy * 1000)].into(),
+                errors: [].into(),
+            }
+        };
+        let (host, pod) = (Counted::Host, Counted::Pod);
+        let mut course = Course::new(reading(0, &[(host, "sshd", 0, true)], 0));
+        course.take(reading(1, &[(host, "sshd", 500, true), (host, "once", 200, true)], 800));
+        let second = [(host, "sshd", 1000, true), (host, "once", 200, false), (pod, "conmon", 1000, true)];
+        course.take(reading(2, &second, 2300));
+        let third = [(host, "sshd", 3000, true), (host, "once", 200, false), (pod, "conmon", 2000, true)];
+        course.take(reading(4, &third, 5100));
+        course
+    }
+
+    fn question() -> Question {
+        Question {
+            end: 0,
+            interval: 4000,
+            by: By::Group,
+            per_node: false,
+            filter: Filter::default(),
+            percentiles: Vec::new(),
+            sort: SortBy::Avg,
+            limit: None,
+        }
+    }
+
+    fn report(question: &Question) -> Report {
+        course().report(question, Some("laptop"), Span { start: 0, end: 4000 }, 1000)
+    }
+
+    /// Equal but for rounding.
+    fn assert_near(stats: Stats, avg: f64, min: f64, max: f64) {
+        let apart = [stats.avg - avg, stats.min - min, stats.max - max];
+        assert!(apart.iter().all(|difference| difference.abs() < 1e-9), "{stats:?} is not {avg} {min} {max}");
+    }
+
+    #[test]
+    fn averages_are_totals_and_extremes_are_of_the_steps() {
+        let report = report(&question());
+        let names: Vec<&str> = report.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["sshd", "conmon", "once"]);
+        assert_near(report.rows[0].stats, 0.75, 0.5, 1.0);
+        assert_near(report.rows[1].stats, 0.5, 0.5, 1.0);
+        // Who is gone has no sample, and so no minimum of zero.
+        assert_near(report.rows[2].stats, 0.05, 0.2, 0.2);
+        assert_eq!(
+            report.rows.iter().map(|row| (row.present * 3.0).round()).collect::<Vec<_>>(),
+            [3.0, 2.0, 1.0]
+        );
+        assert_near(report.classes[0].stats, 0.8, 0.5, 1.0);
+        assert_near(report.busy.unwrap(), 1.275, 0.8, 1.5);
+        assert_near(report.unattributed.unwrap(), -0.025, -0.1, 0.1);
+        assert_eq!(report.left_out, Some(Stats::ZERO));
+    }
+
+    #[test]
+    fn what_has_no_row_is_left_out_step_by_step() {
+        let host = Filter { classes: vec![Class::Host], ..Filter::default() };
+        let elsewhere = Filter { nodes: Some(vec!["server".to_owned()]), ..Filter::default() };
+        let here = Filter { nodes: Some(vec!["laptop".to_owned()]), ..Filter::default() };
+        let shop = Filter { namespace: Some("shop".to_owned()), ..Filter::default() };
+        let cases: [(Filter, Option<usize>, &[&str], [f64; 3]); 6] = [
+            (Filter::default(), Some(1), &["sshd"], [0.55, 0.2, 1.0]),
+            (host.clone(), None, &["sshd", "once"], [0.5, 0.0, 1.0]),
+            (host, Some(1), &["sshd"], [0.55, 0.2, 1.0]),
+            (elsewhere, None, &[], [1.3, 0.7, 1.5]),
+            (here, Some(9), &["sshd", "conmon", "once"], [0.0, 0.0, 0.0]),
+            (shop, None, &[], [1.3, 0.7, 1.5]),
+        ];
+        for (filter, limit, names, [avg, min, max]) in cases {
+            let report = report(&Question { filter, limit, ..question() });
+            assert_eq!(report.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), names);
+            assert_near(report.left_out.unwrap(), avg, min, max);
+            assert_eq!(report.classes.len(), 2, "totals are before any filter");
+        }
+    }
+
+    #[test]
+    fn a_row_of_a_class_is_the_sum_of_its_groups() {
+        let percentiles = vec![Percentile { name: "p50".to_owned(), share: 0.5 }];
+        let question = Question { by: By::Namespace, per_node: true, percentiles, ..question() };
+        let report = report(&question);
+        assert_eq!(
+            report.rows.iter().map(|row| row.class).collect::<Vec<_>>(),
+            [Class::Host, class(Counted::Pod)]
+        );
+        assert!(report.rows.iter().all(|row| row.name.is_empty() && row.node.as_deref() == Some("laptop")));
+        assert_near(report.rows[0].stats, 0.8, 0.5, 1.0);
+        let median = report.rows[0].percentiles.as_ref().and_then(|all| all.get("p50")).unwrap();
+        assert!((median - 0.7).abs() < 1e-9, "{median}");
+    }
+}

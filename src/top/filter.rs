@@ -1,0 +1,141 @@
+//! Which rows are wanted: by class, namespace and node, and the exporter's own pods or not.
+use super::queries;
+use crate::report::Class;
+use anyhow::{Context, Result};
+use regex::Regex;
+
+/// What a report's rows are restricted to; its totals never are.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only these classes; all where there is none.
+    pub classes: Vec<Class>,
+    /// Only pods of this namespace: no host and no kernel.
+    pub namespace: Option<String>,
+    /// No pods of these namespaces.
+    pub skip: Namespaces,
+    /// Only these nodes; all where there is none.
+    pub nodes: Option<Vec<String>>,
+    /// Whether the exporter's own pods have rows too.
+    pub exporter: bool,
+}
+
+impl Filter {
+    /// Whether groups of a class have rows; of all pods together, as of host.
+    pub(super) fn has_class(&self, class: Class) -> bool {
+        let pods = matches!(class, Class::Infra | Class::Workload);
+        (self.classes.is_empty() || self.classes.contains(&class)) && (pods || self.namespace.is_none())
+    }
+
+    /// Whether pods of a namespace have rows.
+    pub(super) fn has_namespace(&self, namespace: &str) -> bool {
+        self.has_class(Class::of_namespace(namespace))
+            && self.namespace.as_deref().is_none_or(|only| only == namespace)
+            && !self.skip.contains(namespace)
+    }
+
+    /// Whether a pod has a row, as far as its name and namespace tell.
+    pub(super) fn has_pod(&self, namespace: &str, pod: &str) -> bool {
+        self.has_namespace(namespace) && (self.exporter || !queries::is_exporter_pod(namespace, pod))
+    }
+
+    /// Whether things on a node have rows.
+    pub(super) fn has_node(&self, node: &str) -> bool {
+        self.nodes.as_ref().is_none_or(|nodes| nodes.iter().any(|one| one == node))
+    }
+}
+
+/// A set of namespaces, by anchored regexes.
+#[derive(Debug, Clone, Default)]
+pub struct Namespaces(Vec<Regex>);
+
+impl Namespaces {
+    /// From text that may hold several regexes, separated by commas. An error names the one that is none.
+    pub fn parse(text: &str) -> Result<Namespaces> {
+        let mut regexes = Vec::new();
+        for pattern in split_at_commas(text).into_iter().filter(|pattern| !pattern.is_empty()) {
+            // The bare pattern first: wrapped, `a)(b` would pass, and an error would show what nobody typed.
+            Regex::new(pattern)
+                .and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
+                .map(|regex| regexes.push(regex))
+                .map_err(|error| anyhow::anyhow!("{}", last_line(&error)))
+                .with_context(|| format!("{pattern:?} is no regular expression"))?;
+        }
+        Ok(Namespaces(regexes))
+    }
+
+    /// Whether a namespace is one of them.
+    pub fn contains(&self, namespace: &str) -> bool {
+        self.0.iter().any(|regex| regex.is_match(namespace))
+    }
+}
+
+impl FromIterator<Namespaces> for Namespaces {
+    /// The union.
+    fn from_iter<I: IntoIterator<Item = Namespaces>>(sets: I) -> Namespaces {
+        Namespaces(sets.into_iter().flat_map(|set| set.0).collect())
+    }
+}
+
+/// The regex crate draws its errors over several lines; the last one says what is wrong.
+fn last_line(error: &regex::Error) -> String {
+    error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+/// Splits at the commas outside of brackets and braces, which belong to the regex: `a{1,2},[x,y]b` is two.
+fn split_at_commas(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut in_class, mut braces, mut escaped) = (Vec::new(), 0, false, 0usize, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '{' if !in_class => braces += 1,
+            '}' if !in_class => braces = braces.saturating_sub(1),
+            ',' if !in_class && braces == 0 => {
+                parts.extend(text.get(start..at));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.extend(text.get(start..));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Namespaces, split_at_commas};
+
+    #[test]
+    fn commas_in_brackets_and_braces_belong_to_the_regex() {
+        assert_eq!(split_at_commas("a,b"), ["a", "b"]);
+        assert_eq!(split_at_commas("a{1,2},[x,{]b,c"), ["a{1,2}", "[x,{]b", "c"]);
+        assert_eq!(split_at_commas(r"a\[,b"), [r"a\[", "b"]);
+        assert_eq!(split_at_commas(""), [""]);
+    }
+
+    #[test]
+    fn namespaces_are_anchored() {
+        let skip: Namespaces =
+            ["openshift-log.*,kube", "x|y"].iter().map(|text| Namespaces::parse(text).unwrap()).collect();
+        for (namespace, inside) in [
+            ("openshift-logging", true),
+            ("my-openshift-logging", false),
+            ("kube", true),
+            ("kube-system", false),
+            ("y", true),
+            ("xy", false),
+        ] {
+            assert_eq!(skip.contains(namespace), inside, "{namespace}");
+        }
+        assert!(!Namespaces::parse("").unwrap().contains(""));
+    }
+
+    #[test]
+    fn a_bad_regex_is_one_line_that_names_it() {
+        let error = format!("{:#}", Namespaces::parse("a,(").unwrap_err());
+        assert!(error.contains("\"(\" is no regular expression: ") && !error.contains('\n'), "{error}");
+        assert!(Namespaces::parse("a)(b").is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! Host and kernel: rows of process groups, threads or classes, their totals, and the nodes' busy time.
+use super::answers::{Groups, Key, Part, Samples};
+use super::question::{By, Question};
+use super::source::{Source, Whose};
+use super::{ask, platform, queries};
+use crate::prometheus::{Client, Grid, Series};
+use crate::report::{Class, SourceKind, Steps};
+use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Series that one node's groups, or its threads, are taken for when an answer's size is judged.
+const GROUPS_PER_NODE: usize = 100;
+const THREADS_PER_NODE: usize = 500;
+
+/// Each group over all nodes, or over some.
+type Sums = BTreeMap<(Class, String), Steps>;
+
+/// Asks for everything about host and kernel. Notes of nodes that did not answer are added.
+pub(super) async fn fetch(
+    client: &Client,
+    question: &Question,
+    source: &Source,
+    notes: &mut Vec<String>,
+) -> Result<Option<Groups>> {
+    let Some(grid) = source.rhythm.grid(source.span) else { return Ok(None) };
+    if source.whose == Whose::Platform {
+        return platform::fetch(client, question, source, grid, notes).await.map(Some);
+    }
+    if source.whose == Whose::Predecessor {
+        notes.push(
+            "the series are those of the predecessor's exporter: no kernel threads, no busy time".to_owned(),
+        );
+    }
+    let asker = Asker { client, question, source, grid };
+    let (sums, nodes, totals) =
+        tokio::try_join!(asker.sums(), source.nodes(client, grid, notes), asker.totals())?;
+    let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
+    for ((class, _), steps) in &sums {
+        classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
+    }
+    let rows = asker.rows(&sums, &classes, nodes).await?;
+    let left_out = asker.left_out(&classes).await?;
+    let (busy, unattributed) = totals.unzip();
+    let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
+    Ok(Some(Groups { part, busy, unattributed, nodes, kind: SourceKind::Exporter }))
+}
+
+/// What all questions about groups share.
+struct Asker<'a> {
+    client: &'a Client,
+    question: &'a Question,
+    source: &'a Source,
+    grid: Grid,
+}
+
+impl Asker<'_> {
+    fn step(&self) -> i64 {
+        self.source.rhythm.step
+    }
+
+    fn recorded_sums(&self) -> bool {
+        self.source.whose == Whose::Exporter { sums: true }
+    }
+
+    /// Each group over all nodes, before any filter.
+    async fn sums(&self) -> Result<Sums> {
+        let name = if self.recorded_sums() { queries::GROUP_SUMS } else { queries::GROUPS };
+        let query = queries::sum_by("class, groupname", &queries::at_step(name, self.step()));
+        ask::range(self.client, &query, self.grid, GROUPS_PER_NODE, group).await
+    }
+
+    /// Busy time and what is unattributed of it; none with the predecessor's exporter.
+    async fn totals(&self) -> Result<Option<(Steps, Steps)>> {
+        if self.source.whose == Whose::Predecessor {
+            return Ok(None);
+        }
+        let classes = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
+        let busy = queries::sum_by("", &queries::at_step(queries::BUSY, self.step()));
+        let unattributed = queries::unattributed(classes, self.step());
+        let busy = ask::one(self.client, &busy, self.grid);
+        let unattributed = ask::one(self.client, &unattributed, self.grid);
+        tokio::try_join!(busy, unattributed).map(Some)
+    }
+
+    async fn rows(
+        &self,
+        sums: &Sums,
+        classes: &BTreeMap<Class, Steps>,
+        nodes: usize,
+    ) -> Result<BTreeMap<Key, Samples>> {
+        let (by, filter) = (self.question.by, &self.question.filter);
+        let mut rows: BTreeMap<Key, Samples> = match (by, self.question.of_nodes()) {
+            (By::Class | By::Namespace, false) => {
+                let row =
+                    |(class, steps): (&Class, &Steps)| (Key::of_class(*class), Samples::Each(steps.clone()));
+                classes.iter().map(row).collect()
+            }
+            (By::Class | By::Namespace, true) => self.classes_of_nodes(nodes).await?,
+            (By::Group, false) => {
+                let key = |class: Class, name: &String| Key { name: name.clone(), ..Key::of_class(class) };
+                let row = |((class, name), steps): (&(Class, String), &Steps)| {
+                    (key(*class, name), Samples::Each(steps.clone()))
+                };
+                sums.iter().map(row).collect()
+            }
+            (By::Group, true) => self.of_nodes(queries::GROUPS, nodes).await?,
+            (By::Thread, _) => self.threads(sums, nodes).await?,
+        };
+        rows.retain(|key, _| filter.has_class(key.class));
+        Ok(rows)
+    }
+
+    /// Selector of a metric on the nodes that have rows.
+    fn select(&self, name: &str) -> String {
+        let nodes = self.question.filter.nodes.as_ref();
+        let matchers: Vec<String> = nodes
+            .map(|nodes| queries::any_of("instance", nodes.iter().map(String::as_str)))
+            .into_iter()
+            .collect();
+        queries::select(name, &matchers)
+    }
+
+    /// Classes on some nodes, together or each node its own.
+    async fn classes_of_nodes(&self, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
+        // The predecessor's series have no class; its pods are told by the group's name.
+        let (name, labels, series) = match self.source.whose {
+            Whose::Exporter { sums: true } => (queries::CLASS_SUMS, "instance, class", nodes * 3),
+            Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * 3),
+            _ => (queries::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
+        };
+        let query = queries::sum_by(labels, &queries::at_step(&self.select(name), self.step()));
+        let rows = ask::range(self.client, &query, self.grid, series, |series| {
+            let class = group(series).0;
+            Key { node: self.node(series), ..Key::of_class(class) }
+        });
+        Ok(each(rows.await?))
+    }
+
+    /// Groups or threads on some nodes: together, from every sample; each node its own, as the server sums them up.
+    async fn of_nodes(&self, name: &str, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
+        let (selector, threads) = (self.select(name), name == queries::THREADS);
+        let labels = if threads { "class, groupname, threadname" } else { "class, groupname" };
+        let key = |series: &Series| {
+            let (class, name) = group(series);
+            let thread = threads.then(|| series.label("threadname").to_owned());
+            Key { class, namespace: None, name, node: self.node(series), thread }
+        };
+        if self.question.per_node {
+            let window = (self.source.span.length(), self.source.span.end);
+            let (labels, quantiles) = (format!("instance, {labels}"), self.question.quantiles());
+            let rows = ask::summed(self.client, &selector, &labels, window, &quantiles, key).await?;
+            return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
+        }
+        let query = queries::sum_by(labels, &queries::at_step(&selector, self.step()));
+        let series = if threads { THREADS_PER_NODE } else { nodes.min(1) * GROUPS_PER_NODE };
+        Ok(each(ask::range(self.client, &query, self.grid, series, key).await?))
+    }
+
+    /// Threads; and the groups that have none.
+    async fn threads(&self, sums: &Sums, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
+        let mut rows = self.of_nodes(queries::THREADS, nodes).await?;
+        let groups = if self.question.of_nodes() {
+            self.of_nodes(queries::GROUPS, nodes).await?
+        } else {
+            let key = |class: Class, name: &String| Key { name: name.clone(), ..Key::of_class(class) };
+            sums.iter()
+                .map(|((class, name), steps)| (key(*class, name), Samples::Each(steps.clone())))
+                .collect()
+        };
+        let threaded: BTreeSet<Key> = rows.keys().map(|key| Key { thread: None, ..key.clone() }).collect();
+        rows.extend(groups.into_iter().filter(|(key, _)| !threaded.contains(key)));
+        Ok(rows)
+    }
+
+    fn node(&self, series: &Series) -> Option<String> {
+        self.question.per_node.then(|| series.label("instance").to_owned())
+    }
+
+    /// What filters took out: classes as a whole, and other nodes' parts of the classes that have rows.
+    async fn left_out(&self, classes: &BTreeMap<Class, Steps>) -> Result<Option<Steps>> {
+        let filter = &self.question.filter;
+        let counted = |class: &Class| *class != Class::Pod;
+        let (shown, hidden): (Vec<_>, Vec<_>) = classes
+            .iter()
+            .filter(|(class, _)| counted(class))
+            .partition(|(class, _)| filter.has_class(**class));
+        let points = ask::points(self.grid);
+        let mut left_out = Steps::total(points, hidden.iter().map(|(_, steps)| *steps));
+        if filter.nodes.is_some() && !shown.is_empty() {
+            let name = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
+            let query =
+                queries::sum_by("class, groupname", &queries::at_step(&self.select(name), self.step()));
+            let here =
+                ask::range(self.client, &query, self.grid, GROUPS_PER_NODE, |series| group(series).0).await?;
+            let here = here.iter().filter(|(class, _)| counted(class) && filter.has_class(**class));
+            let here = Steps::total(points, here.map(|(_, steps)| steps));
+            left_out.add_all(&Steps::total(points, shown.iter().map(|(_, steps)| *steps)).less(&here));
+        } else if hidden.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(left_out))
+    }
+}
+
+/// Class and name of a series' group.
+pub(super) fn group(series: &Series) -> (Class, String) {
+    let name = series.label("groupname");
+    (Class::of_group(series.labels.get("class").map(String::as_str), name), name.to_owned())
+}
+
+fn each(rows: BTreeMap<Key, Steps>) -> BTreeMap<Key, Samples> {
+    rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect()
+}

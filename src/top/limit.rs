@@ -1,0 +1,98 @@
+//! `--limit`: only the first rows in the order asked for. What is cut off counts as left out, step by step, so what stays
+//! is asked for again where the server had summed it up.
+use super::answers::{Answers, Key, Part, Samples};
+use super::assemble::Entry;
+use super::{ask, groups, queries};
+use crate::prometheus::{Client, Series};
+use crate::report::{Class, Steps};
+use anyhow::Result;
+use std::collections::BTreeSet;
+
+/// Cuts sorted entries off after so many, and adds those to what was left out of their parts.
+pub(super) async fn cut(
+    client: &Client,
+    answers: &mut Answers,
+    entries: &mut Vec<Entry>,
+    limit: usize,
+) -> Result<()> {
+    if limit >= entries.len() {
+        return Ok(());
+    }
+    entries.truncate(limit);
+    let (pods, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.pod);
+    if let Some(part) = &mut answers.pods {
+        part.left_out = Some(rest(client, part, &pods, false).await?);
+    }
+    if let Some(groups) = &mut answers.groups {
+        let counted = answers.pods.is_none();
+        groups.part.left_out = Some(rest(client, &groups.part, &others, counted).await?);
+    }
+    Ok(())
+}
+
+/// All classes of a part less the rows that stay.
+async fn rest(client: &Client, part: &Part, kept: &[&Entry], with_pods: bool) -> Result<Steps> {
+    let points = ask::points(part.grid);
+    let classes = part.classes.iter().filter(|(class, _)| with_pods || **class != Class::Pod);
+    let all = Steps::total(points, classes.map(|(_, steps)| steps));
+    let mut shown = Steps::absent(points);
+    let mut summed = BTreeSet::new();
+    for entry in kept {
+        match part.rows.get(&entry.key) {
+            Some(Samples::Each(steps)) => shown.add_all(steps),
+            Some(Samples::Summed(_)) => drop(summed.insert(&entry.key)),
+            None => {}
+        }
+    }
+    if !summed.is_empty() {
+        let (selector, labels) = selector(&summed);
+        let wanted: BTreeSet<Identity> = summed.iter().map(|key| identity(key)).collect();
+        let query = queries::sum_by(labels, &queries::at_step(&selector, part.grid.step));
+        ask::each(client, &query, part.grid, summed.len(), |series| {
+            if wanted.contains(&identity_of(series)) {
+                ask::put(&mut shown, part.grid, &series.samples);
+            }
+        })
+        .await?;
+    }
+    Ok(all.less(&shown))
+}
+
+/// The series of some rows, and a few more: every combination of their labels. And the labels that tell them apart.
+fn selector(keys: &BTreeSet<&Key>) -> (String, &'static str) {
+    let of =
+        |text: fn(&Key) -> Option<&str>| keys.iter().filter_map(|key| text(key)).collect::<BTreeSet<&str>>();
+    let names = of(|key| Some(&key.name));
+    let namespaces = of(|key| key.namespace.as_deref());
+    if !namespaces.is_empty() {
+        let matchers = [queries::any_of("namespace", namespaces), queries::any_of("pod", names)];
+        return (queries::select(queries::PODS, &matchers), "namespace, pod");
+    }
+    let nodes = of(|key| key.node.as_deref());
+    let matchers = [queries::any_of("instance", nodes), queries::any_of("groupname", names)];
+    if keys.iter().any(|key| key.thread.is_some()) {
+        return (queries::select(queries::THREADS, &matchers), "instance, class, groupname, threadname");
+    }
+    (queries::select(queries::GROUPS, &matchers), "instance, class, groupname")
+}
+
+/// What tells a row's series from others.
+type Identity = [String; 4];
+
+fn identity(key: &Key) -> Identity {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    match &key.namespace {
+        Some(namespace) => [namespace.clone(), key.name.clone(), String::new(), String::new()],
+        None => [text(&key.node), key.class.as_str().to_owned(), key.name.clone(), text(&key.thread)],
+    }
+}
+
+/// The same of a series that was asked for.
+fn identity_of(series: &Series) -> Identity {
+    let label = |name: &str| series.label(name).to_owned();
+    if series.labels.contains_key("pod") {
+        return [label("namespace"), label("pod"), String::new(), String::new()];
+    }
+    let (class, name) = groups::group(series);
+    [label("instance"), class.as_str().to_owned(), name, label("threadname")]
+}

@@ -1,0 +1,63 @@
+//! Without the exporter: what the platform itself keeps of the host. Services by the kubelet's counters, as 5-minute
+//! rates like the pods', and the nodes' busy time; no kernel threads.
+use super::answers::{Groups, Key, Part, Samples};
+use super::question::{By, Question};
+use super::source::Source;
+use super::{ask, queries};
+use crate::prometheus::{Client, Grid, Series};
+use crate::report::{Class, SourceKind, Steps};
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// Services of one node, when an answer's size is judged.
+const SERVICES: usize = 60;
+
+/// Asks for host rows and busy time.
+pub(super) async fn fetch(
+    client: &Client,
+    question: &Question,
+    source: &Source,
+    grid: Grid,
+    notes: &mut Vec<String>,
+) -> Result<Groups> {
+    notes.push(
+        "no series of the exporter: host is the services that the platform counts, as 5-minute rates, and kernel threads \
+         are not known; `oc interrogate install` adds both"
+            .to_owned(),
+    );
+    let nodes = source.nodes(client, grid, notes).await?;
+    let busy = queries::sum_by("", &queries::at_step(queries::PLATFORM_BUSY, grid.step));
+    let all = queries::sum_by("", &queries::platform_groups(&[]));
+    let (busy, host) = tokio::try_join!(ask::one(client, &busy, grid), ask::one(client, &all, grid))?;
+    let mut rows = BTreeMap::new();
+    if question.filter.has_class(Class::Host) {
+        let wanted = question.filter.nodes.as_ref();
+        let wanted: Vec<String> = wanted
+            .map(|nodes| queries::any_of("node", nodes.iter().map(String::as_str)))
+            .into_iter()
+            .collect();
+        let (labels, series) =
+            if question.per_node { ("node, id", nodes * SERVICES) } else { ("id", SERVICES) };
+        let query = queries::sum_by(labels, &queries::platform_groups(&wanted));
+        rows = ask::range(client, &query, grid, series, |series| key(question, series)).await?;
+    }
+    let shown = Steps::total(ask::points(grid), rows.values());
+    let filtered = question.filter.nodes.is_some() || !question.filter.has_class(Class::Host);
+    let left_out = filtered.then(|| host.less(&shown));
+    let rows = rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect();
+    let classes = BTreeMap::from([(Class::Host, host)]);
+    let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
+    Ok(Groups { part, busy: Some(busy), unattributed: None, nodes, kind: SourceKind::Platform })
+}
+
+/// The row of a service: `/system.slice/crio.service` is `crio`.
+fn key(question: &Question, series: &Series) -> Key {
+    let unit = series.label("id").rsplit('/').next().unwrap_or_default();
+    let name = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
+    let one = matches!(question.by, By::Group | By::Thread);
+    Key {
+        name: if one { name.to_owned() } else { String::new() },
+        node: question.per_node.then(|| series.label("node").to_owned()),
+        ..Key::of_class(Class::Host)
+    }
+}
