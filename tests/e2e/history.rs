@@ -1,24 +1,27 @@
-//! `top -o json` over a synthetic history agrees with the contract, computed from the samples by an independent hand
-//! (tests/history), to 1e-6: every row and total, at each level of `--by`.
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use std::collections::BTreeMap;
+//! `top` over synthetic histories agrees with the contract, computed from the samples by an independent hand
+//! (tests/history), to 1e-6: every row and total, of every question, in every format for machines.
+
+mod agree;
+
+use agree::{FORMATS, agree};
+use anyhow::{Result, ensure};
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use test_cluster::{Login, Plugin, Prometheus, Spec, shared};
-use test_history::{By, Expected, History, Key, Question, Stat, expected};
+use test_cluster::{Prometheus, Spec, shared};
+use test_history::{By, History, Question, expected, metric};
 
-/// What figures may differ by: sums in another order.
-const TOLERANCE: f64 = 1e-6;
 /// 2025-06-01T12:00:07Z: not a multiple of anything.
 const END_MS: i64 = 1_748_779_207_000;
 const HOUR_MS: i64 = 3_600_000;
+const LEVELS: [By; 4] = [By::Class, By::Namespace, By::Group, By::Thread];
+const AGGREGATES: [&str; 3] = [metric::GROUP_SUM, metric::CLASS_SUM, metric::NAMESPACE_SUM];
 
-/// 20 nodes, 60 groups, 20 pods a node, an hour at 15 s, pods at 30 s.
+/// 20 nodes, 60 groups, half of them with threads, 20 pods a node, an hour at 15 s, pods at 30 s.
 fn spec() -> test_history::Spec {
     test_history::Spec {
         nodes: 20,
         groups: 60,
+        threads: 3,
         pods_per_node: 20,
         namespaces: 12,
         interval_s: 15,
@@ -30,112 +33,144 @@ fn spec() -> test_history::Spec {
     }
 }
 
+/// A window by how long before the history's end it ends, and how long it is.
+fn window(by: By, before_end_ms: i64, interval_ms: i64) -> Question {
+    let end_ms = END_MS - before_end_ms;
+    Question::new(end_ms - interval_ms, end_ms, by)
+}
+
+/// With the sums that rules keep, without them, and with those of the last half hour, as after an update.
 #[test]
-fn top_agrees_with_the_contract() -> Result<()> {
-    let history = History::generate(&spec());
-    let prometheus = serve(&history)?;
-    for (by, level) in [(By::Class, "class"), (By::Namespace, "namespace"), (By::Group, "group")] {
-        // The whole of it; without some namespaces; a part of it, off the samples' beat; more than there is, before and
-        // after.
-        for (from_end, interval_ms, skip) in [
-            (0, HOUR_MS, None),
-            (0, HOUR_MS, Some("openshift-.*[a-m],default")),
-            (4 * 60_000 + 3000, HOUR_MS / 4, Some("kube-.*")),
-            (0, 3 * HOUR_MS, None),
-            (-10 * 60_000, HOUR_MS, None),
-        ] {
-            let end_ms = END_MS - from_end;
-            let question = Question {
-                start_ms: end_ms - interval_ms,
-                end_ms,
-                by,
-                skip_namespaces: skip
-                    .into_iter()
-                    .flat_map(|all: &str| all.split(','))
-                    .map(str::to_owned)
-                    .collect(),
-            };
-            let report = ask(&prometheus, level, end_ms, interval_ms, skip)?;
-            let expected = expected(&history, &question)?;
-            compare(&report, &expected)
-                .with_context(|| format!("--by {level}, {interval_ms} ms, -S {skip:?}"))?;
+fn any_window_agrees_whatever_sums_are_kept() -> Result<()> {
+    for (name, from_ms) in [("sums", 0), ("no-sums", END_MS), ("late-sums", END_MS - HOUR_MS / 2)] {
+        let mut history = History::generate(&spec());
+        for series in history.series.iter_mut().filter(|series| AGGREGATES.contains(&series.metric)) {
+            series.samples.retain(|(at, _)| *at >= from_ms);
         }
+        let mut trial = Trial::new(name, &history)?;
+        for (by, per_node) in LEVELS.into_iter().flat_map(|by| [(by, false), (by, true)]) {
+            // The whole of it; a part of it, off the samples' beat; more than there is, before and after.
+            for (before_end_ms, interval_ms, skip) in [
+                (0, HOUR_MS, &["openshift-.*[a-m]", "app-[0-9]{1,2}"][..]),
+                (4 * 60_000 + 3000, HOUR_MS / 4, &["kube-.*"]),
+                (0, 3 * HOUR_MS, &[]),
+                (-10 * 60_000, HOUR_MS, &[]),
+            ] {
+                let asked = window(by, before_end_ms, interval_ms);
+                trial.ask(&["json"], &Question { per_node, skip_namespaces: names(skip), ..asked })?;
+            }
+        }
+        trial.verdict()?;
     }
     Ok(())
 }
 
-/// A Prometheus that holds the history, behind a door of its own.
-fn serve(history: &History) -> Result<Prometheus> {
-    let file = test_cluster::directory()?.join("history.om");
+#[test]
+fn any_filter_agrees() -> Result<()> {
+    let history = History::generate(&spec());
+    let mut trial = Trial::new("filters", &history)?;
+    let mut formats = FORMATS.into_iter().cycle();
+    for (by, per_node) in LEVELS.into_iter().flat_map(|by| [(by, false), (by, true)]) {
+        let whole = Question { per_node, ..window(by, 0, HOUR_MS) };
+        let part = Question { per_node, ..window(by, 7 * 60_000 + 1000, 20 * 60_000) };
+        let questions = [
+            Question { nodes: names(&["node-003"]), ..whole.clone() },
+            Question { nodes: names(&["node-005", "node-006"]), ..part.clone() },
+            Question { nodes: names(&["node-004"]), classes: names(&["kernel", "infra"]), ..part.clone() },
+            Question { namespace: Some("openshift-monitoring".into()), ..whole.clone() },
+            Question { namespace: Some("app-1".into()), nodes: names(&["node-002"]), ..whole.clone() },
+            Question { namespace: Some("nowhere".into()), ..part.clone() },
+            Question { percentiles: vec![50.0, 95.0, 99.9], ..whole.clone() },
+            Question { limit: Some(3), percentiles: vec![90.0], ..part.clone() },
+            Question { limit: Some(25), skip_namespaces: names(&["default.*"]), ..whole.clone() },
+            Question { include_exporter: true, ..whole.clone() },
+            Question { include_exporter: true, classes: names(&["infra", "workload"]), ..part.clone() },
+            Question { include_exporter: true, skip_namespaces: names(&["app-2"]), ..part.clone() },
+            Question { nodes: names(&["nowhere"]), ..part.clone() },
+            Question { classes: names(&["host"]), ..part },
+            Question { classes: names(&["host", "kernel", "workload"]), ..whole },
+        ];
+        for (question, format) in questions.iter().zip(&mut formats) {
+            trial.ask(&[format], question)?;
+        }
+    }
+    for question in combinations(&[By::Thread]) {
+        trial.ask(&FORMATS, &question)?;
+    }
+    trial.verdict()
+}
+
+/// 200 nodes, 60 groups, 40 pods a node.
+#[test]
+fn a_big_cluster_agrees() -> Result<()> {
+    let big = test_history::Spec { nodes: 200, threads: 0, pods_per_node: 40, namespaces: 30, ..spec() };
+    let history = History::generate(&big);
+    let mut trial = Trial::new("big", &history)?;
+    for question in combinations(&[By::Class, By::Namespace, By::Group]) {
+        trial.ask(&FORMATS, &question)?;
+    }
+    trial.verdict()
+}
+
+/// With and without each of what changes the plan of queries, over the whole of a history.
+fn combinations(levels: &[By]) -> Vec<Question> {
+    let mut all: Vec<Question> = levels.iter().map(|by| window(*by, 0, HOUR_MS)).collect();
+    let both = |all: &mut Vec<Question>, change: fn(&mut Question)| {
+        let mut changed = all.clone();
+        changed.iter_mut().for_each(change);
+        all.extend(changed);
+    };
+    both(&mut all, |question| question.per_node = true);
+    both(&mut all, |question| question.skip_namespaces = names(&["openshift-.*", "app-1.?"]));
+    both(&mut all, |question| question.classes = names(&["kernel", "workload"]));
+    all
+}
+
+/// A history that is asked about.
+struct Trial<'a> {
+    history: &'a History,
+    prometheus: Prometheus,
+    asked: usize,
+    disagreements: Vec<String>,
+}
+
+impl<'a> Trial<'a> {
+    fn new(name: &str, history: &'a History) -> Result<Trial<'a>> {
+        Ok(Trial { history, prometheus: serve(name, history)?, asked: 0, disagreements: Vec::new() })
+    }
+
+    /// Asks in each of the formats, and goes on where they disagree: what fails with what tells more than the first.
+    fn ask(&mut self, formats: &[&str], question: &Question) -> Result<()> {
+        let expected = expected(self.history, question)?;
+        for format in formats {
+            self.asked += 1;
+            let outcome = agree(&self.prometheus, format, question, &expected);
+            self.disagreements.extend(outcome.err().map(|error| format!("{error:#}")));
+        }
+        Ok(())
+    }
+
+    fn verdict(self) -> Result<()> {
+        let (asked, failed) = (self.asked, self.disagreements.len());
+        ensure!(failed == 0, "{failed} of {asked} disagree:\n{}", self.disagreements.join("\n"));
+        Ok(())
+    }
+}
+
+fn names(all: &[&str]) -> Vec<String> {
+    all.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A Prometheus that holds the history.
+fn serve(name: &str, history: &History) -> Result<Prometheus> {
+    let file = test_cluster::directory()?.join(format!("{name}.om"));
     let mut out = BufWriter::new(File::create(&file)?);
     history.write_openmetrics(&mut out)?;
     out.flush()?;
     drop(out);
     // The history is older than a retention counted from now would keep.
     let spec = Spec { config: "{}", history: Some(&file), arguments: &["--storage.tsdb.retention.time=10y"] };
-    let prometheus = shared().start_prometheus("history", &spec)?;
+    let prometheus = shared().start_prometheus(&format!("history-{name}"), &spec)?;
     std::fs::remove_file(&file)?;
     Ok(prometheus)
-}
-
-fn ask(
-    prometheus: &Prometheus,
-    by: &str,
-    end_ms: i64,
-    interval_ms: i64,
-    skip: Option<&str>,
-) -> Result<Value> {
-    let door = shared().door();
-    door.lead_to(prometheus)?;
-    let plugin =
-        Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate"))?.kubeconfig(shared().kubeconfig(Login::Viewer));
-    let (end, interval) = (format!("{}", end_ms as f64 / 1000.0), format!("{interval_ms}ms"));
-    let mut arguments = vec!["top", "-o", "json", "--by", by, "-T", &end, "-i", &interval];
-    arguments.extend(skip.iter().flat_map(|skip| ["-S", skip]));
-    let outcome = plugin.run(arguments)?;
-    ensure!(outcome.code == 0, "{}: {}", outcome.code, outcome.stderr);
-    Ok(serde_json::from_str(&outcome.stdout)?)
-}
-
-fn compare(report: &Value, expected: &Expected) -> Result<()> {
-    for (name, ms) in [("start", expected.start_ms), ("end", expected.end_ms)] {
-        let time: jiff::Timestamp = report["window"][name].as_str().context("no window")?.parse()?;
-        ensure!(time.as_millisecond() == ms, "the window's {name} is {time}, not {ms}");
-    }
-    let mut rows: BTreeMap<Key, &Value> = BTreeMap::new();
-    for row in report["rows"].as_array().context("no rows")? {
-        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        let key = Key { class: text("class"), namespace: text("namespace"), name: text("name") };
-        ensure!(rows.insert(key, row).is_none(), "twice: {row}");
-    }
-    ensure!(rows.keys().eq(expected.rows.keys()), "rows {:?}, not {:?}", rows.keys(), expected.rows.keys());
-    for (key, expected) in &expected.rows {
-        let row = rows.get(key).with_context(|| format!("no row {key:?}"))?;
-        close(row, &expected.stat).with_context(|| format!("{key:?}"))?;
-        number(&row["present"], expected.present).with_context(|| format!("present of {key:?}"))?;
-        let node = row["node"].as_str().filter(|node| !node.is_empty());
-        ensure!(node == expected.node.as_deref(), "{key:?} is on {node:?}, not {:?}", expected.node);
-    }
-    let classes = report["classes"].as_array().context("no classes")?;
-    ensure!(classes.len() == expected.classes.len(), "classes: {classes:?}");
-    for (class, stat) in &expected.classes {
-        let total = classes.iter().find(|total| total["class"] == **class);
-        close(total.with_context(|| format!("no class {class}"))?, stat).with_context(|| class.clone())?;
-    }
-    close(&report["busy"], &expected.busy).context("busy")?;
-    close(&report["unattributed"], &expected.unattributed).context("unattributed")?;
-    close(&report["left_out"], &expected.left_out).context("left_out")?;
-    number(&report["pods_unnamed"]["avg"], expected.pods_unnamed_avg).context("pods_unnamed")
-}
-
-fn close(value: &Value, stat: &Stat) -> Result<()> {
-    number(&value["avg"], stat.avg).context("avg")?;
-    number(&value["min"], stat.min).context("min")?;
-    number(&value["max"], stat.max).context("max")
-}
-
-fn number(value: &Value, expected: f64) -> Result<()> {
-    let number = value.as_f64().with_context(|| format!("{value} is no number"))?;
-    ensure!((number - expected).abs() <= TOLERANCE, "{number} is not {expected}");
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Makes a history with what is hard to report: series that begin, end and flap inside of it, nodes that do not answer
-//! for a part, pods that move between nodes, and names that only look like others.
+//! for a part or do not say how busy they are, threads that come and go within their group, pods that move between
+//! nodes, and names that only look like others.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     let grid = Grid::new(spec, spec.interval_s, EXPORTER_AGE_MS);
     let empty = vec![None; grid.steps];
     let groups = group_names(spec.groups);
+    // Of their own, so that the groups are the same with and without threads.
+    let mut thread_rng = Rng::with_seed(spec.seed);
     let mut group_sums: BTreeMap<(&str, &str), Column> = BTreeMap::new();
     for number in 0..spec.nodes {
         let node = node_name(number);
@@ -85,8 +88,18 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
             add(group_sums.entry((class, name)).or_insert_with(|| empty.clone()), &column);
             let labels = [("instance", node.as_str()), ("class", class), ("groupname", name)];
             series.push(grid.series(metric::GROUP, &labels, &column));
+            let threads = if index % 2 == 0 { spec.threads } else { 0 };
+            for (thread, column) in threads_of(&mut thread_rng, &column, threads).iter().enumerate() {
+                let name = thread_name(thread);
+                let labels = [labels.as_slice(), &[("threadname", name.as_str())]].concat();
+                series.push(grid.series(metric::THREAD, &labels, column));
+            }
         }
-        series.push(grid.series(metric::BUSY, &[("instance", &node)], &busy));
+        series.push(grid.series(
+            metric::BUSY,
+            &[("instance", &node)],
+            &only(&tells(number, grid.steps), &busy),
+        ));
         for (class, sum) in &class_sums {
             series.push(grid.series(metric::CLASS_SUM, &[("instance", &node), ("class", class)], sum));
         }
@@ -149,6 +162,11 @@ fn group_names(count: usize) -> Vec<(&'static str, String)> {
     [("pod", "conmon".into())].into_iter().chain(kernel).chain(host).take(count).collect()
 }
 
+/// The same in every group; one of them is no thread of its own.
+fn thread_name(number: usize) -> String {
+    if number == 1 { "(exited)".into() } else { format!("worker-{number}") }
+}
+
 /// Namespace and name of each pod, the exporter's own first. Names come twice, in neighbouring namespaces.
 fn pod_names(spec: &Spec) -> Vec<(String, String)> {
     // Half of them look like infra and are none.
@@ -171,6 +189,7 @@ fn pod_names(spec: &Spec) -> Vec<(String, String)> {
         let name = match i {
             0 => "my-process-exporter-0".into(),
             1 => "process-exporter-00000".into(),
+            i if i == namespaces.len() => "process-exporters-00000".into(),
             _ => format!("pod-{}", i / 2),
         };
         (namespace.clone(), name)
@@ -186,6 +205,27 @@ fn answers(number: usize, steps: usize) -> Vec<bool> {
         _ => 0..0,
     };
     (0..steps).map(|step| !silent.contains(&step)).collect()
+}
+
+/// When a node that answers says how busy it is: some not for a sixth of the time.
+fn tells(number: usize, steps: usize) -> Vec<bool> {
+    (0..steps).map(|step| number % 7 != 6 || !(steps / 2..steps * 2 / 3).contains(&step)).collect()
+}
+
+/// What the threads of a group used, which together is what the group did. The first one is there as long as the group,
+/// and takes what those that are not would have used.
+fn threads_of(rng: &mut Rng, group: &Column, count: usize) -> Vec<Column> {
+    let mut rest = group.clone();
+    let mut others = Vec::new();
+    for _ in 1..count {
+        let share: Column = rest.iter().map(|units| units.map(|units| units / rng.i64(2..9))).collect();
+        let column = only(&life(rng, group.len()), &share);
+        for (rest, used) in rest.iter_mut().zip(&column) {
+            *rest = rest.map(|rest| rest - used.unwrap_or_default());
+        }
+        others.push(column);
+    }
+    if count == 0 { others } else { [vec![rest], others].concat() }
 }
 
 /// When something is there: mostly always; or from some time on, up to some time, between two, or on and off.

@@ -8,6 +8,7 @@ fn spec() -> Spec {
     Spec {
         nodes: 20,
         groups: 60,
+        threads: 3,
         pods_per_node: 20,
         namespaces: 12,
         interval_s: 15,
@@ -80,6 +81,7 @@ fn sums_are_those_of_their_members() {
         (metric::GROUP_SUM, &["class", "groupname"][..], metric::GROUP),
         (metric::CLASS_SUM, &["instance", "class"], metric::GROUP),
         (metric::NAMESPACE_SUM, &["namespace"], metric::POD),
+        (metric::GROUP, &["instance", "class", "groupname"], metric::THREAD),
     ] {
         for sum in of(&history, sum) {
             let members = of(&history, member).filter(|member| {
@@ -87,6 +89,10 @@ fn sums_are_those_of_their_members() {
                     && member.label("pod").starts_with("process-exporter-");
                 !own && labels.iter().all(|label| member.label(label) == sum.label(label))
             });
+            let mut members = members.peekable();
+            if member == metric::THREAD && members.peek().is_none() {
+                continue;
+            }
             let mut total: BTreeMap<i64, f64> = BTreeMap::new();
             for (at, value) in members.flat_map(|member| &member.samples) {
                 *total.entry(*at).or_default() += value;
@@ -105,6 +111,32 @@ fn sums_are_left_out_on_request_and_nothing_else_changes() {
     full.series
         .retain(|s| ![metric::GROUP_SUM, metric::CLASS_SUM, metric::NAMESPACE_SUM].contains(&s.metric));
     assert_eq!(History::generate(&Spec { aggregates: false, ..spec() }), full);
+}
+
+#[test]
+fn half_of_the_groups_have_threads_and_nothing_else_changes_with_them() {
+    let mut full = History::generate(&spec());
+    let shapes: Vec<_> = of(&full, metric::THREAD).map(|series| shape(series, &spec(), 15)).collect();
+    assert!(shapes.iter().any(|shape| shape.0) && shapes.iter().any(|shape| shape.2));
+    let split: BTreeSet<_> =
+        of(&full, metric::THREAD).map(|series| (series.label("class"), series.label("groupname"))).collect();
+    assert_eq!(split.len(), 30);
+    assert!(split.contains(&("pod", "conmon")));
+    assert!(split.contains(&("kernel", "both-1")) && !split.contains(&("host", "both-1")));
+    full.series.retain(|series| series.metric != metric::THREAD);
+    assert_eq!(History::generate(&Spec { threads: 0, ..spec() }), full);
+}
+
+#[test]
+fn some_nodes_do_not_say_how_busy_they_are_while_their_groups_go_on() {
+    let history = History::generate(&spec());
+    let times = |series: &Series| series.samples.iter().map(|sample| sample.0).collect::<BTreeSet<_>>();
+    let silent = of(&history, metric::BUSY).filter(|busy| {
+        let node = busy.label("instance");
+        let mut groups = of(&history, metric::GROUP).filter(|group| group.label("instance") == node);
+        groups.any(|group| times(group).difference(&times(busy)).count() == 40)
+    });
+    assert_eq!(silent.count(), 2);
 }
 
 #[test]
@@ -127,4 +159,5 @@ fn pods_move_or_are_unknown_and_names_come_twice() {
     let own = |pod: &&(&str, &str)| pod.0 == "openshift-monitoring" && pod.1.starts_with("process-exporter-");
     assert_eq!(pods.iter().filter(own).count(), 20);
     assert!(pods.contains(&("openshifty", "process-exporter-00000")));
+    assert!(pods.contains(&("openshift-monitoring", "process-exporters-00000")));
 }

@@ -11,13 +11,20 @@
 mod generate;
 mod openmetrics;
 mod oracle;
+mod parts;
+mod question;
+mod steps;
 
-pub use oracle::{By, Expected, Key, Question, Row, Stat, expected};
+pub use oracle::{Expected, Key, Row, expected};
+pub use question::{By, Question};
+pub use steps::Stat;
 
 /// The metrics of a history, named as Prometheus has them.
 pub mod metric {
     /// Cores by node, class and group: labels `instance`, `class`, `groupname`.
     pub const GROUP: &str = "namedprocess_namegroup_cpu_rate";
+    /// `GROUP` by thread, where the exporter shows threads: labels `instance`, `class`, `groupname`, `threadname`.
+    pub const THREAD: &str = "namedprocess_namegroup_thread_cpu_rate";
     /// Cores that a node was busy: label `instance`.
     pub const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
     /// `GROUP` summed over nodes: labels `class`, `groupname`.
@@ -39,6 +46,8 @@ pub struct Spec {
     pub nodes: usize,
     /// Groups, at least 8: the pods' `conmon`, a quarter of class kernel, the rest of class host.
     pub groups: usize,
+    /// Threads of every second group, which add up to it; 0 for an exporter that shows none.
+    pub threads: usize,
     /// Pods for each node, one of them the exporter's own.
     pub pods_per_node: usize,
     /// Namespaces that the pods are in, infra and workload, at least 2.

@@ -1,42 +1,18 @@
 //! What a report over a history must say, by the definitions of rows, window, statistics and totals, from the samples.
 //!
-//! - The window is (start, end]. It is cut to what the exporter's series cover: its start to one interval before their
-//!   first sample in it, its end to their last sample in it if that is a whole interval or more before. Without any
-//!   sample it stays as asked.
+//! - The window is (start, end], cut to what the exporter's series cover.
 //! - A sum has a step at each time at which any of its members has a sample. `avg` is the sum of the steps x the interval
-//!   / the window, `min` and `max` are over the steps, `present` is their number / (the window / the interval), at
-//!   most 1: a window that is no multiple of the interval may hold one more.
-//! - The exporter's own pods are in no row, but in the totals of the classes.
+//!   / the window; `min`, `max` and percentiles are over the steps; `present` is their number / those there is room for.
+//! - Totals are of all there is. What is in them and in no row is left out.
 
 use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::{History, Series, metric};
-
-/// What the rows of a report are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// The classes host, kernel, infra and workload.
-    Class,
-    /// The classes host and kernel, and the pods of each namespace.
-    Namespace,
-    /// The groups of the classes host and kernel, and each pod.
-    Group,
-}
-
-/// What is asked about a history.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// Start of the window, Unix time in milliseconds, itself outside.
-    pub start_ms: i64,
-    /// End of the window, Unix time in milliseconds, itself inside.
-    pub end_ms: i64,
-    /// What the rows are.
-    pub by: By,
-    /// Pods of namespaces that one of these regexes matches as a whole are left out.
-    pub skip_namespaces: Vec<String>,
-}
+use crate::parts::{Part, Parts, samples};
+use crate::question::{By, Question};
+use crate::steps::{Stat, Steps, Window, percentile, sum};
+use crate::{History, metric};
 
 /// What a row is of. What does not apply is empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,17 +23,10 @@ pub struct Key {
     pub namespace: String,
     /// A group's or a pod's name.
     pub name: String,
-}
-
-/// Statistics in cores.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Stat {
-    /// Mean over the whole window, where absent is zero.
-    pub avg: f64,
-    /// Smallest step.
-    pub min: f64,
-    /// Biggest step.
-    pub max: f64,
+    /// A thread's name.
+    pub thread: String,
+    /// The node that the row is of, where each has rows of its own; empty also for a pod that no one knows the node of.
+    pub node: String,
 }
 
 /// What a row must say.
@@ -65,9 +34,12 @@ pub struct Stat {
 pub struct Row {
     /// Its statistics.
     pub stat: Stat,
+    /// The percentiles asked for, in that order.
+    pub percentiles: Vec<f64>,
     /// Steps there are / steps that the window has room for.
     pub present: f64,
-    /// The node that a pod was last on within the window, where that is known; no other row has one.
+    /// The node that a pod was last on within the window, where that is known and nodes have no rows of their own; no
+    /// other row has one.
     pub node: Option<String>,
 }
 
@@ -84,175 +56,167 @@ pub struct Expected {
     pub classes: BTreeMap<String, Stat>,
     /// The nodes' busy time.
     pub busy: Stat,
-    /// Busy time less all groups of the nodes that answered at that time.
+    /// Busy time less all groups of the nodes that told it at that time.
     pub unattributed: Stat,
     /// Mean of the pods by the exporter's count less the mean of the pods' own series.
     pub pods_unnamed_avg: f64,
-    /// Pods left out: those of the skipped namespaces and the exporter's own. Zero when there are none.
+    /// All groups and pods less all rows. Zero when nothing is left out.
     pub left_out: Stat,
 }
 
-/// Time in milliseconds to the sum at that time.
-type Steps = BTreeMap<i64, f64>;
-
 /// What a report over `history` must say to `question`. Errors on a regex that is none.
 pub fn expected(history: &History, question: &Question) -> Result<Expected, regex::Error> {
-    let skip = question.skip_namespaces.iter().map(|pattern| Regex::new(&format!("^(?:{pattern})$")));
-    let skip: Vec<Regex> = skip.collect::<Result<_, _>>()?;
-    let window = Window::cut(history, question);
+    let asked = Asked::new(question)?;
+    let exporter = history.series.iter().filter(|s| s.metric == metric::GROUP || s.metric == metric::BUSY);
+    let window = Window { start_ms: question.start_ms, end_ms: question.end_ms }
+        .cut(exporter.flat_map(|series| &series.samples).map(|(at, _)| *at), history.interval_s);
+    let parts = Parts::new(history, window);
+    let interval_s = |pods: bool| if pods { history.pod_interval_s } else { history.interval_s };
 
-    let groups = || history.series.iter().filter(|series| series.metric == metric::GROUP);
-    let named_groups = || groups().filter(|series| series.label("class") != "pod");
-    let pods = || history.series.iter().filter(|series| series.metric == metric::POD);
-    let left_out =
-        |pod: &&Series| own(pod) || skip.iter().any(|regex| regex.is_match(pod.label("namespace")));
-
-    let mut members: BTreeMap<Key, Vec<&Series>> = BTreeMap::new();
-    for series in named_groups().chain(pods().filter(|pod| !left_out(pod))) {
-        members.entry(key(series, question.by)).or_default().push(series);
+    let mut members: BTreeMap<Key, Vec<&Part<'_>>> = BTreeMap::new();
+    let shown = parts.of_exporter(question.by == By::Thread).into_iter().chain(&parts.pods);
+    for part in shown.filter(|part| asked.shows(part)) {
+        members.entry(asked.key(part)).or_default().push(part);
     }
-    let mut rows = BTreeMap::new();
+    let mut rows: Vec<(Key, Row, Steps)> = Vec::new();
     for (key, members) in members {
-        let steps = window.sum(members.iter().copied());
-        let interval_s = interval_s(history, &key.class);
-        if let Some(stat) = window.stat(&steps, interval_s) {
-            let present = (steps.len() as f64 / (window.seconds() / interval_s)).min(1.0);
-            let pod = question.by == By::Group && !key.namespace.is_empty();
-            let node = if pod { window.last_node(history, &key) } else { None };
-            rows.insert(key, Row { stat, present, node });
+        let steps = add_up(members);
+        let pods = matches!(&*key.class, "infra" | "workload");
+        if let Some(stat) = window.stat(&steps, interval_s(pods)) {
+            let present = window.present(&steps, interval_s(pods));
+            let percentiles = question.percentiles.iter().filter_map(|p| percentile(&steps, *p)).collect();
+            let node = if question.per_node { None } else { parts.last_node(&key.namespace, &key.name) };
+            rows.push((key, Row { stat, percentiles, present, node: node.map(str::to_owned) }, steps));
         }
     }
+    rows.sort_by(|a, b| b.1.stat.avg.total_cmp(&a.1.stat.avg).then_with(|| a.0.name.cmp(&b.0.name)));
+    rows.truncate(question.limit.unwrap_or(usize::MAX));
 
+    let named = || parts.groups.iter().filter(|part| part.class != "pod");
+    let unseen = |pods: bool| {
+        let total = if pods { add_up(&parts.pods) } else { add_up(named()) };
+        let of_kind = rows.iter().filter(|(key, ..)| matches!(&*key.class, "infra" | "workload") == pods);
+        let shown = sum(of_kind.flat_map(|(_, _, steps)| steps).map(|(at, value)| (*at, *value)));
+        total.into_iter().map(|(at, value)| (at, value - shown.get(&at).unwrap_or(&0.0))).collect()
+    };
+    let left_out = left_out(history, window, &unseen(false), &unseen(true));
+    let total = |steps: &Steps, pods| window.stat(steps, interval_s(pods)).unwrap_or_default();
     let classes = ["host", "kernel", "infra", "workload"].into_iter().filter_map(|class| {
-        let steps = window.sum(named_groups().chain(pods()).filter(|series| class_of(series) == class));
-        Some((class.to_owned(), window.stat(&steps, interval_s(history, class))?))
+        let members = parts.groups.iter().chain(&parts.pods).filter(|part| part.class == class);
+        Some((
+            class.to_owned(),
+            window.stat(&add_up(members), interval_s(class == "infra" || class == "workload"))?,
+        ))
     });
-    let total =
-        |steps: &Steps, interval_s: u32| window.stat(steps, f64::from(interval_s)).unwrap_or_default();
-    let by_exporter = window.sum(groups().filter(|series| series.label("class") == "pod"));
-    let by_pods = window.sum(pods());
+    let by_exporter = add_up(parts.groups.iter().filter(|part| part.class == "pod"));
+    let (busy, unattributed) = busy(history, window, &parts);
     Ok(Expected {
         start_ms: window.start_ms,
         end_ms: window.end_ms,
-        rows,
         classes: classes.collect(),
-        busy: total(&window.sum(busy(history)), history.interval_s),
-        unattributed: total(&window.unattributed(history), history.interval_s),
-        pods_unnamed_avg: total(&by_exporter, history.interval_s).avg
-            - total(&by_pods, history.pod_interval_s).avg,
-        left_out: total(&window.sum(pods().filter(left_out)), history.pod_interval_s),
+        busy: total(&busy, false),
+        unattributed: total(&unattributed, false),
+        pods_unnamed_avg: total(&by_exporter, false).avg - total(&add_up(&parts.pods), true).avg,
+        left_out,
+        rows: rows.into_iter().map(|(key, row, _)| (key, row)).collect(),
     })
 }
 
-/// The part of time that is reported, (start, end].
-struct Window {
-    start_ms: i64,
-    end_ms: i64,
+/// A question, its regexes understood.
+struct Asked<'a> {
+    question: &'a Question,
+    skip: Vec<Regex>,
 }
 
-impl Window {
-    fn cut(history: &History, question: &Question) -> Window {
-        let mut window = Window { start_ms: question.start_ms, end_ms: question.end_ms };
-        let interval_ms = i64::from(history.interval_s) * 1000;
-        let exporter =
-            history.series.iter().filter(|s| s.metric == metric::GROUP || s.metric == metric::BUSY);
-        let covered = window.sum(exporter);
-        if let (Some((first, _)), Some((last, _))) = (covered.first_key_value(), covered.last_key_value()) {
-            window.start_ms = window.start_ms.max(first - interval_ms);
-            if window.end_ms - last >= interval_ms {
-                window.end_ms = *last;
-            }
+impl<'a> Asked<'a> {
+    fn new(question: &'a Question) -> Result<Asked<'a>, regex::Error> {
+        let skip = question.skip_namespaces.iter().map(|pattern| Regex::new(&format!("^(?:{pattern})$")));
+        Ok(Asked { question, skip: skip.collect::<Result<_, _>>()? })
+    }
+
+    /// Whether a part is in a row.
+    fn shows(&self, part: &Part<'_>) -> bool {
+        let Question { nodes, classes, namespace, include_exporter, .. } = self.question;
+        let is_one_of = |all: &[String], it: &str| all.is_empty() || all.iter().any(|one| one == it);
+        part.class != "pod"
+            && is_one_of(nodes, part.node)
+            && is_one_of(classes, part.class)
+            && namespace.as_ref().is_none_or(|namespace| namespace == part.namespace)
+            && (*include_exporter || !part.is_exporter())
+            && !(part.is_pod() && self.skip.iter().any(|regex| regex.is_match(part.namespace)))
+    }
+
+    /// The row that it is in.
+    fn key(&self, part: &Part<'_>) -> Key {
+        let mut key = Key {
+            class: part.class.to_owned(),
+            namespace: String::new(),
+            name: String::new(),
+            thread: part.thread.to_owned(),
+            node: String::new(),
+        };
+        if self.question.by != By::Class {
+            part.namespace.clone_into(&mut key.namespace);
         }
-        window
-    }
-
-    fn seconds(&self) -> f64 {
-        (self.end_ms - self.start_ms) as f64 / 1000.0
-    }
-
-    fn samples<'a>(&self, series: &'a Series) -> impl Iterator<Item = (i64, f64)> + use<'a> {
-        let (start_ms, end_ms) = (self.start_ms, self.end_ms);
-        series.samples.iter().copied().filter(move |(at, _)| start_ms < *at && *at <= end_ms)
-    }
-
-    fn sum<'a>(&self, members: impl Iterator<Item = &'a Series>) -> Steps {
-        let mut steps = Steps::new();
-        for (at, value) in members.flat_map(|member| self.samples(member)) {
-            *steps.entry(at).or_default() += value;
+        if matches!(self.question.by, By::Group | By::Thread) {
+            part.name.clone_into(&mut key.name);
         }
-        steps
-    }
-
-    /// None where there is no step.
-    fn stat(&self, steps: &Steps, interval_s: f64) -> Option<Stat> {
-        let min = steps.values().copied().reduce(f64::min)?;
-        let max = steps.values().copied().reduce(f64::max)?;
-        Some(Stat { avg: steps.values().sum::<f64>() * interval_s / self.seconds(), min, max })
-    }
-
-    fn unattributed(&self, history: &History) -> Steps {
-        let mut attributed: BTreeMap<(&str, i64), f64> = BTreeMap::new();
-        for series in history.series.iter().filter(|series| series.metric == metric::GROUP) {
-            for (at, value) in self.samples(series) {
-                *attributed.entry((series.label("instance"), at)).or_default() += value;
-            }
+        if self.question.per_node {
+            part.node.clone_into(&mut key.node);
         }
-        let mut steps = Steps::new();
-        for series in busy(history) {
-            for (at, value) in self.samples(series) {
-                let groups = attributed.get(&(series.label("instance"), at)).copied().unwrap_or_default();
-                *steps.entry(at).or_default() += value - groups;
-            }
+        key
+    }
+}
+
+fn add_up<'a>(members: impl IntoIterator<Item = &'a Part<'a>>) -> Steps {
+    sum(members.into_iter().flat_map(|part| &part.samples).copied())
+}
+
+/// Both kinds have their own times. Where both are left out, the steps are the pods', each with the mean of what was
+/// left out of the groups since the step before.
+fn left_out(history: &History, window: Window, groups: &Steps, pods: &Steps) -> Stat {
+    // Less than this is what adding up in another order leaves.
+    let any = |steps: &Steps| steps.values().any(|value| value.abs() > 1e-9);
+    let stat = |steps: &Steps, interval_s| window.stat(steps, interval_s).unwrap_or_default();
+    let (of_groups, of_pods) = (stat(groups, history.interval_s), stat(pods, history.pod_interval_s));
+    match (any(groups), any(pods)) {
+        (false, false) => Stat::default(),
+        (true, false) => of_groups,
+        (false, true) => of_pods,
+        (true, true) => {
+            let both = pods.iter().map(|(at, value)| {
+                let since = at - i64::from(history.pod_interval_s) * 1000;
+                let recent: Vec<f64> = groups.range(since + 1..=*at).map(|(_, value)| *value).collect();
+                (*at, value + recent.iter().sum::<f64>() / recent.len().max(1) as f64)
+            });
+            Stat { avg: of_groups.avg + of_pods.avg, ..stat(&both.collect(), history.pod_interval_s) }
         }
-        steps
-    }
-
-    fn last_node(&self, history: &History, pod: &Key) -> Option<String> {
-        let infos = history.series.iter().filter(|series| {
-            series.metric == metric::POD_INFO
-                && series.label("namespace") == pod.namespace
-                && series.label("pod") == pod.name
-        });
-        let last = infos.filter_map(|info| Some((self.samples(info).last()?.0, info.label("node")))).max()?;
-        Some(last.1.to_owned())
     }
 }
 
-fn busy(history: &History) -> impl Iterator<Item = &Series> {
-    history.series.iter().filter(|series| series.metric == metric::BUSY)
-}
-
-fn key(series: &Series, by: By) -> Key {
-    let namespace = series.label("namespace");
-    let name = if series.metric == metric::POD { series.label("pod") } else { series.label("groupname") };
-    let (namespace, name) = match by {
-        By::Class => ("", ""),
-        By::Namespace => (namespace, ""),
-        By::Group => (namespace, name),
-    };
-    Key { class: class_of(series).to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
-}
-
-fn class_of(series: &Series) -> &str {
-    if series.metric != metric::POD {
-        return series.label("class");
+/// Busy time, and what of it the groups of the same node and time do not account for.
+fn busy(history: &History, window: Window, parts: &Parts<'_>) -> (Steps, Steps) {
+    let mut attributed: BTreeMap<(&str, i64), f64> = BTreeMap::new();
+    for part in &parts.groups {
+        for (at, value) in &part.samples {
+            *attributed.entry((part.node, *at)).or_default() += value;
+        }
     }
-    let namespace = series.label("namespace");
-    let infra = matches!(namespace, "default" | "openshift")
-        || namespace.starts_with("openshift-")
-        || namespace.starts_with("kube-");
-    if infra { "infra" } else { "workload" }
-}
-
-/// Whether a pod is the exporter's own.
-fn own(pod: &Series) -> bool {
-    pod.label("namespace") == "openshift-monitoring" && pod.label("pod").starts_with("process-exporter-")
-}
-
-fn interval_s(history: &History, class: &str) -> f64 {
-    f64::from(if matches!(class, "infra" | "workload") { history.pod_interval_s } else { history.interval_s })
+    let (mut busy, mut unattributed) = (Steps::new(), Steps::new());
+    for series in history.series.iter().filter(|series| series.metric == metric::BUSY) {
+        for (at, value) in samples(series, window) {
+            let groups = attributed.get(&(series.label("instance"), at)).copied().unwrap_or_default();
+            *busy.entry(at).or_default() += value;
+            *unattributed.entry(at).or_default() += value - groups;
+        }
+    }
+    (busy, unattributed)
 }
 
 #[cfg(test)]
 #[path = "oracle_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod filter_tests;

@@ -1,9 +1,15 @@
-//! The oracle on a history small enough to work out by hand.
+//! The oracle on a history small enough to work out by hand: rows, window and totals.
 
 use super::*;
 
+use crate::Series;
+
 /// Times in seconds, for reading.
-fn series(metric: &'static str, labels: &[(&'static str, &str)], samples: &[(i64, f64)]) -> Series {
+pub(super) fn series(
+    metric: &'static str,
+    labels: &[(&'static str, &str)],
+    samples: &[(i64, f64)],
+) -> Series {
     Series {
         metric,
         labels: labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
@@ -11,7 +17,7 @@ fn series(metric: &'static str, labels: &[(&'static str, &str)], samples: &[(i64
     }
 }
 
-fn group(instance: &str, class: &str, name: &str, samples: &[(i64, f64)]) -> Series {
+pub(super) fn group(instance: &str, class: &str, name: &str, samples: &[(i64, f64)]) -> Series {
     series(metric::GROUP, &[("instance", instance), ("class", class), ("groupname", name)], samples)
 }
 
@@ -25,7 +31,7 @@ fn info(namespace: &str, name: &str, node: &str, at_s: &[i64]) -> Series {
 }
 
 /// The exporter's samples are at 15, 30, 45 and 60 s; node b answers from 30 s on. The pods' are every 30 s.
-fn tiny() -> History {
+pub(super) fn tiny() -> History {
     History {
         interval_s: 15,
         pod_interval_s: 30,
@@ -53,21 +59,23 @@ fn tiny() -> History {
 
 fn ask(start_s: i64, end_s: i64, by: By, skip: &[&str]) -> Expected {
     let skip_namespaces = skip.iter().map(|pattern| (*pattern).to_owned()).collect();
-    expected(&tiny(), &Question { start_ms: start_s * 1000, end_ms: end_s * 1000, by, skip_namespaces })
-        .unwrap()
+    let question = Question::new(start_s * 1000, end_s * 1000, by);
+    expected(&tiny(), &Question { skip_namespaces, ..question }).unwrap()
 }
 
-/// Rows as lines: class, namespace, name: avg min max present node.
-fn lines(expected: &Expected) -> Vec<String> {
+/// Rows as lines: class, namespace, name, thread, node that it is of: avg min max present node that it was last on.
+pub(super) fn lines(expected: &Expected) -> Vec<String> {
     let line = |(key, row): (&Key, &Row)| {
         let Stat { avg, min, max } = row.stat;
+        let of = [&*key.class, &key.namespace, &key.name, &key.thread, &key.node]
+            .map(|it| if it.is_empty() { "-" } else { it });
         let node = row.node.as_deref().unwrap_or("-");
-        format!("{} {} {}: {avg} {min} {max} {} {node}", key.class, key.namespace, key.name, row.present)
+        format!("{}: {avg} {min} {max} {} {node}", of.join(" "), row.present)
     };
     expected.rows.iter().map(line).collect()
 }
 
-fn stat(avg: f64, min: f64, max: f64) -> Stat {
+pub(super) fn stat(avg: f64, min: f64, max: f64) -> Stat {
     Stat { avg, min, max }
 }
 
@@ -75,19 +83,19 @@ fn stat(avg: f64, min: f64, max: f64) -> Stat {
 fn rows_by_group() {
     let rows = [
         // 0.5 x 15/60, one step of four; a host's conmon is a row, the pods' is none
-        "host  conmon: 0.125 0.5 0.5 0.25 -",
+        "host - conmon - -: 0.125 0.5 0.5 0.25 -",
         // The steps 1, 2 + 4, 3 + 0, 2: 12 x 15/60
-        "host  kubelet: 3 1 6 1 -",
+        "host - kubelet - -: 3 1 6 1 -",
         // 1 x 15/60
-        "kernel  kworker: 0.25 1 1 0.25 -",
+        "kernel - kworker - -: 0.25 1 1 0.25 -",
         // 2 x 30/60, one step of two; on node b only after the window
-        "infra openshift-etcd etcd: 1 2 2 0.5 a",
+        "infra openshift-etcd etcd - -: 1 2 2 0.5 a",
         // (1 + 3) x 30/60; first on b, then a, then b again
-        "workload app web: 2 1 3 1 b",
+        "workload app web - -: 2 1 3 1 b",
         // 1 x 30/60; the other namespace's web says nothing of its node
-        "workload logging web: 0.5 1 1 0.5 -",
+        "workload logging web - -: 0.5 1 1 0.5 -",
         // 0.25 x 30/60; the exporter's own pods are in openshift-monitoring alone
-        "workload openshifty process-exporter-y: 0.125 0.25 0.25 0.5 -",
+        "workload openshifty process-exporter-y - -: 0.125 0.25 0.25 0.5 -",
     ];
     let mut rows = rows.map(str::to_owned);
     rows.sort();
@@ -98,21 +106,25 @@ fn rows_by_group() {
 fn rows_by_namespace_and_class() {
     // The host's steps 1, 6, 3.5, 2: 12.5 x 15/60
     let namespaces = [
-        "host  : 3.125 1 6 1 -",
-        "infra openshift-etcd : 1 2 2 0.5 -",
-        "kernel  : 0.25 1 1 0.25 -",
-        "workload app : 2 1 3 1 -",
-        "workload openshifty : 0.125 0.25 0.25 0.5 -",
+        "host - - - -: 3.125 1 6 1 -",
+        "infra openshift-etcd - - -: 1 2 2 0.5 -",
+        "kernel - - - -: 0.25 1 1 0.25 -",
+        "workload app - - -: 2 1 3 1 -",
+        "workload openshifty - - -: 0.125 0.25 0.25 0.5 -",
     ];
     assert_eq!(lines(&ask(0, 60, By::Namespace, &["log.*"])), namespaces);
     // The workload's steps 1 + 1, 3 + 0.25: 5.25 x 30/60; without logging 1, 3.25: 4.25 x 30/60. A regex that matches a
     // part of a name leaves nothing out.
-    let all = "workload  : 2.625 2 3.25 1 -";
-    let skipped = "workload  : 2.125 1 3.25 1 -";
+    let all = "workload - - - -: 2.625 2 3.25 1 -";
+    let skipped = "workload - - - -: 2.125 1 3.25 1 -";
     for (skip, workload) in [(&[][..], all), (&["logging", "none"], skipped), (&["log", "ap|we"], all)] {
         let rows = ask(0, 60, By::Class, skip);
-        let classes =
-            ["host  : 3.125 1 6 1 -", "infra  : 1 2 2 0.5 -", "kernel  : 0.25 1 1 0.25 -", workload];
+        let classes = [
+            "host - - - -: 3.125 1 6 1 -",
+            "infra - - - -: 1 2 2 0.5 -",
+            "kernel - - - -: 0.25 1 1 0.25 -",
+            workload,
+        ];
         assert_eq!(lines(&rows), classes, "{skip:?}");
     }
 }
@@ -137,6 +149,13 @@ fn totals() {
     assert_eq!(totals.pods_unnamed_avg, 2.0 - 4.125);
     // The steps 0.5 + 1, 0.5: 2 x 30/60
     assert_eq!(totals.left_out, stat(1.0, 0.5, 1.5));
+    // Of a node that does not say how busy it is, nothing is unattributed: 4, 4, 7, 6: 21 x 15/60; 1, 0, 1.5, 1.
+    let mut history = tiny();
+    let of_b = |series: &&mut Series| series.metric == metric::BUSY && series.label("instance") == "b";
+    history.series.iter_mut().find(of_b).unwrap().samples.remove(0);
+    let silent = expected(&history, &Question::new(0, 60_000, By::Group)).unwrap();
+    assert_eq!((silent.busy, silent.unattributed), (stat(5.25, 4.0, 7.0), stat(0.875, 0.0, 1.5)));
+    assert_eq!(silent.classes, totals.classes);
     // After 50 s there is no pod: nothing is left out.
     assert_eq!(ask(50, 60, By::Group, &["logging"]).left_out, stat(0.0, 0.0, 0.0));
 }
@@ -161,9 +180,7 @@ fn the_window_is_cut_to_what_the_exporter_covers() {
     for kept in [metric::BUSY, metric::GROUP] {
         let mut history = tiny();
         history.series.retain(|series| series.metric == kept);
-        let skip_namespaces = Vec::new();
-        let asked = Question { start_ms: -90_000, end_ms: 200_000, by: By::Group, skip_namespaces };
-        let cut = expected(&history, &asked).unwrap();
+        let cut = expected(&history, &Question::new(-90_000, 200_000, By::Group)).unwrap();
         assert_eq!((cut.start_ms, cut.end_ms), (0, 60_000), "{kept}");
     }
     // All classes alike: the pod's samples of -10 s and 80 s are outside.
@@ -176,6 +193,6 @@ fn the_window_is_cut_to_what_the_exporter_covers() {
 
 #[test]
 fn a_pattern_that_is_no_regex_is_an_error() {
-    let question = Question { start_ms: 0, end_ms: 60_000, by: By::Class, skip_namespaces: vec!["(".into()] };
-    assert!(expected(&tiny(), &question).is_err());
+    let question = Question::new(0, 60_000, By::Class);
+    assert!(expected(&tiny(), &Question { skip_namespaces: vec!["(".into()], ..question }).is_err());
 }

@@ -1,4 +1,5 @@
-//! A written history through the real promtool into a real Prometheus, and back.
+//! A written history through the real promtool into a real Prometheus, and back: sample by sample, and as what PromQL
+//! makes of it, where PromQL can say what a report must.
 
 use std::io::{BufRead, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
@@ -6,50 +7,37 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use test_history::{History, Spec};
+use test_history::{By, History, Question, Row, Spec, expected, metric};
 
-#[test]
-fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
-    let spec = Spec {
+const END_MS: i64 = 1_736_942_400_000;
+
+fn spec() -> Spec {
+    Spec {
         nodes: 4,
         groups: 12,
+        threads: 2,
         pods_per_node: 8,
         namespaces: 5,
         interval_s: 15,
         pod_interval_s: 30,
         duration_s: 1800,
-        end_ms: 1_736_942_400_000,
+        end_ms: END_MS,
         seed: 7,
         aggregates: true,
-    };
-    let history = History::generate(&spec);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("history");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
     }
-    std::fs::create_dir_all(&folder)?;
-    let text = folder.join("history.om");
-    history.write_openmetrics(BufWriter::new(std::fs::File::create(&text)?))?;
+}
 
-    let tools = tools()?;
-    let promtool = tools.join("promtool");
-    run(Command::new(&promtool)
-        .args(["tsdb", "create-blocks-from", "openmetrics"])
-        .arg(&text)
-        .arg(folder.join("data")))?;
-    let prometheus = Prometheus::start(&tools, &folder)?;
-
+#[test]
+fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
+    let history = History::generate(&spec());
+    let prometheus = Prometheus::start("every-sample", &history)?;
     let mut metrics: Vec<_> = history.series.iter().map(|series| series.metric).collect();
     metrics.sort_unstable();
     metrics.dedup();
-    ensure!(metrics.len() == 7, "the history has the metrics {metrics:?}");
+    ensure!(metrics.len() == 8, "the history has the metrics {metrics:?}");
     for metric in metrics {
-        let end = (spec.end_ms / 1000).to_string();
         let query = format!("{{__name__=\"{metric}\"}}[1800s]");
-        let answer = run(Command::new(&promtool)
-            .args(["query", "instant", "--format=json", &format!("--time={end}"), &prometheus.url])
-            .arg(query))?;
-        let mut read = read_back(&serde_json::from_str(&answer).with_context(|| answer.clone())?)?;
+        let mut read = read_back(&prometheus.ask(&query, END_MS)?)?;
         let generated = history.series.iter().filter(|series| series.metric == metric);
         let mut generated: Vec<_> = generated
             .map(|series| {
@@ -62,6 +50,64 @@ fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
         generated.sort_by(|a, b| a.0.cmp(&b.0));
         read.sort_by(|a, b| a.0.cmp(&b.0));
         ensure!(read == generated, "{metric} reads back differently");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_oracle_says_what_promql_says() -> Result<()> {
+    let history = History::generate(&spec());
+    let prometheus = Prometheus::start("promql", &history)?;
+    // Where a row is one series there is nothing to add up: those of a node, and those that a rule has added up.
+    let host = "{class!=\"pod\"}";
+    for (by, per_node, metric, labels, interval_s) in [
+        (By::Group, true, metric::GROUP, ["class", "", "groupname", "", "instance"], 15),
+        (By::Thread, true, metric::THREAD, ["class", "", "groupname", "threadname", "instance"], 15),
+        (By::Class, true, metric::CLASS_SUM, ["class", "", "", "", "instance"], 15),
+        (By::Group, false, metric::GROUP_SUM, ["class", "", "groupname", "", ""], 15),
+        (By::Namespace, false, metric::NAMESPACE_SUM, ["", "namespace", "", "", ""], 30),
+    ] {
+        // On no beat; the first half of some series is outside of it.
+        let (window_s, end_ms) = (600, END_MS - 301_000);
+        let question = Question {
+            per_node,
+            percentiles: vec![95.0],
+            ..Question::new(end_ms - window_s * 1000, end_ms, by)
+        };
+        let expected = expected(&history, &question)?;
+        let mut compared = 0;
+        for (function, figure) in [
+            ("sum_over_time(", (|row| row.stat.avg) as fn(&Row) -> f64),
+            ("min_over_time(", |row| row.stat.min),
+            ("max_over_time(", |row| row.stat.max),
+            ("count_over_time(", |row| row.present),
+            ("quantile_over_time(0.95, ", |row| row.percentiles.first().copied().unwrap_or(f64::NAN)),
+        ] {
+            let answer = prometheus.ask(&format!("{function}{metric}{host}[{window_s}s])"), end_ms)?;
+            for series in answer.as_array().context("no list of series")? {
+                let value: f64 = series["value"][1].as_str().context("a series without a value")?.parse()?;
+                let share = f64::from(interval_s) / window_s as f64;
+                let value = match function {
+                    "sum_over_time(" | "count_over_time(" => value * share,
+                    _ => value,
+                };
+                let row = expected.rows.iter().find(|(key, _)| {
+                    let found = [&key.class, &key.namespace, &key.name, &key.thread, &key.node];
+                    let same = |(label, found): (&str, &String)| {
+                        label.is_empty() || series["metric"][label] == **found
+                    };
+                    labels.into_iter().zip(found).all(same)
+                });
+                let (key, row) = row.with_context(|| format!("no row for {series}"))?;
+                ensure!(
+                    (figure(row) - value).abs() < 1e-9,
+                    "{function}{key:?}: {} is not {value}",
+                    figure(row)
+                );
+                compared += 1;
+            }
+        }
+        ensure!(compared > 20, "{metric}: only {compared} figures");
     }
     Ok(())
 }
@@ -92,10 +138,25 @@ fn read_back(answer: &Value) -> Result<Vec<Raw>> {
 struct Prometheus {
     url: String,
     shell: Child,
+    promtool: PathBuf,
 }
 
 impl Prometheus {
-    fn start(tools: &Path, folder: &Path) -> Result<Prometheus> {
+    /// One that holds a history, in a folder of this name.
+    fn start(name: &str, history: &History) -> Result<Prometheus> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        let text = folder.join("history.om");
+        history.write_openmetrics(BufWriter::new(std::fs::File::create(&text)?))?;
+        let tools = tools()?;
+        let promtool = tools.join("promtool");
+        run(Command::new(&promtool)
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .arg(&text)
+            .arg(folder.join("data")))?;
         std::fs::write(folder.join("prometheus.yml"), "{}\n")?;
         // The shell ends Prometheus when its standard input, held by this process, closes. A Ctrl-C is for this process.
         let mut shell = Command::new("bash")
@@ -109,7 +170,7 @@ impl Prometheus {
             .stderr(Stdio::piped())
             .spawn()?;
         let mut log = BufReader::new(shell.stderr.take().context("no standard error")?);
-        let mut prometheus = Prometheus { url: String::new(), shell };
+        let mut prometheus = Prometheus { url: String::new(), shell, promtool };
         let (mut line, mut said) = (String::new(), String::new());
         loop {
             line.clear();
@@ -126,6 +187,20 @@ impl Prometheus {
         // It goes on to log, and must not come to wait for a reader.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Ok(prometheus)
+    }
+
+    /// The result of an instant query.
+    fn ask(&self, query: &str, at_ms: i64) -> Result<Value> {
+        let time = format!("--time={}", at_ms as f64 / 1000.0);
+        let answer = run(Command::new(&self.promtool).args([
+            "query",
+            "instant",
+            "--format=json",
+            &time,
+            &self.url,
+            query,
+        ]))?;
+        serde_json::from_str(&answer).with_context(|| answer.clone())
     }
 }
 

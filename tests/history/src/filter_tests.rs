@@ -1,0 +1,205 @@
+//! The oracle on a history small enough to work out by hand: rows for each node and thread, and what is left out.
+
+use super::tests::{group, lines, series, stat, tiny};
+use super::*;
+
+fn ask(by: By, change: impl FnOnce(&mut Question)) -> Expected {
+    let mut question = Question::new(0, 60_000, by);
+    change(&mut question);
+    expected(&tiny(), &question).unwrap()
+}
+
+fn names(all: &[&str]) -> Vec<String> {
+    all.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn each_node_has_its_rows() {
+    let groups = [
+        // 0.5 x 15/60
+        "host - conmon - b: 0.125 0.5 0.5 0.25 -",
+        // (1 + 2 + 3 + 2) x 15/60 and (4 + 0) x 15/60
+        "host - kubelet - a: 2 1 3 1 -",
+        "host - kubelet - b: 1 0 4 0.5 -",
+        "infra openshift-etcd etcd - a: 1 2 2 0.5 -",
+        "kernel - kworker - a: 0.25 1 1 0.25 -",
+        // Seen on a at 10 s, on b at 40 s: 1 x 30/60 and 3 x 30/60
+        "workload app web - a: 0.5 1 1 0.5 -",
+        "workload app web - b: 1.5 3 3 0.5 -",
+        "workload logging web - -: 0.5 1 1 0.5 -",
+        "workload openshifty process-exporter-y - -: 0.125 0.25 0.25 0.5 -",
+    ];
+    assert_eq!(lines(&ask(By::Group, |question| question.per_node = true)), groups);
+    let classes = [
+        "host - - - a: 2 1 3 1 -",
+        // The steps 4, 0 + 0.5: 4.5 x 15/60
+        "host - - - b: 1.125 0.5 4 0.5 -",
+        "infra - - - a: 1 2 2 0.5 -",
+        "kernel - - - a: 0.25 1 1 0.25 -",
+        // Pods that no one knows the node of: the steps 1, 0.25: 1.25 x 30/60
+        "workload - - - -: 0.625 0.25 1 1 -",
+        "workload - - - a: 0.5 1 1 0.5 -",
+        "workload - - - b: 1.5 3 3 0.5 -",
+    ];
+    assert_eq!(lines(&ask(By::Class, |question| question.per_node = true)), classes);
+    let namespaces = lines(&ask(By::Namespace, |question| question.per_node = true));
+    assert_eq!(namespaces.len(), 8);
+    assert!(namespaces.contains(&"workload app - - b: 1.5 3 3 0.5 -".to_owned()));
+}
+
+#[test]
+fn before_it_is_first_seen_a_pod_is_where_it_is_seen_first() {
+    let mut history = tiny();
+    // Without the a of 10 s: what was seen before the window says nothing.
+    history
+        .series
+        .retain(|s| !(s.metric == metric::POD_INFO && s.label("pod") == "web" && s.label("node") == "a"));
+    let question =
+        Question { per_node: true, namespace: Some("app".into()), ..Question::new(0, 60_000, By::Group) };
+    let rows = ["workload app web - b: 2 1 3 1 -"];
+    assert_eq!(lines(&expected(&history, &question).unwrap()), rows);
+    // A sample at the time of a sighting is of the node of that sighting.
+    history.series.push(series(
+        metric::POD_INFO,
+        &[("namespace", "app"), ("pod", "web"), ("node", "c")],
+        &[(20, 1.0)],
+    ));
+    let rows = ["workload app web - b: 1.5 3 3 0.5 -", "workload app web - c: 0.5 1 1 0.5 -"];
+    assert_eq!(lines(&expected(&history, &question).unwrap()), rows);
+}
+
+#[test]
+fn only_some_nodes_with_the_parts_that_are_on_them() {
+    // A pod's node is the last one, whatever was asked for.
+    let a = [
+        "host - kubelet - -: 2 1 3 1 -",
+        "infra openshift-etcd etcd - -: 1 2 2 0.5 a",
+        "kernel - kworker - -: 0.25 1 1 0.25 -",
+        "workload app web - -: 0.5 1 1 0.5 b",
+    ];
+    assert_eq!(lines(&ask(By::Group, |question| question.nodes = names(&["a", "none"]))), a);
+    let only_b = ask(By::Group, |question| question.nodes = names(&["b"]));
+    let b = [
+        "host - conmon - -: 0.125 0.5 0.5 0.25 -",
+        "host - kubelet - -: 1 0 4 0.5 -",
+        "workload app web - -: 1.5 3 3 0.5 b",
+    ];
+    assert_eq!(lines(&only_b), b);
+    // Groups 1, 6 - 4, 3.5 - 0.5, 2 + 1: 9 x 15/60. Pods 1 + 1 + 0.5, 2 + 0.5 + 0.25: 5.25 x 30/60.
+    // At 20 s with that of 15 s: 2.5 + 1. At 50 s with those of 30 s and 45 s: 2.75 + (2 + 3)/2.
+    assert_eq!(only_b.left_out, stat(4.875, 3.5, 5.25));
+    assert_eq!(only_b.classes, ask(By::Group, |_| {}).classes);
+    let class = ask(By::Class, |question| question.nodes = names(&["b"]));
+    assert_eq!(lines(&class), ["host - - - -: 1.125 0.5 4 0.5 -", "workload - - - -: 1.5 3 3 0.5 -"]);
+    assert_eq!(class.left_out, only_b.left_out);
+}
+
+#[test]
+fn only_some_classes() {
+    for (classes, include_exporter, rows, left_out) in [
+        // Pods alone: 1 + 1 + 0.5, 3 + 0.25 + 0.5: 6.25 x 30/60
+        (&["host", "kernel", "infra"][..], false, 3, stat(3.125, 2.5, 3.75)),
+        // Groups alone: 1, 6, 3.5, 2 + 1: 13.5 x 15/60
+        (&["infra", "workload"], true, 2, stat(3.375, 1.0, 6.0)),
+        // Both: 13.5 x 15/60 + 8.25 x 30/60. 1 + 1 + 0.5 + 1; 3 + 2 + 0.5 + 0.25 + (6 + 3.5)/2
+        (&["pod"], false, 0, stat(7.5, 3.5, 10.5)),
+        (&[], true, 4, stat(0.0, 0.0, 0.0)),
+    ] {
+        let found = ask(By::Class, |question| {
+            question.classes = names(classes);
+            question.include_exporter = include_exporter;
+        });
+        assert_eq!((found.rows.len(), found.left_out), (rows, left_out), "{classes:?}");
+    }
+    let infra = ask(By::Class, |question| {
+        question.classes = names(&["infra"]);
+        question.include_exporter = true;
+    });
+    // 0.5, 2 + 0.5: 3 x 30/60
+    assert_eq!(lines(&infra), ["infra - - - -: 1.5 0.5 2.5 1 -"]);
+}
+
+#[test]
+fn only_one_namespace() {
+    let app = ask(By::Group, |question| question.namespace = Some("app".into()));
+    assert_eq!(lines(&app), ["workload app web - -: 2 1 3 1 b"]);
+    // Groups 13.5 x 15/60; pods 1 + 0.5, 2 + 0.5 + 0.25: 4.25 x 30/60. 1.5 + 1; 2.75 + (6 + 3.5)/2
+    assert_eq!(app.left_out, stat(5.5, 2.5, 7.5));
+    // A name, no regex; the exporter's own pods stay out.
+    for namespace in ["ap.", "openshift-monitoring"] {
+        assert_eq!(lines(&ask(By::Group, |question| question.namespace = Some(namespace.into()))).len(), 0);
+    }
+}
+
+#[test]
+fn only_the_biggest() {
+    let largest = |limit| ask(By::Group, |question| question.limit = Some(limit));
+    let two = ["host - kubelet - -: 3 1 6 1 -", "workload app web - -: 2 1 3 1 b"];
+    assert_eq!(lines(&largest(2)), two);
+    // Groups 0, 0, 0.5, 1: 1.5 x 15/60; pods 1 + 0.5, 2 + 0.5 + 0.25: 4.25 x 30/60. 1.5 + 0; 2.75 + (0 + 0.5)/2
+    assert_eq!(largest(2).left_out, stat(2.5, 1.5, 3.0));
+    // conmon and process-exporter-y both have 0.125.
+    let keys = |limit| largest(limit).rows.into_keys().map(|key| key.name).collect::<Vec<_>>();
+    assert_eq!(keys(6), ["conmon", "kubelet", "etcd", "kworker", "web", "web"]);
+    assert_eq!(keys(7).len(), 7);
+    assert_eq!(largest(7), largest(8));
+    assert_eq!(largest(0).rows.len(), 0);
+}
+
+#[test]
+fn percentiles_of_the_steps_there_are() {
+    let found = ask(By::Group, |question| question.percentiles = vec![50.0, 95.0]);
+    let of = |name: &str| &found.rows.iter().find(|(key, _)| key.name == name).unwrap().1.percentiles;
+    // 1, 2, 3, 6: rank 1.5, and 2.85: 3 + 0.85 x 3
+    let close =
+        |found: &[f64], expected: [f64; 2]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12);
+    assert!(close(of("kubelet"), [2.5, 5.55]), "{:?}", of("kubelet"));
+    assert!(close(of("etcd"), [2.0, 2.0]), "{:?}", of("etcd"));
+}
+
+#[test]
+fn threads_where_there_are_any() {
+    let thread = |node: &str, class: &str, name: &str, thread: &str, samples: &[(i64, f64)]| {
+        let labels = [("instance", node), ("class", class), ("groupname", name), ("threadname", thread)];
+        series(metric::THREAD, &labels, samples)
+    };
+    let mut history = tiny();
+    history.series.extend([
+        thread("a", "host", "kubelet", "main", &[(15, 1.0), (30, 1.0), (45, 2.0), (60, 2.0)]),
+        thread("a", "host", "kubelet", "(exited)", &[(30, 1.0), (45, 1.0)]),
+        thread("b", "host", "kubelet", "main", &[(30, 4.0), (45, 0.0)]),
+        thread("a", "pod", "conmon", "main", &[(15, 2.0)]),
+        // Not of this window.
+        thread("a", "kernel", "kworker", "main", &[(75, 2.0)]),
+        // Of another class, without threads.
+        group("a", "kernel", "kubelet", &[(60, 0.5)]),
+    ]);
+    let mut question = Question::new(0, 60_000, By::Thread);
+    let by_thread = expected(&history, &question).unwrap();
+    let rows = [
+        "host - conmon - -: 0.125 0.5 0.5 0.25 -",
+        // 1 + 1 at 30 s and 45 s: 2 x 15/60
+        "host - kubelet (exited) -: 0.5 1 1 0.5 -",
+        // The steps 1, 1 + 4, 2 + 0, 2: 10 x 15/60
+        "host - kubelet main -: 2.5 1 5 1 -",
+        "infra openshift-etcd etcd - -: 1 2 2 0.5 a",
+        "kernel - kubelet - -: 0.125 0.5 0.5 0.25 -",
+        "kernel - kworker - -: 0.25 1 1 0.25 -",
+        "workload app web - -: 2 1 3 1 b",
+        "workload logging web - -: 0.5 1 1 0.5 -",
+        "workload openshifty process-exporter-y - -: 0.125 0.25 0.25 0.5 -",
+    ];
+    assert_eq!(lines(&by_thread), rows);
+    // The exporter's own pod alone.
+    assert_eq!(by_thread.left_out, stat(0.5, 0.5, 0.5));
+    question.per_node = true;
+    question.classes = names(&["host"]);
+    let rows = [
+        "host - conmon - b: 0.125 0.5 0.5 0.25 -",
+        "host - kubelet (exited) a: 0.5 1 1 0.5 -",
+        // 6 x 15/60 and 4 x 15/60
+        "host - kubelet main a: 1.5 1 2 1 -",
+        "host - kubelet main b: 1 0 4 0.5 -",
+    ];
+    assert_eq!(lines(&expected(&history, &question).unwrap()), rows);
+}
