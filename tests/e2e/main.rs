@@ -8,11 +8,13 @@
 
 mod accuracy;
 mod bad_days;
+mod bad_flags;
 mod bad_kubeconfig;
 mod bad_server;
 mod history;
 mod loads;
 mod nodes;
+mod odd_data;
 mod sources;
 mod trust;
 mod way_in;
