@@ -1,6 +1,6 @@
 //! The oracle on a history small enough to work out by hand: rows for each node and thread, and what is left out.
 
-use super::tests::{group, lines, series, stat, tiny};
+use super::tests::{group, lines, pod, series, stat, tiny};
 use super::*;
 
 fn ask(by: By, change: impl FnOnce(&mut Question)) -> Expected {
@@ -59,12 +59,9 @@ fn before_it_is_first_seen_a_pod_is_where_it_is_seen_first() {
     let rows = ["workload app web - b: 2 1 3 1 -"];
     assert_eq!(lines(&expected(&history, &question).unwrap()), rows);
     // A sample at the time of a sighting is of the node of that sighting.
-    history.series.push(series(
-        metric::POD_INFO,
-        &[("namespace", "app"), ("pod", "web"), ("node", "c")],
-        &[(20, 1.0)],
-    ));
-    let rows = ["workload app web - b: 1.5 3 3 0.5 -", "workload app web - c: 0.5 1 1 0.5 -"];
+    let labels = [("namespace", "app"), ("pod", "web"), ("node", "c")];
+    history.series.push(series(metric::POD_INFO, &labels, &[(50, 1.0)]));
+    let rows = ["workload app web - b: 0.5 1 1 0.5 -", "workload app web - c: 1.5 3 3 0.5 -"];
     assert_eq!(lines(&expected(&history, &question).unwrap()), rows);
 }
 
@@ -92,6 +89,28 @@ fn only_some_nodes_with_the_parts_that_are_on_them() {
     let class = ask(By::Class, |question| question.nodes = names(&["b"]));
     assert_eq!(lines(&class), ["host - - - -: 1.125 0.5 4 0.5 -", "workload - - - -: 1.5 3 3 0.5 -"]);
     assert_eq!(class.left_out, only_b.left_out);
+}
+
+#[test]
+fn what_is_left_out_of_groups_counts_from_one_step_of_the_pods_to_the_next() {
+    let steps = |all: &[(i64, f64)]| all.iter().map(|(s, value)| (s * 1000, *value)).collect();
+    let window = Window { start_ms: 0, end_ms: 60_000 };
+    // That of 20 s belongs to the step before. 14 x 15/60 + 1 x 30/60; 1 + (2 + 4)/2
+    let found = left_out(&tiny(), window, &steps(&[(20, 8.0), (35, 2.0), (50, 4.0)]), &steps(&[(50, 1.0)]));
+    assert_eq!(found, stat(4.0, 4.0, 4.0));
+}
+
+#[test]
+fn pods_only_named_like_the_exporters_are_not_its() {
+    let mut history = tiny();
+    let names = ["process-exporters-x", "process-exporter", "my-process-exporter-x", "process-exporter-z"];
+    for name in names {
+        history.series.push(pod("openshift-monitoring", name, &[(50, 1.0)]));
+    }
+    let question =
+        Question { namespace: Some("openshift-monitoring".into()), ..Question::new(0, 60_000, By::Group) };
+    let rows: Vec<_> = expected(&history, &question).unwrap().rows.into_keys().map(|key| key.name).collect();
+    assert_eq!(rows, ["my-process-exporter-x", "process-exporter", "process-exporters-x"]);
 }
 
 #[test]

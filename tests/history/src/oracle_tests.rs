@@ -21,7 +21,7 @@ pub(super) fn group(instance: &str, class: &str, name: &str, samples: &[(i64, f6
     series(metric::GROUP, &[("instance", instance), ("class", class), ("groupname", name)], samples)
 }
 
-fn pod(namespace: &str, name: &str, samples: &[(i64, f64)]) -> Series {
+pub(super) fn pod(namespace: &str, name: &str, samples: &[(i64, f64)]) -> Series {
     series(metric::POD, &[("namespace", namespace), ("pod", name)], samples)
 }
 
