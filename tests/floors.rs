@@ -22,17 +22,37 @@ const TOP: Floors = &[
     &["queries", "time"],
 ];
 
+const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["values"]];
+const EXPORTER: Floors = &[
+    &["main"],
+    &["serve"],
+    &["expose"],
+    &["node", "elsewhere"],
+    &["tree", "procs"],
+    &["ledger"],
+    &["place"],
+    &["reading", "read"],
+    &["parse"],
+    &["cpu"],
+];
+
+/// What names a room: `crate::ROOM` and `super::ROOM`, alone or in braces.
+const OF_CRATE: &str = r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)";
+const OF_FOLDER: &str = r"\bsuper::(\{[^;]*|\w+)";
+
 #[test]
 fn no_room_imports_from_one_above() {
-    check(Path::new("src"), r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)", PLUGIN);
+    check("src", OF_CRATE, PLUGIN);
+    check("exporter/src", OF_CRATE, EXPORTER);
 }
 
 #[test]
-fn no_circle_inside_of_top() {
-    check(Path::new("src/top"), r"\bsuper::(\{[^;]*|\w+)", TOP);
+fn no_circle_inside_of_a_room() {
+    check("src/top", OF_FOLDER, TOP);
+    check("src/cli", OF_FOLDER, CLI);
 }
 
-fn check(root: &Path, import: &str, floors: Floors) {
+fn check(root: &str, import: &str, floors: Floors) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
     let floor = |room: &str| floors.iter().position(|rooms| rooms.contains(&room));
     let (import, name) = (Regex::new(import).unwrap(), Regex::new(r"\w+").unwrap());
@@ -55,7 +75,7 @@ fn check(root: &Path, import: &str, floors: Floors) {
             seen += 1;
         }
     }
-    assert!(seen > 5, "only {seen} imports found under {}: the pattern has gone blind", root.display());
+    assert!(seen > 2, "only {seen} imports found under {}: the pattern has gone blind", root.display());
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

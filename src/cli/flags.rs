@@ -74,7 +74,7 @@ pub(super) struct TopFlags {
     #[arg(long)]
     pub(super) no_headers: bool,
     /// No cluster: measure this machine (Linux) for the interval
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["skip_namespaces", "namespace", "include_exporter", "url", "via", "prometheus_ca", "insecure_prometheus"])]
     pub(super) local: bool,
     #[command(flatten)]
     pub(super) prometheus: PrometheusFlags,

@@ -127,10 +127,11 @@ fn origin(report: &Report) -> String {
         None => "this machine's kernel".to_owned(),
     };
     format!(
-        "{}, {} to {} ({:.0} s, a sample every {} s), {whence}",
+        "{}, {} to {} ({:.*} s, a sample every {} s), {whence}",
         report.unit,
         window.start.round(jiff::Unit::Second).unwrap_or(window.start),
         window.end.round(jiff::Unit::Second).unwrap_or(window.end),
+        usize::from(window.interval_seconds < 10.0),
         window.interval_seconds,
         window.step_seconds,
     )

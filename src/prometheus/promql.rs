@@ -25,12 +25,6 @@ pub fn literal(value: &str) -> String {
     text
 }
 
-/// A string literal holding a regular expression that matches exactly `value` (for `=~` and `!~`, among alternatives).
-#[must_use]
-pub fn exactly(value: &str) -> String {
-    literal(&regex::escape(value))
-}
-
 /// A duration literal of `milliseconds`, which must be above zero: `14999ms`.
 #[must_use]
 pub fn duration(milliseconds: i64) -> String {
@@ -52,11 +46,6 @@ mod tests {
         ] {
             assert_eq!(literal(value), expected);
         }
-    }
-
-    #[test]
-    fn a_regex_of_a_value_is_escaped_twice() {
-        assert_eq!(exactly("kube-.+"), r#""kube\\-\\.\\+""#);
     }
 
     #[test]

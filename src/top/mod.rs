@@ -31,6 +31,7 @@ pub mod time;
 pub use filter::{Filter, Namespaces};
 pub use question::{By, Percentile, Question};
 
+use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::report::Report;
 use answers::Answers;
@@ -43,16 +44,21 @@ const POD_STEP: i64 = 30_000;
 
 /// Asks a cluster's Prometheus. Errors are those of the client: what was asked, and what came back.
 pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
+    let progress = Progress::start("asking Prometheus");
     let asked = Span { start: question.end - question.interval, end: question.end };
     let mut answers = Answers { span: asked, groups: None, pods: None, notes: Vec::new() };
-    if let Some(source) = Source::find(client, asked).await? {
+    let source = Source::find(client, asked).await?;
+    progress.set(0.1);
+    if let Some(source) = source {
         answers.span = source.span;
         answers.notes.extend(source.note(asked));
         answers.groups = groups::fetch(client, question, &source, &mut answers.notes).await?;
     }
+    progress.set(0.5);
     if let Some(rhythm) = Rhythm::find(client, queries::PODS, answers.span, POD_STEP).await? {
         answers.pods = pods::fetch(client, question, rhythm, answers.span).await?;
     }
+    progress.set(0.9);
     let mut entries = assemble::entries(question, &answers);
     if let Some(limit) = question.limit {
         limit::cut(client, &mut answers, &mut entries, limit).await?;

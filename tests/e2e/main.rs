@@ -6,13 +6,11 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
-mod accuracy;
 mod bad_days;
 mod bad_flags;
 mod bad_kubeconfig;
 mod bad_server;
 mod history;
-mod loads;
 mod nodes;
 mod odd_data;
 mod sources;

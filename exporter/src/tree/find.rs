@@ -53,7 +53,12 @@ fn why_not(mount: &Path, reader: &mut Reader) -> Option<&'static str> {
         return Some("is a container's part of the tree");
     }
     // Where systemd counts by version 1, it may still mount version 2 beside it and leave it empty.
-    (!holds_unit(mount, reader)).then_some("holds no unit with a process")
+    if !holds_unit(mount, reader) {
+        return Some("holds no unit with a process");
+    }
+    // systemd is in a unit itself; where PID 1 is in none, some program has made a unit of its own.
+    let root = reader.read(&mount.join("cgroup.procs"), parse::pids);
+    matches!(root, Outcome::Got(pids) if pids.contains(&1)).then_some("does not hold PID 1 in a unit")
 }
 
 /// Whether a process is in one of systemd's units; a directory called like one may be left over from anything.
@@ -98,6 +103,7 @@ mod tests {
             (vec![procs, stat, docker], "holds no unit with a process"),
             (vec![procs, stat, stray], "holds no unit with a process"),
             (vec![procs, stat], "holds no unit with a process"),
+            (vec![("cgroup.procs", "2\n1\n"), stat, lives], "does not hold PID 1 in a unit"),
             (vec![procs, lives], "has no cpu.stat"),
         ];
         for (files, want) in cases {
