@@ -41,6 +41,8 @@ fn spec(nodes: usize, aggregates: bool) -> Spec {
 }
 
 fn main() -> ExitCode {
+    // reqwest wants one for plain HTTP too. There is none yet that this could fail for.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match bench(&mut stdout().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
