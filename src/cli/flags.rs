@@ -1,5 +1,7 @@
 //! The flags, as clap parses them, with their help.
-use super::values::{parse_duration, parse_namespaces, parse_percentile, parse_sort, parse_time};
+use super::values::{
+    parse_duration, parse_namespaces, parse_percentile, parse_sort, parse_time, parse_timeout,
+};
 use crate::cluster::Via;
 use crate::print::Format;
 use crate::report::SortBy;
@@ -150,8 +152,8 @@ pub(super) struct ApiFlags {
     /// The name that the API server's certificate must hold
     #[arg(long, value_name = "NAME")]
     pub(super) tls_server_name: Option<String>,
-    /// Give up on a request after this long
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// Give up on a request after this long; 0 is never
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     pub(super) request_timeout: Option<i64>,
 }
 

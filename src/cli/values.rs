@@ -6,6 +6,15 @@ pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
     time::duration_ms(text).map_err(|error| format!("{error:#}"))
 }
 
+/// As kubectl has it: `0` is no limit, a bare number is seconds.
+pub(super) fn parse_timeout(text: &str) -> Result<i64, String> {
+    match text.parse::<u32>() {
+        Ok(seconds) => Ok(i64::from(seconds) * 1000),
+        Err(_) if text == "0s" => Ok(0),
+        Err(_) => parse_duration(text),
+    }
+}
+
 pub(super) fn parse_namespaces(text: &str) -> Result<Namespaces, String> {
     Namespaces::parse(text).map_err(|error| format!("{error:#}"))
 }

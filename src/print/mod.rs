@@ -50,12 +50,10 @@ pub fn report(report: &Report, look: Look, out: &mut impl Write) -> io::Result<(
 }
 
 /// Text for a terminal: control characters (which could move the cursor or start an escape sequence), and those that
-/// turn the direction of text, as `\u{..}`.
+/// are not seen or turn the direction of text, as `\u{..}`.
 pub fn printable(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let hostile = |c: char| c.is_control() || invisible(c);
     text.chars().flat_map(|c| if hostile(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

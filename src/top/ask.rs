@@ -1,5 +1,6 @@
 //! Questions in pieces that a server does not refuse, and answers put on the grid of their steps.
 use super::queries;
+use super::rhythm::Span;
 use crate::prometheus::{Client, Grid, Series};
 use crate::report::{Figures, Steps};
 use anyhow::Result;
@@ -70,10 +71,11 @@ pub(super) async fn summed<K: Ord + Clone>(
     client: &Client,
     selector: &str,
     labels: &str,
-    (window, end): (i64, i64),
+    (span, grid): (Span, Grid),
     quantiles: &[f64],
     key: impl Fn(&Series) -> K,
 ) -> Result<BTreeMap<K, Figures>> {
+    let (window, end) = (span.length(), span.end);
     let statistics =
         ["sum", "min", "max", "count"].map(|name| queries::statistic(name, labels, selector, window));
     // Two at a time: a server has few cores to spare, and each answer is held until it is folded.
@@ -98,6 +100,20 @@ pub(super) async fn summed<K: Ord + Clone>(
         let query = queries::quantile(*share, labels, selector, window);
         fold(client.instant(&query, end).await?, &|figures, value| figures.quantiles.push(value));
     }
-    whole.retain(|_, figures| figures.samples > 0.0 && figures.sum.is_finite() && figures.min <= figures.max);
+    // A sample that is no finite number spoils these; such a series' others are taken one by one.
+    let spoilt = |figures: &Figures| !figures.sum.is_finite() || figures.min > figures.max;
+    if whole.values().any(spoilt) {
+        let query = queries::sum_by(labels, &queries::at_step(selector, grid.step));
+        let mut mended: BTreeMap<K, Steps> = BTreeMap::new();
+        each(client, &query, grid, whole.len(), |series| {
+            let key = key(series);
+            if whole.get(&key).is_some_and(spoilt) {
+                put(mended.entry(key).or_insert_with(|| Steps::absent(points(grid))), grid, &series.samples);
+            }
+        })
+        .await?;
+        whole.retain(|_, figures| !spoilt(figures));
+        whole.extend(mended.into_iter().filter_map(|(key, steps)| Some((key, steps.figures(quantiles)?))));
+    }
     Ok(whole)
 }

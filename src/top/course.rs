@@ -266,8 +266,8 @@ mod tests {
         let elsewhere = Filter { nodes: Some(vec!["server".to_owned()]), ..Filter::default() };
         let here = Filter { nodes: Some(vec!["laptop".to_owned()]), ..Filter::default() };
         let shop = Filter { namespace: Some("shop".to_owned()), ..Filter::default() };
-        let cases: [(Filter, Option<usize>, &[&str], [f64; 3]); 6] = [
-            (Filter::default(), Some(1), &["sshd"], [0.55, 0.2, 1.0]),
+        let cases = [
+            (Filter::default(), Some(1), &["sshd"][..], [0.55, 0.2, 1.0]),
             (host.clone(), None, &["sshd", "once"], [0.5, 0.0, 1.0]),
             (host, Some(1), &["sshd"], [0.55, 0.2, 1.0]),
             (elsewhere, None, &[], [1.3, 0.7, 1.5]),

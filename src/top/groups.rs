@@ -146,7 +146,7 @@ impl Asker<'_> {
             Key { class, namespace: None, name, node: self.node(series), thread }
         };
         if self.question.per_node {
-            let window = (self.source.span.length(), self.source.span.end);
+            let window = (self.source.span, self.grid);
             let (labels, quantiles) = (format!("instance, {labels}"), self.question.quantiles());
             let rows = ask::summed(self.client, &selector, &labels, window, &quantiles, key).await?;
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());

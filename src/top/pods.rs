@@ -126,7 +126,7 @@ impl Asker<'_> {
     /// Every pod, summed up by the server: a pod's row is one series, so its extremes need no sum. Only pods that moved,
     /// where each node has rows, need their samples.
     async fn each_pod(&self) -> Result<Rows> {
-        let (question, window) = (self.question, (self.span.length(), self.span.end));
+        let (question, window) = (self.question, (self.span, self.grid));
         let (selector, quantiles) = (self.selector(), question.quantiles());
         let (pods, whereabouts) = tokio::try_join!(
             ask::summed(self.client, &selector, "namespace, pod", window, &quantiles, pod),

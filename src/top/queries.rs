@@ -76,9 +76,10 @@ pub(super) fn missing(have: &str, want: &str, window: i64) -> String {
     format!("({want} - {have}) or {want}")
 }
 
-/// The samples of a recorded selector at a step, none where the series has none there.
+/// The samples of a recorded selector at a step, none where the series has none there. One that is no finite number is
+/// none either: it would spoil the sum that it is a part of.
 pub(super) fn at_step(selector: &str, step: i64) -> String {
-    format!("last_over_time({selector}[{}])", range(step))
+    format!("(last_over_time({selector}[{}]) > -Inf < Inf)", range(step))
 }
 
 /// The rates of the host's services at any time, by the platform.

@@ -201,6 +201,12 @@ fn a_sample_that_is_no_number_is_no_sample() {
     series(&mut text, POD, &pod("steady"), |sample| (sample % 2 == 1).then_some("0.5"));
     series(&mut text, POD, &pod("never"), |sample| (sample % 2 == 1).then_some("NaN"));
     series(&mut text, POD, &pod("pod-missing"), |sample| (sample > 1 && sample % 2 == 1).then_some("0.5"));
+    let no_number = |sample| (sample % 2 == 1).then_some(if sample == 1 { "NaN" } else { "0.5" });
+    series(&mut text, POD, &pod("pod-nan"), no_number);
+    // On another node it goes on: a sum is of what there is.
+    let other = [("instance", "m"), ("class", "host"), ("groupname", "on-two")];
+    series(&mut text, GROUP, &other, |_| Some("0.25"));
+    series(&mut text, GROUP, &group("on-two"), once("NaN"));
     let prometheus = serve("no-numbers", &text);
     for by in ["group", "namespace", "class"] {
         let mut found = Vec::new();
@@ -221,8 +227,16 @@ fn a_sample_that_is_no_number_is_no_sample() {
         let figures: Vec<_> = rows.iter().map(|row| (&row["avg"], &row["min"], &row["max"])).collect();
         assert_eq!(figures, [(&Value::from(0.4375), &Value::from(0.5), &Value::from(0.5))], "{name}");
     }
-    let pod = row("pod-missing");
-    assert_eq!(pod.iter().map(|row| &row["avg"]).collect::<Vec<_>>(), [0.375]);
+    for name in ["pod-missing", "pod-nan"] {
+        let rows = row(name);
+        let figures: Vec<_> = rows.iter().map(|row| (&row["avg"], &row["min"], &row["present"])).collect();
+        assert_eq!(figures, [(&Value::from(0.375), &Value::from(0.5), &Value::from(0.75))], "{name}");
+    }
+    let on_two = row("on-two");
+    assert_eq!(
+        on_two.iter().map(|row| (&row["avg"], &row["min"])).collect::<Vec<_>>(),
+        [(&Value::from(0.6875), &Value::from(0.25))]
+    );
     assert!(row("never").is_empty(), "{:?}", row("never"));
     assert_eq!(row("steady").iter().map(|row| &row["avg"]).collect::<Vec<_>>(), [0.5, 0.5]);
 }
