@@ -67,12 +67,12 @@ fn before_it_is_first_seen_a_pod_is_where_it_is_seen_first() {
 
 #[test]
 fn only_some_nodes_with_the_parts_that_are_on_them() {
-    // A pod's node is the last one, whatever was asked for.
+    // A pod's node is the last one of those asked for.
     let a = [
         "host - kubelet - -: 2 1 3 1 -",
         "infra openshift-etcd etcd - -: 1 2 2 0.5 a",
         "kernel - kworker - -: 0.25 1 1 0.25 -",
-        "workload app web - -: 0.5 1 1 0.5 b",
+        "workload app web - -: 0.5 1 1 0.5 a",
     ];
     assert_eq!(lines(&ask(By::Group, |question| question.nodes = names(&["a", "none"]))), a);
     let only_b = ask(By::Group, |question| question.nodes = names(&["b"]));

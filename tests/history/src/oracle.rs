@@ -38,8 +38,8 @@ pub struct Row {
     pub percentiles: Vec<f64>,
     /// Steps there are / steps that the window has room for.
     pub present: f64,
-    /// The node that a pod was last on within the window, where that is known and nodes have no rows of their own; no
-    /// other row has one.
+    /// The node that a pod was last on within the window, of the nodes asked for, where that is known and nodes have no
+    /// rows of their own; no other row has one.
     pub node: Option<String>,
 }
 
@@ -85,7 +85,11 @@ pub fn expected(history: &History, question: &Question) -> Result<Expected, rege
         if let Some(stat) = window.stat(&steps, interval_s(pods)) {
             let present = window.present(&steps, interval_s(pods));
             let percentiles = question.percentiles.iter().filter_map(|p| percentile(&steps, *p)).collect();
-            let node = if question.per_node { None } else { parts.last_node(&key.namespace, &key.name) };
+            let node = if question.per_node {
+                None
+            } else {
+                parts.last_node(&key.namespace, &key.name, &question.nodes)
+            };
             rows.push((key, Row { stat, percentiles, present, node: node.map(str::to_owned) }, steps));
         }
     }

@@ -73,9 +73,10 @@ impl<'a> Parts<'a> {
         whole.chain(&self.threads).collect()
     }
 
-    /// The node that a pod was seen on last.
-    pub(crate) fn last_node(&self, namespace: &str, pod: &str) -> Option<&'a str> {
-        self.places.get(&(namespace, pod))?.last().map(|(_, node)| *node)
+    /// The last of these nodes (of all, when there are none) that a pod was seen on.
+    pub(crate) fn last_node(&self, namespace: &str, pod: &str, nodes: &[String]) -> Option<&'a str> {
+        let mut seen = self.places.get(&(namespace, pod))?.iter().rev().map(|(_, node)| *node);
+        seen.find(|node| nodes.is_empty() || nodes.iter().any(|asked| asked == node))
     }
 }
 
