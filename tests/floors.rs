@@ -18,7 +18,8 @@ const TOP: Floors = &[
     &["platform"],
     &["source"],
     &["answers", "nodes", "question"],
-    &["ask", "rhythm", "filter"],
+    &["ask"],
+    &["rhythm", "filter"],
     &["queries", "time"],
 ];
 

@@ -2,7 +2,7 @@
 use super::flags::{ClassFlag, TopFlags};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
-use crate::print::Look;
+use crate::print::{Format, Look};
 use crate::report::{Class, SortBy};
 use crate::top::{Filter, Question};
 use anyhow::{Result, ensure};
@@ -41,6 +41,7 @@ impl TopFlags {
             per_node: self.per_node,
             filter,
             percentiles: self.percentiles,
+            present: matches!(self.output, Format::Wide | Format::Json | Format::Yaml),
             sort: self.sort_by,
             limit: self.limit,
         };

@@ -51,7 +51,9 @@ fn cells(row: &Row, columns: &[Column], wide: bool) -> Vec<String> {
     let mut cells: Vec<String> = columns.iter().map(|(_, text)| printable(text(row))).collect();
     let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
     cells.extend([row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles).map(cores));
-    cells.extend(wide.then(|| format!("{:.1} %", row.present * 100.0)));
+    cells.extend(
+        wide.then(|| row.present.map_or_else(String::new, |present| format!("{:.1} %", present * 100.0))),
+    );
     cells
 }
 

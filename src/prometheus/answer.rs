@@ -56,6 +56,21 @@ pub(super) fn read(asked: &Asked<'_>, status: u16, location: Option<&str>, body:
     }
 }
 
+/// Major and minor version of the Prometheus that says so, from the answer of `status/buildinfo`.
+pub(super) fn version(body: &[u8]) -> Option<(u32, u32)> {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Build,
+    }
+    #[derive(Deserialize)]
+    struct Build {
+        version: String,
+    }
+    let version = serde_json::from_slice::<Answer>(body).ok()?.data.version;
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
 /// The message for a body that ended before the answer did.
 pub(super) fn cut_short(url: &str, length: usize) -> String {
     format!("the answer of {url} broke off after {length} bytes: try again, or shorten --interval")

@@ -160,8 +160,9 @@ pub struct Row {
     /// The percentiles asked for; none unless asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentiles: Option<Percentiles>,
-    /// Samples there were of samples expected, 0 to 1.
-    pub present: f64,
+    /// Samples there were of samples expected, 0 to 1; none where that was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub present: Option<f64>,
 }
 
 impl Row {

@@ -27,8 +27,8 @@ pub struct Figures {
     pub min: f64,
     /// Biggest sample, cores.
     pub max: f64,
-    /// How many samples.
-    pub samples: f64,
+    /// How many samples; none where that was not asked.
+    pub samples: Option<f64>,
     /// The quantiles asked for, cores, in the order asked.
     pub quantiles: Vec<f64>,
 }
@@ -126,8 +126,13 @@ impl Steps {
     pub fn figures(&self, quantiles: &[f64]) -> Option<Figures> {
         let min = self.0.iter().flatten().copied().reduce(f64::min)?;
         let max = self.0.iter().flatten().copied().reduce(f64::max)?;
-        let mut figures =
-            Figures { sum: self.sum(), min, max, samples: self.samples() as f64, quantiles: Vec::new() };
+        let mut figures = Figures {
+            sum: self.sum(),
+            min,
+            max,
+            samples: Some(self.samples() as f64),
+            quantiles: Vec::new(),
+        };
         if !quantiles.is_empty() {
             let mut sorted: Vec<f64> = self.0.iter().flatten().copied().collect();
             sorted.sort_by(f64::total_cmp);
@@ -184,6 +189,6 @@ mod tests {
             assert!((quantile(&sorted, share) - expected).abs() < 1e-12, "{share}");
         }
         let figures = steps(&[Some(4.0), None, Some(1.0), Some(2.0)]).figures(&[0.5, 0.75]).unwrap();
-        assert_eq!((figures.samples, figures.quantiles), (3.0, vec![2.0, 3.0]));
+        assert_eq!((figures.samples, figures.quantiles), (Some(3.0), vec![2.0, 3.0]));
     }
 }

@@ -1,5 +1,5 @@
 //! Questions in pieces that a server does not refuse, and answers put on the grid of their steps.
-use super::queries;
+use super::queries::{self, At};
 use super::rhythm::Span;
 use crate::prometheus::{Client, Grid, Series};
 use crate::report::{Figures, Steps};
@@ -16,39 +16,141 @@ pub(super) fn points(grid: Grid) -> usize {
     ((grid.end - grid.start) / grid.step) as usize + 1
 }
 
-/// A range query of so many series, about: its answers' series by a key, on the grid. Series of one key are added.
-pub(super) async fn range<K: Ord>(
-    client: &Client,
-    query: &str,
-    grid: Grid,
-    series: usize,
-    key: impl Fn(&Series) -> K,
-) -> Result<BTreeMap<K, Steps>> {
-    let mut whole = BTreeMap::new();
-    each(client, query, grid, series, |series| {
-        let steps = whole.entry(key(series)).or_insert_with(|| Steps::absent(points(grid)));
-        put(steps, grid, &series.samples);
-    })
-    .await?;
-    Ok(whole)
+/// A query of samples at the steps of a grid: its text, by how these are asked for.
+pub(super) type Query<'a> = dyn Fn(At) -> String + 'a;
+
+/// A Prometheus, and what it can.
+#[derive(Debug)]
+pub(super) struct Server<'a> {
+    pub client: &'a Client,
+    /// Whether it heeds a query's own lookback.
+    lookback: bool,
 }
 
-/// A range query of so many series, about: every series, in as many parts as there were pieces.
-pub(super) async fn each(
-    client: &Client,
-    query: &str,
-    grid: Grid,
-    series: usize,
-    mut take: impl FnMut(&Series),
-) -> Result<()> {
-    let points = POINTS.min(SAMPLES / i64::try_from(series.max(1)).unwrap_or(SAMPLES)).max(1);
-    let mut start = grid.start;
-    while start <= grid.end {
-        let end = grid.end.min(start + (points - 1) * grid.step);
-        client.range(query, Grid { start, end, step: grid.step }).await?.iter().for_each(&mut take);
-        start = end + grid.step;
+impl<'a> Server<'a> {
+    /// Asks what it can.
+    pub(super) async fn meet(client: &'a Client) -> Result<Server<'a>> {
+        Ok(Server { client, lookback: client.heeds_lookback().await? })
     }
-    Ok(())
+
+    /// A range query of so many series, about: its answers' series by a key, on the grid. Series of one key are added.
+    pub(super) async fn range<K: Ord>(
+        &self,
+        query: &Query<'_>,
+        grid: Grid,
+        series: usize,
+        key: impl Fn(&Series) -> K,
+    ) -> Result<BTreeMap<K, Steps>> {
+        let mut whole = BTreeMap::new();
+        self.each(query, grid, series, |series| {
+            let steps = whole.entry(key(series)).or_insert_with(|| Steps::absent(points(grid)));
+            put(steps, grid, &series.samples);
+        })
+        .await?;
+        Ok(whole)
+    }
+
+    /// A range query of so many series, about: every series, in as many parts as there were pieces.
+    pub(super) async fn each(
+        &self,
+        query: &Query<'_>,
+        grid: Grid,
+        series: usize,
+        mut take: impl FnMut(&Series),
+    ) -> Result<()> {
+        let points = POINTS.min(SAMPLES / i64::try_from(series.max(1)).unwrap_or(SAMPLES)).max(1);
+        let mut start = grid.start;
+        while start <= grid.end {
+            let end = grid.end.min(start + (points - 1) * grid.step);
+            self.piece(query, Grid { start, end, ..grid }).await?.iter().for_each(&mut take);
+            start = end + grid.step;
+        }
+        Ok(())
+    }
+
+    async fn piece(&self, query: &Query<'_>, grid: Grid) -> Result<Vec<Series>> {
+        let Grid { step, .. } = grid;
+        let (at, lookback) =
+            if self.lookback { (At::Plain, Some(step - 1)) } else { (At::Range { step }, None) };
+        let answer = self.client.range(&query(at), grid, lookback).await?;
+        let finite = |series: &Series| series.samples.iter().all(|(_, value)| value.is_finite());
+        if answer.iter().all(finite) {
+            return Ok(answer);
+        }
+        self.client.range(&query(At::Finite { step }), grid, None).await
+    }
+
+    /// A range query whose answer is one series; absent throughout where there is none.
+    pub(super) async fn one(&self, query: &Query<'_>, grid: Grid) -> Result<Steps> {
+        let whole = self.range(query, grid, 1, |_| ()).await?;
+        Ok(whole.into_values().next().unwrap_or_else(|| Steps::absent(points(grid))))
+    }
+
+    /// Each series' statistics over a window, computed by the server, by a key that tells the series
+    /// apart: with quantiles, and with the number of samples if `count`ed.
+    pub(super) async fn summed<K: Ord + Clone>(
+        &self,
+        selector: &str,
+        labels: &str,
+        (span, grid): (Span, Grid),
+        quantiles: &[f64],
+        count: bool,
+        key: impl Fn(&Series) -> K,
+    ) -> Result<BTreeMap<K, Figures>> {
+        let (window, end) = (span.length(), span.end);
+        let [sum, min, max, counted] =
+            ["sum", "min", "max", "count"].map(|name| queries::statistic(name, selector, window));
+        let client = self.client;
+        // Two at a time: a server has few cores to spare, and each answer is held until it is folded.
+        let (sums, mins) = tokio::try_join!(client.instant(&sum, end), client.instant(&min, end))?;
+        let mut whole: BTreeMap<K, Figures> = BTreeMap::new();
+        let nothing = Figures {
+            sum: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            samples: None,
+            quantiles: Vec::new(),
+        };
+        // Series of one key follow each other in time: labels that tell nothing here have changed.
+        let mut fold = |answer: Vec<Series>, add: &dyn Fn(&mut Figures, f64)| {
+            for series in answer {
+                if let Some((_, value)) = series.samples.first() {
+                    add(whole.entry(key(&series)).or_insert_with(|| nothing.clone()), *value);
+                }
+            }
+        };
+        fold(sums, &|figures, value| figures.sum += value);
+        fold(mins, &|figures, value| figures.min = figures.min.min(value));
+        let counts = async { if count { client.instant(&counted, end).await } else { Ok(Vec::new()) } };
+        let (maxs, counts) = tokio::try_join!(client.instant(&max, end), counts)?;
+        fold(maxs, &|figures, value| figures.max = figures.max.max(value));
+        fold(counts, &|figures, value| *figures.samples.get_or_insert(0.0) += value);
+        for share in quantiles {
+            let query = queries::quantile(*share, labels, selector, window);
+            fold(client.instant(&query, end).await?, &|figures, value| figures.quantiles.push(value));
+        }
+        // A sample that is no finite number spoils these; such a series' others are taken one by one.
+        let spoilt = |figures: &Figures| !figures.sum.is_finite() || figures.min > figures.max;
+        if whole.values().any(spoilt) {
+            let query = |at: At| queries::sum_by(labels, &at.of(selector));
+            let mut mended: BTreeMap<K, Steps> = BTreeMap::new();
+            self.each(&query, grid, whole.len(), |series| {
+                let key = key(series);
+                if whole.get(&key).is_some_and(spoilt) {
+                    put(
+                        mended.entry(key).or_insert_with(|| Steps::absent(points(grid))),
+                        grid,
+                        &series.samples,
+                    );
+                }
+            })
+            .await?;
+            whole.retain(|_, figures| !spoilt(figures));
+            whole
+                .extend(mended.into_iter().filter_map(|(key, steps)| Some((key, steps.figures(quantiles)?))));
+        }
+        Ok(whole)
+    }
 }
 
 /// Adds samples at their steps.
@@ -58,62 +160,4 @@ pub(super) fn put(steps: &mut Steps, grid: Grid, samples: &[(i64, f64)]) {
             steps.add(step, *value);
         }
     }
-}
-
-/// A range query whose answer is one series; absent throughout where there is none.
-pub(super) async fn one(client: &Client, query: &str, grid: Grid) -> Result<Steps> {
-    let whole = range(client, query, grid, 1, |_| ()).await?;
-    Ok(whole.into_values().next().unwrap_or_else(|| Steps::absent(points(grid))))
-}
-
-/// Each series' statistics over a window, computed by the server, by a key that tells the series apart.
-pub(super) async fn summed<K: Ord + Clone>(
-    client: &Client,
-    selector: &str,
-    labels: &str,
-    (span, grid): (Span, Grid),
-    quantiles: &[f64],
-    key: impl Fn(&Series) -> K,
-) -> Result<BTreeMap<K, Figures>> {
-    let (window, end) = (span.length(), span.end);
-    let statistics =
-        ["sum", "min", "max", "count"].map(|name| queries::statistic(name, labels, selector, window));
-    // Two at a time: a server has few cores to spare, and each answer is held until it is folded.
-    let [sum, min, max, count] = &statistics;
-    let (sum, min) = tokio::try_join!(client.instant(sum, end), client.instant(min, end))?;
-    let mut whole: BTreeMap<K, Figures> = BTreeMap::new();
-    let nothing =
-        Figures { sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY, samples: 0.0, quantiles: Vec::new() };
-    let mut fold = |answer: Vec<Series>, set: &dyn Fn(&mut Figures, f64)| {
-        for series in answer {
-            if let Some((_, value)) = series.samples.first() {
-                set(whole.entry(key(&series)).or_insert_with(|| nothing.clone()), *value);
-            }
-        }
-    };
-    fold(sum, &|figures, value| figures.sum = value);
-    fold(min, &|figures, value| figures.min = value);
-    let (max, count) = tokio::try_join!(client.instant(max, end), client.instant(count, end))?;
-    fold(max, &|figures, value| figures.max = value);
-    fold(count, &|figures, value| figures.samples = value);
-    for share in quantiles {
-        let query = queries::quantile(*share, labels, selector, window);
-        fold(client.instant(&query, end).await?, &|figures, value| figures.quantiles.push(value));
-    }
-    // A sample that is no finite number spoils these; such a series' others are taken one by one.
-    let spoilt = |figures: &Figures| !figures.sum.is_finite() || figures.min > figures.max;
-    if whole.values().any(spoilt) {
-        let query = queries::sum_by(labels, &queries::at_step(selector, grid.step));
-        let mut mended: BTreeMap<K, Steps> = BTreeMap::new();
-        each(client, &query, grid, whole.len(), |series| {
-            let key = key(series);
-            if whole.get(&key).is_some_and(spoilt) {
-                put(mended.entry(key).or_insert_with(|| Steps::absent(points(grid))), grid, &series.samples);
-            }
-        })
-        .await?;
-        whole.retain(|_, figures| !spoilt(figures));
-        whole.extend(mended.into_iter().filter_map(|(key, steps)| Some((key, steps.figures(quantiles)?))));
-    }
-    Ok(whole)
 }

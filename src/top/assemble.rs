@@ -66,7 +66,7 @@ fn entry(
         stats: figures.stats(expected),
         percentiles: percentiles(question, &figures),
         // A window that is no multiple of the step may hold one sample more.
-        present: (figures.samples / expected).min(1.0),
+        present: figures.samples.map(|samples| (samples / expected).min(1.0)),
     };
     Some(Entry { key: key.clone(), pod, row })
 }

@@ -157,7 +157,7 @@ impl Used {
             thread: None,
             stats: self.stats(length)?,
             percentiles: (!quantiles.is_empty()).then(|| Percentiles(names.zip(quantiles).collect())),
-            present: self.cores.samples() as f64 / self.cores.count() as f64,
+            present: Some(self.cores.samples() as f64 / self.cores.count() as f64),
         })
     }
 }
@@ -226,6 +226,7 @@ mod tests {
             per_node: false,
             filter: Filter::default(),
             percentiles: Vec::new(),
+            present: true,
             sort: SortBy::Avg,
             limit: None,
         }
@@ -251,7 +252,7 @@ mod tests {
         // Who is gone has no sample, and so no minimum of zero.
         assert_near(report.rows[2].stats, 0.05, 0.2, 0.2);
         assert_eq!(
-            report.rows.iter().map(|row| (row.present * 3.0).round()).collect::<Vec<_>>(),
+            report.rows.iter().map(|row| (row.present.unwrap() * 3.0).round()).collect::<Vec<_>>(),
             [3.0, 2.0, 1.0]
         );
         assert_near(report.classes[0].stats, 0.8, 0.5, 1.0);

@@ -1,9 +1,11 @@
 //! Host and kernel: rows of process groups, threads or classes, their totals, and the nodes' busy time.
 use super::answers::{Groups, Key, Part, Samples};
+use super::ask::{self, Server};
+use super::platform;
+use super::queries::{self, At};
 use super::question::{By, Question};
-use super::source::{Source, Whose};
-use super::{ask, platform, queries};
-use crate::prometheus::{Client, Grid, Series};
+use super::source::{Nodes, Source, Whose};
+use crate::prometheus::{Grid, Series};
 use crate::report::{Class, SourceKind, Steps};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,47 +19,46 @@ type Sums = BTreeMap<(Class, String), Steps>;
 
 /// Asks for everything about host and kernel. Notes of nodes that did not answer are added.
 pub(super) async fn fetch(
-    client: &Client,
+    server: &Server<'_>,
     question: &Question,
     source: &Source,
     notes: &mut Vec<String>,
 ) -> Result<Option<Groups>> {
     let Some(grid) = source.rhythm.grid(source.span) else { return Ok(None) };
     if source.whose == Whose::Platform {
-        return platform::fetch(client, question, source, grid, notes).await.map(Some);
+        return platform::fetch(server, question, source, grid, notes).await.map(Some);
     }
     if source.whose == Whose::Predecessor {
         notes.push(
             "the series are those of the predecessor's exporter: no kernel threads, no busy time".to_owned(),
         );
     }
-    let asker = Asker { client, question, source, grid };
-    let (sums, nodes, totals) =
-        tokio::try_join!(asker.sums(), source.nodes(client, grid, notes), asker.totals())?;
+    let asker = Asker { server, question, source, grid };
+    let nodes = source.nodes(server.client, grid, notes).await?;
+    let (sums, busy, of_silent) = tokio::try_join!(asker.sums(), asker.busy(), asker.of_silent(&nodes))?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
         classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
     }
-    let rows = asker.rows(&sums, &classes, nodes).await?;
+    let unattributed = busy.as_ref().map(|busy| {
+        let counted = Steps::total(ask::points(grid), classes.values()).less(&of_silent);
+        busy.less(&counted)
+    });
+    let rows = asker.rows(&sums, &classes, nodes.count).await?;
     let left_out = asker.left_out(&classes).await?;
-    let (busy, unattributed) = totals.unzip();
     let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
-    Ok(Some(Groups { part, busy, unattributed, nodes, kind: SourceKind::Exporter }))
+    Ok(Some(Groups { part, busy, unattributed, nodes: nodes.count, kind: SourceKind::Exporter }))
 }
 
 /// What all questions about groups share.
 struct Asker<'a> {
-    client: &'a Client,
+    server: &'a Server<'a>,
     question: &'a Question,
     source: &'a Source,
     grid: Grid,
 }
 
 impl Asker<'_> {
-    fn step(&self) -> i64 {
-        self.source.rhythm.step
-    }
-
     fn recorded_sums(&self) -> bool {
         self.source.whose == Whose::Exporter { sums: true }
     }
@@ -65,21 +66,33 @@ impl Asker<'_> {
     /// Each group over all nodes, before any filter.
     async fn sums(&self) -> Result<Sums> {
         let name = if self.recorded_sums() { queries::GROUP_SUMS } else { queries::GROUPS };
-        let query = queries::sum_by("class, groupname", &queries::at_step(name, self.step()));
-        ask::range(self.client, &query, self.grid, GROUPS_PER_NODE, group).await
+        let query = |at: At| queries::sum_by("class, groupname", &at.of(name));
+        self.server.range(&query, self.grid, GROUPS_PER_NODE, group).await
     }
 
-    /// Busy time and what is unattributed of it; none with the predecessor's exporter.
-    async fn totals(&self) -> Result<Option<(Steps, Steps)>> {
+    /// Busy time; none with the predecessor's exporter.
+    async fn busy(&self) -> Result<Option<Steps>> {
         if self.source.whose == Whose::Predecessor {
             return Ok(None);
         }
-        let classes = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
-        let busy = queries::sum_by("", &queries::at_step(queries::BUSY, self.step()));
-        let unattributed = queries::unattributed(classes, self.step());
-        let busy = ask::one(self.client, &busy, self.grid);
-        let unattributed = ask::one(self.client, &unattributed, self.grid);
-        tokio::try_join!(busy, unattributed).map(Some)
+        let query = |at: At| queries::sum_by("", &at.of(queries::BUSY));
+        self.server.one(&query, self.grid).await.map(Some)
+    }
+
+    /// What groups used on nodes that did not tell their busy time at that step. Nodes that always did are not asked
+    /// for, which leaves few, or none.
+    async fn of_silent(&self, nodes: &Nodes) -> Result<Steps> {
+        if self.source.whose == Whose::Predecessor {
+            return Ok(Steps::absent(ask::points(self.grid)));
+        }
+        let known = [queries::none_of("instance", nodes.complete.iter().map(String::as_str))];
+        let name = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
+        let query = |at: At| {
+            let groups = queries::sum_by("instance", &at.of(&queries::select(name, &known)));
+            let busy = at.of(&queries::select(queries::BUSY, &known));
+            queries::sum_by("", &format!("{groups} unless on (instance) {busy}"))
+        };
+        self.server.one(&query, self.grid).await
     }
 
     async fn rows(
@@ -128,8 +141,8 @@ impl Asker<'_> {
             Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * 3),
             _ => (queries::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
         };
-        let query = queries::sum_by(labels, &queries::at_step(&self.select(name), self.step()));
-        let rows = ask::range(self.client, &query, self.grid, series, |series| {
+        let query = |at: At| queries::sum_by(labels, &at.of(&self.select(name)));
+        let rows = self.server.range(&query, self.grid, series, |series| {
             let class = group(series).0;
             Key { node: self.node(series), ..Key::of_class(class) }
         });
@@ -147,13 +160,16 @@ impl Asker<'_> {
         };
         if self.question.per_node {
             let window = (self.source.span, self.grid);
-            let (labels, quantiles) = (format!("instance, {labels}"), self.question.quantiles());
-            let rows = ask::summed(self.client, &selector, &labels, window, &quantiles, key).await?;
+            let labels = format!("instance, {labels}");
+            let rows = self
+                .server
+                .summed(&selector, &labels, window, &self.question.quantiles(), self.question.present, key)
+                .await?;
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
         }
-        let query = queries::sum_by(labels, &queries::at_step(&selector, self.step()));
+        let query = |at: At| queries::sum_by(labels, &at.of(&selector));
         let series = if threads { THREADS_PER_NODE } else { nodes.min(1) * GROUPS_PER_NODE };
-        Ok(each(ask::range(self.client, &query, self.grid, series, key).await?))
+        Ok(each(self.server.range(&query, self.grid, series, key).await?))
     }
 
     /// Threads; and the groups that have none.
@@ -188,10 +204,9 @@ impl Asker<'_> {
         let mut left_out = Steps::total(points, hidden.iter().map(|(_, steps)| *steps));
         if filter.nodes.is_some() && !shown.is_empty() {
             let name = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
-            let query =
-                queries::sum_by("class, groupname", &queries::at_step(&self.select(name), self.step()));
+            let query = |at: At| queries::sum_by("class, groupname", &at.of(&self.select(name)));
             let here =
-                ask::range(self.client, &query, self.grid, GROUPS_PER_NODE, |series| group(series).0).await?;
+                self.server.range(&query, self.grid, GROUPS_PER_NODE, |series| group(series).0).await?;
             let here = here.iter().filter(|(class, _)| counted(class) && filter.has_class(**class));
             let here = Steps::total(points, here.map(|(_, steps)| steps));
             left_out.add_all(&Steps::total(points, shown.iter().map(|(_, steps)| *steps)).less(&here));

@@ -1,16 +1,18 @@
 //! `--limit`: only the first rows in the order asked for. What is cut off counts as left out, step by step, so what stays
 //! is asked for again where the server had summed it up.
 use super::answers::{Answers, Key, Part, Samples};
+use super::ask::{self, Server};
 use super::assemble::Entry;
-use super::{ask, groups, queries};
-use crate::prometheus::{Client, Series};
+use super::groups;
+use super::queries::{self, At};
+use crate::prometheus::Series;
 use crate::report::{Class, Steps};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
 /// Cuts sorted entries off after so many, and adds those to what was left out of their parts.
 pub(super) async fn cut(
-    client: &Client,
+    server: &Server<'_>,
     answers: &mut Answers,
     entries: &mut Vec<Entry>,
     limit: usize,
@@ -21,17 +23,17 @@ pub(super) async fn cut(
     entries.truncate(limit);
     let (pods, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.pod);
     if let Some(part) = &mut answers.pods {
-        part.left_out = Some(rest(client, part, &pods, false).await?);
+        part.left_out = Some(rest(server, part, &pods, false).await?);
     }
     if let Some(groups) = &mut answers.groups {
         let counted = answers.pods.is_none();
-        groups.part.left_out = Some(rest(client, &groups.part, &others, counted).await?);
+        groups.part.left_out = Some(rest(server, &groups.part, &others, counted).await?);
     }
     Ok(())
 }
 
 /// All classes of a part less the rows that stay.
-async fn rest(client: &Client, part: &Part, kept: &[&Entry], with_pods: bool) -> Result<Steps> {
+async fn rest(server: &Server<'_>, part: &Part, kept: &[&Entry], with_pods: bool) -> Result<Steps> {
     let points = ask::points(part.grid);
     let classes = part.classes.iter().filter(|(class, _)| with_pods || **class != Class::Pod);
     let all = Steps::total(points, classes.map(|(_, steps)| steps));
@@ -47,13 +49,14 @@ async fn rest(client: &Client, part: &Part, kept: &[&Entry], with_pods: bool) ->
     if !summed.is_empty() {
         let (selector, labels) = selector(&summed);
         let wanted: BTreeSet<Identity> = summed.iter().map(|key| identity(key)).collect();
-        let query = queries::sum_by(labels, &queries::at_step(&selector, part.grid.step));
-        ask::each(client, &query, part.grid, summed.len(), |series| {
-            if wanted.contains(&identity_of(series)) {
-                ask::put(&mut shown, part.grid, &series.samples);
-            }
-        })
-        .await?;
+        let query = |at: At| queries::sum_by(labels, &at.of(&selector));
+        server
+            .each(&query, part.grid, summed.len(), |series| {
+                if wanted.contains(&identity_of(series)) {
+                    ask::put(&mut shown, part.grid, &series.samples);
+                }
+            })
+            .await?;
     }
     Ok(all.less(&shown))
 }

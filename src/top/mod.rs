@@ -36,32 +36,33 @@ use crate::prometheus::Client;
 use crate::report::Report;
 use answers::Answers;
 use anyhow::Result;
-use rhythm::{Rhythm, Span};
+use ask::Server;
+use rhythm::Span;
 use source::Source;
-
-/// The platform's evaluation interval, milliseconds: assumed where a single sample of the pods tells none.
-const POD_STEP: i64 = 30_000;
 
 /// Asks a cluster's Prometheus. Errors are those of the client: what was asked, and what came back.
 pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("asking Prometheus");
     let asked = Span { start: question.end - question.interval, end: question.end };
     let mut answers = Answers { span: asked, groups: None, pods: None, notes: Vec::new() };
-    let source = Source::find(client, asked).await?;
+    let server = Server::meet(client).await?;
+    let source = Source::find(&server, asked).await?;
     progress.set(0.1);
-    if let Some(source) = source {
+    if let Some(source) = &source {
         answers.span = source.span;
         answers.notes.extend(source.note(asked));
-        answers.groups = groups::fetch(client, question, &source, &mut answers.notes).await?;
     }
-    progress.set(0.5);
-    if let Some(rhythm) = Rhythm::find(client, queries::PODS, answers.span, POD_STEP).await? {
-        answers.pods = pods::fetch(client, question, rhythm, answers.span).await?;
-    }
+    let groups = async {
+        match &source {
+            Some(source) => groups::fetch(&server, question, source, &mut answers.notes).await,
+            None => Ok(None),
+        }
+    };
+    (answers.groups, answers.pods) = tokio::try_join!(groups, pods::fetch(&server, question, answers.span))?;
     progress.set(0.9);
     let mut entries = assemble::entries(question, &answers);
     if let Some(limit) = question.limit {
-        limit::cut(client, &mut answers, &mut entries, limit).await?;
+        limit::cut(&server, &mut answers, &mut entries, limit).await?;
     }
     let mut report = assemble::report(answers, entries, client.url());
     report.notes.extend(client.warnings());

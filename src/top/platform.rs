@@ -1,10 +1,11 @@
 //! Without the exporter: what the platform itself keeps of the host. Services by the kubelet's counters, as 5-minute
 //! rates like the pods', and the nodes' busy time; no kernel threads.
 use super::answers::{Groups, Key, Part, Samples};
+use super::ask::{self, Server};
+use super::queries::{self, At};
 use super::question::{By, Question};
 use super::source::Source;
-use super::{ask, queries};
-use crate::prometheus::{Client, Grid, Series};
+use crate::prometheus::{Grid, Series};
 use crate::report::{Class, SourceKind, Steps};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ const SERVICES: usize = 60;
 
 /// Asks for host rows and busy time.
 pub(super) async fn fetch(
-    client: &Client,
+    server: &Server<'_>,
     question: &Question,
     source: &Source,
     grid: Grid,
@@ -25,10 +26,10 @@ pub(super) async fn fetch(
          are not known; `oc interrogate install` adds both"
             .to_owned(),
     );
-    let nodes = source.nodes(client, grid, notes).await?;
-    let busy = queries::sum_by("", &queries::at_step(queries::PLATFORM_BUSY, grid.step));
-    let all = queries::sum_by("", &queries::platform_groups(&[]));
-    let (busy, host) = tokio::try_join!(ask::one(client, &busy, grid), ask::one(client, &all, grid))?;
+    let nodes = source.nodes(server.client, grid, notes).await?.count;
+    let busy = |at: At| queries::sum_by("", &at.of(queries::PLATFORM_BUSY));
+    let all = |_: At| queries::sum_by("", &queries::platform_groups(&[]));
+    let (busy, host) = tokio::try_join!(server.one(&busy, grid), server.one(&all, grid))?;
     let mut rows = BTreeMap::new();
     if question.filter.has_class(Class::Host) {
         let wanted = question.filter.nodes.as_ref();
@@ -38,8 +39,8 @@ pub(super) async fn fetch(
             .collect();
         let (labels, series) =
             if question.per_node { ("node, id", nodes * SERVICES) } else { ("id", SERVICES) };
-        let query = queries::sum_by(labels, &queries::platform_groups(&wanted));
-        rows = ask::range(client, &query, grid, series, |series| key(question, series)).await?;
+        let query = |_: At| queries::sum_by(labels, &queries::platform_groups(&wanted));
+        rows = server.range(&query, grid, series, |series| key(question, series)).await?;
     }
     let shown = Steps::total(ask::points(grid), rows.values());
     let filtered = question.filter.nodes.is_some() || !question.filter.has_class(Class::Host);

@@ -1,33 +1,32 @@
 //! Pods: rows of each, or of their namespaces or classes, and their totals.
 use super::answers::{Key, Part, Samples};
+use super::ask::{self, Server};
 use super::nodes::{Pod, Whereabouts, pod};
+use super::queries::{self, At};
 use super::question::{By, Question};
 use super::rhythm::{Rhythm, Span};
-use super::{ask, queries};
 use crate::prometheus::{Client, Grid, Series};
 use crate::report::{Class, Steps};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
+/// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
+const STEP: i64 = 30_000;
 /// Series that are taken for a cluster's pods and namespaces when an answer's size is judged, before it is known.
 const PODS: usize = 8000;
 const NAMESPACES: usize = 100;
 
 /// Asks for everything about pods; none where the window holds no sample.
-pub(super) async fn fetch(
-    client: &Client,
-    question: &Question,
-    rhythm: Rhythm,
-    span: Span,
-) -> Result<Option<Part>> {
+pub(super) async fn fetch(server: &Server<'_>, question: &Question, span: Span) -> Result<Option<Part>> {
+    let Some((rhythm, sums)) = rhythm(server.client, question, span).await? else { return Ok(None) };
     let Some(grid) = rhythm.grid(span) else { return Ok(None) };
-    let namespaces = Namespaces::find(client, grid).await?;
+    let namespaces = Namespaces::find(server, grid, sums).await?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for (namespace, steps) in namespaces.others.iter().chain(&namespaces.exporters) {
         let class = Class::of_namespace(namespace);
         classes.entry(class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
     }
-    let asker = Asker { client, question, span, grid };
+    let asker = Asker { server, question, span, grid };
     let each = matches!(question.by, By::Group | By::Thread);
     let (rows, nodes) = match (&question.filter.nodes, each) {
         (None, true) => asker.each_pod().await?,
@@ -47,6 +46,23 @@ pub(super) async fn fetch(
     Ok(Some(Part { grid, rows, nodes, classes, left_out }))
 }
 
+/// When pods were sampled, and whether the sums of namespaces are to be used: where they cover the window as well as
+/// the pods, and single pods do not matter, whose samples are of other times.
+async fn rhythm(client: &Client, question: &Question, span: Span) -> Result<Option<(Rhythm, bool)>> {
+    let mut pods = Rhythm::find(client, queries::SOME_PODS, span, STEP).await?;
+    if pods.is_none() {
+        pods = Rhythm::find(client, queries::PODS, span, STEP).await?;
+    }
+    let single = question.of_nodes() || matches!(question.by, By::Group | By::Thread);
+    if let (Some(pods), false) = (pods, single) {
+        let sums = Rhythm::find(client, queries::NAMESPACE_SUMS, span, STEP).await?;
+        if let Some(sums) = sums.filter(|sums| sums.step == pods.step && sums.samples >= pods.samples) {
+            return Ok(Some((sums, true)));
+        }
+    }
+    Ok(pods.map(|pods| (pods, false)))
+}
+
 /// The pods of each namespace together.
 struct Namespaces {
     /// Without the exporter's own.
@@ -56,15 +72,23 @@ struct Namespaces {
 }
 
 impl Namespaces {
-    async fn find(client: &Client, grid: Grid) -> Result<Namespaces> {
-        let by_namespace = |pods: &str| queries::sum_by("namespace", &queries::at_step(pods, grid.step));
-        let [others, monitoring] = queries::other_pods().map(|pods| by_namespace(&pods));
-        let exporters = by_namespace(&queries::exporter_pods());
+    async fn find(server: &Server<'_>, grid: Grid, sums: bool) -> Result<Namespaces> {
+        let by_namespace = |pods: String| move |at: At| queries::sum_by("namespace", &at.of(&pods));
+        let [others, monitoring] = queries::other_pods().map(by_namespace);
+        let exporters = by_namespace(queries::exporter_pods());
         let namespace = |series: &Series| series.label("namespace").to_owned();
+        if sums {
+            let others = |at: At| at.of(queries::NAMESPACE_SUMS);
+            let (others, exporters) = tokio::try_join!(
+                server.range(&others, grid, NAMESPACES, namespace),
+                server.range(&exporters, grid, 1, namespace),
+            )?;
+            return Ok(Namespaces { others, exporters });
+        }
         let (mut others, monitoring, exporters) = tokio::try_join!(
-            ask::range(client, &others, grid, NAMESPACES, namespace),
-            ask::range(client, &monitoring, grid, 1, namespace),
-            ask::range(client, &exporters, grid, 1, namespace),
+            server.range(&others, grid, NAMESPACES, namespace),
+            server.range(&monitoring, grid, 1, namespace),
+            server.range(&exporters, grid, 1, namespace),
         )?;
         others.extend(monitoring);
         Ok(Namespaces { others, exporters })
@@ -107,7 +131,7 @@ fn key(by: By, namespace: &str, pod: &str, node: Option<&str>) -> Key {
 
 /// What the questions about single pods share.
 struct Asker<'a> {
-    client: &'a Client,
+    server: &'a Server<'a>,
     question: &'a Question,
     span: Span,
     grid: Grid,
@@ -129,8 +153,8 @@ impl Asker<'_> {
         let (question, window) = (self.question, (self.span, self.grid));
         let (selector, quantiles) = (self.selector(), question.quantiles());
         let (pods, whereabouts) = tokio::try_join!(
-            ask::summed(self.client, &selector, "namespace, pod", window, &quantiles, pod),
-            Whereabouts::find(self.client, self.span),
+            self.server.summed(&selector, "namespace, pod", window, &quantiles, question.present, pod),
+            Whereabouts::find(self.server.client, self.span),
         )?;
         let mut rows = BTreeMap::new();
         let mut moved: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -156,7 +180,7 @@ impl Asker<'_> {
 
     /// Rows on some nodes, or each node's own, from every sample of every pod.
     async fn of_nodes(&self) -> Result<Rows> {
-        let mut whereabouts = Whereabouts::find(self.client, self.span).await?;
+        let mut whereabouts = Whereabouts::find(self.server.client, self.span).await?;
         let rows = self.split(&self.selector(), &whereabouts).await?;
         // Of a pod that moved, only what it used on these nodes is in its row.
         for (pod, moves) in &whereabouts.moved {
@@ -169,25 +193,26 @@ impl Asker<'_> {
     /// The samples of some pods, each added to the row of the node that the pod was on.
     async fn split(&self, selector: &str, whereabouts: &Whereabouts) -> Result<BTreeMap<Key, Steps>> {
         let (question, grid) = (self.question, self.grid);
-        let query = queries::sum_by("namespace, pod", &queries::at_step(selector, grid.step));
+        let query = |at: At| queries::sum_by("namespace, pod", &at.of(selector));
         let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
-        ask::each(self.client, &query, grid, PODS, |series| {
-            let pod = pod(series);
-            if !question.filter.has_pod(&pod.0, &pod.1) {
-                return;
-            }
-            for (node, samples) in whereabouts.split(&pod, &series.samples) {
-                if question.filter.has_node(node) {
-                    let key = key(question.by, &pod.0, &pod.1, question.per_node.then_some(node));
-                    ask::put(
-                        rows.entry(key).or_insert_with(|| Steps::absent(ask::points(grid))),
-                        grid,
-                        samples,
-                    );
+        self.server
+            .each(&query, grid, PODS, |series| {
+                let pod = pod(series);
+                if !question.filter.has_pod(&pod.0, &pod.1) {
+                    return;
                 }
-            }
-        })
-        .await?;
+                for (node, samples) in whereabouts.split(&pod, &series.samples) {
+                    if question.filter.has_node(node) {
+                        let key = key(question.by, &pod.0, &pod.1, question.per_node.then_some(node));
+                        ask::put(
+                            rows.entry(key).or_insert_with(|| Steps::absent(ask::points(grid))),
+                            grid,
+                            samples,
+                        );
+                    }
+                }
+            })
+            .await?;
         Ok(rows)
     }
 }

@@ -1,8 +1,8 @@
 //! The PromQL that `top` asks: which series, over which ranges, summed how. Strings only, no I/O.
 //!
 //! Samples are the series' own, never carried on past their end: a plain selector would repeat a series' last sample
-//! for five minutes, so recorded series are read by `last_over_time` over one step less a millisecond, which holds the
-//! one sample of that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
+//! for five minutes. So recorded series are looked back for by one step less a millisecond, which holds the one sample of
+//! that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
 use crate::prometheus::promql::{duration, literal};
 use std::collections::BTreeMap;
 
@@ -22,6 +22,10 @@ pub(super) const PREDECESSOR: &str = r#"namedprocess_namegroup_cpu_rate{groupnam
 pub(super) const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
 /// CPU of each pod, a 5-minute rate, recorded by the platform.
 pub(super) const PODS: &str = "pod:container_cpu_usage:sum";
+/// CPU of the pods of each namespace, without the exporter's own; recorded with the exporter's series.
+pub(super) const NAMESPACE_SUMS: &str = "namespace:pod_container_cpu_usage:sum";
+/// Some of the pods, which a cluster always has: their rhythm is that of all.
+pub(super) const SOME_PODS: &str = r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring"}"#;
 /// Where each pod runs.
 const POD_INFO: &str = "kube_pod_info";
 /// The services of the host that the kubelet counts: those slices' direct children, which hold all below them.
@@ -39,8 +43,17 @@ pub(super) fn select(name: &str, matchers: &[String]) -> String {
 
 /// A matcher of a label with one of some values.
 pub(super) fn any_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
+    format!("{label}=~{}", alternatives(values))
+}
+
+/// A matcher of a label with any but some values.
+pub(super) fn none_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
+    format!("{label}!~{}", alternatives(values))
+}
+
+fn alternatives<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
     let values: Vec<String> = values.into_iter().map(regex::escape).collect();
-    format!("{label}=~{}", literal(&values.join("|")))
+    literal(&values.join("|"))
 }
 
 /// A matcher of a label with a value.
@@ -59,9 +72,33 @@ pub(super) fn raw(name: &str, labels: &BTreeMap<String, String>, window: i64) ->
     format!("{}[{}]", select(name, &matchers), range(window))
 }
 
-/// How many series of a selector have a sample at a step.
-pub(super) fn present(selector: &str, step: i64) -> String {
-    format!("count({})", at_step(selector, step))
+/// How a selector's samples at a step are asked for: of the step alone, none where the series has none there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    /// By the selector itself; for a server that heeds the lookback that goes with the query. The cheapest.
+    Plain,
+    /// By a range of one step less a millisecond.
+    Range {
+        /// Milliseconds.
+        step: i64,
+    },
+    /// The same, without samples that are no finite numbers, which would spoil the sums that they are a part of. Dear,
+    /// so for questions whose answers hold such.
+    Finite {
+        /// Milliseconds.
+        step: i64,
+    },
+}
+
+impl At {
+    /// The samples of a selector.
+    pub(super) fn of(self, selector: &str) -> String {
+        match self {
+            At::Plain => selector.to_owned(),
+            At::Range { step } => format!("last_over_time({selector}[{}])", range(step)),
+            At::Finite { step } => format!("(last_over_time({selector}[{}]) > -Inf < Inf)", range(step)),
+        }
+    }
 }
 
 /// Samples of each node in a window.
@@ -76,12 +113,6 @@ pub(super) fn missing(have: &str, want: &str, window: i64) -> String {
     format!("({want} - {have}) or {want}")
 }
 
-/// The samples of a recorded selector at a step, none where the series has none there. One that is no finite number is
-/// none either: it would spoil the sum that it is a part of.
-pub(super) fn at_step(selector: &str, step: i64) -> String {
-    format!("(last_over_time({selector}[{}]) > -Inf < Inf)", range(step))
-}
-
 /// The rates of the host's services at any time, by the platform.
 pub(super) fn platform_groups(nodes: &[String]) -> String {
     let nodes: String = nodes.iter().map(|matcher| format!(",{matcher}")).collect();
@@ -93,17 +124,9 @@ pub(super) fn sum_by(labels: &str, of: &str) -> String {
     if labels.is_empty() { format!("sum({of})") } else { format!("sum by ({labels}) ({of})") }
 }
 
-/// Busy time less classes, of the nodes that told their busy time at that step. `classes` are samples by instance.
-pub(super) fn unattributed(classes: &str, step: i64) -> String {
-    let busy = sum_by("instance", &at_step(BUSY, step));
-    let classes = sum_by("instance", &at_step(classes, step));
-    format!("sum(({busy} - {classes}) or {busy})")
-}
-
-/// A statistic of each series over a window, by labels that tell them apart: `sum`, `min`, `max` or `count`.
-pub(super) fn statistic(name: &str, labels: &str, selector: &str, window: i64) -> String {
-    let merge = if matches!(name, "sum" | "count") { "sum" } else { name };
-    format!("{merge} by ({labels}) ({name}_over_time({selector}[{}]))", range(window))
+/// A statistic of each series over a window: `sum`, `min`, `max` or `count`.
+pub(super) fn statistic(name: &str, selector: &str, window: i64) -> String {
+    format!("{name}_over_time({selector}[{}])", range(window))
 }
 
 /// A quantile (0 to 1) of each series over a window.

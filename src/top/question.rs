@@ -18,6 +18,8 @@ pub struct Question {
     pub filter: Filter,
     /// More statistics.
     pub percentiles: Vec<Percentile>,
+    /// Whether to count each row's samples, which costs a query.
+    pub present: bool,
     /// The order of the rows.
     pub sort: SortBy,
     /// Only so many rows, the first in that order.

@@ -39,6 +39,8 @@ pub(super) struct Rhythm {
     pub step: i64,
     /// Unix milliseconds of any of them.
     pub phase: i64,
+    /// How many the fullest series has.
+    pub samples: usize,
 }
 
 impl Rhythm {
@@ -70,7 +72,8 @@ impl Rhythm {
             .iter()
             .filter(|(distance, _)| **distance > 0)
             .max_by_key(|(distance, n)| (**n, -**distance));
-        Some(Rhythm { step: step.map_or(default_step, |(distance, _)| *distance), phase })
+        let step = step.map_or(default_step, |(distance, _)| *distance);
+        Some(Rhythm { step, phase, samples: times.len() })
     }
 
     /// The samples' times within a window; none where it holds none.
@@ -91,15 +94,15 @@ mod tests {
 
     #[test]
     fn gaps_do_not_hide_the_step() {
-        assert_eq!(Rhythm::of(&[15, 30, 60, 75, 120], 99), Some(Rhythm { step: 15, phase: 120 }));
-        assert_eq!(Rhythm::of(&[15, 30, 60], 99), Some(Rhythm { step: 15, phase: 60 }));
-        assert_eq!(Rhythm::of(&[40], 99), Some(Rhythm { step: 99, phase: 40 }));
+        assert_eq!(Rhythm::of(&[15, 30, 60, 75, 120], 99), Some(Rhythm { step: 15, phase: 120, samples: 5 }));
+        assert_eq!(Rhythm::of(&[15, 30, 60], 99), Some(Rhythm { step: 15, phase: 60, samples: 3 }));
+        assert_eq!(Rhythm::of(&[40], 99), Some(Rhythm { step: 99, phase: 40, samples: 1 }));
         assert_eq!(Rhythm::of(&[], 99), None);
     }
 
     #[test]
     fn a_window_is_open_at_its_start_and_closed_at_its_end() {
-        let rhythm = Rhythm { step: 15, phase: 100 };
+        let rhythm = Rhythm { step: 15, phase: 100, samples: 1 };
         let grid = |start, end| rhythm.grid(Span { start, end });
         assert_eq!(grid(100, 145), Some(Grid { start: 115, end: 145, step: 15 }));
         assert_eq!(grid(99, 144), Some(Grid { start: 100, end: 130, step: 15 }));

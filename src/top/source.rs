@@ -1,7 +1,8 @@
 //! Whose series answer for host and kernel, when they were sampled, and which part of the window they cover.
+use super::ask::{self, Server};
+use super::queries::{self, At};
 use super::rhythm::{Rhythm, Span};
 use super::time::{show_duration, show_time};
-use super::{ask, queries};
 use crate::prometheus::{Client, Grid, Series};
 use anyhow::Result;
 
@@ -45,18 +46,29 @@ pub(super) struct Source {
     pub holes: usize,
 }
 
+/// The nodes that answered.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    /// At any time of the window.
+    pub count: usize,
+    /// All the time: their names.
+    pub complete: Vec<String>,
+}
+
 impl Source {
     /// The best source that has samples in the window; none where none has.
-    pub(super) async fn find(client: &Client, asked: Span) -> Result<Option<Source>> {
+    pub(super) async fn find(server: &Server<'_>, asked: Span) -> Result<Option<Source>> {
         for whose in [Whose::Exporter { sums: false }, Whose::Predecessor, Whose::Platform] {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
-            let Some(rhythm) = Rhythm::find(client, whose.beat(), asked, step).await? else { continue };
+            let Some(rhythm) = Rhythm::find(server.client, whose.beat(), asked, step).await? else {
+                continue;
+            };
             let mut source = Source { whose, rhythm, span: asked, holes: 0 };
-            source.cut(client).await?;
+            source.cut(server).await?;
             if whose != Whose::Predecessor && whose != Whose::Platform {
                 let host = queries::select(queries::CLASS_SUMS, &[queries::equal("class", "host")]);
                 let missing = queries::missing(&host, queries::BUSY, source.span.length());
-                let missing = client.instant(&missing, source.span.end).await?;
+                let missing = server.client.instant(&missing, source.span.end).await?;
                 let sums = missing.first().and_then(value).is_some_and(|missing| missing <= 0.0);
                 source.whose = Whose::Exporter { sums };
             }
@@ -66,10 +78,11 @@ impl Source {
     }
 
     /// Cuts the window to what any node's samples cover.
-    async fn cut(&mut self, client: &Client) -> Result<()> {
+    async fn cut(&mut self, server: &Server<'_>) -> Result<()> {
         let (asked, step) = (self.span, self.rhythm.step);
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(()) };
-        let present = ask::one(client, &queries::present(self.whose.beat(), step), grid).await?;
+        let beat = self.whose.beat();
+        let present = server.one(&|at: At| format!("count({})", at.of(beat)), grid).await?;
         let there: Vec<i64> = (0..present.count())
             .filter(|index| present.at(*index).is_some())
             .map(|index| grid.start + index as i64 * step)
@@ -83,28 +96,29 @@ impl Source {
     }
 
     /// How many nodes answered at any time; a note names those that did not all the time.
-    pub(super) async fn nodes(&self, client: &Client, grid: Grid, notes: &mut Vec<String>) -> Result<usize> {
+    pub(super) async fn nodes(&self, client: &Client, grid: Grid, notes: &mut Vec<String>) -> Result<Nodes> {
         let query = queries::samples_by_node(self.whose.beat(), self.span.length());
         let answer = client.instant(&query, self.span.end).await?;
         let steps = ask::points(grid) as f64;
         if self.holes > 0 {
             notes.push(format!("no node answered at {} of {steps} samples", self.holes));
         }
-        let silent: Vec<String> = answer
-            .iter()
-            .filter_map(|node| {
-                let samples = value(node)?;
-                (samples < steps)
-                    .then(|| format!("{} ({:.1} %)", node.label("instance"), 100.0 * samples / steps))
-            })
-            .collect();
+        let (mut silent, mut complete) = (Vec::new(), Vec::new());
+        for node in &answer {
+            let (name, samples) = (node.label("instance"), value(node).unwrap_or_default());
+            if samples < steps {
+                silent.push(format!("{name} ({:.1} %)", 100.0 * samples / steps));
+            } else {
+                complete.push(name.to_owned());
+            }
+        }
         if !silent.is_empty() {
             let silent = silent.join(", ");
             notes.push(format!(
                 "nodes that answered for a part of the window only, left out of busy for the rest: {silent}"
             ));
         }
-        Ok(answer.len())
+        Ok(Nodes { count: answer.len(), complete })
     }
 
     /// What a reader must know of the cover.

@@ -32,7 +32,7 @@ pub(in crate::print) fn example() -> Report {
         thread: Some("crio-worker".to_owned()),
         stats: host,
         percentiles: percentile(1.9),
-        present: 1.0,
+        present: Some(1.0),
     };
     report.rows = vec![
         row.clone(),

@@ -1,0 +1,156 @@
+//! The client against sockets that say what real servers never do, and what it sends.
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::super::{Secret, Url};
+use super::*;
+
+const EMPTY: &str =
+    r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["careful"]}"#;
+
+fn client(url: &str, token: Option<&str>) -> Result<Client> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let (url, token) = (Url::parse(url).unwrap(), token.map(Secret::from));
+    Client::new(Endpoint { url, token, tls, proxy: None, timeout: Duration::from_millis(300) })
+}
+
+fn response(head: &str, body: &str) -> String {
+    format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+async fn request(stream: &mut TcpStream) -> String {
+    let (mut text, mut buffer) = (String::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut buffer).await.unwrap();
+        text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let expected = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length == 0 || body.len() >= expected.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        }
+    }
+}
+
+/// Gives these responses, one a connection; ends with the requests.
+async fn server(responses: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for response in responses {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            requests.push(request(&mut stream).await);
+            stream.write_all(response.as_bytes()).await.unwrap();
+        }
+        requests
+    });
+    (url, task)
+}
+
+#[test]
+fn a_token_goes_to_no_plain_address_but_this_machine() {
+    let error = client("http://prom.example", Some("hidden")).unwrap_err();
+    assert!(format!("{error:#}").contains("gets no token") && !format!("{error:?}").contains("hidden"));
+    for url in ["http://localhost:1", "http://[::1]:1", "https://prom.example"] {
+        let client = client(url, Some("hidden")).unwrap();
+        assert!(!format!("{client:?}").contains("hidden"), "{client:?}");
+    }
+    let broken = client("https://prom.example", Some("hid\nden")).unwrap_err();
+    assert!(!format!("{broken:?}").contains("den"), "{broken:?}");
+}
+
+#[tokio::test]
+async fn a_short_question_is_a_get_and_a_long_one_a_post_with_the_router_cookie() {
+    let sticky = response("200 OK\r\nSet-Cookie: replica=a; path=/", EMPTY);
+    let (url, requests) = server(vec![sticky, response("200 OK", EMPTY)]).await;
+    let client = client(&format!("{url}/"), Some("T")).unwrap();
+    let grid = Grid { start: 1_000, end: 31_001, step: 14_999 };
+    assert_eq!(client.range("up", grid, Some(14_998)).await.unwrap(), []);
+    let long = format!("up{{a=\"{}\"}}", "x".repeat(LONGEST_GET));
+    assert_eq!(client.instant(&long, 5_250).await.unwrap(), []);
+    let [get, post] = <[String; 2]>::try_from(requests.await.unwrap()).unwrap();
+    let line = "GET /api/v1/query_range?query=up&start=1.000&end=31.001&step=14.999&lookback_delta=14998ms&timeout=250ms HTTP/1.1\r\n";
+    assert!(get.starts_with(line) && get.contains("authorization: Bearer T\r\n"), "{get}");
+    assert!(
+        post.starts_with("POST /api/v1/query HTTP/1.1\r\n") && post.ends_with("&time=5.250&timeout=250ms"),
+        "{post}"
+    );
+    assert!(post.contains("cookie: replica=a\r\n") && !get.contains("cookie"), "{post}");
+    assert_eq!(client.warnings(), ["careful"]);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let target = format!("http://{}", other.local_addr().unwrap());
+    let (url, _requests) = server(vec![response(&format!("302 Found\r\nLocation: {target}/x?y"), "")]).await;
+    let error = client(&url, Some("T")).unwrap().instant("up", 0).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("redirects to {target}/x (302)")), "{error}");
+    assert_eq!(other.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn a_token_that_the_server_repeats_is_not_shown() {
+    let warned = EMPTY.replace("careful", "hidden is weak");
+    let answers = vec![response("400 Bad", "Authorization: Bearer hidden"), response("200 OK", &warned)];
+    let (url, _requests) = server(answers).await;
+    let client = client(&url, Some("hidden")).unwrap();
+    let error = client.instant("up", 0).await.unwrap_err();
+    assert!(format!("{error:?}").contains("Bearer (the token)"), "{error:?}");
+    assert!(client.instant("up", 0).await.is_ok());
+    assert_eq!(client.warnings(), ["(the token) is weak"]);
+}
+
+#[tokio::test]
+async fn what_breaks_off_is_said_so() {
+    let whole = response("200 OK", EMPTY);
+    let (url, _requests) = server(vec![whole[..whole.len() - 10].to_owned()]).await;
+    let error = client(&url, None).unwrap().instant("up", 0).await.unwrap_err().to_string();
+    assert!(error.contains("broke off after"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_too_large_is_refused() {
+    let (url, _requests) = server(vec![response("200 OK", EMPTY)]).await;
+    let client = Client { largest: EMPTY.len() - 1, ..client(&url, None).unwrap() };
+    let error = client.instant("up", 0).await.unwrap_err().to_string();
+    assert!(error.contains("is larger than"), "{error}");
+}
+
+#[tokio::test]
+async fn silence_and_a_closed_port_are_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let silent = client(&url, None).unwrap().instant("up", 0).await.unwrap_err().to_string();
+    assert_eq!(
+        silent,
+        format!(
+            "Prometheus at {url} did not answer within 0.3 s: shorten --interval, or check the way there"
+        )
+    );
+    drop(listener);
+    let closed = client(&url, None).unwrap().instant("up", 0).await.unwrap_err().to_string();
+    assert!(closed.contains(&format!("Prometheus at {url} refused the connection")), "{closed}");
+}
+
+#[tokio::test]
+async fn only_a_version_that_is_known_to_heed_a_lookback_does() {
+    for (body, expected) in [
+        (r#"{"status":"success","data":{"version":"2.43.0"}}"#, true),
+        (r#"{"status":"success","data":{"version":"3.7.3","revision":"x"}}"#, true),
+        (r#"{"status":"success","data":{"version":"2.42.1"}}"#, false),
+        (r#"{"status":"success","data":{"version":"v2.55"}}"#, false),
+        ("<html>", false),
+    ] {
+        let (url, _requests) = server(vec![response("200 OK", body)]).await;
+        assert_eq!(client(&url, None).unwrap().heeds_lookback().await.unwrap(), expected, "{body}");
+    }
+}
