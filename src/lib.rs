@@ -9,6 +9,7 @@
 //!   print       Report -> table, csv, json, yaml                    what is shown
 //!    |
 //!   cluster     kubeconfig -> token -> route -> trust, or a port-forward
+//!   progress    a bar on the terminal
 //!   prometheus  the HTTP API: queries out, series in                the ground: knows
 //!   report      rows, totals, statistics over steps of time         nothing of the above
 //!

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// Where the CPU of OpenShift nodes goes, outside and inside of pods.
 #[derive(Parser)]
-#[command(name = "oc interrogate", bin_name = "oc interrogate", version, arg_required_else_help = true)]
+#[command(name = "oc interrogate", bin_name = "oc interrogate", version, arg_required_else_help = false)]
 #[command(after_help = "Example: oc interrogate top --interval 1h -S openshift-logging")]
 pub(super) struct Cli {
     #[command(subcommand)]

@@ -59,7 +59,8 @@ async fn top(flags: TopFlags) -> Result<()> {
         let both = |node: &String| nodes.as_ref().is_none_or(|nodes| nodes.contains(node));
         question.filter.nodes = Some(selected.into_iter().filter(both).collect());
     }
-    let report = if local {
+    let percentiles = question.percentiles.iter().map(|percentile| percentile.name.clone()).collect();
+    let mut report = if local {
         top::measure(&question).await?
     } else {
         let connection = cluster::connect(&session, &prometheus).await?;
@@ -68,6 +69,7 @@ async fn top(flags: TopFlags) -> Result<()> {
         connection.notes.iter().for_each(|note| complain("note", note));
         report
     };
+    report.percentiles = percentiles;
     show(&report, look)
 }
 

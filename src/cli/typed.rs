@@ -5,7 +5,8 @@ use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::print::{Format, Look};
 use crate::report::{Class, SortBy};
 use crate::top::{Filter, Question};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ impl TopFlags {
             let asked = self.percentiles.iter().any(|percentile| percentile.name == *name);
             ensure!(asked, Usage(format!("--sort-by {name} needs --percentiles {name}")));
         }
+        if !self.local && self.interval.is_some_and(|interval| interval < 1000) {
+            bail!(Usage("--interval is below a second, and no cluster is sampled that often".to_owned()));
+        }
+        let mut percentiles = self.percentiles;
+        let mut names = BTreeSet::new();
+        percentiles.retain(|percentile| names.insert(percentile.name.clone()));
         let filter = Filter {
             classes: self.class.into_iter().map(Class::from).collect(),
             namespace: self.namespace,
@@ -40,7 +47,7 @@ impl TopFlags {
             by: self.by,
             per_node: self.per_node,
             filter,
-            percentiles: self.percentiles,
+            percentiles,
             present: matches!(self.output, Format::Wide | Format::Json | Format::Yaml),
             sort: self.sort_by,
             limit: self.limit,

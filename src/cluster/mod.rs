@@ -80,7 +80,7 @@ pub async fn connect(session: &SessionOptions, prometheus: &PrometheusOptions) -
 fn address(given: &str) -> Result<Url> {
     let url = Url::parse(given).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let Some(mut url) = url else {
-        bail!("--prometheus {given} is no http or https address: give one such as https://HOST")
+        bail!("--prometheus \"{given}\" is no http or https address: give one such as https://HOST")
     };
     if !url.username().is_empty() || url.password().is_some() {
         bail!("--prometheus takes no user or password in the address: pass --token");

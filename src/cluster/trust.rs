@@ -50,7 +50,8 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
 
 /// The certificates of `--prometheus-ca`. Errors: not readable, or none in it.
 pub(super) fn file(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let pem = std::fs::read(path).with_context(|| format!("reading --prometheus-ca {}", path.display()))?;
+    let pem = std::fs::read(path)
+        .with_context(|| format!("--prometheus-ca {} cannot be read: give a PEM file", path.display()))?;
     let found = certificates(&pem);
     if found.is_empty() {
         bail!("--prometheus-ca {} holds no certificate: give a PEM file", path.display());

@@ -5,13 +5,11 @@ use std::io::{self, Write};
 
 const COLUMNS: [&str; 8] = ["class", "namespace", "name", "node", "thread", "avg", "min", "max"];
 
-/// Writes the header and the rows. Without rows the percentiles' columns are not known, and left out.
+/// Writes the header and the rows.
 pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     if look.headers {
-        let percentiles = report.rows.first().and_then(|row| row.percentiles.as_ref());
-        let percentiles = percentiles.iter().flat_map(|all| all.0.iter().map(|(name, _)| name.as_str()));
-        csv.write_record(COLUMNS.into_iter().chain(percentiles))?;
+        csv.write_record(COLUMNS.into_iter().chain(report.percentiles.iter().map(String::as_str)))?;
     }
     for row in &report.rows {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();

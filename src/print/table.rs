@@ -28,8 +28,7 @@ pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Re
         .into_iter()
         .filter(|(header, text)| *header == "CLASS" || report.rows.iter().any(|row| !text(row).is_empty()))
         .collect();
-    let percentiles = report.rows.first().and_then(|row| row.percentiles.as_ref());
-    let percentiles = percentiles.iter().flat_map(|all| all.0.iter().map(|(name, _)| name.to_uppercase()));
+    let percentiles = report.percentiles.iter().map(|name| name.to_uppercase());
     let mut headers: Vec<String> = columns.iter().map(|(header, _)| (*header).to_owned()).collect();
     headers.extend(["AVG", "MIN", "MAX"].map(str::to_owned).into_iter().chain(percentiles));
     headers.extend(wide.then(|| "PRESENT".to_owned()));
@@ -125,6 +124,7 @@ fn totals(report: &Report) -> Table {
 fn origin(report: &Report) -> String {
     let (window, source) = (&report.window, &report.source);
     let whence = match &source.url {
+        Some(url) if source.nodes == 0 => format!("asked {url}"),
         Some(url) => format!("{} series of {} nodes at {url}", source.kind.as_str(), source.nodes),
         None => "this machine's kernel".to_owned(),
     };

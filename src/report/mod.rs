@@ -36,6 +36,9 @@ pub struct Report {
     pub left_out: Option<Stats>,
     /// What a reader must know to read the figures right, a sentence each.
     pub notes: Vec<String>,
+    /// Names of the percentiles asked for, which tables have columns for, with rows or without.
+    #[serde(skip)]
+    pub percentiles: Vec<String>,
 }
 
 impl Report {
@@ -54,6 +57,7 @@ impl Report {
             pods_unnamed: None,
             left_out: None,
             notes: Vec::new(),
+            percentiles: Vec::new(),
         }
     }
 }

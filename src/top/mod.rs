@@ -51,6 +51,7 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     if let Some(source) = &source {
         answers.span = source.span;
         answers.notes.extend(source.note(asked));
+        answers.notes.extend(source.rhythm.note(source.span));
     }
     let groups = async {
         match &source {

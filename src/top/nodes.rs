@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods whose samples one query asks for; keeps its text short.
-const BATCH: usize = 100;
+const BATCH: usize = 500;
 
 /// A pod's namespace and name.
 pub(super) type Pod = (String, String);
@@ -29,17 +29,12 @@ impl Whereabouts {
             seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
         }
         // Few pods move; only of those the samples' times are needed.
-        let mut several: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for ((namespace, name), _) in seen.iter().filter(|(_, nodes)| nodes.len() > 1) {
-            several.entry(namespace).or_default().push(name);
-        }
+        let several: Vec<&Pod> =
+            seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod).collect();
         let mut moved = BTreeMap::new();
-        for (namespace, names) in several {
-            for batch in names.chunks(BATCH) {
-                let answer =
-                    client.instant(&queries::pod_info(namespace, batch, span.length()), span.end).await?;
-                moved.extend(moves(&answer));
-            }
+        for batch in several.chunks(BATCH) {
+            let answer = client.instant(&queries::pod_info(batch, span.length()), span.end).await?;
+            moved.extend(moves(&answer).into_iter().filter(|(pod, _)| several.binary_search(&pod).is_ok()));
         }
         let last = |(pod, nodes): (Pod, BTreeSet<String>)| {
             let node = moved

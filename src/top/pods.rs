@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 const STEP: i64 = 30_000;
 /// Series that are taken for a cluster's pods and namespaces when an answer's size is judged, before it is known.
 const PODS: usize = 8000;
+/// Pods that one query names; keeps its text short.
+const BATCH: usize = 500;
 const NAMESPACES: usize = 100;
 
 /// Asks for everything about pods; none where the window holds no sample.
@@ -157,23 +159,24 @@ impl Asker<'_> {
             Whereabouts::find(self.server.client, self.span),
         )?;
         let mut rows = BTreeMap::new();
-        let mut moved: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut moved: Vec<&Pod> = Vec::new();
         for (pod, figures) in &pods {
             let (namespace, name) = (pod.0.as_str(), pod.1.as_str());
             if !question.filter.has_pod(namespace, name) {
                 continue;
             }
             if question.per_node && whereabouts.moved.contains_key(pod) {
-                moved.entry(namespace).or_default().push(name);
+                moved.push(pod);
                 continue;
             }
             let node = question.per_node.then(|| whereabouts.last.get(pod).map_or("", String::as_str));
             rows.insert(key(question.by, namespace, name, node), Samples::Summed(figures.clone()));
         }
-        for (namespace, names) in moved {
-            let matchers = [queries::equal("namespace", namespace), queries::any_of("pod", names)];
-            let moved = self.split(&queries::select(queries::PODS, &matchers), &whereabouts).await?;
-            rows.extend(moved.into_iter().map(|(key, steps)| (key, Samples::Each(steps))));
+        for batch in moved.chunks(BATCH) {
+            let selector = queries::select(queries::PODS, &queries::these(batch));
+            let wanted = |pod: &Pod| moved.binary_search(&pod).is_ok();
+            let split = self.split(&selector, batch.len(), wanted, &whereabouts).await?;
+            rows.extend(split.into_iter().map(|(key, steps)| (key, Samples::Each(steps))));
         }
         Ok((rows, whereabouts.last))
     }
@@ -181,7 +184,8 @@ impl Asker<'_> {
     /// Rows on some nodes, or each node's own, from every sample of every pod.
     async fn of_nodes(&self) -> Result<Rows> {
         let mut whereabouts = Whereabouts::find(self.server.client, self.span).await?;
-        let rows = self.split(&self.selector(), &whereabouts).await?;
+        let wanted = |pod: &Pod| self.question.filter.has_pod(&pod.0, &pod.1);
+        let rows = self.split(&self.selector(), PODS, wanted, &whereabouts).await?;
         // Of a pod that moved, only what it used on these nodes is in its row.
         for (pod, moves) in &whereabouts.moved {
             let here = moves.iter().rev().find(|(_, node)| self.question.filter.has_node(node));
@@ -191,14 +195,20 @@ impl Asker<'_> {
     }
 
     /// The samples of some pods, each added to the row of the node that the pod was on.
-    async fn split(&self, selector: &str, whereabouts: &Whereabouts) -> Result<BTreeMap<Key, Steps>> {
+    async fn split(
+        &self,
+        selector: &str,
+        count: usize,
+        wanted: impl Fn(&Pod) -> bool,
+        whereabouts: &Whereabouts,
+    ) -> Result<BTreeMap<Key, Steps>> {
         let (question, grid) = (self.question, self.grid);
         let query = |at: At| queries::sum_by("namespace, pod", &at.of(selector));
         let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
         self.server
-            .each(&query, grid, PODS, |series| {
+            .each(&query, grid, count, |series| {
                 let pod = pod(series);
-                if !question.filter.has_pod(&pod.0, &pod.1) {
+                if !wanted(&pod) {
                     return;
                 }
                 for (node, samples) in whereabouts.split(&pod, &series.samples) {

@@ -4,7 +4,7 @@
 //! for five minutes. So recorded series are looked back for by one step less a millisecond, which holds the one sample of
 //! that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
 use crate::prometheus::promql::{duration, literal};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The nodes' busy time, one series a node.
 pub(super) const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
@@ -33,7 +33,7 @@ const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system
 
 /// A range that holds what is in `(t - ms, t]`.
 fn range(ms: i64) -> String {
-    duration(ms - 1)
+    duration((ms - 1).max(1))
 }
 
 /// `name{matchers}`.
@@ -158,8 +158,14 @@ pub(super) fn pod_nodes(window: i64) -> String {
     format!("group by (namespace, pod, node) (last_over_time({POD_INFO}[{}]))", range(window))
 }
 
-/// All samples in a window of where some pods of a namespace run, to see when they moved.
-pub(super) fn pod_info(namespace: &str, pods: &[&str], window: i64) -> String {
-    let matchers = [equal("namespace", namespace), any_of("pod", pods.iter().copied())];
-    format!("{}[{}]", select(POD_INFO, &matchers), range(window))
+/// All samples in a window of where some pods run, and a few more of the same names, to see when they moved.
+pub(super) fn pod_info(pods: &[&(String, String)], window: i64) -> String {
+    format!("{}[{}]", select(POD_INFO, &these(pods)), range(window))
+}
+
+/// Matchers of some pods by namespace and name, and of a few more: every combination of theirs.
+pub(super) fn these(pods: &[&(String, String)]) -> [String; 2] {
+    let namespaces: BTreeSet<&str> = pods.iter().map(|pod| pod.0.as_str()).collect();
+    let names: BTreeSet<&str> = pods.iter().map(|pod| pod.1.as_str()).collect();
+    [any_of("namespace", namespaces), any_of("pod", names)]
 }

@@ -6,6 +6,9 @@ use crate::report::Window;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
+/// A window that holds several samples at any usual interval, milliseconds.
+const ENOUGH: i64 = 300_000;
+
 /// A window `(start, end]` in Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
@@ -44,18 +47,19 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    /// The rhythm of the series of `selector` with the most samples in the window; none without a sample. A single
-    /// sample tells no distance: then it is `default_step`.
+    /// The rhythm of the series of `selector` with the most samples in the window, or before it where the window is too
+    /// short to tell; none without a sample. A single sample tells no distance: then it is `default_step`.
     pub(super) async fn find(
         client: &Client,
         selector: &str,
         span: Span,
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
-        let fullest = client.instant(&queries::fullest(selector, span.length()), span.end).await?;
+        let window = span.length().max(ENOUGH);
+        let fullest = client.instant(&queries::fullest(selector, window), span.end).await?;
         let Some(series) = fullest.first() else { return Ok(None) };
         let name = selector.split('{').next().unwrap_or(selector);
-        let answers = client.instant(&queries::raw(name, &series.labels, span.length()), span.end).await?;
+        let answers = client.instant(&queries::raw(name, &series.labels, window), span.end).await?;
         let times = answers.iter().map(times).max_by_key(Vec::len).unwrap_or_default();
         Ok(Rhythm::of(&times, default_step))
     }
@@ -74,6 +78,20 @@ impl Rhythm {
             .max_by_key(|(distance, n)| (**n, -**distance));
         let step = step.map_or(default_step, |(distance, _)| *distance);
         Some(Rhythm { step, phase, samples: times.len() })
+    }
+
+    /// What a reader must know of a window that holds few samples.
+    pub(super) fn note(self, span: Span) -> Option<String> {
+        let apart = time::show_duration(self.step);
+        match self.grid(span) {
+            None => {
+                Some(format!("no sample in this window: they are {apart} apart, give a longer --interval"))
+            }
+            Some(grid) if grid.start == grid.end => Some(format!(
+                "a single sample in this window: they are {apart} apart, and it may be of a time before"
+            )),
+            Some(_) => None,
+        }
     }
 
     /// The samples' times within a window; none where it holds none.

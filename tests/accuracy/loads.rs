@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The loads of one test, and a thread that keeps reading what they use.
 pub(crate) struct Loads {
-    /// The slice of their units, in the machine's cgroup v2 tree.
+    /// A tree of their own in the machine's cgroup v2 tree, so that no other program's units matter.
+    root: PathBuf,
+    /// The slice of their units, in there.
     slice: PathBuf,
     program: PathBuf,
     scratch: PathBuf,
@@ -34,11 +36,12 @@ struct Load {
 }
 
 impl Loads {
-    /// Makes the slice; none, where this machine has no cgroup v2 tree that we may change.
+    /// Makes the tree; none, where this machine has no cgroup v2 tree that we may change.
     pub(crate) fn new(program: &Path, scratch: &Path) -> Result<Option<Loads>> {
         let Some(root) = cgroup_root() else { return Ok(None) };
-        let slice = root.join(format!("accuracy{}.slice", std::process::id()));
-        if fs::create_dir(&slice).is_err() {
+        let root = root.join(format!("accuracy{}", std::process::id()));
+        let slice = root.join("system.slice");
+        if fs::create_dir_all(&slice).is_err() {
             return Ok(None);
         }
         let sources: Arc<Mutex<BTreeMap<String, PathBuf>>> = Arc::default();
@@ -59,12 +62,22 @@ impl Loads {
         });
         let (program, scratch) = (program.to_owned(), scratch.to_owned());
         let running = BTreeMap::new();
-        Ok(Some(Loads { slice, program, scratch, running, sources, course, stop, reader: Some(reader) }))
+        Ok(Some(Loads {
+            root,
+            slice,
+            program,
+            scratch,
+            running,
+            sources,
+            course,
+            stop,
+            reader: Some(reader),
+        }))
     }
 
-    /// The mount that the slice is in.
+    /// The root of the tree.
     pub(crate) fn cgroup_root(&self) -> &Path {
-        self.slice.parent().unwrap()
+        &self.root
     }
 
     /// A load in a unit of its own, whose group is `name`: a share of a core, in a burst every so many ms.
@@ -82,7 +95,7 @@ impl Loads {
         Ok(())
     }
 
-    /// A load in the root cgroup, a child of PID 1, whose group is its program's `name`.
+    /// A load in the root of the tree and in no unit, a child of PID 1, whose group is its program's `name`.
     pub(crate) fn in_none(&mut self, name: &str, share: f64, period_ms: u32) -> Result<()> {
         let program = self.scratch.join(name);
         fs::copy(&self.program, &program).with_context(|| format!("copying to {}", program.display()))?;
@@ -98,6 +111,7 @@ impl Loads {
         let mut pid = String::new();
         child.stdout.take().context("no pipe")?.read_to_string(&mut pid)?;
         child.wait()?;
+        fs::write(self.root.join("cgroup.procs"), pid.trim()).context("moving a load to the root")?;
         let process = Path::new("/proc").join(pid.trim());
         let status = fs::read_to_string(process.join("status"))?;
         ensure!(
@@ -160,6 +174,10 @@ impl Drop for Loads {
             }
         }
         let _ = fs::remove_dir(&self.slice);
+        // Loads in the root are nobody's children: they are gone a moment after their pipes.
+        let _ = test_cluster::until("the tree to be empty", Duration::from_secs(5), || {
+            Ok(fs::remove_dir(&self.root)?)
+        });
     }
 }
 

@@ -52,6 +52,7 @@ fn intervals() {
     ] {
         assert_no_value("--interval", value, said);
     }
+    assert_usage("too short", &run(&["top", "--interval", "999ms"]), &["--interval", "below a second"]);
     assert_usage("empty", &run(&["top", "--interval", ""]), &["--interval"]);
     assert_usage("none", &run(&["top", "--interval"]), &["--interval"]);
     assert_usage("twice", &run(&["top", "-i", "1h", "-i", "2h"]), &["--interval"]);
@@ -123,4 +124,9 @@ fn choices() {
     assert_usage("an argument", &run(&["top", "1h"]), &["1h"]);
     assert_usage("a command that is none", &run(&["topp"]), &["topp", "similar", "'top'"]);
     assert_usage("both sources", &run(&["top", "--local", "--time", "-30m"]), &["--local", "--time"]);
+}
+
+#[test]
+fn nothing_at_all() {
+    assert_usage("no command", &run(&[]), &["subcommand"]);
 }

@@ -29,7 +29,12 @@ fn serve(name: &str, mut text: String) -> Result<Prometheus> {
 
 fn top(prometheus: &Prometheus, arguments: &[&str]) -> Result<Outcome> {
     let end = END.to_string();
-    let ask = ["top", "-T", &end, "-i", "5m", "--prometheus", &prometheus.url];
+    let mut ask = vec!["top", "--prometheus", &prometheus.url];
+    for (flag, value) in [("-T", end.as_str()), ("-i", "5m")] {
+        if !arguments.contains(&flag) {
+            ask.extend([flag, value]);
+        }
+    }
     Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate"))?.run(ask.iter().chain(arguments))
 }
 
@@ -152,6 +157,23 @@ fn the_predecessors_series_are_the_hosts() -> Result<()> {
     let nodes = report(&prometheus, &["--per-node", "--by", "class", "--class", "host"])?;
     ensure!(rows(&nodes) == [row("host n1 ", 40), row("host n2 ", 20)], "{:?}", rows(&nodes));
     ensure!(all["notes"].to_string().contains("predecessor"), "{}", all["notes"]);
+
+    // Windows that are shorter than the samples are apart say so.
+    let short = report(&prometheus, &["-i", "7s"])?;
+    ensure!(short["window"]["step_seconds"] == 15.0, "{}", short["window"]);
+    ensure!(
+        short["notes"].to_string().contains("a single sample in this window: they are 15s apart"),
+        "{}",
+        short["notes"]
+    );
+    let before = (END - 3).to_string();
+    let none = report(&prometheus, &["-T", &before, "-i", "5s"])?;
+    ensure!(none["rows"] == json!([]), "{}", none["rows"]);
+    ensure!(none["notes"].to_string().contains("no sample in this window"), "{}", none["notes"]);
+
+    // Columns are those that were asked for, each once, also where there are no rows.
+    let csv = top(&prometheus, &["-o", "csv", "--percentiles", "p50,50,p95", "--limit", "0"])?;
+    ensure!(csv.stdout == "class,namespace,name,node,thread,avg,min,max,p50,p95\n", "{}", csv.stdout);
     Ok(())
 }
 

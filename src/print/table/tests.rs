@@ -51,6 +51,7 @@ pub(in crate::print) fn example() -> Report {
     report.unattributed = Some(Stats { avg: -0.001, min: -0.25, max: 0.125 });
     report.busy = Some(Stats { avg: 1.749, min: 1.0, max: 12.5 });
     report.left_out = Some(Stats::ZERO);
+    report.percentiles = vec!["p95".to_owned()];
     report
 }
 
