@@ -62,6 +62,9 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     (answers.groups, answers.pods) = tokio::try_join!(groups, pods::fetch(&server, question, answers.span))?;
     progress.set(0.9);
     let mut entries = assemble::entries(question, &answers);
+    if question.by == By::Thread && entries.iter().all(|entry| entry.key.thread.is_none()) {
+        answers.notes.push("no series of threads in this window: rows are of their groups".to_owned());
+    }
     if let Some(limit) = question.limit {
         limit::cut(&server, &mut answers, &mut entries, limit).await?;
     }

@@ -48,15 +48,14 @@ pub(super) async fn fetch(server: &Server<'_>, question: &Question, span: Span) 
     Ok(Some(Part { grid, rows, nodes, classes, left_out }))
 }
 
-/// When pods were sampled, and whether the sums of namespaces are to be used: where they cover the window as well as
-/// the pods, and single pods do not matter, whose samples are of other times.
+/// When samples were taken, and whether they are the sums of namespaces: where these cover the window as well as the pods,
+/// and no row is made of single pods' samples, which are of other times. Pods that the server sums up are not.
 async fn rhythm(client: &Client, question: &Question, span: Span) -> Result<Option<(Rhythm, bool)>> {
     let mut pods = Rhythm::find(client, queries::SOME_PODS, span, STEP).await?;
     if pods.is_none() {
         pods = Rhythm::find(client, queries::PODS, span, STEP).await?;
     }
-    let single = question.of_nodes() || matches!(question.by, By::Group | By::Thread);
-    if let (Some(pods), false) = (pods, single) {
+    if let (Some(pods), false) = (pods, question.of_nodes()) {
         let sums = Rhythm::find(client, queries::NAMESPACE_SUMS, span, STEP).await?;
         if let Some(sums) = sums.filter(|sums| sums.step == pods.step && sums.samples >= pods.samples) {
             return Ok(Some((sums, true)));

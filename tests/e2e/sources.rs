@@ -158,6 +158,11 @@ fn the_predecessors_series_are_the_hosts() -> Result<()> {
     ensure!(rows(&nodes) == [row("host n1 ", 40), row("host n2 ", 20)], "{:?}", rows(&nodes));
     ensure!(all["notes"].to_string().contains("predecessor"), "{}", all["notes"]);
 
+    // Nor does it tell threads here.
+    let threads = report(&prometheus, &["--by", "thread"])?;
+    ensure!(rows(&threads) == expected, "{:?}", rows(&threads));
+    ensure!(threads["notes"].to_string().contains("no series of threads"), "{}", threads["notes"]);
+
     // Windows that are shorter than the samples are apart say so.
     let short = report(&prometheus, &["-i", "7s"])?;
     ensure!(short["window"]["step_seconds"] == 15.0, "{}", short["window"]);
