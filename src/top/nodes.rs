@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods whose samples one query asks for; keeps its text short.
 const BATCH: usize = 500;
+/// The last part of a window, milliseconds, that holds a sample of every pod that is still there.
+const LATELY: i64 = 120_000;
 
 /// A pod's namespace and name.
 pub(super) type Pod = (String, String);
@@ -21,20 +23,27 @@ pub(super) struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// Asks for a window.
-    pub(super) async fn find(client: &Client, span: Span) -> Result<Whereabouts> {
-        let answer = client.instant(&queries::pod_nodes(span.length()), span.end).await?;
-        let mut seen: BTreeMap<Pod, BTreeSet<String>> = BTreeMap::new();
-        for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
-            seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
+    /// Asks for a window: for each pod's last node, and for all that it had where `moves` matter.
+    pub(super) async fn find(client: &Client, span: Span, moves: bool) -> Result<Whereabouts> {
+        let mut seen = nodes_of(&client.instant(&queries::pod_nodes(&[], span.length()), span.end).await?);
+        // Few pods move; only of those it matters when. Of most the window's last part tells the last node.
+        let several = |seen: &Nodes| -> Vec<Pod> {
+            seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect()
+        };
+        if !moves {
+            for batch in several(&seen).chunks(BATCH) {
+                let lately = queries::pod_nodes(&queries::these(batch), LATELY.min(span.length()));
+                let lately = nodes_of(&client.instant(&lately, span.end).await?);
+                seen.extend(lately.into_iter().filter(|(pod, _)| batch.binary_search(pod).is_ok()));
+            }
         }
-        // Few pods move; only of those the samples' times are needed.
-        let several: Vec<&Pod> =
-            seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod).collect();
+        let several = several(&seen);
         let mut moved = BTreeMap::new();
         for batch in several.chunks(BATCH) {
             let answer = client.instant(&queries::pod_info(batch, span.length()), span.end).await?;
-            moved.extend(moves(&answer).into_iter().filter(|(pod, _)| several.binary_search(&pod).is_ok()));
+            moved.extend(
+                times_on_nodes(&answer).into_iter().filter(|(pod, _)| batch.binary_search(pod).is_ok()),
+            );
         }
         let last = |(pod, nodes): (Pod, BTreeSet<String>)| {
             let node = moved
@@ -71,8 +80,19 @@ impl Whereabouts {
     }
 }
 
+/// The nodes of each pod.
+type Nodes = BTreeMap<Pod, BTreeSet<String>>;
+
+fn nodes_of(answer: &[Series]) -> Nodes {
+    let mut seen = Nodes::new();
+    for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
+        seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
+    }
+    seen
+}
+
 /// Since when each pod was on which node.
-fn moves(answer: &[Series]) -> BTreeMap<Pod, Vec<(i64, String)>> {
+fn times_on_nodes(answer: &[Series]) -> BTreeMap<Pod, Vec<(i64, String)>> {
     let mut seen: BTreeMap<Pod, Vec<(i64, &str)>> = BTreeMap::new();
     for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
         let times = series.samples.iter().map(|(at, _)| (*at, series.label("node")));

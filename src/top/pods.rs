@@ -155,17 +155,17 @@ impl Asker<'_> {
         let (selector, quantiles) = (self.selector(), question.quantiles());
         let (pods, whereabouts) = tokio::try_join!(
             self.server.summed(&selector, "namespace, pod", window, &quantiles, question.present, pod),
-            Whereabouts::find(self.server.client, self.span),
+            Whereabouts::find(self.server.client, self.span, question.per_node),
         )?;
         let mut rows = BTreeMap::new();
-        let mut moved: Vec<&Pod> = Vec::new();
+        let mut moved: Vec<Pod> = Vec::new();
         for (pod, figures) in &pods {
             let (namespace, name) = (pod.0.as_str(), pod.1.as_str());
             if !question.filter.has_pod(namespace, name) {
                 continue;
             }
             if question.per_node && whereabouts.moved.contains_key(pod) {
-                moved.push(pod);
+                moved.push(pod.clone());
                 continue;
             }
             let node = question.per_node.then(|| whereabouts.last.get(pod).map_or("", String::as_str));
@@ -173,7 +173,7 @@ impl Asker<'_> {
         }
         for batch in moved.chunks(BATCH) {
             let selector = queries::select(queries::PODS, &queries::these(batch));
-            let wanted = |pod: &Pod| moved.binary_search(&pod).is_ok();
+            let wanted = |pod: &Pod| moved.binary_search(pod).is_ok();
             let split = self.split(&selector, batch.len(), wanted, &whereabouts).await?;
             rows.extend(split.into_iter().map(|(key, steps)| (key, Samples::Each(steps))));
         }
@@ -182,7 +182,7 @@ impl Asker<'_> {
 
     /// Rows on some nodes, or each node's own, from every sample of every pod.
     async fn of_nodes(&self) -> Result<Rows> {
-        let mut whereabouts = Whereabouts::find(self.server.client, self.span).await?;
+        let mut whereabouts = Whereabouts::find(self.server.client, self.span, true).await?;
         let wanted = |pod: &Pod| self.question.filter.has_pod(&pod.0, &pod.1);
         let rows = self.split(&self.selector(), PODS, wanted, &whereabouts).await?;
         // Of a pod that moved, only what it used on these nodes is in its row.

@@ -153,18 +153,19 @@ pub(super) fn is_exporter_pod(namespace: &str, pod: &str) -> bool {
     namespace == "openshift-monitoring" && pod.starts_with("process-exporter-")
 }
 
-/// The nodes of each pod at any time of a window.
-pub(super) fn pod_nodes(window: i64) -> String {
-    format!("group by (namespace, pod, node) (last_over_time({POD_INFO}[{}]))", range(window))
+/// The nodes of each pod, of all or of those that match, at any time of a window.
+pub(super) fn pod_nodes(matchers: &[String], window: i64) -> String {
+    let info = select(POD_INFO, matchers);
+    format!("group by (namespace, pod, node) (last_over_time({info}[{}]))", range(window))
 }
 
 /// All samples in a window of where some pods run, and a few more of the same names, to see when they moved.
-pub(super) fn pod_info(pods: &[&(String, String)], window: i64) -> String {
+pub(super) fn pod_info(pods: &[(String, String)], window: i64) -> String {
     format!("{}[{}]", select(POD_INFO, &these(pods)), range(window))
 }
 
 /// Matchers of some pods by namespace and name, and of a few more: every combination of theirs.
-pub(super) fn these(pods: &[&(String, String)]) -> [String; 2] {
+pub(super) fn these(pods: &[(String, String)]) -> [String; 2] {
     let namespaces: BTreeSet<&str> = pods.iter().map(|pod| pod.0.as_str()).collect();
     let names: BTreeSet<&str> = pods.iter().map(|pod| pod.1.as_str()).collect();
     [any_of("namespace", namespaces), any_of("pod", names)]
