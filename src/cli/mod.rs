@@ -85,18 +85,13 @@ fn show(report: &Report, look: Look) -> Result<()> {
     Ok(())
 }
 
-/// clap's error without its usage lines, as one line.
+/// clap's error without its usage lines, as one line: its paragraphs apart.
 fn usage_line(error: &clap::Error) -> String {
     let text = error.to_string();
-    let said = text
-        .split("\n\nUsage:")
-        .next()
-        .unwrap_or_default()
-        .split("\n\nFor more information")
-        .next()
-        .unwrap_or_default();
-    let words: Vec<&str> = said.trim_start_matches("error: ").split_whitespace().collect();
-    format!("{} (see --help)", words.join(" "))
+    let said =
+        text.split("\n\n").take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more"));
+    let said: Vec<String> = said.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    format!("{} (see --help)", said.join("; ").trim_start_matches("error: "))
 }
 
 /// One line on stderr, without what a terminal would obey. Where stderr is gone there is nobody to tell.

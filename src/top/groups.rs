@@ -109,15 +109,9 @@ impl Asker<'_> {
                 classes.iter().map(row).collect()
             }
             (By::Class | By::Namespace, true) => self.classes_of_nodes(nodes).await?,
-            (By::Group, false) => {
-                let key = |class: Class, name: &String| Key { name: name.clone(), ..Key::of_class(class) };
-                let row = |((class, name), steps): (&(Class, String), &Steps)| {
-                    (key(*class, name), Samples::Each(steps.clone()))
-                };
-                sums.iter().map(row).collect()
-            }
-            (By::Group, true) => self.of_nodes(queries::GROUPS, nodes).await?,
-            (By::Thread, _) => self.threads(sums, nodes).await?,
+            (By::Group, false) => of_sums(sums),
+            (By::Group, true) => self.of_nodes(queries::GROUPS).await?,
+            (By::Thread, _) => self.threads(sums).await?,
         };
         rows.retain(|key, _| filter.has_class(key.class));
         Ok(rows)
@@ -150,7 +144,7 @@ impl Asker<'_> {
     }
 
     /// Groups or threads on some nodes: together, from every sample; each node its own, as the server sums them up.
-    async fn of_nodes(&self, name: &str, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
+    async fn of_nodes(&self, name: &str) -> Result<BTreeMap<Key, Samples>> {
         let (selector, threads) = (self.select(name), name == queries::THREADS);
         let labels = if threads { "class, groupname, threadname" } else { "class, groupname" };
         let key = |series: &Series| {
@@ -168,21 +162,15 @@ impl Asker<'_> {
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
         }
         let query = |at: At| queries::sum_by(labels, &at.of(&selector));
-        let series = if threads { THREADS_PER_NODE } else { nodes.min(1) * GROUPS_PER_NODE };
+        let series = if threads { THREADS_PER_NODE } else { GROUPS_PER_NODE };
         Ok(each(self.server.range(&query, self.grid, series, key).await?))
     }
 
     /// Threads; and the groups that have none.
-    async fn threads(&self, sums: &Sums, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
-        let mut rows = self.of_nodes(queries::THREADS, nodes).await?;
-        let groups = if self.question.of_nodes() {
-            self.of_nodes(queries::GROUPS, nodes).await?
-        } else {
-            let key = |class: Class, name: &String| Key { name: name.clone(), ..Key::of_class(class) };
-            sums.iter()
-                .map(|((class, name), steps)| (key(*class, name), Samples::Each(steps.clone())))
-                .collect()
-        };
+    async fn threads(&self, sums: &Sums) -> Result<BTreeMap<Key, Samples>> {
+        let mut rows = self.of_nodes(queries::THREADS).await?;
+        let groups =
+            if self.question.of_nodes() { self.of_nodes(queries::GROUPS).await? } else { of_sums(sums) };
         let threaded: BTreeSet<Key> = rows.keys().map(|key| Key { thread: None, ..key.clone() }).collect();
         rows.extend(groups.into_iter().filter(|(key, _)| !threaded.contains(key)));
         Ok(rows)
@@ -221,6 +209,14 @@ impl Asker<'_> {
 pub(super) fn group(series: &Series) -> (Class, String) {
     let name = series.label("groupname");
     (Class::of_group(series.labels.get("class").map(String::as_str), name), name.to_owned())
+}
+
+/// A row for each group over all nodes.
+fn of_sums(sums: &Sums) -> BTreeMap<Key, Samples> {
+    let row = |((class, name), steps): (&(Class, String), &Steps)| {
+        (Key { name: name.clone(), ..Key::of_class(*class) }, Samples::Each(steps.clone()))
+    };
+    sums.iter().map(row).collect()
 }
 
 fn each(rows: BTreeMap<Key, Steps>) -> BTreeMap<Key, Samples> {

@@ -65,7 +65,7 @@ impl Source {
             };
             let mut source = Source { whose, rhythm, span: asked, holes: 0 };
             source.cut(server).await?;
-            if whose != Whose::Predecessor && whose != Whose::Platform {
+            if matches!(whose, Whose::Exporter { .. }) {
                 let host = queries::select(queries::CLASS_SUMS, &[queries::equal("class", "host")]);
                 let missing = queries::missing(&host, queries::BUSY, source.span.length());
                 let missing = server.client.instant(&missing, source.span.end).await?;
