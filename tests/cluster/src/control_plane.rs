@@ -86,6 +86,9 @@ impl ControlPlane {
                 "--use-service-account-credentials".into(),
                 "--leader-elect=false".into(),
                 "--secure-port=0".into(),
+                // A thousand nodes' pods in seconds, and not in minutes.
+                "--kube-api-qps=1000".into(),
+                "--kube-api-burst=2000".into(),
             ],
         )?;
         // The first thing of its making that a client may want.
