@@ -62,6 +62,7 @@ pub async fn install(
         waits: options.wait && options.mode == Mode::Apply,
     };
     rights::check(&server, &intent, &user, console).await?;
+    preflight::namespaces(&server).await?;
     let objects = objects::all(&options.wanted, &program(Some(&server), options).await?)?;
     let existing = preflight::existing(&server, &objects).await?;
     let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;

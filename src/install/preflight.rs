@@ -65,7 +65,7 @@ pub(super) async fn user(server: &Server<'_>) -> Result<String> {
     }
 }
 
-/// Whether the cluster has what the objects need. Errors: a kind that is not served, a namespace that is not there.
+/// Whether the cluster has what the objects need. Errors: a kind that is not served.
 pub(super) async fn served(server: &Server<'_>) -> Result<()> {
     let foreign =
         PLACES.iter().filter(|place| place.group.contains("openshift.io") || place.group.contains("coreos"));
@@ -87,6 +87,11 @@ pub(super) async fn served(server: &Server<'_>) -> Result<()> {
         "this cluster does not serve {}: it takes OpenShift with its monitoring (check the context)",
         missing.join(", ")
     );
+    Ok(())
+}
+
+/// Whether there is where to install into. Errors: a namespace that is not there.
+pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
     for namespace in [NAMESPACE, DASHBOARDS] {
         let found = server.find::<Outline>(&format!("/api/v1/namespaces/{namespace}"), Part::Metadata).await;
         let found =

@@ -43,10 +43,10 @@ fn of(place: Place, verb: &'static str) -> Right {
 /// What an installation does, right by right.
 fn needed(intent: &Intent) -> Vec<Right> {
     let in_namespace = |right: Right| Right { namespace: Some(NAMESPACE), ..right };
-    let mut rights = vec![
-        Right { name: Some(NAMESPACE), ..cluster("", "namespaces", "get") },
-        Right { name: Some(DASHBOARDS), ..cluster("", "namespaces", "get") },
-    ];
+    // A namespace is in itself, as far as rights go.
+    let namespace =
+        |name| Right { name: Some(name), namespace: Some(name), ..cluster("", "namespaces", "get") };
+    let mut rights = vec![namespace(NAMESPACE), namespace(DASHBOARDS)];
     if intent.reads_nodes || intent.waits {
         rights.push(cluster("", "nodes", "list"));
     }
