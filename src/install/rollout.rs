@@ -109,7 +109,7 @@ pub(super) async fn wait(
             },
             () = sleep_until(*dead) => events = None,
             () = sleep_until(look) => {
-                let lines = wait.look().await?;
+                let lines = wait.look(false).await?;
                 wait.tell(lines, console);
                 pause = (2 * pause).min(LAST_LOOK);
                 look = Instant::now() + pause;
@@ -182,11 +182,11 @@ impl Wait<'_, '_> {
     }
 
     /// What is in the way, as far as it can be seen.
-    async fn look(&self) -> Result<Vec<String>> {
+    async fn look(&self, late: bool) -> Result<Vec<String>> {
         let namespace = format!("/api/v1/namespaces/{NAMESPACE}");
         let pods =
             format!("{namespace}/pods?resourceVersion=0&labelSelector=app.kubernetes.io%2Fname%3D{NAME}");
-        let mut scene = Scene { desired: self.set.ready().1, ..Scene::default() };
+        let mut scene = Scene { desired: self.set.ready().1, late, ..Scene::default() };
         scene.pods = self.ask::<trouble::Pods>(&pods).await?.unwrap_or_default().items;
         for (field, value) in [("involvedObject.name", NAME), ("reason", "FailedMount")] {
             let path = format!("{namespace}/events?fieldSelector={field}%3D{value}");
@@ -232,7 +232,7 @@ impl Wait<'_, '_> {
 
     async fn late(&mut self, timeout: Duration) -> anyhow::Error {
         let state = self.state();
-        let lines = self.look().await.unwrap_or_default();
+        let lines = self.look(true).await.unwrap_or_default();
         self.progress = None;
         let why = if lines.is_empty() { String::new() } else { format!(" ({})", lines.join("; ")) };
         let seconds = timeout.as_secs_f64();

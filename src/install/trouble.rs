@@ -108,6 +108,8 @@ pub(super) struct Scene {
     pub(super) nodes_down: BTreeSet<String>,
     /// Pods that should be there.
     pub(super) desired: usize,
+    /// Whether the time is over: what was on its way is now in the way.
+    pub(super) late: bool,
 }
 
 /// What is wrong, each kind of trouble one line: how many pods, on which node, why, and the remedy.
@@ -156,7 +158,11 @@ fn why(pod: &Pod, scene: &Scene) -> Option<String> {
         return Some(format!("its pod finds no place ({reason}: {message}): make room on the node"));
     }
     let containers = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
-    containers.clone().find_map(of_container).or_else(|| mount(pod, &scene.events))
+    containers.clone().find_map(of_container).or_else(|| mount(pod, &scene.events)).or_else(|| {
+        scene
+            .late
+            .then(|| "its pod is not ready yet: see oc -n openshift-monitoring describe pods".to_owned())
+    })
 }
 
 fn of_container(container: &Container) -> Option<String> {

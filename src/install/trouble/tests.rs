@@ -6,7 +6,7 @@ fn scene(pods: Value, events: Value) -> Scene {
     let pods = serde_json::from_value::<Vec<Pod>>(pods).unwrap();
     let desired = pods.len();
     let events = serde_json::from_value(events).unwrap();
-    Scene { pods, events, desired, nodes_down: BTreeSet::new() }
+    Scene { pods, events, desired, ..Scene::default() }
 }
 
 fn pod(name: &str, node: &str, container: &Value) -> Value {
@@ -79,6 +79,8 @@ fn pods_that_are_not_made_are_explained_by_the_daemon_sets_event() {
 fn a_node_that_is_down_explains_its_pod() {
     let mut scene = scene(json!([pod("a", "n1", &json!({}))]), json!([]));
     assert!(lines(&scene).is_empty(), "on its way");
+    scene.late = true;
+    assert!(only(&scene).contains("n1: its pod is not ready yet"));
     scene.nodes_down.insert("n1".into());
     assert!(only(&scene).contains("n1: the node is not ready"));
 }
