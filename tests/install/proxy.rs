@@ -64,7 +64,7 @@ impl Proxy {
                 if !state.open.load(Ordering::SeqCst) {
                     return;
                 }
-                let server = TcpStream::connect(("127.0.0.1", upstream)).unwrap();
+                let Ok(server) = TcpStream::connect(("127.0.0.1", upstream)) else { continue };
                 let hold = Arc::new(AtomicBool::new(false));
                 let (c, s, h, st) =
                     (client.try_clone().unwrap(), server.try_clone().unwrap(), hold.clone(), state.clone());

@@ -134,8 +134,10 @@ impl Site {
                 metadata.remove(field);
             }
         }
-        // What controllers made of ours has names of its own.
-        ours.retain(|object| object["metadata"].get("ownerReferences").is_none());
+        // What controllers made of ours is theirs.
+        ours.retain(|object| {
+            object["metadata"].get("ownerReferences").is_none() && object["kind"] != "endpoints"
+        });
         ours.sort_by_key(name);
         ours
     }
