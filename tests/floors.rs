@@ -15,7 +15,7 @@ const TOP: Floors = &[
     &["mod"],
     &["limit", "local"],
     &["groups", "assemble", "pods", "course"],
-    &["platform"],
+    &["platform", "silent"],
     &["source"],
     &["answers", "nodes", "question"],
     &["ask"],
