@@ -33,7 +33,7 @@ const EXPORTER: Floors = &[
     &["ledger"],
     &["place"],
     &["reading", "read"],
-    &["parse"],
+    &["parse", "config"],
     &["cpu"],
 ];
 

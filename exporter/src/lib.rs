@@ -13,6 +13,7 @@
 //! ledger   counters that add up and never fall: a signed sum for each group, shown as its highest value so far
 //! place    names to class and group: cgroup paths, comms, command lines
 //! parse    bytes to values          read    small files to bytes, and what vanished apart from what failed
+//! config   groups of one's own: process_names rules to a name for a process
 //! reading  a node's paths in, its counters out: plain values
 //! cpu      a total and a difference are two types
 //! ```
@@ -22,6 +23,9 @@
 //! container may show another `/proc`. Elsewhere than on Linux there is only the door: [`Node::open`] says what it
 //! takes.
 
+#[cfg(target_os = "linux")]
+#[cfg_attr(not(test), allow(dead_code, reason = "asked by the node once it carves"))]
+mod config;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "differences are taken of what is read"))]
 mod cpu;
 #[cfg(target_os = "linux")]
