@@ -1,11 +1,16 @@
 //! A reading as Prometheus's text exposition, version 0.0.4.
 
+mod audience;
 mod series;
 
+use crate::cpu::Cpu;
 use crate::place::Key;
 use crate::reading::{Method, Reading};
-use series::Series;
+use series::{Exposition, Series, Show};
 use std::time::Duration;
+
+#[cfg_attr(not(test), expect(unused_imports, reason = "for the next commit"))]
+pub(crate) use audience::Audience;
 
 /// The exposition's `Content-Type`; without one, Prometheus 3 refuses it.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -13,7 +18,19 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 /// What is to be remembered from one exposition to the next.
 #[derive(Debug)]
 pub(crate) struct Exposer {
-    series: Series,
+    groups: Series<Key>,
+    /// Expositions so far.
+    number: u64,
+}
+
+/// What one exposition comes to.
+#[derive(Debug)]
+pub(crate) struct Exposed {
+    pub(crate) text: String,
+    /// Its number: 1 is the first.
+    pub(crate) number: u64,
+    /// The groups that are no longer shown.
+    pub(crate) left: Vec<Key>,
 }
 
 /// What the exporter says of itself.
@@ -28,18 +45,29 @@ pub(crate) struct Own {
 
 impl Exposer {
     pub(crate) fn new() -> Exposer {
-        Exposer { series: Series::default() }
+        Exposer { groups: Series::new(), number: 0 }
     }
 
-    /// The text of one exposition, and the groups that left with it.
-    pub(crate) fn render(&mut self, reading: &Reading, own: Own) -> (String, Vec<Key>) {
-        let (shown, left) = self.series.show(reading);
+    /// One exposition; every live scraper has got the one numbered `reached` or a later one.
+    pub(crate) fn render(&mut self, reading: &Reading, own: Own, reached: u64) -> Exposed {
+        self.number += 1;
+        let now = Exposition { number: self.number, at: reading.at, reached };
+        let mut left = Vec::new();
         let mut text = Text::default();
         let mut cpu = text.counter(
             "namedprocess_namegroup_cpu_seconds_total",
             "CPU of a group since the exporter started, what has exited included.",
         );
-        for ((class, group), used) in shown {
+        for (key, used) in &reading.groups {
+            let used = match self.groups.show(key, reading.alive.contains(key), &now) {
+                Show::Zero => Cpu::default(),
+                Show::Value => *used,
+                Show::Gone => {
+                    left.push(key.clone());
+                    continue;
+                }
+            };
+            let (class, group) = key;
             for (mode, us) in [("user", used.user_us), ("system", used.system_us)] {
                 let labels = [("class", class.as_str()), ("groupname", group), ("mode", mode)];
                 cpu.sample(&labels, &seconds(us));
@@ -57,6 +85,8 @@ impl Exposer {
         for (reason, count) in &reading.errors {
             errors.sample(&[("reason", reason)], &count.to_string());
         }
+        text.counter("namedprocess_exporter_passes_total", "Readings of the node that were exposed.")
+            .sample(&[], &self.number.to_string());
         text.gauge("namedprocess_exporter_pass_seconds", "How long the reading for this scrape took.")
             .sample(&[], &seconds(micros(own.pass)));
         text.counter("process_cpu_seconds_total", "CPU of the exporter itself since it started.")
@@ -65,7 +95,7 @@ impl Exposer {
             .sample(&[("method", own.method.as_str())], "1");
         text.gauge("namedprocess_exporter_build_info", "The exporter's version; always 1.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], "1");
-        (text.0, left)
+        Exposed { text: text.0, number: self.number, left }
     }
 }
 
@@ -133,7 +163,6 @@ fn escaped(c: char) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::Cpu;
     use crate::reading::Class;
     use std::time::Instant;
 
@@ -152,14 +181,15 @@ mod tests {
             pass: Duration::from_micros(1234),
             cpu: Duration::from_millis(50),
         };
-        let (text, left) = Exposer::new().render(&reading, own);
-        assert!(left.is_empty());
+        let Exposed { text, number, left } = Exposer::new().render(&reading, own, 0);
+        assert!(left.is_empty() && number == 1);
         let version = env!("CARGO_PKG_VERSION");
         let want = [
             r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="user"} 1.500000"#,
             r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="system"} 0.000007"#,
             r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
             r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
+            "namedprocess_exporter_passes_total 1",
             "namedprocess_exporter_pass_seconds 0.001234",
             "process_cpu_seconds_total 0.050000",
             r#"namedprocess_exporter_method{method="process"} 1"#,
@@ -167,7 +197,7 @@ mod tests {
         ];
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(samples, want);
-        assert_eq!(text.matches("# TYPE ").count(), 7);
+        assert_eq!(text.matches("# TYPE ").count(), 8);
         assert!(text.ends_with('\n'));
     }
 }

@@ -152,11 +152,11 @@ impl Exporter {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let cpu = Duration::try_from(cpu).unwrap_or_default();
         let own = Own { method: self.node.method(), pass: begun.elapsed(), cpu };
-        let (text, left) = self.exposer.render(&reading, own);
-        for (class, group) in &left {
+        let exposed = self.exposer.render(&reading, own, u64::MAX);
+        for (class, group) in &exposed.left {
             self.node.forget(*class, group);
         }
-        Ok(text)
+        Ok(exposed.text)
     }
 }
 
