@@ -33,7 +33,7 @@ const EXPORTER: Floors = &[
     &["ledger"],
     &["place"],
     &["reading", "read"],
-    &["parse", "config"],
+    &["parse", "config", "tls", "watched"],
     &["cpu"],
 ];
 

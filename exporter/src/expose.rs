@@ -9,7 +9,6 @@ use crate::reading::{Method, Reading};
 use series::{Exposition, Series, Show};
 use std::time::Duration;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the next commit"))]
 pub(crate) use audience::Audience;
 
 /// The exposition's `Content-Type`; without one, Prometheus 3 refuses it.
@@ -41,6 +40,9 @@ pub(crate) struct Own {
     pub(crate) pass: Duration,
     /// The CPU that the exporter has used since it started.
     pub(crate) cpu: Duration,
+    /// Whether the config, and the files of TLS, as they are now could be read; none where there are none.
+    pub(crate) config_is_good: Option<bool>,
+    pub(crate) tls_is_good: Option<bool>,
 }
 
 impl Exposer {
@@ -95,6 +97,18 @@ impl Exposer {
             .sample(&[("method", own.method.as_str())], "1");
         text.gauge("namedprocess_exporter_build_info", "The exporter's version; always 1.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], "1");
+        let reloads = [
+            ("namedprocess_exporter_config_last_reload_successful", "the config", own.config_is_good),
+            ("namedprocess_exporter_tls_last_reload_successful", "the certificates", own.tls_is_good),
+        ];
+        for (name, what, good) in reloads {
+            if let Some(good) = good {
+                let help = format!(
+                    "Whether {what} could be read when last changed; 0: what was read before is in force."
+                );
+                text.gauge(name, &help).sample(&[], if good { "1" } else { "0" });
+            }
+        }
         Exposed { text: text.0, number: self.number, left }
     }
 }
@@ -180,6 +194,8 @@ mod tests {
             method: Method::Process,
             pass: Duration::from_micros(1234),
             cpu: Duration::from_millis(50),
+            config_is_good: Some(false),
+            tls_is_good: None,
         };
         let Exposed { text, number, left } = Exposer::new().render(&reading, own, 0);
         assert!(left.is_empty() && number == 1);
@@ -194,10 +210,11 @@ mod tests {
             "process_cpu_seconds_total 0.050000",
             r#"namedprocess_exporter_method{method="process"} 1"#,
             &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
+            "namedprocess_exporter_config_last_reload_successful 0",
         ];
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(samples, want);
-        assert_eq!(text.matches("# TYPE ").count(), 8);
+        assert_eq!(text.matches("# TYPE ").count(), 9);
         assert!(text.ends_with('\n'));
     }
 }

@@ -1,7 +1,8 @@
 //! What a node's CPU goes to, by group: read from the kernel, made to add up, and exposed to Prometheus.
 //!
 //! ```text
-//! serve    HTTP: /metrics, /healthz; one pass for each scrape, never two at once
+//! serve    HTTP(S): /metrics, /healthz; one pass for all who ask at once, never two at a time
+//!   |  +---- tls      certificates, and who may read the metrics      watched  files that are read again when changed
 //!   |
 //! expose   a reading as Prometheus's text; a new series is shown at 0 before its CPU counts
 //!   |
@@ -46,10 +47,16 @@ mod reading;
 #[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]
+mod tls;
+#[cfg(target_os = "linux")]
 mod tree;
+#[cfg(target_os = "linux")]
+mod watched;
 
 pub use cpu::Cpu;
 pub use node::Node;
 pub use reading::{Class, Method, Paths, Reading};
 #[cfg(target_os = "linux")]
 pub use serve::{Options, serve};
+#[cfg(target_os = "linux")]
+pub use tls::Files as TlsFiles;

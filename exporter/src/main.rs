@@ -1,7 +1,7 @@
 //! The program: flags in, the exporter's library, an exit code out.
 
 use clap::Parser;
-use process_exporter::{Options, Paths, serve};
+use process_exporter::{Options, Paths, TlsFiles, serve};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +16,23 @@ struct Flags {
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = url_path)]
     telemetry_path: String,
+    /// Certificate to serve HTTPS with, PEM, and what leads from it to its CA [example: /etc/tls/tls.crt]
+    #[arg(long = "web.tls-cert", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM; like the others, read again when it changes [example: /etc/tls/tls.key]
+    #[arg(long = "web.tls-key", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// CAs of the clients that may read the metrics, PEM [default: everybody may; example: /etc/tls/client-ca.crt]
+    #[arg(long = "web.client-ca", value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    /// Common names that their certificates may have, by commas or repeated [default: any; example:
+    /// system:serviceaccount:openshift-monitoring:prometheus-k8s]
+    #[arg(long = "web.client-cn", value_name = "NAME", requires = "client_ca", value_delimiter = ',')]
+    client_cns: Vec<String>,
+    /// Groups of one's own, as process-exporter's YAML; read again when it changes [example: /etc/config.yaml, with
+    /// process_names: [{name: "{{.Comm}}", cmdline: ["^/usr/bin/python3 "]}]]
+    #[arg(long = "config.path", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Mount of procfs
     #[arg(long, value_name = "DIR", default_value = "/proc")]
     procfs: PathBuf,
@@ -31,7 +48,20 @@ fn url_path(text: &str) -> Result<String, &'static str> {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let paths = Paths { procfs: flags.procfs, cgroupfs: flags.cgroupfs };
-    let options = Options { paths, listen: flags.listen, telemetry_path: flags.telemetry_path };
+    // Neither comes without the other: clap has seen to it.
+    let tls = flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles {
+        cert,
+        key,
+        client_ca: flags.client_ca,
+        client_cns: flags.client_cns,
+    });
+    let options = Options {
+        paths,
+        listen: flags.listen,
+        telemetry_path: flags.telemetry_path,
+        tls,
+        config: flags.config,
+    };
     match serve(&options, say) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
