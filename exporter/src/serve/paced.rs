@@ -257,6 +257,7 @@ mod tests {
         }
         answer(&mut clients[0], 1).await;
         answer(&mut clients[1], 1).await;
+        sleep(Duration::from_millis(1)).await;
         clients[0].write_all(b"GET").await.unwrap();
         sleep(Duration::from_millis(1)).await;
         let ranks =
