@@ -22,8 +22,16 @@
 //! container may show another `/proc`. Elsewhere than on Linux there is only the door: [`Node::open`] says what it
 //! takes.
 
+#[cfg(target_os = "linux")]
+mod carve;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "differences are taken of what is read"))]
 mod cpu;
+#[cfg(target_os = "linux")]
+mod config;
+#[cfg(target_os = "linux")]
+mod crowd;
+#[cfg(target_os = "linux")]
+mod dead;
 #[cfg(target_os = "linux")]
 mod expose;
 #[cfg(target_os = "linux")]
@@ -35,6 +43,8 @@ mod parse;
 #[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]
+mod procfs;
+#[cfg(target_os = "linux")]
 mod procs;
 #[cfg(target_os = "linux")]
 mod read;
@@ -42,10 +52,14 @@ mod reading;
 #[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]
+mod tasks;
+#[cfg(target_os = "linux")]
 mod tree;
 
 pub use cpu::Cpu;
 pub use node::Node;
-pub use reading::{Class, Method, Paths, Reading};
+pub use reading::{
+    Class, Collect, Collected, Counts, Detail, Group, Method, Paths, Reading, STATES, Thread, Work,
+};
 #[cfg(target_os = "linux")]
 pub use serve::{Options, serve};
