@@ -101,6 +101,7 @@ impl Node {
     }
 
     /// Replaces the rules by which processes are carved out of their units; what they used so far stays where it is.
+    #[cfg_attr(not(test), allow(dead_code, reason = "called once there is a flag for the file"))]
     pub(crate) fn set_rules(&mut self, rules: Option<Arc<Rules>>) {
         self.procs.carver.set(rules.clone());
         self.crowd.carver.set(rules);
@@ -137,6 +138,7 @@ impl Node {
         self.ledger.settle();
         let mut reading = Reading::empty(at);
         self.ledger.write(&mut reading, self.detail.threads, self.detail.collect.any());
+        reading.collect = self.detail.collect;
         reading.busy = self.busy.clone();
         reading.errors = self.reader.errors().clone();
         reading.work = self.work();

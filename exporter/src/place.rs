@@ -19,6 +19,9 @@ pub(crate) const EXITED: &str = "(exited)";
 /// The name of what is past a limit.
 pub(crate) const OTHER: &str = "(other)";
 
+/// The name of the interrupts' group.
+pub(crate) const INTERRUPTS: &str = "(interrupts)";
+
 /// The pods' group: the predecessor's name for it, which people's queries filter on.
 pub(crate) fn pods() -> Key {
     (Class::Pod, "conmon".into())
@@ -31,7 +34,7 @@ pub(crate) fn exited() -> Key {
 
 /// Hard and soft interrupts, outside of their kernel threads.
 pub(crate) fn interrupts() -> Key {
-    (Class::Kernel, "(interrupts)".into())
+    (Class::Kernel, INTERRUPTS.into())
 }
 
 /// The kernel threads whose time the kernel also counts as soft interrupts.

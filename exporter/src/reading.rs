@@ -153,7 +153,9 @@ pub struct Reading {
     pub thread_counts: BTreeMap<Thread, u64>,
     /// How many live, of each group that has any.
     pub counts: BTreeMap<Group, Counts>,
-    /// What else was asked for, of each group; else empty.
+    /// What else was asked for.
+    pub collect: Collect,
+    /// And what that is of each group; empty where nothing was.
     pub collected: BTreeMap<Group, Collected>,
     /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds; by the
     /// kernel's ticks, so it may differ a little from the sum of the groups.
@@ -174,6 +176,7 @@ impl Reading {
             threads: BTreeMap::new(),
             thread_counts: BTreeMap::new(),
             counts: BTreeMap::new(),
+            collect: Collect::default(),
             collected: BTreeMap::new(),
             busy: BTreeMap::new(),
             errors: BTreeMap::new(),

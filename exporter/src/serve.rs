@@ -153,11 +153,14 @@ impl Exporter {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let cpu = Duration::try_from(cpu).unwrap_or_default();
         let own = Own { method: self.node.method(), pass: begun.elapsed(), cpu };
-        let (text, left) = self.exposer.render(&reading, own);
-        for group in &left {
+        let exposed = self.exposer.render(&reading, own, u64::MAX);
+        for group in &exposed.left {
             self.node.forget(group);
         }
-        Ok(text)
+        for thread in &exposed.left_threads {
+            self.node.forget_thread(thread);
+        }
+        Ok(exposed.text)
     }
 }
 
