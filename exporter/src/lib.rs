@@ -8,10 +8,15 @@
 //!   |
 //! node     one pass: tree, processes and the node's busy time into the ledger; what of all that is out of sight
 //!   |
-//!   +-- tree     every cgroup's cpu.stat; what the ended ones used remains in their parents
+//!   +-- tree     every cgroup's cpu.stat, as far as the one above it moved; what the ended ones used remains in their
+//!   |   |        parents
+//!   |   crowd    the processes of the cgroups that moved, for their threads, counts and groups of one's own
 //!   +-- procs    every process, or with a tree only those in its root; what the ended ones used is in their reapers
 //!   |
-//! ledger   counters that add up and never fall: a signed sum for each group, shown as its highest value so far
+//! tasks    a process's threads          carve    whose rule a process is          dead    who paid for the ended
+//! ledger   counters that add up and never fall: a signed sum for each group, shown as its highest value so far, and
+//!   |      within that its threads by name
+//! procfs   one process's files
 //! place    names to class and group: cgroup paths, comms, command lines
 //! parse    bytes to values          read    small files to bytes, and what vanished apart from what failed
 //! config   groups of one's own: process_names rules to a name for a process
@@ -25,10 +30,15 @@
 //! takes.
 
 #[cfg(target_os = "linux")]
-#[cfg_attr(not(test), allow(dead_code, reason = "asked by the node once it carves"))]
+mod carve;
+#[cfg(target_os = "linux")]
 mod config;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "differences are taken of what is read"))]
 mod cpu;
+#[cfg(target_os = "linux")]
+mod crowd;
+#[cfg(target_os = "linux")]
+mod dead;
 #[cfg(target_os = "linux")]
 mod expose;
 #[cfg(target_os = "linux")]
@@ -40,12 +50,16 @@ mod parse;
 #[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]
+mod procfs;
+#[cfg(target_os = "linux")]
 mod procs;
 #[cfg(target_os = "linux")]
 mod read;
 mod reading;
 #[cfg(target_os = "linux")]
 mod serve;
+#[cfg(target_os = "linux")]
+mod tasks;
 #[cfg(target_os = "linux")]
 mod tls;
 #[cfg(target_os = "linux")]
@@ -55,7 +69,9 @@ mod watched;
 
 pub use cpu::Cpu;
 pub use node::Node;
-pub use reading::{Class, Method, Paths, Reading};
+pub use reading::{
+    Class, Collect, Collected, Counts, Detail, Group, Method, Paths, Reading, STATES, Thread, Work,
+};
 #[cfg(target_os = "linux")]
 pub use serve::{Options, serve};
 #[cfg(target_os = "linux")]

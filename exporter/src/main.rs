@@ -1,7 +1,7 @@
 //! The program: flags in, the exporter's library, an exit code out.
 
-use clap::Parser;
-use process_exporter::{Options, Paths, TlsFiles, serve};
+use clap::{ArgAction, Parser, ValueEnum};
+use process_exporter::{Collect, Detail, Options, Paths, TlsFiles, serve};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +29,13 @@ struct Flags {
     /// system:serviceaccount:openshift-monitoring:prometheus-k8s]
     #[arg(long = "web.client-cn", value_name = "NAME", requires = "client_ca", value_delimiter = ',')]
     client_cns: Vec<String>,
+    /// CPU by thread name too; --threads=false saves what that costs
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    threads: bool,
+    /// What else to take from every process at each scrape, by commas [default: nothing; example: memory,states]
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',', hide_default_value = true)]
+    collect: Vec<What>,
     /// Groups of one's own, as process-exporter's YAML; read again when it changes [example: /etc/config.yaml, with
     /// process_names: [{name: "{{.Comm}}", cmdline: ["^/usr/bin/python3 "]}]]
     #[arg(long = "config.path", value_name = "FILE")]
@@ -41,6 +48,18 @@ struct Flags {
     cgroupfs: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum What {
+    /// Resident and virtual memory
+    Memory,
+    /// Page faults
+    Faults,
+    /// What processes are doing
+    States,
+    /// When the oldest process started
+    Start,
+}
+
 fn url_path(text: &str) -> Result<String, &'static str> {
     if text.starts_with('/') { Ok(text.to_owned()) } else { Err("it must begin with /") }
 }
@@ -48,6 +67,13 @@ fn url_path(text: &str) -> Result<String, &'static str> {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let paths = Paths { procfs: flags.procfs, cgroupfs: flags.cgroupfs };
+    let wants = |what| flags.collect.contains(&what);
+    let collect = Collect {
+        memory: wants(What::Memory),
+        faults: wants(What::Faults),
+        states: wants(What::States),
+        start: wants(What::Start),
+    };
     // Neither comes without the other: clap has seen to it.
     let tls = flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles {
         cert,
@@ -59,6 +85,7 @@ fn main() -> ExitCode {
         paths,
         listen: flags.listen,
         telemetry_path: flags.telemetry_path,
+        detail: Detail { threads: flags.threads, collect },
         tls,
         config: flags.config,
     };

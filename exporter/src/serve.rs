@@ -21,7 +21,7 @@ mod trust;
 use crate::config::Rules;
 use crate::expose::{Audience, Exposer};
 use crate::node::Node;
-use crate::reading::Paths;
+use crate::reading::{Detail, Paths};
 use crate::tls;
 use crate::watched::Watched;
 use answer::House;
@@ -62,6 +62,8 @@ pub struct Options {
     pub listen: String,
     /// The path of the metrics, beginning with `/`.
     pub telemetry_path: String,
+    /// How closely to look.
+    pub detail: Detail,
     /// The files of TLS; none: plain HTTP.
     pub tls: Option<tls::Files>,
     /// process-exporter's `process_names` in YAML.
@@ -74,7 +76,8 @@ pub struct Options {
 pub fn serve(options: &Options, say: fn(&str)) -> Result<()> {
     let trust = Trust::open(options.tls.as_ref())?;
     let rules = options.config.clone().map(watch_rules).transpose()?;
-    let node = Node::open(&options.paths)?;
+    let mut node = Node::open(&options.paths, options.detail)?;
+    node.set_rules(rules.as_ref().map(|rules| Arc::clone(rules.value())));
     let listener = listen(&options.listen)?;
     let address = listener.local_addr().context("cannot tell the address that is listened to")?;
     say(&format!("listening on {address}, {node}"));

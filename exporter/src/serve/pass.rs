@@ -27,7 +27,10 @@ impl Exporter {
         if let Some(rules) = &mut self.rules {
             match rules.look(begun) {
                 Ok(false) => {}
-                Ok(true) => (self.say)("the config has changed and is in force"),
+                Ok(true) => {
+                    self.node.set_rules(Some(Arc::clone(rules.value())));
+                    (self.say)("the config has changed and is in force");
+                }
                 Err(error) => {
                     (self.say)(&format!("the config has changed, and the old one stays: {error:#}"))
                 }
@@ -44,9 +47,8 @@ impl Exporter {
         };
         let reached = self.audience.lock().unwrap_or_else(PoisonError::into_inner).reached(Instant::now());
         let exposed = self.exposer.render(&reading, own, reached);
-        for (class, group) in &exposed.left {
-            self.node.forget(*class, group);
-        }
+        exposed.left.iter().for_each(|group| self.node.forget(group));
+        exposed.left_threads.iter().for_each(|thread| self.node.forget_thread(thread));
         Ok(Exposed { text: Bytes::from(exposed.text), number: exposed.number })
     }
 }
