@@ -151,46 +151,4 @@ fn is_of_living((class, group, name): &Thread, reading: &Reading) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reading::Class;
-    use std::time::Instant;
-
-    #[test]
-    fn an_exposition() {
-        let odd = (Class::Host, "a\"b\\c\nd".to_owned());
-        let reading = Reading {
-            at: Instant::now(),
-            groups: [(odd.clone(), Cpu { user_us: 1_500_000, system_us: 7 })].into(),
-            alive: [odd].into(),
-            busy: [("user", 2_000_001)].into(),
-            errors: [("other", 3)].into(),
-        };
-        let own = Own {
-            method: Method::Process,
-            pass: Duration::from_micros(1234),
-            cpu: Duration::from_millis(50),
-            config_is_good: Some(false),
-            tls_is_good: None,
-        };
-        let Exposed { text, number, left } = Exposer::new().render(&reading, own, 0);
-        assert!(left.is_empty() && number == 1);
-        let version = env!("CARGO_PKG_VERSION");
-        let want = [
-            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="user"} 1.500000"#,
-            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="system"} 0.000007"#,
-            r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
-            r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
-            "namedprocess_exporter_passes_total 1",
-            "namedprocess_exporter_pass_seconds 0.001234",
-            "process_cpu_seconds_total 0.050000",
-            r#"namedprocess_exporter_method{method="process"} 1"#,
-            &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
-            "namedprocess_exporter_config_last_reload_successful 0",
-        ];
-        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(samples, want);
-        assert_eq!(text.matches("# TYPE ").count(), 9);
-        assert!(text.ends_with('\n'));
-    }
-}
+mod tests;

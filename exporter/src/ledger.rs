@@ -240,3 +240,6 @@ fn raise(owed: Growth, shown: &mut Cpu, most: i64) -> Growth {
     shown.system_us = shown.system_us.saturating_add_signed(risen.system_us);
     risen
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,15 +113,13 @@ impl Ledger {
         let Some(account) = self.account(group) else { return Series(group, u32::MAX) };
         let threads = &mut account.threads;
         let mut found = threads.find(name);
-        if found.is_err() && !(room && threads.names.len() < MOST_OF_GROUP) {
+        let full = !room || threads.names.len() >= MOST_OF_GROUP + usize::from(threads.find(OTHER).is_ok());
+        if found.is_err() && full {
             found = threads.find(OTHER);
         }
         let (slot, new) = match found {
             Ok(at) => (threads.names.get(at).map_or(u32::MAX, |(_, slot)| *slot), false),
-            Err(at) => {
-                let full = !(room && threads.names.len() < MOST_OF_GROUP);
-                (threads.insert(at, if full { OTHER } else { name }), true)
-            }
+            Err(at) => (threads.insert(at, if full { OTHER } else { name }), true),
         };
         if let Some(named) = threads.get_mut(slot) {
             named.living += 1;
