@@ -8,6 +8,10 @@
 
 mod by_cgroup;
 mod by_process;
+mod certs;
+mod config;
+mod crowd;
 mod limits;
 mod program;
 mod shell;
+mod tls;
