@@ -5,6 +5,8 @@ use crate::reading::Class;
 use std::fs;
 use std::path::Path;
 
+mod model;
+
 struct Fake(tempfile::TempDir);
 
 impl Fake {
