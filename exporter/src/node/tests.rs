@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 mod model;
+mod threads;
 
 struct Fake(tempfile::TempDir);
 

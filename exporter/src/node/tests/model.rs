@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A tick, in microseconds: what a thread's counter is cut to. A cgroup's is exact.
-const TICK: u64 = 10_000;
+pub(super) const TICK: u64 = 10_000;
 /// The cgroups of the model; those that are units come and go, the others stay.
 const UNITS: [(&str, &str); 6] = [
     ("a.slice/x.service", "x"),
@@ -21,10 +21,10 @@ const UNITS: [(&str, &str); 6] = [
 const SLICES: [&str; 4] = ["a.slice", "a.slice/b.slice", "kubepods.slice", "kubepods.slice/pod.slice"];
 const NAMES: [&str; 6] = ["sh", "worker-1", "worker-2", "nginx: w", "sleep", ") R 1"];
 /// What coming, going and moving uses: so the cgroup of it moves.
-const COST: u64 = 30;
+pub(super) const COST: u64 = 30;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Make(usize),
     Remove(usize),
     /// A process in a unit, child of one that lives; whether its PID is one that was there before.
@@ -100,7 +100,7 @@ impl Process {
     }
 }
 
-struct World {
+pub(super) struct World {
     dir: tempfile::TempDir,
     units: BTreeSet<usize>,
     processes: BTreeMap<u32, Process>,
@@ -118,7 +118,7 @@ fn above(cgroup: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 impl World {
-    fn new() -> World {
+    pub(super) fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
         let mut world = World {
             dir,
@@ -168,7 +168,7 @@ impl World {
         }
     }
 
-    fn run(&mut self, pid: u32, thread: usize, user: u64, system: u64) {
+    pub(super) fn run(&mut self, pid: u32, thread: usize, user: u64, system: u64) {
         let process = self.processes.get_mut(&pid).unwrap();
         let count = process.threads.len();
         process.threads.values_mut().nth(thread % count).unwrap().used.add(&Time { user, system });
@@ -176,7 +176,7 @@ impl World {
         self.spend(unit, user, system);
     }
 
-    fn take(&mut self, step: Step) {
+    pub(super) fn take(&mut self, step: Step) {
         self.now += 1;
         match step {
             Step::Make(unit) => {
@@ -207,57 +207,71 @@ impl World {
             Step::Fork(unit, parent, again) if self.units.contains(&unit) => {
                 let parent = self.pick(parent).unwrap_or(1);
                 let pid = self.ended.pop().filter(|_| again).unwrap_or(self.next);
-                self.next += u32::from(pid == self.next);
-                let thread = Thread { comm: NAMES[0], start: self.now, used: Time::default() };
-                let threads = [(pid, thread)].into();
-                let (start, dead, waited) = (self.now, Time::default(), Time::default());
-                self.processes.insert(pid, Process { unit, parent, start, threads, dead, waited });
-                self.run(pid, 0, 0, COST);
+                self.fork(pid, unit, parent);
             }
-            Step::Thread(any) => {
-                let Some(pid) = self.pick(any) else { return };
-                let thread = Thread { comm: NAMES[1], start: self.now, used: Time::default() };
-                self.processes.get_mut(&pid).unwrap().threads.insert(self.next, thread);
-                self.next += 1;
-                self.run(pid, 0, 0, COST);
-            }
+            Step::Thread(any) => self.pick(any).into_iter().for_each(|pid| self.thread(pid)),
             Step::Run(any, thread, user, system) => {
-                let Some(pid) = self.pick(any) else { return };
-                self.run(pid, thread, user, system);
+                self.pick(any).into_iter().for_each(|pid| self.run(pid, thread, user, system));
             }
             Step::Rename(any, thread, name) => {
-                let Some(pid) = self.pick(any) else { return };
-                let threads = &mut self.processes.get_mut(&pid).unwrap().threads;
-                let count = threads.len();
-                threads.values_mut().nth(thread % count).unwrap().comm = NAMES[name];
-                self.run(pid, 0, 2 * TICK, 0);
+                self.pick(any).into_iter().for_each(|pid| self.rename(pid, thread, NAMES[name]));
             }
             Step::EndThread(any, thread) => {
-                let Some(pid) = self.pick(any) else { return };
-                let process = self.processes.get_mut(&pid).unwrap();
-                // The first one stays, as a zombie if need be.
-                let tid = process.threads.keys().nth(thread % process.threads.len()).copied().unwrap();
-                if tid != pid {
-                    let ended = process.threads.remove(&tid).unwrap();
-                    process.dead.add(&ended.used);
-                    self.run(pid, 0, 0, COST);
-                }
+                self.pick(any).into_iter().for_each(|pid| self.end_thread(pid, thread));
             }
-            Step::End(any, waited) => {
-                let Some(pid) = self.pick(any) else { return };
-                self.end(pid, waited);
-            }
+            Step::End(any, waited) => self.pick(any).into_iter().for_each(|pid| self.end(pid, waited)),
             Step::Move(any, unit) if self.units.contains(&unit) => {
-                let Some(pid) = self.pick(any) else { return };
-                self.run(pid, 0, 0, COST);
-                self.processes.get_mut(&pid).unwrap().unit = unit;
-                self.run(pid, 0, 0, COST);
+                self.pick(any).into_iter().for_each(|pid| self.move_to(pid, unit));
             }
             _ => {}
         }
     }
 
-    fn end(&mut self, pid: u32, waited: bool) {
+    /// A new process; its PID.
+    pub(super) fn fork(&mut self, pid: u32, unit: usize, parent: u32) -> u32 {
+        let pid = if pid == 0 { self.next } else { pid };
+        self.next += u32::from(pid == self.next);
+        let thread = Thread { comm: NAMES[0], start: self.now, used: Time::default() };
+        let threads = [(pid, thread)].into();
+        let (start, dead, waited) = (self.now, Time::default(), Time::default());
+        self.processes.insert(pid, Process { unit, parent, start, threads, dead, waited });
+        self.run(pid, 0, 0, COST);
+        pid
+    }
+
+    /// A new thread.
+    pub(super) fn thread(&mut self, pid: u32) {
+        let thread = Thread { comm: NAMES[1], start: self.now, used: Time::default() };
+        self.processes.get_mut(&pid).unwrap().threads.insert(self.next, thread);
+        self.next += 1;
+        self.run(pid, 0, 0, COST);
+    }
+
+    pub(super) fn rename(&mut self, pid: u32, thread: usize, name: &'static str) {
+        let threads = &mut self.processes.get_mut(&pid).unwrap().threads;
+        let count = threads.len();
+        threads.values_mut().nth(thread % count).unwrap().comm = name;
+        self.run(pid, 0, 2 * TICK, 0);
+    }
+
+    /// The first one stays, as a zombie if need be.
+    pub(super) fn end_thread(&mut self, pid: u32, thread: usize) {
+        let process = self.processes.get_mut(&pid).unwrap();
+        let tid = process.threads.keys().nth(thread % process.threads.len()).copied().unwrap();
+        if tid != pid {
+            let ended = process.threads.remove(&tid).unwrap();
+            process.dead.add(&ended.used);
+            self.run(pid, 0, 0, COST);
+        }
+    }
+
+    pub(super) fn move_to(&mut self, pid: u32, unit: usize) {
+        self.run(pid, 0, 0, COST);
+        self.processes.get_mut(&pid).unwrap().unit = unit;
+        self.run(pid, 0, 0, COST);
+    }
+
+    pub(super) fn end(&mut self, pid: u32, waited: bool) {
         self.run(pid, 0, 0, COST);
         let ended = self.processes.remove(&pid).unwrap();
         self.ended.push(pid);
@@ -268,7 +282,7 @@ impl World {
     }
 
     /// Lets the files say what is.
-    fn write(&self) {
+    pub(super) fn write(&self) {
         let proc = self.dir.path().join("proc");
         fs::write(proc.join("uptime"), format!("{}.{:02} 1.00\n", self.now / 100, self.now % 100)).unwrap();
         for entry in fs::read_dir(&proc).unwrap().map(Result::unwrap) {
@@ -312,7 +326,7 @@ impl World {
         tops.map(|(_, time)| time.user + time.system).sum()
     }
 
-    fn open(&self, threads: bool) -> Node {
+    pub(super) fn open(&self, threads: bool) -> Node {
         let paths = Paths { procfs: self.dir.path().join("proc"), cgroupfs: None };
         let detail = Detail { threads, ..Detail::default() };
         Node::counting(&paths, detail, Found::Tree(self.cgroup("")), Reader::new(), 0).unwrap()
