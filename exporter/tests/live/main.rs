@@ -8,6 +8,7 @@
 
 mod by_cgroup;
 mod by_process;
+mod churn;
 mod limits;
 mod program;
 mod shell;

@@ -18,7 +18,7 @@ struct Born {
 impl Born {
     fn new(threads: bool) -> Born {
         let mut world = World::new();
-        world.take(Step::Make(Y));
+        world.take(&Step::Make(Y));
         world.write();
         let node = world.open(threads);
         let pid = world.fork(0, Y, 1);
@@ -87,6 +87,24 @@ fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_r
 }
 
 #[test]
+fn an_idle_process_of_many_threads_has_them_read_once_it_runs() {
+    let mut world = World::new();
+    let idle = 101;
+    world.thread(idle);
+    world.run(idle, 1, 2 * TICK, 0);
+    world.write();
+    let mut node = world.open(true);
+    assert_eq!(node.work().threads, 2, "those of the two busy ones");
+    world.run(idle, 1, 6 * TICK, 0);
+    world.write();
+    let reading = node.pass().unwrap();
+    let of = |name: &str| reading.threads[&(Class::Host, "x".into(), name.into())].total_us();
+    // Two ticks of what it has used may have been used before.
+    assert_eq!((of("worker"), of("(exited)")), (6 * TICK, 0));
+    assert_eq!(reading.work.threads, 2);
+}
+
+#[test]
 fn who_moves_takes_nothing_along_that_it_used_elsewhere() {
     let mut born = Born::new(true);
     born.world.run(born.pid, 0, 4 * TICK, 0);
@@ -133,13 +151,14 @@ fn a_rule_carves_out_a_process_its_children_and_what_those_used_unseen() {
         let elsewhere = born.world.fork(0, X, born.pid);
         born.world.run(elsewhere, 0, 6 * TICK, 0);
         born.world.end(elsewhere, true);
+        born.world.run(born.pid, 0, 7 * TICK, 0);
         assert_eq!(
             groups(&born.pass(), ["work", "y", "x"]),
-            [11 * TICK, 3 * TICK + 3 * COST, 6 * TICK + 2 * COST]
+            [18 * TICK, 3 * TICK + 3 * COST, 6 * TICK + 2 * COST]
         );
         // Without rules it is its unit's again.
         born.node.set_rules(None);
         born.world.run(born.pid, 0, TICK, 0);
-        assert_eq!(groups(&born.pass(), names), [11 * TICK, 4 * TICK + 3 * COST]);
+        assert_eq!(groups(&born.pass(), names), [18 * TICK, 4 * TICK + 3 * COST]);
     }
 }
