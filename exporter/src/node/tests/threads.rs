@@ -74,15 +74,17 @@ fn a_renamed_thread_goes_on_under_its_new_name_and_an_ended_one_leaves_its_tail_
 #[test]
 fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_read_or_not() {
     let mut world = World::new();
+    let [busy, idle] = [100, 101];
+    world.thread(busy);
+    world.write();
     let mut node = world.open(true);
-    let [busy, idle, _] = [100, 101, 102];
-    world.run(busy, 0, 5 * TICK, 0);
+    world.run(busy, 1, 5 * TICK, 0);
     world.run(idle, 0, 0, 7 * TICK);
     world.write();
     let reading = node.pass().unwrap();
     let of = |name: &str| reading.threads[&(Class::Host, "x".into(), name.into())].total_us();
-    assert_eq!((of("sh"), of("(exited)")), (12 * TICK, 0));
-    assert_eq!(reading.work.threads, 2);
+    assert_eq!((of("worker"), of("sh"), of("(exited)")), (5 * TICK, 7 * TICK, 0));
+    assert_eq!(reading.work.threads, 3);
     assert_eq!(reading.thread_counts[&(Class::Host, "x".into(), "sh".into())], 2);
 }
 
