@@ -9,6 +9,7 @@
 mod by_cgroup;
 mod by_process;
 mod certs;
+mod churn;
 mod config;
 mod crowd;
 mod limits;
