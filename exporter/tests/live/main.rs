@@ -8,6 +8,11 @@
 
 mod by_cgroup;
 mod by_process;
+mod certs;
+mod churn;
+mod config;
+mod crowd;
 mod limits;
 mod program;
 mod shell;
+mod tls;
