@@ -326,8 +326,12 @@ impl World {
         tops.map(|(_, time)| time.user + time.system).sum()
     }
 
+    pub(super) fn paths(&self) -> Paths {
+        Paths { procfs: self.dir.path().join("proc"), cgroupfs: None }
+    }
+
     pub(super) fn open(&self, threads: bool) -> Node {
-        let paths = Paths { procfs: self.dir.path().join("proc"), cgroupfs: None };
+        let paths = self.paths();
         let detail = Detail { threads, ..Detail::default() };
         Node::counting(&paths, detail, Found::Tree(self.cgroup("")), Reader::new(), 0).unwrap()
     }

@@ -78,6 +78,8 @@ fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_r
     world.thread(busy);
     world.write();
     let mut node = world.open(true);
+    let sh = (Class::Host, "x".into(), "sh".into());
+    assert_eq!(node.pass().unwrap().thread_counts[&sh], 2, "the idle one is its only thread");
     world.run(busy, 1, 5 * TICK, 0);
     world.run(idle, 0, 0, 7 * TICK);
     world.write();
@@ -85,7 +87,7 @@ fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_r
     let of = |name: &str| reading.threads[&(Class::Host, "x".into(), name.into())].total_us();
     assert_eq!((of("worker"), of("sh"), of("(exited)")), (5 * TICK, 7 * TICK, 0));
     assert_eq!(reading.work.threads, 3);
-    assert_eq!(reading.thread_counts[&(Class::Host, "x".into(), "sh".into())], 2);
+    assert_eq!(reading.thread_counts[&sh], 2);
 }
 
 #[test]
@@ -163,4 +165,28 @@ fn a_rule_carves_out_a_process_its_children_and_what_those_used_unseen() {
         born.world.run(born.pid, 0, TICK, 0);
         assert_eq!(groups(&born.pass(), names), [18 * TICK, 4 * TICK + 3 * COST]);
     }
+}
+
+#[test]
+fn by_process_threads_are_their_groups_too() {
+    let mut world = World::new();
+    let busy = 100;
+    world.thread(busy);
+    world.write();
+    let detail = Detail { threads: true, ..Detail::default() };
+    let mut node = Node::open_by_process(&world.paths(), detail).unwrap();
+    world.run(busy, 1, 5 * TICK, 0);
+    world.write();
+    let reading = node.pass().unwrap();
+    let of = |name: &str| reading.threads[&(Class::Host, "sh".into(), name.into())].total_us();
+    assert_eq!((of("worker"), of("sh"), of("(exited)")), (5 * TICK, 0, 0));
+    // A child that no pass sees: its CPU is its parent's group's, and exited.
+    let child = world.fork(0, X, busy);
+    world.run(child, 0, 0, 4 * TICK);
+    world.end(child, true);
+    world.write();
+    let reading = node.pass().unwrap();
+    let of = |name: &str| reading.threads[&(Class::Host, "sh".into(), name.into())].total_us();
+    assert_eq!((of("worker"), of("sh"), of("(exited)")), (5 * TICK, 0, 4 * TICK));
+    assert_eq!(total(&reading, Class::Host, "sh"), Some(9 * TICK));
 }
