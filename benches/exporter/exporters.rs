@@ -43,6 +43,9 @@ pub(crate) struct Scrape {
 /// How long after an answer the CPU is read: ours and Go's runtime may still be tidying up.
 const AFTER: Duration = Duration::from_millis(50);
 
+/// What groups the loads as ours does: workers and children belong to their leader, as they match nothing themselves.
+const PEER: &str = "process_names: [{name: '{{.Comm}}', cmdline: [' (lead|parent) ']}, {name: '{{.Comm}}', cmdline: ['^sh ']}]";
+
 impl Exporter {
     /// Starts one in a unit of its own and connects to it; it has been scraped three times when this returns, so that its
     /// files are open, its memory is there, and series that are held at 0 no longer are.
@@ -81,10 +84,7 @@ impl Exporter {
             Kind::Https | Kind::Http => words.push(format!("--cgroupfs={}", tree.display())),
             Kind::Process => hide = "umount -lR /sys/fs/cgroup && ",
             Kind::Peer => {
-                fs::write(
-                    folder.path().join("config.yml"),
-                    "process_names: [{name: '{{.Comm}}', cmdline: ['.+']}]",
-                )?;
+                fs::write(folder.path().join("config.yml"), PEER)?;
                 words.push(format!("--config.path={}", file("config.yml")));
             }
         }

@@ -8,14 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A tree of real cgroups, removed when the test ends.
-struct Cgroups {
-    root: PathBuf,
-    links: tempfile::TempDir,
+pub(crate) struct Cgroups {
+    pub(crate) root: PathBuf,
+    pub(crate) links: tempfile::TempDir,
 }
 
 impl Cgroups {
     /// None, and said so, where this process may make no cgroup.
-    fn new(test: &str) -> Option<Cgroups> {
+    pub(crate) fn new(test: &str) -> Option<Cgroups> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
         let Some(mount) = mount.and_then(|line| line.split(' ').nth(4)) else {
@@ -32,12 +32,12 @@ impl Cgroups {
         Some(tree)
     }
 
-    fn make(&self, name: &str) {
+    pub(crate) fn make(&self, name: &str) {
         fs::create_dir(self.root.join(name)).unwrap();
     }
 
     /// A shell in a unit of system.slice, which is made for it.
-    fn unit(&self, name: &str) -> Shell {
+    pub(crate) fn unit(&self, name: &str) -> Shell {
         let unit = format!("system.slice/{name}.service");
         self.make(&unit);
         let shell = Shell::child(name, self.links.path());
@@ -56,7 +56,7 @@ impl Cgroups {
     }
 
     /// What a cgroup has used since it was made, by the kernel.
-    fn used(&self, name: &str) -> u64 {
+    pub(crate) fn used(&self, name: &str) -> u64 {
         let stat = fs::read_to_string(self.root.join(name).join("cpu.stat")).unwrap();
         let usage = stat.lines().find_map(|line| line.strip_prefix("usage_usec ")).unwrap();
         usage.parse().unwrap()

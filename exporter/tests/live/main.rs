@@ -6,8 +6,11 @@
     reason = "a panic is how a test's helpers fail"
 )]
 
+mod bad_days;
+mod bad_files;
 mod by_cgroup;
 mod by_process;
+mod fake;
 mod limits;
 mod program;
 mod shell;
