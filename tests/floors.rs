@@ -30,10 +30,12 @@ const EXPORTER: Floors = &[
     &["expose"],
     &["node", "elsewhere"],
     &["tree", "procs"],
-    &["ledger"],
+    &["crowd"],
+    &["dead", "tasks", "carve"],
+    &["ledger", "procfs"],
     &["place"],
     &["reading", "read"],
-    &["parse"],
+    &["parse", "config"],
     &["cpu"],
 ];
 

@@ -2,7 +2,7 @@
 
 use crate::expose::{CONTENT_TYPE, Exposer, Own};
 use crate::node::Node;
-use crate::reading::Paths;
+use crate::reading::{Detail, Paths};
 use anyhow::{Context, Result};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -49,7 +49,8 @@ type Answer = Response<Full<Bytes>>;
 /// Serves until SIGTERM or SIGINT. `say` is called once, with a line that tells where and what. Fails when the
 /// machine cannot be read or the address not be listened to.
 pub fn serve(options: &Options, say: impl FnOnce(&str)) -> Result<()> {
-    let node = Node::open(&options.paths)?;
+    let detail = Detail { threads: true, ..Detail::default() };
+    let node = Node::open(&options.paths, detail)?;
     let listener = listen(&options.listen)?;
     let address = listener.local_addr().context("cannot tell the address that is listened to")?;
     say(&format!("listening on {address}, {node}"));
@@ -152,11 +153,14 @@ impl Exporter {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let cpu = Duration::try_from(cpu).unwrap_or_default();
         let own = Own { method: self.node.method(), pass: begun.elapsed(), cpu };
-        let (text, left) = self.exposer.render(&reading, own);
-        for (class, group) in &left {
-            self.node.forget(*class, group);
+        let exposed = self.exposer.render(&reading, own, u64::MAX);
+        for group in &exposed.left {
+            self.node.forget(group);
         }
-        Ok(text)
+        for thread in &exposed.left_threads {
+            self.node.forget_thread(thread);
+        }
+        Ok(exposed.text)
     }
 }
 
