@@ -192,7 +192,8 @@ impl Crowd {
             None => Some(self.look(pid, &stat, procfs, reader)),
         };
         let moved_here = self.left.get(&pid) == Some(&stat.start);
-        let newborn = known.is_none() && !moved_here && self.before.is_some_and(|before| stat.start >= before);
+        let newborn =
+            known.is_none() && !moved_here && self.before.is_some_and(|before| stat.start >= before);
         let proc = self.procs.entry(pid).or_insert_with(|| {
             ledger.hold_again(home.group);
             ledger.count(home.group, 1, stat.threads.into());
@@ -257,7 +258,13 @@ impl Crowd {
             let Stat { own, waited, ppid, .. } = proc.stat;
             let orphan = !self.procs.contains_key(&ppid);
             let counted = own + waited;
-            self.unit.ended.push(Ended { key: proc.group, counted, ancestors: vec![ppid], orphan, late: false });
+            self.unit.ended.push(Ended {
+                key: proc.group,
+                counted,
+                ancestors: vec![ppid],
+                orphan,
+                late: false,
+            });
         }
     }
 }

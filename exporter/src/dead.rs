@@ -107,8 +107,9 @@ mod tests {
     /// Reapers by PID, group and growth; what each group is credited, those with nothing left out.
     fn credits(children: Vec<Ended>, reapers: &[(u32, &str, u64)]) -> Vec<(&'static str, i64)> {
         let reaper = |grown| us(grown).since(Cpu::default());
-        let reapers =
-            reapers.iter().map(|&(pid, group, grown)| (pid, Reaper { key: key(group), grown: reaper(grown) }));
+        let reapers = reapers
+            .iter()
+            .map(|&(pid, group, grown)| (pid, Reaper { key: key(group), grown: reaper(grown) }));
         let settled = settle(children, reapers.collect());
         let credits = settled.credits.into_iter().map(|(group, growth)| (name(group), growth.total_us()));
         credits.filter(|(_, us)| *us != 0).collect()

@@ -62,7 +62,8 @@ impl Exposer {
         self.number += 1;
         let now = Exposition { number: self.number, at: reading.at, reached };
         let mut text = Text::with_capacity(self.length + self.length / 8);
-        let (groups, left) = shown(&mut self.groups, &reading.groups, &now, |key| reading.alive.contains(key));
+        let (groups, left) =
+            shown(&mut self.groups, &reading.groups, &now, |key| reading.alive.contains(key));
         let threads = |key: &Thread| reading.thread_counts.contains_key(key) || is_of_living(key, reading);
         let (threads, left_threads) = shown(&mut self.threads, &reading.threads, &now, threads);
         text.groups(&groups, reading);
@@ -84,7 +85,11 @@ impl Exposer {
         text.gauge("namedprocess_exporter_pass_seconds", "How long the reading for this scrape took.")
             .sample(&[], seconds(micros(own.pass)));
         for (name, help, count) in [
-            ("files_read", "Files and directories that the reading for this scrape read.", reading.work.files_read),
+            (
+                "files_read",
+                "Files and directories that the reading for this scrape read.",
+                reading.work.files_read,
+            ),
             ("files_open", "Files that are kept open from one reading to the next.", reading.work.files_open),
             ("cgroups_read", "Cgroups whose counter was read for this scrape.", reading.work.cgroups),
             ("processes_read", "Processes whose counter was read for this scrape.", reading.work.processes),
@@ -132,43 +137,4 @@ fn is_of_living((class, group, name): &Thread, reading: &Reading) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reading::Class;
-    use std::time::Instant;
-
-    #[test]
-    fn an_exposition() {
-        let odd = (Class::Host, "a\"b\\c\nd".to_owned());
-        let reading = Reading {
-            at: Instant::now(),
-            groups: [(odd.clone(), Cpu { user_us: 1_500_000, system_us: 7 })].into(),
-            alive: [odd].into(),
-            busy: [("user", 2_000_001)].into(),
-            errors: [("other", 3)].into(),
-        };
-        let own = Own {
-            method: Method::Process,
-            pass: Duration::from_micros(1234),
-            cpu: Duration::from_millis(50),
-        };
-        let Exposed { text, number, left } = Exposer::new().render(&reading, own, 0);
-        assert!(left.is_empty() && number == 1);
-        let version = env!("CARGO_PKG_VERSION");
-        let want = [
-            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="user"} 1.500000"#,
-            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="system"} 0.000007"#,
-            r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
-            r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
-            "namedprocess_exporter_passes_total 1",
-            "namedprocess_exporter_pass_seconds 0.001234",
-            "process_cpu_seconds_total 0.050000",
-            r#"namedprocess_exporter_method{method="process"} 1"#,
-            &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
-        ];
-        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(samples, want);
-        assert_eq!(text.matches("# TYPE ").count(), 8);
-        assert!(text.ends_with('\n'));
-    }
-}
+mod tests;

@@ -241,3 +241,5 @@ fn raise(owed: Growth, shown: &mut Cpu, most: i64) -> Growth {
     risen
 }
 
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ impl Node {
         };
         let scope = tree.as_ref().map_or(Scope::All, |tree| Scope::Root(tree.root().join("cgroup.procs")));
         let procfs = ProcFs::open(&paths.procfs)?;
-        let init_seen = matches!(procfs.process(1, &mut reader), Outcome::Got(_) | Outcome::Failed);
+        let init_seen = matches!(procfs.process(1, &mut reader), Outcome::Got(_));
         let booted = match reader.read(&paths.procfs.join("stat"), |text| Some(parse::boot_time(text))) {
             Outcome::Got(seconds) => seconds.unwrap_or(0),
             _ => 0,

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn paths_of_numbers() {
-        for (pid, tid, want) in [(0, 7, "0/task/7/stat"), (u32::MAX, 4_000_000_000, "4294967295/task/4000000000/stat")]
+        for (pid, tid, want) in
+            [(0, 7, "0/task/7/stat"), (u32::MAX, 4_000_000_000, "4294967295/task/4000000000/stat")]
         {
             let mut path = Numbered::new();
             path.number(pid).text(b"/task/").number(tid).text(b"/stat");

@@ -271,13 +271,7 @@ impl Procs {
     }
 
     /// Reads the listed; who cannot be read stays as it was. Whether there was time for all.
-    fn read_all(
-        &mut self,
-        listed: &[u32],
-        now: &mut Vec<Now>,
-        procfs: &ProcFs,
-        reader: &mut Reader,
-    ) -> bool {
+    fn read_all(&mut self, listed: &[u32], now: &mut Vec<Now>, procfs: &ProcFs, reader: &mut Reader) -> bool {
         now.clear();
         let mut late = false;
         for &pid in listed {

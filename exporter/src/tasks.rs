@@ -121,7 +121,13 @@ impl Tasks {
     }
 
     /// Finds those that are new.
-    fn find(&mut self, process: Process<'_>, procfs: &ProcFs, reader: &mut Reader, ledger: &mut Ledger) -> u64 {
+    fn find(
+        &mut self,
+        process: Process<'_>,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+        ledger: &mut Ledger,
+    ) -> u64 {
         let (mut tids, mut read) = (Vec::new(), 0);
         if procfs.threads(process.pid, &mut tids, reader) != Outcome::Got(()) {
             return 0;
@@ -154,7 +160,8 @@ impl Tasks {
             _ => Cpu::default(),
         };
         // The process may have been read before its thread.
-        let (user_us, system_us) = (stat.own.user_us.min(before.user_us), stat.own.system_us.min(before.system_us));
+        let (user_us, system_us) =
+            (stat.own.user_us.min(before.user_us), stat.own.system_us.min(before.system_us));
         stat.own.since(Cpu { user_us, system_us })
     }
 }

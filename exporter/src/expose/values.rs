@@ -80,8 +80,12 @@ impl Text {
         }
         if collect.faults {
             let kinds: [(&str, &str, fn(&Collected) -> u64); 2] = [
-                ("minor", "Page faults without I/O of processes that lived at a scrape.", |all| all.minor_faults),
-                ("major", "Page faults with I/O of processes that lived at a scrape.", |all| all.major_faults),
+                ("minor", "Page faults without I/O of processes that lived at a scrape.", |all| {
+                    all.minor_faults
+                }),
+                ("major", "Page faults with I/O of processes that lived at a scrape.", |all| {
+                    all.major_faults
+                }),
             ];
             for (kind, help, count) in kinds {
                 let name = format!("namedprocess_namegroup_{kind}_page_faults_total");

@@ -45,7 +45,8 @@ impl Threads {
     pub(super) fn settle(&mut self, group: Growth) {
         let grown = group.total_us();
         let named = || self.accounts.iter().flatten();
-        let owed = |named: &Named| named.owed.total_us().saturating_sub_unsigned(named.shown.total_us()).max(0);
+        let owed =
+            |named: &Named| named.owed.total_us().saturating_sub_unsigned(named.shown.total_us()).max(0);
         let wanted = named().map(owed).fold(0, i64::saturating_add);
         let mut rest = group;
         // What all up to here want and get: cut in the sum, so that no microsecond is lost between them.
@@ -112,15 +113,13 @@ impl Ledger {
         let Some(account) = self.account(group) else { return Series(group, u32::MAX) };
         let threads = &mut account.threads;
         let mut found = threads.find(name);
-        if found.is_err() && !(room && threads.names.len() < MOST_OF_GROUP) {
+        let full = !room || threads.names.len() >= MOST_OF_GROUP + usize::from(threads.find(OTHER).is_ok());
+        if found.is_err() && full {
             found = threads.find(OTHER);
         }
         let (slot, new) = match found {
             Ok(at) => (threads.names.get(at).map_or(u32::MAX, |(_, slot)| *slot), false),
-            Err(at) => {
-                let full = !(room && threads.names.len() < MOST_OF_GROUP);
-                (threads.insert(at, if full { OTHER } else { name }), true)
-            }
+            Err(at) => (threads.insert(at, if full { OTHER } else { name }), true),
         };
         if let Some(named) = threads.get_mut(slot) {
             named.living += 1;

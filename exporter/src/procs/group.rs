@@ -15,12 +15,7 @@ const INIT: u32 = 1;
 
 impl Procs {
     /// The groups of those that are new or have executed another program.
-    pub(super) fn place_new(
-        &self,
-        now: &[Now],
-        procfs: &ProcFs,
-        reader: &mut Reader,
-    ) -> BTreeMap<u32, Key> {
+    pub(super) fn place_new(&self, now: &[Now], procfs: &ProcFs, reader: &mut Reader) -> BTreeMap<u32, Key> {
         let mut keys = BTreeMap::new();
         for (pid, stat) in now {
             if self.kept_key(*pid, stat).is_none() {

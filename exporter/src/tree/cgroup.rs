@@ -112,9 +112,10 @@ impl Cgroup {
         let below = self.visit_children(path, pass);
         complete &= self.visit_processes(path, pass);
         let alone = self.children.is_empty() && self.pids.is_empty();
-        let now = match before.filter(|_| alone) {
-            Some(before) => Outcome::Got(before),
-            None => self.read(path, pass),
+        let now = match before {
+            None => Outcome::Failed,
+            Some(before) if alone => Outcome::Got(before),
+            Some(_) => self.read(path, pass),
         };
         let growth = match now {
             Outcome::Got(now) => now.since(self.last.replace(now).unwrap_or(now)),
@@ -236,6 +237,9 @@ impl Cgroup {
                 self.gone.push(vanished);
             }
             let known = before.next_if(|child| child.name == name);
+            if self.gone.iter().any(|gone| gone.inode == inode) {
+                continue; // it is being removed
+            }
             let same = known.as_ref().is_some_and(|child| child.inode == inode);
             let (child, replaced) = if same { (known, None) } else { (None, known) };
             self.gone.extend(replaced);

@@ -1,9 +1,12 @@
 //! Trees in a temporary directory: what is a path to the exporter may be any directory.
 
 use super::*;
-use crate::reading::Class;
+use crate::read::Outcome;
+use crate::reading::{Class, Detail, Reading};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::fs;
+use std::time::Instant;
 
 /// A cgroup tree of files. What is removed is moved aside, so that no later directory gets its inode.
 struct Fake {
@@ -37,28 +40,51 @@ impl Fake {
     }
 }
 
-/// A tree being watched.
+/// A tree being watched, none of its files kept open: a file that is moved aside may still be read, a cgroup's not.
 struct Watch {
     tree: Tree,
+    procfs: ProcFs,
     reader: Reader,
     ledger: Ledger,
+    crowd: Crowd,
 }
 
 impl Watch {
     fn new(fake: &Fake) -> Watch {
-        let mut watch =
-            Watch { tree: Tree::new(fake.root()), reader: Reader::new(), ledger: Ledger::default() };
+        let mut ledger = Ledger::default();
+        let mut watch = Watch {
+            tree: Tree::new(fake.root(), 0, &mut ledger),
+            procfs: ProcFs::open(fake.dir.path()).unwrap(),
+            reader: Reader::new(),
+            ledger,
+            crowd: Crowd::new(Detail::default(), 0),
+        };
         watch.pass();
         watch
     }
 
+    fn reading(&mut self) -> Reading {
+        self.crowd.begin(1);
+        let Watch { tree, procfs, reader, ledger, crowd } = self;
+        tree.pass(procfs, reader, ledger, crowd, false).unwrap();
+        ledger.settle();
+        let mut reading = Reading::empty(Instant::now());
+        ledger.write(&mut reading, false, false);
+        reading
+    }
+
     /// One pass: each group's total in microseconds, those at 0 left out.
     fn pass(&mut self) -> BTreeMap<String, u64> {
-        self.tree.list(&mut self.reader).unwrap();
-        self.tree.read(&mut self.reader, &mut self.ledger);
-        let (totals, _) = self.ledger.settle();
-        let named = totals.into_iter().map(|((_, group), cpu)| (group, cpu.total_us()));
+        let named =
+            self.reading().groups.into_iter().map(|((_, group), cpu)| (group.to_string(), cpu.total_us()));
         named.filter(|(_, us)| *us > 0).collect()
+    }
+
+    /// How many counters and other files the next pass reads.
+    fn effort(&mut self) -> (u64, u64) {
+        self.reader.begin();
+        self.pass();
+        (self.tree.read(), self.reader.files() - self.tree.read())
     }
 }
 
@@ -80,8 +106,8 @@ fn totals_begin_at_the_first_pass_and_the_born_count_in_full() {
     fake.set("system.slice/b.service", 20, 7);
     fake.set("kubepods.slice", 55, 50);
     assert_eq!(watch.pass(), groups([("a", 10), ("b", 27), ("conmon", 5)]));
-    let (_, alive) = watch.ledger.settle();
-    assert!(alive.is_empty());
+    let alive: Vec<String> = watch.reading().alive.iter().map(|(_, group)| group.to_string()).collect();
+    assert_eq!(alive, ["(exited)", "a", "b", "conmon"]);
 }
 
 #[test]
@@ -183,10 +209,69 @@ fn what_was_unreadable_at_first_counts_from_its_first_reading() {
 }
 
 #[test]
+fn nothing_is_read_below_what_did_not_move() {
+    let fake = Fake::new();
+    for name in ["", "a.service", "a.service/in", "b.service"] {
+        fake.set(&format!("system.slice/{name}"), 0, 0);
+    }
+    fake.set("user.slice", 0, 0);
+    fake.set("user.slice/session-1.scope", 0, 0);
+    let mut watch = Watch::new(&fake);
+    let Outcome::Got(links) = watch.reader.sort(fs::metadata(fake.root())) else { panic!("no root") };
+    if std::os::unix::fs::MetadataExt::nlink(&links) < 2 {
+        return; // a file system that does not count directories: all that moved is listed
+    }
+    assert_eq!(watch.effort(), (2, 0), "the two slices' counters");
+    fake.set("system.slice", 9, 0);
+    fake.set("system.slice/a.service", 9, 0);
+    // Before and after what is in them: the slice and a. And b, in, and the other slice once; the processes of a.
+    assert_eq!(watch.effort(), (4 + 3, 2));
+    assert_eq!(watch.pass(), groups([("a", 9)]));
+    assert_eq!(watch.effort(), (2, 0));
+}
+
+#[test]
+fn what_ran_while_the_pass_was_under_way_is_put_right_in_the_next() {
+    let fake = Fake::new();
+    fake.set("system.slice", 0, 0);
+    fake.set("system.slice/a.service", 0, 0);
+    let mut watch = Watch::new(&fake);
+    // The slice is read before and after its child, which moves between: stood for by a counter that is ahead.
+    fake.set("system.slice", 5, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 5)]));
+    fake.set("system.slice/a.service", 5, 0);
+    fake.set("system.slice", 6, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 5), ("a", 5)]));
+    fake.set("system.slice", 5 + 6, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 6), ("a", 5)]));
+}
+
+#[test]
+fn what_could_not_be_read_opens_the_way_to_it_in_the_next_pass() {
+    let fake = Fake::new();
+    fake.set("a.slice", 0, 0);
+    fake.set("a.slice/b.slice", 0, 0);
+    fake.set("a.slice/b.slice/c.service", 0, 0);
+    let mut watch = Watch::new(&fake);
+    for name in ["a.slice", "a.slice/b.slice"] {
+        fake.set(name, 10, 0);
+    }
+    fs::write(fake.root().join("a.slice/b.slice/c.service/cpu.stat"), "?").unwrap();
+    assert_eq!(watch.pass(), groups([("(exited)", 10)]));
+    // Nothing moves any more.
+    fake.set("a.slice/b.slice/c.service", 10, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 10), ("c", 10)]));
+}
+
+#[test]
 fn a_missing_root_is_an_error_that_names_it() {
     let fake = Fake::new();
     let missing = fake.root().join("none");
-    let error = Tree::new(missing.clone()).list(&mut Reader::new()).unwrap_err().to_string();
+    let mut ledger = Ledger::default();
+    let mut tree = Tree::new(missing.clone(), 0, &mut ledger);
+    let (procfs, mut crowd) = (ProcFs::open(fake.dir.path()).unwrap(), Crowd::new(Detail::default(), 0));
+    let error =
+        tree.pass(&procfs, &mut Reader::new(), &mut ledger, &mut crowd, false).unwrap_err().to_string();
     assert!(error.contains(&missing.display().to_string()), "{error}");
 }
 
@@ -266,6 +351,6 @@ proptest! {
                 _ => {}
             }
         }
-        prop_assert!(watch.ledger.settle().0.keys().all(|key| key.0 != Class::Kernel));
+        prop_assert!(watch.reading().groups.keys().all(|key| key.0 != Class::Kernel));
     }
 }

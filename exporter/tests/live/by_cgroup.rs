@@ -2,7 +2,7 @@
 //!
 //! Each test makes a tree of its own in the machine's and has it counted as if it were a node's.
 
-use crate::shell::{Shell, compare, skip, total};
+use crate::shell::{DETAIL, Shell, compare, skip, total};
 use process_exporter::{Class, Method, Node, Paths, Reading};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ impl Cgroups {
 
     fn open(&self) -> Node {
         let paths = Paths { procfs: "/proc".into(), cgroupfs: Some(self.root.clone()) };
-        let node = Node::open(&paths).unwrap();
+        let node = Node::open(&paths, DETAIL).unwrap();
         assert_eq!(node.method(), Method::Cgroup);
         node
     }
@@ -204,7 +204,7 @@ fn a_units_process_that_the_root_waits_for_counts_once() {
     assert!(used > 10 * 20_000, "the load is {used} us");
     compare("in the unit", host(&reading, "g"), used, CUT_US);
     let all = after.own_us + after.children_us - before.own_us - before.children_us;
-    let others = reading.groups.iter().filter(|((class, group), _)| *class == Class::Host && group != "g");
+    let others = reading.groups.iter().filter(|((class, group), _)| *class == Class::Host && &**group != "g");
     let others = others.map(|(_, cpu)| cpu.total_us()).sum();
     // What the root's child used since the pass and what the other did before it was in the unit may be missing.
     compare("in the root", others, all - used, 20_000);
@@ -217,9 +217,9 @@ fn the_machines_own_root_has_the_kernels_threads() {
     if mount.join("cgroup.events").exists() {
         return skip("the kernel's threads", "this is a container's part of the tree");
     }
-    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: Some(mount) }).unwrap();
+    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: Some(mount) }, DETAIL).unwrap();
     let reading = node.pass().unwrap();
     for family in ["ksoftirqd", "kworker", "rcu", "(interrupts)"] {
-        assert!(reading.groups.contains_key(&(Class::Kernel, family.to_owned())), "{family} in {reading:?}");
+        assert!(reading.groups.contains_key(&(Class::Kernel, family.into())), "{family} in {reading:?}");
     }
 }

@@ -1,11 +1,15 @@
 //! What the live tests share: a shell that burns CPU on request, and the rule for tests that cannot run here.
 
-use process_exporter::{Class, Reading};
+use process_exporter::{Class, Collect, Detail, Reading};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// What the exporter looks at unless it is told otherwise.
+pub(crate) const DETAIL: Detail =
+    Detail { threads: true, collect: Collect { memory: false, faults: false, states: false, start: false } };
 
 /// Says that a test does not run here, and why; in CI that is a failure.
 pub(crate) fn skip(test: &str, why: &str) {
@@ -144,7 +148,7 @@ pub(crate) fn parent(pid: u32) -> u32 {
 
 /// A group's total, in microseconds.
 pub(crate) fn total(reading: &Reading, class: Class, group: &str) -> u64 {
-    reading.groups.get(&(class, group.to_owned())).map_or(0, |cpu| cpu.total_us())
+    reading.groups.get(&(class, group.into())).map_or(0, |cpu| cpu.total_us())
 }
 
 /// Prints the signed error, and fails where it is over the bound.
