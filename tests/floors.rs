@@ -35,7 +35,7 @@ const EXPORTER: Floors = &[
     &["ledger", "procfs"],
     &["place"],
     &["reading", "read"],
-    &["parse", "config"],
+    &["parse", "config", "tls", "watched"],
     &["cpu"],
 ];
 

@@ -14,6 +14,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -48,7 +49,7 @@ impl Tls {
         let (cert, key) = signed(CLIENT, "scraper", ExtendedKeyUsagePurpose::ClientAuth)?;
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(ca.der().to_vec()))?;
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let provider = Arc::new(default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let config = config.with_root_certificates(roots).with_client_auth_cert(
             vec![cert.der().clone()],

@@ -5,22 +5,28 @@
 //! a command line), and a list that is there but empty matches nothing, or for `cmdline` everything. Unlike there, an
 //! unknown key or variable is an error with its line, not silence.
 //!
-//! Patterns are Go's syntax as far as the two libraries agree; `\d`, `\w`, `\s`, `\b` are ASCII, `.` is a byte.
+//! Patterns are Go's syntax as far as the two libraries agree (no `\p`, no `\Q`); both take time linear in the text.
+//! They see the command line as text: what is not UTF-8 becomes U+FFFD.
 
 mod template;
 
-use anyhow::{Result, anyhow, ensure};
-use regex::bytes::{Regex, RegexBuilder};
+use anyhow::{Context, Result, anyhow, ensure};
+use regex_lite::{Regex, RegexBuilder};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use template::Template;
 
 /// Bytes that a compiled pattern may take: what people write takes a few thousand.
 const PATTERN: usize = 1 << 20;
+/// Bytes of a command line that patterns see: the longest of people's programs (Java) have some ten thousand.
+const LOOKED_AT: usize = 32 << 10;
 /// Bytes of a config: a thousand times what people write, and little enough to hold.
-const TEXT: usize = 1 << 20;
+const TEXT: u64 = 1 << 20;
 
 /// What rules can see of a process.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +61,14 @@ struct Selectors {
 struct Pattern(Regex);
 
 impl Rules {
+    /// Reads a config. The error is one line; that it cannot be read, or as of [`Rules::parse`].
+    pub(crate) fn read(path: &Path) -> Result<Rules> {
+        let mut text = Vec::new();
+        File::open(path)?.take(TEXT + 1).read_to_end(&mut text)?;
+        ensure!(text.len() as u64 <= TEXT, "it is longer than {TEXT} bytes");
+        Rules::parse(str::from_utf8(&text).context("it is not UTF-8")?)
+    }
+
     /// Reads the text of a config. The error is one line that says what is wrong, and in which line.
     pub(crate) fn parse(text: &str) -> Result<Rules> {
         #[derive(Deserialize)]
@@ -62,7 +76,6 @@ impl Rules {
         struct Root {
             process_names: Vec<Item>,
         }
-        ensure!(text.len() <= TEXT, "it is longer than {TEXT} bytes");
         let root: Root = serde_yaml::from_str(text).map_err(|error| anyhow!(one_line(&error.to_string())))?;
         Ok(Rules(root.process_names))
     }
@@ -77,7 +90,7 @@ impl Rules {
 }
 
 impl Selectors {
-    fn match_it(&self, process: &Identity, joined: &[u8]) -> bool {
+    fn match_it(&self, process: &Identity, joined: &str) -> bool {
         self.ppid.is_none_or(|ppid| ppid == process.ppid)
             && self.comm.as_ref().is_none_or(|any| any.iter().any(|comm| comm.as_bytes() == process.comm))
             && self.exe.as_ref().is_none_or(|any| any.iter().any(|exe| is_exe(exe.as_bytes(), process.argv)))
@@ -101,10 +114,9 @@ fn base(path: &[u8]) -> &[u8] {
     parts.find(|part| !part.is_empty()).unwrap_or_default()
 }
 
-/// The arguments with spaces between them.
-fn join(argv: &[u8]) -> Vec<u8> {
-    let end = argv.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    argv.iter().take(end).map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
+/// The arguments with spaces between them, as far as patterns look.
+fn join(argv: &[u8]) -> String {
+    String::from_utf8_lossy(argv.get(..LOOKED_AT).unwrap_or(argv)).trim_end_matches('\0').replace('\0', " ")
 }
 
 fn one_line(text: &str) -> String {
@@ -185,14 +197,8 @@ impl<'de> Deserialize<'de> for Template {
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pattern, D::Error> {
         from_text(deserializer, |text| {
-            let pattern = RegexBuilder::new(text).unicode(false).size_limit(PATTERN).build();
-            // The library draws the pattern and points into it; its last line says it in words.
-            let words = |error: regex::Error| {
-                let error = error.to_string();
-                let said = error.lines().next_back().unwrap_or_default();
-                format!("bad pattern {text:?}: {}", said.trim_start_matches("error: "))
-            };
-            pattern.map(Pattern).map_err(words)
+            let pattern = RegexBuilder::new(text).size_limit(PATTERN).build();
+            pattern.map(Pattern).map_err(|error| format!("bad pattern {text:?}: {error}"))
         })
     }
 }

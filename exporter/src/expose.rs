@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use text::{Text, seconds};
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the next commit"))]
 pub(crate) use audience::Audience;
 
 /// The exposition's `Content-Type`; without one, Prometheus 3 refuses it.
@@ -50,6 +49,9 @@ pub(crate) struct Own {
     pub(crate) pass: Duration,
     /// The CPU that the exporter has used since it started.
     pub(crate) cpu: Duration,
+    /// Whether the config, and the files of TLS, as they are now could be read; none where there are none.
+    pub(crate) config_is_good: Option<bool>,
+    pub(crate) tls_is_good: Option<bool>,
 }
 
 impl Exposer {
@@ -103,6 +105,18 @@ impl Exposer {
             .sample(&[("method", own.method.as_str())], "1");
         text.gauge("namedprocess_exporter_build_info", "The exporter's version; always 1.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], "1");
+        let reloads = [
+            ("namedprocess_exporter_config_last_reload_successful", "the config", own.config_is_good),
+            ("namedprocess_exporter_tls_last_reload_successful", "the certificates", own.tls_is_good),
+        ];
+        for (name, what, good) in reloads {
+            if let Some(good) = good {
+                let help = format!(
+                    "Whether {what} could be read when last changed; 0: what was read before is in force."
+                );
+                text.gauge(name, &help).sample(&[], u64::from(good));
+            }
+        }
         let text = text.into_string();
         self.length = text.len();
         Exposed { text, number: self.number, left, left_threads }

@@ -1,7 +1,8 @@
 //! What a node's CPU goes to, by group: read from the kernel, made to add up, and exposed to Prometheus.
 //!
 //! ```text
-//! serve    HTTP: /metrics, /healthz; one pass for each scrape, never two at once
+//! serve    HTTP(S): /metrics, /healthz; one pass for all who ask at once, never two at a time
+//!   |  +---- tls      certificates, and who may read the metrics      watched  files that are read again when changed
 //!   |
 //! expose   a reading as Prometheus's text; a new series is shown at 0 before its CPU counts
 //!   |
@@ -31,7 +32,6 @@
 #[cfg(target_os = "linux")]
 mod carve;
 #[cfg(target_os = "linux")]
-#[cfg_attr(not(test), allow(dead_code, reason = "read from a file once there is a flag"))]
 mod config;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "differences are taken of what is read"))]
 mod cpu;
@@ -64,7 +64,11 @@ mod serve;
 #[cfg(target_os = "linux")]
 mod tasks;
 #[cfg(target_os = "linux")]
+mod tls;
+#[cfg(target_os = "linux")]
 mod tree;
+#[cfg(target_os = "linux")]
+mod watched;
 
 pub use cpu::Cpu;
 pub use node::Node;
@@ -73,3 +77,5 @@ pub use reading::{
 };
 #[cfg(target_os = "linux")]
 pub use serve::{Options, serve};
+#[cfg(target_os = "linux")]
+pub use tls::Files as TlsFiles;

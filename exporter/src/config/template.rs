@@ -1,7 +1,7 @@
 //! The name of a group: text with variables, of Go's templates what process-exporter's configs use.
 
 use super::{Identity, base, first};
-use regex::bytes::Captures;
+use regex_lite::Captures;
 
 /// Characters of a name: a process may rewrite its command line to megabytes, and a label is to be read.
 const LONGEST: usize = 128;
@@ -68,7 +68,7 @@ impl Template {
                 }
                 Part::Match(group) => {
                     let found = captures.iter().rev().find_map(|captures| captures.name(group));
-                    found.map_or(&[][..], |found| found.as_bytes())
+                    found.map_or(&[][..], |found| found.as_str().as_bytes())
                 }
             };
             name.extend(String::from_utf8_lossy(bytes).chars().take(LONGEST));

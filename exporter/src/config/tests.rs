@@ -89,8 +89,10 @@ fn names_are_text_and_never_empty() {
 fn arguments_are_joined_by_spaces() {
     for (argv, want) in [("a\0b\0", "a b"), ("a\0\0b\0", "a  b"), ("a b", "a b"), ("a\0\0\0", "a"), ("", "")]
     {
-        assert_eq!(join(argv.as_bytes()), want.as_bytes(), "{argv:?}");
+        assert_eq!(join(argv.as_bytes()), want, "{argv:?}");
     }
+    assert_eq!(join(b"a\xff\0b"), "a\u{fffd} b");
+    assert_eq!(join(&[b'x'; 100_000]).len(), 32_768);
 }
 
 #[test]
@@ -99,7 +101,11 @@ fn what_is_wrong_is_said_with_its_line() {
     let cases = [
         (item("coma: [b]\n  name: x"), "unknown field `coma`", 3),
         ("process_names: []\nproces_name: []\n".to_owned(), "unknown field `proces_name`", 2),
-        (item("comm: [b]\n  cmdline:\n  - fine\n  - 'a('"), "bad pattern \"a(\": unclosed group", 6),
+        (
+            item("comm: [b]\n  cmdline:\n  - fine\n  - 'a('"),
+            "bad pattern \"a(\": found open group without closing ')'",
+            6,
+        ),
         (item("comm: [b]\n  cmdline: ['.{1000}{1000}']"), "bad pattern", 4),
         (item("comm: [b]\n  name: '{{.PID}}'"), "{{.PID}} is not supported", 4),
         (item("comm: [b]\n  name: '{{.Matches}}'"), "{{.Matches}} is not supported", 4),
@@ -119,8 +125,22 @@ fn what_is_wrong_is_said_with_its_line() {
         assert!(error.contains(&format!("at line {line} ")), "{config}: {error}");
         assert!(!error.contains('\n'), "{error}");
     }
-    for config in ["", "a: [", "[]", "--- {}\n--- {}", &"x".repeat(TEXT + 1)] {
+    for config in ["", "a: [", "[]", "--- {}\n--- {}"] {
         let error = Rules::parse(config).unwrap_err().to_string();
         assert!(!error.is_empty() && !error.contains('\n'), "{error}");
     }
+}
+
+#[test]
+fn a_file_that_is_no_config() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yaml");
+    let read = || format!("{:#}", Rules::read(&path).unwrap_err());
+    assert!(read().contains("No such file"));
+    std::fs::write(&path, b"process_names: [{comm: ['\xff']}]").unwrap();
+    assert!(read().starts_with("it is not UTF-8: "));
+    std::fs::write(&path, "#".repeat(1 << 20) + "\nprocess_names: []").unwrap();
+    assert_eq!(read(), "it is longer than 1048576 bytes");
+    std::fs::write(&path, "process_names: []\n").unwrap();
+    assert!(Rules::read(&path).unwrap().0.is_empty());
 }

@@ -5,7 +5,13 @@ use crate::reading::{Class, Collect, Collected, Counts, Work};
 use std::time::Instant;
 
 fn own() -> Own {
-    Own { method: Method::Process, pass: Duration::from_micros(1234), cpu: Duration::from_millis(50) }
+    Own {
+        method: Method::Process,
+        pass: Duration::from_micros(1234),
+        cpu: Duration::from_millis(50),
+        config_is_good: None,
+        tls_is_good: None,
+    }
 }
 
 fn cpu(user_us: u64, system_us: u64) -> Cpu {

@@ -4,13 +4,16 @@
 use crate::fake::Fake;
 use crate::program::Program;
 use crate::shell::{skip, total};
-use process_exporter::{Class, Node, Reading};
+use process_exporter::{Class, Collect, Detail, Node, Reading};
 use rustix::process::geteuid;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-const HZ_US: u64 = 10_000;
+const TICK_US: u64 = 10_000;
+/// So that every file is read in every pass.
+const DETAIL: Detail =
+    Detail { threads: true, collect: Collect { memory: true, faults: true, states: true, start: true } };
 
 /// Two units of a process of two threads each, and a thread of the kernel.
 fn node() -> (Fake, Node) {
@@ -21,7 +24,7 @@ fn node() -> (Fake, Node) {
     }
     fake.kernel_thread(30, "kworker/0:1", 3);
     fake.write("cgroup/cgroup.procs", b"2\n30\n");
-    let node = Node::open(&fake.paths()).unwrap();
+    let node = Node::open(&fake.paths(), DETAIL).unwrap();
     (fake, node)
 }
 
@@ -29,7 +32,7 @@ fn node() -> (Fake, Node) {
 fn move_on(fake: &mut Fake, ticks: u64) {
     for (name, pid) in [("a", 100), ("b", 200)] {
         fake.process(pid, 1, name, 3 + ticks, &[pid, pid + 1]);
-        fake.unit(name, 70_000 + ticks * 2 * HZ_US, &[]);
+        fake.unit(name, 70_000 + ticks * 2 * TICK_US, &[]);
     }
     fake.kernel_thread(30, "kworker/0:1", 3 + ticks);
     let ticks = 1000 + ticks * 5;
@@ -62,10 +65,16 @@ fn garbage(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn not_below(before: &Reading, after: &Reading, what: &str) {
+/// No group has fallen, and each is the sum of its threads.
+fn sound(before: &Reading, after: &Reading, what: &str) {
     for ((class, group), cpu) in &before.groups {
         let now = total(after, *class, group);
         assert!(now >= cpu.total_us(), "{what}: {group} fell from {} to {now}", cpu.total_us());
+    }
+    for ((class, group), cpu) in &after.groups {
+        let of_group = after.threads.iter().filter(|((c, g, _), _)| c == class && g == group);
+        let threads: u64 = of_group.map(|(_, cpu)| cpu.total_us()).sum();
+        assert_eq!(threads, cpu.total_us(), "{what}: the threads of {group}");
     }
 }
 
@@ -97,9 +106,9 @@ fn garbage_in_any_file_spoils_that_file_alone_and_nothing_for_good() {
             fake.write(file, &text);
             match node.pass() {
                 Ok(spoilt) => {
-                    not_below(&before, &spoilt, &what);
+                    sound(&before, &spoilt, &what);
                     for group in sure {
-                        let want = if *group == "kworker" { 2 * HZ_US } else { 4 * HZ_US };
+                        let want = if *group == "kworker" { 2 * TICK_US } else { 4 * TICK_US };
                         let class = if *group == "kworker" { Class::Kernel } else { Class::Host };
                         assert_eq!(total(&spoilt, class, group), want, "{what}: {group}");
                     }
@@ -109,11 +118,11 @@ fn garbage_in_any_file_spoils_that_file_alone_and_nothing_for_good() {
             fake.write(file, &good);
             move_on(&mut fake, 3);
             let after = node.pass().unwrap();
-            not_below(&before, &after, &what);
+            sound(&before, &after, &what);
             for (class, group, want) in [
-                (Class::Host, "a", 6 * HZ_US),
-                (Class::Host, "b", 6 * HZ_US),
-                (Class::Kernel, "kworker", 3 * HZ_US),
+                (Class::Host, "a", 6 * TICK_US),
+                (Class::Host, "b", 6 * TICK_US),
+                (Class::Kernel, "kworker", 3 * TICK_US),
             ] {
                 let found = total(&after, class, group);
                 // What was said once is held, if it cannot be: never taken back.

@@ -21,7 +21,7 @@ impl Fake {
         // In memory, where there is such a place: a node of 100,000 threads is as many files.
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let mut fake = Fake { dir: dir.unwrap(), units: BTreeMap::new() };
+        let fake = Fake { dir: dir.unwrap(), units: BTreeMap::new() };
         for folder in ["proc/self", "cgroup/system.slice"] {
             fs::create_dir_all(fake.dir.path().join(folder)).unwrap();
         }
