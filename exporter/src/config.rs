@@ -76,7 +76,7 @@ impl Rules {
         struct Root {
             process_names: Vec<Item>,
         }
-        let root: Root = serde_yaml::from_str(text).map_err(|error| anyhow!(one_line(&error.to_string())))?;
+        let root: Root = serde_yaml::from_str(text).map_err(|error| anyhow!(line(&error)))?;
         Ok(Rules(root.process_names))
     }
 
@@ -119,8 +119,10 @@ fn join(argv: &[u8]) -> String {
     String::from_utf8_lossy(argv.get(..LOOKED_AT).unwrap_or(argv)).trim_end_matches('\0').replace('\0', " ")
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The library's error in one line; it leaves out where that is the beginning.
+fn line(error: &serde_yaml::Error) -> String {
+    let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.contains(" at line ") { text } else { format!("{text} at line 1 column 1") }
 }
 
 // Each of these fails while the parser stands at its own place in the text, so that the error has the right line.

@@ -108,5 +108,3 @@ fn told(error: &pem::Error) -> &'static str {
     }
 }
 
-#[cfg(test)]
-mod tests;

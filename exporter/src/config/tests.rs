@@ -100,6 +100,7 @@ fn what_is_wrong_is_said_with_its_line() {
     let item = |item: &str| format!("process_names:\n- comm: [a]\n- {item}\n");
     let cases = [
         (item("coma: [b]\n  name: x"), "unknown field `coma`", 3),
+        ("proces_names: []".to_owned(), "unknown field `proces_names`", 1),
         ("process_names: []\nproces_name: []\n".to_owned(), "unknown field `proces_name`", 2),
         (
             item("comm: [b]\n  cmdline:\n  - fine\n  - 'a('"),

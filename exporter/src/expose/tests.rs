@@ -9,7 +9,7 @@ fn own() -> Own {
         method: Method::Process,
         pass: Duration::from_micros(1234),
         cpu: Duration::from_millis(50),
-        config_is_good: None,
+        config_is_good: Some(false),
         tls_is_good: None,
     }
 }
@@ -52,9 +52,10 @@ fn an_exposition() {
         "process_cpu_seconds_total 0.050000",
         r#"namedprocess_exporter_method{method="process"} 1"#,
         &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
+        "namedprocess_exporter_config_last_reload_successful 0",
     ];
     assert_eq!(samples(&text), want);
-    assert_eq!(text.matches("# TYPE ").count(), 15);
+    assert_eq!(text.matches("# TYPE ").count(), 16);
     assert!(text.ends_with('\n'));
 }
 

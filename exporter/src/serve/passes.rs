@@ -17,10 +17,13 @@ pub(super) struct Exposed {
     pub(super) number: u64,
 }
 
+/// What one pass does, given whether TLS is good; it may block.
+type Pass = dyn FnMut(Option<bool>) -> Result<Exposed> + Send;
+
 /// The door to the passes.
 #[derive(Clone)]
 pub(super) struct Passes {
-    pass: Arc<Mutex<dyn FnMut(Option<bool>) -> Result<Exposed> + Send>>,
+    pass: Arc<Mutex<Pass>>,
     /// Locked while a pass runs.
     last: Arc<tokio::sync::Mutex<Option<Last>>>,
 }
@@ -31,7 +34,6 @@ struct Last {
 }
 
 impl Passes {
-    /// `pass` is what one pass does, given whether TLS is good; it may block.
     pub(super) fn new(pass: impl FnMut(Option<bool>) -> Result<Exposed> + Send + 'static) -> Passes {
         Passes { pass: Arc::new(Mutex::new(pass)), last: Arc::default() }
     }
