@@ -32,9 +32,9 @@ struct Task {
     comm: [u8; LONGEST_COMM + 1],
 }
 
-/// A process that had used less than this when it was first seen has its threads read only once it runs: idle
-/// processes, most of a node's, then take none of the memory that the kernel keeps for each file of theirs that was
-/// read. As no thread can have used more, all of what it uses later but this is known.
+/// A process that had used less than this when it was first seen has its threads read only once it runs: the kernel
+/// keeps 1.7 KiB for each thread whose counter was read, and charges it to the reader. As no thread can have used more
+/// than its process, all of what it uses later but this is known.
 const IDLE_US: u64 = 100_000;
 
 /// The process whose threads are read.
@@ -70,7 +70,22 @@ impl Tasks {
                 stat.own != before || !counts || (!self.list.is_empty() && self.list.len() != number)
             }
         };
-        if worth { self.read(process, procfs, reader, ledger) } else { 0 }
+        if worth {
+            return self.read(process, procfs, reader, ledger);
+        }
+        if before.is_none() && stat.threads == 1 {
+            self.adopt(process, ledger);
+        }
+        0
+    }
+
+    /// Takes an idle process for its only thread, which has its name and used no more.
+    fn adopt(&mut self, process: Process<'_>, ledger: &mut Ledger) {
+        let Process { pid, group, stat, begun, .. } = process;
+        let comm = stat.comm.as_bytes();
+        let series = ledger.begin_thread(group, &place::thread_name(comm));
+        self.list.push(Task { tid: pid, series, start: stat.start, last: stat.own, comm: cut(comm) });
+        self.newborn_since = Some(begun);
     }
 
     fn read(
@@ -85,7 +100,7 @@ impl Tasks {
             read += 1;
             match procfs.thread(process.pid, task.tid, reader) {
                 Outcome::Got(stat) if stat.start == task.start => {
-                    let grown = stat.own.since(task.last);
+                    let grown = beyond(stat.own, task.last);
                     task.last = stat.own;
                     task.name(&stat.comm, process.group, ledger);
                     if process.counts {
@@ -159,11 +174,14 @@ impl Tasks {
             None if !process.newborn => process.stat.own,
             _ => Cpu::default(),
         };
-        // The process may have been read before its thread.
-        let (user_us, system_us) =
-            (stat.own.user_us.min(before.user_us), stat.own.system_us.min(before.system_us));
-        stat.own.since(Cpu { user_us, system_us })
+        beyond(stat.own, before)
     }
+}
+
+/// By how much a thread has used more than what it, or its process, had before; threads that ended are in the latter.
+fn beyond(now: Cpu, before: Cpu) -> Growth {
+    let (user_us, system_us) = (now.user_us.min(before.user_us), now.system_us.min(before.system_us));
+    now.since(Cpu { user_us, system_us })
 }
 
 impl Task {

@@ -5,6 +5,9 @@ use crate::reading::Class;
 use std::fs;
 use std::path::Path;
 
+mod model;
+mod threads;
+
 struct Fake(tempfile::TempDir);
 
 impl Fake {
