@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use measure::{peak_memory, run, timed};
-use server::Server;
+use server::{Least, Server};
 use spread::Spread;
 use test_history::Spec;
 
@@ -64,19 +64,55 @@ fn bench(out: &mut impl Write) -> Result<bool> {
     Ok(fine & memory(out)?)
 }
 
-/// What is measured: a name, the most that the median may be of the predecessor's time, whether the rules' sums are
-/// there, and the flags.
-const CASES: [(&str, f64, bool, &[&str]); 4] = [
-    ("top", 0.6, false, &[]),
-    ("top --per-node", 0.8, false, &["--per-node"]),
-    ("top, rules' sums", 0.4, true, &[]),
-    ("top --by class, rules' sums", 0.05, true, &["--by", "class"]),
+/// What is measured.
+struct Case {
+    name: &'static str,
+    flags: &'static [&'static str],
+    /// The most that the median may be of the predecessor's time.
+    most: f64,
+    /// Whether the rules' sums are there.
+    sums: bool,
+    /// What the server must answer for it, however it is asked.
+    least: &'static [Least],
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        name: "top",
+        flags: &[],
+        most: 0.6,
+        sums: false,
+        least: &[Least::Groups, Least::Pods, Least::AllPods],
+    },
+    Case { name: "top, rules' sums", flags: &[], most: 0.4, sums: true, least: &[Least::Pods] },
+    Case {
+        name: "top --by class, rules' sums",
+        flags: &["--by", "class"],
+        most: 0.05,
+        sums: true,
+        least: &[],
+    },
+    Case {
+        name: "top --per-node",
+        flags: &["--per-node"],
+        most: 0.8,
+        sums: false,
+        least: &[Least::Groups, Least::GroupsOfNodes, Least::Pods, Least::AllPods],
+    },
+    Case {
+        name: "top --per-node, rules' sums",
+        flags: &["--per-node"],
+        most: 0.8,
+        sums: true,
+        least: &[Least::GroupsOfNodes, Least::Pods],
+    },
 ];
 
 fn ratios(out: &mut impl Write) -> Result<bool> {
     let servers = [Server::start(&spec(200, false))?, Server::start(&spec(200, true))?];
     let mut before: [Vec<f64>; 2] = Default::default();
     let mut after: [Vec<f64>; CASES.len()] = Default::default();
+    let mut least: [Vec<f64>; CASES.len()] = Default::default();
     let mut bytes = 0;
     for round in 0..=ROUNDS {
         for (server, before) in servers.iter().zip(&mut before) {
@@ -86,10 +122,13 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
             })?;
             before.extend((round > 0).then_some(seconds));
         }
-        for ((_, _, sums, flags), after) in CASES.iter().zip(&mut after) {
-            let arguments = top(&servers[usize::from(*sums)], flags);
+        for ((case, after), least) in CASES.iter().zip(&mut after).zip(&mut least) {
+            let server = &servers[usize::from(case.sums)];
+            let arguments = top(server, case.flags);
             let seconds = timed(|| run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))?;
             after.extend((round > 0).then_some(seconds));
+            let seconds = timed(|| server.least(case.least))?;
+            least.extend((round > 0).then_some(seconds));
         }
     }
     for (name, before) in ["without", "with"].into_iter().zip(&before) {
@@ -98,12 +137,15 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
     }
     writeln!(out, "their answers: {:.1} MB", bytes as f64 / 1e6)?;
     let mut fine = true;
-    for ((name, most, sums, _), after) in CASES.iter().zip(&after) {
+    for ((case, after), least) in CASES.iter().zip(&after).zip(&least) {
         // Each run against the predecessor's of the same round: what else the machine did then hit both.
-        let before = &before[usize::from(*sums)];
-        let ratios = after.iter().zip(before).map(|(after, before)| after / before);
-        writeln!(out, "{name}, s: {}", Spread::of(after.clone())?)?;
-        fine &= verdict(out, &format!("{name} / predecessor"), &Spread::of(ratios.collect())?, *most)?;
+        let before = &before[usize::from(case.sums)];
+        let ratios = |of: &[f64]| Spread::of(of.iter().zip(before).map(|(of, before)| of / before).collect());
+        writeln!(out, "{}, s: {}", case.name, Spread::of(after.clone())?)?;
+        if !case.least.is_empty() {
+            writeln!(out, "  least the server takes for it / predecessor: {}", ratios(least)?)?;
+        }
+        fine &= verdict(out, &format!("{} / predecessor", case.name), &ratios(after)?, case.most)?;
     }
     Ok(fine)
 }

@@ -68,3 +68,68 @@ impl Server {
         Ok(bytes)
     }
 }
+
+/// A question to the API: its path and parameters.
+type Question = (&'static str, Vec<(&'static str, String)>);
+
+/// The questions without which no `top` can answer, by what one pass over the samples yields.
+#[derive(Clone, Copy)]
+pub(crate) enum Least {
+    /// Each group's sum over the nodes at every step.
+    Groups,
+    /// Average, minimum and maximum of every group on every node.
+    GroupsOfNodes,
+    /// Average, minimum and maximum of every pod, and where it is.
+    Pods,
+    /// The sum of all pods at every step.
+    AllPods,
+}
+
+impl Least {
+    fn questions(self, end_s: i64) -> Vec<Question> {
+        let instant = |query: String| ("query", vec![("query", query), ("time", end_s.to_string())]);
+        let range = |query: &str, step: i64| {
+            let start = end_s - 3600 + step;
+            let parameters = [("start", start.to_string()), ("end", end_s.to_string())];
+            let more = [("step", step.to_string()), ("lookback_delta", format!("{}ms", step * 1000 - 1))];
+            let query = [("query", query.to_owned())];
+            ("query_range", query.into_iter().chain(parameters).chain(more).collect())
+        };
+        let each = |series: &str| {
+            let query = |function| instant(format!("{function}_over_time({series}[3599999ms])"));
+            ["sum", "min", "max"].map(query).into_iter().collect::<Vec<_>>()
+        };
+        match self {
+            Least::Groups => {
+                vec![range("sum by (class, groupname) (namedprocess_namegroup_cpu_rate)", 15)]
+            }
+            Least::GroupsOfNodes => each("namedprocess_namegroup_cpu_rate"),
+            Least::Pods => {
+                let mut questions = each("pod:container_cpu_usage:sum");
+                questions.push(instant("group by (namespace, pod, node) (kube_pod_info)".to_owned()));
+                questions
+            }
+            Least::AllPods => vec![range("sum(pod:container_cpu_usage:sum)", 30)],
+        }
+    }
+}
+
+impl Server {
+    /// Asks all of these at once, and only fetches: no client can be faster on this server.
+    pub(crate) fn least(&self, parts: &[Least]) -> Result<()> {
+        let questions: Vec<Question> = parts.iter().flat_map(|part| part.questions(self.end_s)).collect();
+        let ask = |(path, parameters): &Question| {
+            let url = Url::parse_with_params(&format!("{}/api/v1/{path}", self.url), parameters)?;
+            Ok(self.client.get(url).send()?.error_for_status()?.bytes()?.len())
+        };
+        let lengths: Vec<Result<usize>> = std::thread::scope(|scope| {
+            let asked: Vec<_> = questions.iter().map(|question| scope.spawn(move || ask(question))).collect();
+            let joined = asked.into_iter().map(|thread| thread.join());
+            joined.map(|result| result.unwrap_or_else(|_| Err(anyhow::anyhow!("a thread broke")))).collect()
+        });
+        for length in lengths {
+            ensure!(length? > 1000, "one of the least questions has no answer");
+        }
+        Ok(())
+    }
+}

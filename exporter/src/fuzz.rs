@@ -30,9 +30,11 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    type Target = fn(&[u8]);
+
     #[test]
     fn the_seeds_that_are_kept_find_nothing() {
-        let targets: [(&str, fn(&[u8])); 4] = [
+        let targets: [(&str, Target); 4] = [
             ("files", super::files),
             ("names", super::names),
             ("config", super::config),

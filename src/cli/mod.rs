@@ -3,7 +3,7 @@ mod flags;
 mod typed;
 mod values;
 
-use crate::cluster;
+use crate::cluster::Cluster;
 use crate::print::{self, Format, Look};
 use crate::report::Report;
 use crate::top;
@@ -53,8 +53,9 @@ fn run(command: Command) -> Result<()> {
 async fn top(flags: TopFlags) -> Result<()> {
     let (look, local, selector) = (flags.look(), flags.local, flags.selector.clone());
     let (mut question, session, prometheus) = flags.typed()?;
+    let cluster = Cluster::new(session);
     if let Some(selector) = selector {
-        let selected = cluster::nodes(&session, &selector).await?;
+        let selected = cluster.nodes(&selector).await?;
         let nodes = question.filter.nodes.take();
         let both = |node: &String| nodes.as_ref().is_none_or(|nodes| nodes.contains(node));
         question.filter.nodes = Some(selected.into_iter().filter(both).collect());
@@ -63,7 +64,7 @@ async fn top(flags: TopFlags) -> Result<()> {
     let mut report = if local {
         top::measure(&question).await?
     } else {
-        let connection = cluster::connect(&session, &prometheus).await?;
+        let connection = cluster.connect(&prometheus).await?;
         let report = top::ask(&connection.client, &question).await?;
         // After the answer: where there is none, the error alone is what to read.
         connection.notes.iter().for_each(|note| complain("note", note));

@@ -1,7 +1,7 @@
 //! From flags to the types that the rest works with, once, before any I/O.
 use super::flags::{ClassFlag, TopFlags};
 use super::values::now;
-use crate::cluster::{PrometheusOptions, SessionOptions};
+use crate::cluster::{self, PrometheusOptions, SessionOptions};
 use crate::print::{Format, Look};
 use crate::report::{Class, SortBy};
 use crate::top::{Filter, Question};
@@ -67,8 +67,10 @@ impl TopFlags {
             tls_server_name: api.tls_server_name,
             request_timeout: api.request_timeout.map(|ms| Duration::from_millis(ms.unsigned_abs())),
         };
+        // Not a type of the flag: clap would repeat a bad address, with the password that may be in it.
+        let url = self.prometheus.url.as_deref().map(cluster::address).transpose();
         let prometheus = PrometheusOptions {
-            url: self.prometheus.url,
+            url: url.map_err(|error| Usage(error.to_string()))?,
             via: self.prometheus.via,
             ca: self.prometheus.prometheus_ca,
             insecure: self.prometheus.insecure_prometheus,

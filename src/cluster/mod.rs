@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use rustls::ClientConfig;
+use tokio::sync::OnceCell;
 
 use self::api::NoWay;
 use self::forward::Forward;
-pub use self::nodes::nodes;
 use self::route::Found;
 use self::session::Session;
 pub use self::session::SessionOptions;
@@ -38,7 +38,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(35);
 #[derive(Debug, Clone, Default)]
 pub struct PrometheusOptions {
     /// `--prometheus`: this address instead of the cluster's own.
-    pub url: Option<String>,
+    pub url: Option<Url>,
     /// `--via`
     pub via: Via,
     /// `--prometheus-ca`: a PEM file that is trusted as well.
@@ -68,16 +68,36 @@ pub struct Connection {
     _forward: Option<Forward>,
 }
 
-/// Finds Prometheus. Asks the API server as far as needed, Prometheus itself not yet. Errors: one line with the remedy.
-pub async fn connect(session: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
-    match &prometheus.url {
-        Some(url) => named(address(url)?, session, prometheus).await,
-        None => found(session, prometheus).await,
+/// The cluster of a kubeconfig's context. Its session is opened when something first needs it, and once: a credential
+/// plugin may ask its user.
+pub struct Cluster {
+    options: SessionOptions,
+    session: OnceCell<Option<Session>>,
+}
+
+impl Cluster {
+    /// Prepares; nothing is read or asked yet.
+    pub fn new(options: SessionOptions) -> Cluster {
+        Cluster { options, session: OnceCell::new() }
+    }
+
+    /// Finds Prometheus. Asks the API server as far as needed, Prometheus itself not yet. Errors: one line with the
+    /// remedy.
+    pub async fn connect(&self, prometheus: &PrometheusOptions) -> Result<Connection> {
+        match &prometheus.url {
+            Some(url) => named(url.clone(), self, prometheus).await,
+            None => found(self, prometheus).await,
+        }
+    }
+
+    /// None where there is no kubeconfig.
+    async fn opened(&self) -> Result<Option<&Session>> {
+        Ok(self.session.get_or_try_init(|| Session::open(&self.options)).await?.as_ref())
     }
 }
 
-/// The address of `--prometheus`, as people copy it.
-fn address(given: &str) -> Result<Url> {
+/// The address of `--prometheus`, as people copy it, as the base of the API. Errors: no address, or one with a password.
+pub fn address(given: &str) -> Result<Url> {
     let url = Url::parse(given).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let Some(mut url) = url else {
         bail!("--prometheus \"{given}\" is no http or https address: give one such as https://HOST")
@@ -93,28 +113,28 @@ fn address(given: &str) -> Result<Url> {
     Ok(url)
 }
 
-async fn named(url: Url, options: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
+async fn named(url: Url, cluster: &Cluster, prometheus: &PrometheusOptions) -> Result<Connection> {
     let mut notes = Vec::new();
     // What listens on this machine without TLS gets no token that was not meant for it, so no kubeconfig is needed.
     if url.scheme() == "http" && is_loopback(&url) {
-        return connection(url, options.token.clone(), trust::verified(Vec::new())?, None, notes, None);
+        return connection(url, cluster.options.token.clone(), trust::nobody()?, None, notes, None);
     }
-    let session = Session::open(options).await?;
-    let token = session.as_ref().map_or_else(|| options.token.clone(), |session| session.token.clone());
-    let tls = tls(session.as_ref(), prometheus, &mut notes).await?;
+    let session = cluster.opened().await?;
+    let token = session.map_or_else(|| cluster.options.token.clone(), |session| session.token.clone());
+    let tls = tls(session, prometheus, &mut notes).await?;
     connection(url, token, tls, None, notes, None)
 }
 
-async fn found(options: &SessionOptions, prometheus: &PrometheusOptions) -> Result<Connection> {
-    let Some(session) = Session::open(options).await? else { return Err(no_kubeconfig(options)) };
+async fn found(cluster: &Cluster, prometheus: &PrometheusOptions) -> Result<Connection> {
+    let Some(session) = cluster.opened().await? else { return Err(no_kubeconfig(&cluster.options)) };
     let mut notes = Vec::new();
     let mut no_route = None;
     if prometheus.via != Via::PortForward {
-        match by_route(&session).await {
+        match by_route(session).await {
             Ok((route, token)) => {
                 notes.extend(route.note);
-                let tls = tls(Some(&session), prometheus, &mut notes).await?;
-                return connection(route.url, Some(token), tls, session.proxy, notes, None);
+                let tls = tls(Some(session), prometheus, &mut notes).await?;
+                return connection(route.url, Some(token), tls, session.proxy.clone(), notes, None);
             }
             Err(NoWay::Failed(error)) => return Err(error),
             Err(NoWay::Absent { reason, remedy }) if prometheus.via == Via::Route => {
@@ -134,7 +154,7 @@ async fn found(options: &SessionOptions, prometheus: &PrometheusOptions) -> Resu
         ),
     })?;
     notes.push(format!("asking pod {} of {NAMESPACE} by port-forward", forward.pod));
-    connection(forward.url.clone(), None, trust::verified(Vec::new())?, None, notes, Some(forward))
+    connection(forward.url.clone(), None, trust::nobody()?, None, notes, Some(forward))
 }
 
 fn no_kubeconfig(options: &SessionOptions) -> anyhow::Error {

@@ -5,17 +5,17 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api as Objects, ListParams};
 
 use super::api::Refusal;
-use super::session::Session;
-use super::{SessionOptions, no_kubeconfig};
+use super::{Cluster, no_kubeconfig};
 
-/// The names of the nodes whose labels match `selector` (kubectl's syntax), sorted; none is no error. Errors: one line
-/// with the remedy: no API server, no right to list nodes, no such syntax.
-pub async fn nodes(session: &SessionOptions, selector: &str) -> Result<Vec<String>> {
-    let Some(opened) = Session::open(session).await? else { return Err(no_kubeconfig(session)) };
-    let nodes = Objects::<Node>::all(opened.api.client.clone());
-    let matching = ListParams::default().labels(selector);
-    // Names alone: a thousand nodes with their status are tens of megabytes.
-    let list = opened.api.ask(nodes.list_metadata(&matching)).await.map_err(|refusal| match refusal {
+impl Cluster {
+    /// The names of the nodes whose labels match `selector` (kubectl's syntax), sorted; none is no error. Errors: one
+    /// line with the remedy: no API server, no right to list nodes, no such syntax.
+    pub async fn nodes(&self, selector: &str) -> Result<Vec<String>> {
+        let Some(opened) = self.opened().await? else { return Err(no_kubeconfig(&self.options)) };
+        let nodes = Objects::<Node>::all(opened.api.client.clone());
+        let matching = ListParams::default().labels(selector);
+        // Names alone: a thousand nodes with their status are tens of megabytes.
+        let list = opened.api.ask(nodes.list_metadata(&matching)).await.map_err(|refusal| match refusal {
         Refusal::Invalid(said) => anyhow!(
             "\"{selector}\" is no label selector ({said}): give one such as node-role.kubernetes.io/worker= or zone in (a,b)"
         ),
@@ -25,7 +25,8 @@ pub async fn nodes(session: &SessionOptions, selector: &str) -> Result<Vec<Strin
         Refusal::NotFound => anyhow!("the API server knows no nodes: check --server and the context"),
         Refusal::Failed(error) => error,
     })?;
-    let mut names: Vec<_> = list.items.into_iter().filter_map(|node| node.metadata.name).collect();
-    names.sort();
-    Ok(names)
+        let mut names: Vec<_> = list.items.into_iter().filter_map(|node| node.metadata.name).collect();
+        names.sort();
+        Ok(names)
+    }
 }

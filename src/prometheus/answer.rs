@@ -1,11 +1,11 @@
 //! What a server said, made into series or into one line that says why there are none. No I/O.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
 
 use anyhow::{Result, anyhow};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::Series;
 use super::failure::one_line;
@@ -18,16 +18,17 @@ pub(super) struct Asked<'a> {
 
 /// A successful answer.
 #[derive(Debug, PartialEq)]
-pub(super) struct Reply {
-    pub(super) series: Vec<Series>,
+pub(super) struct Reply<'a> {
+    pub(super) series: Vec<Series<'a>>,
     pub(super) warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
-struct Envelope {
+struct Envelope<'a> {
     status: String,
-    data: Option<Data>,
+    #[serde(borrow)]
+    data: Option<Data<'a>>,
     #[serde(default, rename = "errorType")]
     error_type: String,
     #[serde(default)]
@@ -38,12 +39,18 @@ struct Envelope {
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object that holds the result")]
-struct Data {
-    result: Vec<Series>,
+struct Data<'a> {
+    #[serde(borrow)]
+    result: Vec<Series<'a>>,
 }
 
 /// Reads the answer to a query. Errors: one line with the remedy, for every status and body.
-pub(super) fn read(asked: &Asked<'_>, status: u16, location: Option<&str>, body: &[u8]) -> Result<Reply> {
+pub(super) fn read<'a>(
+    asked: &Asked<'_>,
+    status: u16,
+    location: Option<&str>,
+    body: &'a [u8],
+) -> Result<Reply<'a>> {
     let parsed = serde_json::from_slice::<Envelope>(body);
     match (status, parsed) {
         (200..=299, Ok(Envelope { status, data: Some(data), warnings, .. })) if status == "success" => {
@@ -77,7 +84,7 @@ pub(super) fn cut_short(url: &str, length: usize) -> String {
 }
 
 /// Prometheus's own refusal of a query.
-fn own_error(asked: &Asked<'_>, envelope: &Envelope) -> String {
+fn own_error(asked: &Asked<'_>, envelope: &Envelope<'_>) -> String {
     let said = one_line(&format!("{}: {}", envelope.error_type, envelope.error));
     let url = asked.url;
     if envelope.error_type == "timeout" || envelope.error.contains("too many samples") {
@@ -164,21 +171,48 @@ fn is_page(body: &str) -> bool {
     body.trim_start_matches('\u{feff}').trim_start().starts_with('<')
 }
 
-impl<'de> Deserialize<'de> for Series {
+impl<'de: 'a, 'a> Deserialize<'de> for Series<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(expecting = "a series")]
-        struct Wire {
-            metric: BTreeMap<String, String>,
+        struct Wire<'a> {
+            #[serde(borrow)]
+            metric: Labels<'a>,
             #[serde(default)]
             values: Vec<Sample>,
             value: Option<Sample>,
         }
         let Wire { metric, values, value } = Wire::deserialize(deserializer)?;
         Ok(Series {
-            labels: metric,
+            labels: metric.0,
             samples: values.into_iter().chain(value).map(|Sample(at, v)| (at, v)).collect(),
         })
+    }
+}
+
+/// An object of strings, as a list: a series has few labels.
+struct Labels<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Borrowed from the answer where nothing is escaped.
+        #[derive(Deserialize)]
+        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Labels<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("labels")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
+                let mut labels = Vec::new();
+                while let Some((Text(name), Text(value))) = map.next_entry()? {
+                    labels.push((name, value));
+                }
+                Ok(Labels(labels))
+            }
+        }
+        deserializer.deserialize_map(Object)
     }
 }
 
@@ -217,7 +251,7 @@ impl<'de> Deserialize<'de> for Number {
 mod tests {
     use super::*;
 
-    fn ask(status: u16, body: &str) -> Result<Reply> {
+    fn ask(status: u16, body: &str) -> Result<Reply<'_>> {
         read(&Asked { url: "https://prom", with_token: true }, status, None, body.as_bytes())
     }
 
@@ -234,7 +268,7 @@ mod tests {
         let reply = ask(200, VECTOR).unwrap();
         assert_eq!(reply.warnings, ["careful now"]);
         let [first, second] = reply.series.as_slice() else { panic!("{reply:?}") };
-        assert_eq!(first.labels.get("a").map(String::as_str), Some("b"));
+        assert_eq!((first.label("a"), first.find("c")), ("b", None));
         assert_eq!(first.samples, [(1_700_000_000_123, 0.5)]);
         assert_eq!(second.samples, [(1_700_000_000_000, f64::INFINITY)]);
     }

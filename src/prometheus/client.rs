@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -18,6 +18,8 @@ use super::{Endpoint, Grid, Series, is_loopback, promql};
 const LONGEST_GET: usize = 4096;
 /// An answer above this is refused rather than read into memory, in bytes.
 const LARGEST_ANSWER: usize = 256 << 20;
+/// An answer that never falls silent, but is not whole after so many timeouts, is given up too.
+const DRIPPING: u32 = 10;
 /// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,6 +48,7 @@ impl Client {
             .cookie_store(true)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(timeout)
+            .timeout(timeout * DRIPPING)
             .user_agent(concat!("oc-interrogate/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&url) {
             // A proxy would get the token in plain text, and asked for itself; a resolver could name another machine.
@@ -87,13 +90,20 @@ impl Client {
     }
 
     /// The values of `query` at the times of `grid`; a plain selector's are its samples of the last `lookback`
-    /// milliseconds, five minutes where that is none. Errors: one line that says why and what to do.
-    pub async fn range(&self, query: &str, grid: Grid, lookback: Option<i64>) -> Result<Vec<Series>> {
+    /// milliseconds, five minutes where that is none. `read` makes of the answer what is to be kept. Errors: one line that
+    /// says why and what to do.
+    pub async fn range<T>(
+        &self,
+        query: &str,
+        grid: Grid,
+        lookback: Option<i64>,
+        read: impl FnOnce(&[Series<'_>]) -> T,
+    ) -> Result<T> {
         let (start, end, step) = (seconds(grid.start), seconds(grid.end), seconds(grid.step));
         let lookback = lookback.map(promql::duration);
         let mut parameters = vec![("query", query), ("start", &start), ("end", &end), ("step", &step)];
         parameters.extend(lookback.as_deref().map(|lookback| ("lookback_delta", lookback)));
-        self.ask("query_range", &parameters).await
+        self.ask("query_range", &parameters, read).await
     }
 
     /// Whether the server heeds a lookback of a query's own: Prometheus 2.43 and later do, others ignore it. Not where
@@ -103,19 +113,25 @@ impl Client {
         Ok(answer::version(&body).is_some_and(|version| version >= (2, 43)))
     }
 
-    /// The value of `query` at `at` (Unix milliseconds), one sample a series; of a range selector, its raw samples.
-    pub async fn instant(&self, query: &str, at: i64) -> Result<Vec<Series>> {
-        self.ask("query", &[("query", query), ("time", &seconds(at))]).await
+    /// The value of `query` at `at` (Unix milliseconds), one sample a series; of a range selector, its raw samples. `read`
+    /// makes of the answer what is to be kept.
+    pub async fn instant<T>(&self, query: &str, at: i64, read: impl FnOnce(&[Series<'_>]) -> T) -> Result<T> {
+        self.ask("query", &[("query", query), ("time", &seconds(at))], read).await
     }
 
-    async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<Series>> {
+    async fn ask<T>(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        read: impl FnOnce(&[Series<'_>]) -> T,
+    ) -> Result<T> {
         let (status, location, body) = self.send(path, parameters).await?;
         let asked = answer::Asked { url: &self.url, with_token: self.token.is_some() };
         let Reply { series, warnings } = answer::read(&asked, status, location.as_deref(), &body)
             .map_err(|refusal| anyhow!(self.without_token(&refusal.to_string())))?;
         let warnings = warnings.iter().map(|warning| self.without_token(warning));
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
-        Ok(series)
+        Ok(read(&series))
     }
 
     /// One request: the answer's status, where it redirects to, and its body.
@@ -135,12 +151,13 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.clone());
         }
+        let begun = Instant::now();
         let response =
             request.header(ACCEPT, "application/json").send().await.map_err(|e| self.unanswered(&e))?;
         let status = response.status().as_u16();
         let location =
             response.headers().get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
-        Ok((status, location, self.body(response).await?))
+        Ok((status, location, self.body(response, begun).await?))
     }
 
     /// A server's words, which may repeat the request.
@@ -149,7 +166,7 @@ impl Client {
         sent.map_or_else(|| words.to_owned(), |token| words.replace(token, "(the token)"))
     }
 
-    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>> {
+    async fn body(&self, mut response: reqwest::Response, begun: Instant) -> Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
@@ -162,7 +179,14 @@ impl Client {
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(body),
-                Err(error) if error.is_timeout() => return Err(self.unanswered(&error)),
+                Err(error) if error.is_timeout() && begun.elapsed() < self.timeout * DRIPPING => {
+                    return Err(self.unanswered(&error));
+                }
+                Err(error) if error.is_timeout() => bail!(
+                    "the answer of {} was not whole after {} s: shorten --interval, or check the way there",
+                    self.url,
+                    (self.timeout * DRIPPING).as_secs_f64()
+                ),
                 Err(_) => bail!("{}", answer::cut_short(&self.url, body.len())),
             }
         }

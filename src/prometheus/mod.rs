@@ -7,7 +7,7 @@ mod client;
 pub(crate) mod failure;
 pub mod promql;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::time::Duration;
 
 pub use client::Client;
@@ -22,7 +22,7 @@ pub struct Endpoint {
     pub url: Url,
     /// The bearer token, if one is asked for there.
     pub token: Option<Secret>,
-    /// Whom to trust, for an `https` address.
+    /// Whom to trust; of no meaning to an `http` address.
     pub tls: rustls::ClientConfig,
     /// A proxy instead of the environment's (`HTTPS_PROXY`); a loopback address is never asked through either.
     pub proxy: Option<Url>,
@@ -41,19 +41,25 @@ pub struct Grid {
     pub step: i64,
 }
 
-/// One time series of an answer.
+/// One time series of an answer. Its text is the answer's own wherever nothing in it is escaped: an answer holds many
+/// thousands of labels, of which few are kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Series {
-    /// Label names and values; `__name__` is the metric's name.
-    pub labels: BTreeMap<String, String>,
+pub struct Series<'a> {
+    /// Label names and values, in the answer's order; `__name__` is the metric's name.
+    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Unix milliseconds and value, in the order of time.
     pub samples: Vec<(i64, f64)>,
 }
 
-impl Series {
+impl Series<'_> {
     /// A label's value; empty where the series has no such label, which Prometheus holds for the same.
     pub fn label(&self, name: &str) -> &str {
-        self.labels.get(name).map_or("", String::as_str)
+        self.find(name).unwrap_or_default()
+    }
+
+    /// A label's value, if the series has that label.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_ref())
     }
 }
 

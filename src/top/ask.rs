@@ -4,6 +4,7 @@ use super::rhythm::Span;
 use crate::prometheus::{Client, Grid, Series};
 use crate::report::{Figures, Steps};
 use anyhow::Result;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Points of a series that one query asks for; Prometheus refuses more than 11,000.
@@ -39,7 +40,7 @@ impl<'a> Server<'a> {
         query: &Query<'_>,
         grid: Grid,
         series: usize,
-        key: impl Fn(&Series) -> K,
+        key: impl Fn(&Series<'_>) -> K,
     ) -> Result<BTreeMap<K, Steps>> {
         let mut whole = BTreeMap::new();
         self.each(query, grid, series, |series| {
@@ -56,28 +57,35 @@ impl<'a> Server<'a> {
         query: &Query<'_>,
         grid: Grid,
         series: usize,
-        mut take: impl FnMut(&Series),
+        mut take: impl FnMut(&Series<'_>),
     ) -> Result<()> {
         let points = POINTS.min(SAMPLES / i64::try_from(series.max(1)).unwrap_or(SAMPLES)).max(1);
         let mut start = grid.start;
         while start <= grid.end {
             let end = grid.end.min(start + (points - 1) * grid.step);
-            self.piece(query, Grid { start, end, ..grid }).await?.iter().for_each(&mut take);
+            self.piece(query, Grid { start, end, ..grid }, &mut take).await?;
             start = end + grid.step;
         }
         Ok(())
     }
 
-    async fn piece(&self, query: &Query<'_>, grid: Grid) -> Result<Vec<Series>> {
+    async fn piece(&self, query: &Query<'_>, grid: Grid, take: &mut impl FnMut(&Series<'_>)) -> Result<()> {
         let Grid { step, .. } = grid;
         let (at, lookback) =
             if self.lookback { (At::Plain, Some(step - 1)) } else { (At::Range { step }, None) };
-        let answer = self.client.range(&query(at), grid, lookback).await?;
-        let finite = |series: &Series| series.samples.iter().all(|(_, value)| value.is_finite());
-        if answer.iter().all(finite) {
-            return Ok(answer);
+        let finite = |series: &Series<'_>| series.samples.iter().all(|(_, value)| value.is_finite());
+        let read = |answer: &[Series<'_>]| {
+            let all = answer.iter().all(finite);
+            if all {
+                answer.iter().for_each(&mut *take);
+            }
+            all
+        };
+        if !self.client.range(&query(at), grid, lookback, read).await? {
+            let query = query(At::Finite { step });
+            self.client.range(&query, grid, None, |answer| answer.iter().for_each(take)).await?;
         }
-        self.client.range(&query(At::Finite { step }), grid, None).await
+        Ok(())
     }
 
     /// A range query whose answer is one series; absent throughout where there is none.
@@ -95,40 +103,48 @@ impl<'a> Server<'a> {
         (span, grid): (Span, Grid),
         quantiles: &[f64],
         count: bool,
-        key: impl Fn(&Series) -> K,
+        key: impl Fn(&Series<'_>) -> K,
     ) -> Result<BTreeMap<K, Figures>> {
-        let (window, end) = (span.length(), span.end);
-        let [sum, min, max, counted] =
-            ["sum", "min", "max", "count"].map(|name| queries::statistic(name, selector, window));
-        let client = self.client;
-        // Two at a time: a server has few cores to spare, and each answer is held until it is folded.
-        let (sums, mins) = tokio::try_join!(client.instant(&sum, end), client.instant(&min, end))?;
-        let mut whole: BTreeMap<K, Figures> = BTreeMap::new();
         let nothing = Figures {
             sum: 0.0,
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
             samples: None,
-            quantiles: Vec::new(),
+            quantiles: vec![f64::NAN; quantiles.len()],
         };
+        let whole: RefCell<BTreeMap<K, Figures>> = RefCell::default();
         // Series of one key follow each other in time: labels that tell nothing here have changed.
-        let mut fold = |answer: Vec<Series>, add: &dyn Fn(&mut Figures, f64)| {
-            for series in answer {
-                if let Some((_, value)) = series.samples.first() {
-                    add(whole.entry(key(&series)).or_insert_with(|| nothing.clone()), *value);
+        let fold = async |query: String, add: &dyn Fn(&mut Figures, f64)| {
+            let read = |answer: &[Series<'_>]| {
+                let mut whole = whole.borrow_mut();
+                for series in answer {
+                    if let Some((_, value)) = series.samples.first() {
+                        add(whole.entry(key(series)).or_insert_with(|| nothing.clone()), *value);
+                    }
                 }
-            }
+            };
+            self.client.instant(&query, span.end, read).await
         };
-        fold(sums, &|figures, value| figures.sum += value);
-        fold(mins, &|figures, value| figures.min = figures.min.min(value));
-        let counts = async { if count { client.instant(&counted, end).await } else { Ok(Vec::new()) } };
-        let (maxs, counts) = tokio::try_join!(client.instant(&max, end), counts)?;
-        fold(maxs, &|figures, value| figures.max = figures.max.max(value));
-        fold(counts, &|figures, value| *figures.samples.get_or_insert(0.0) += value);
-        for share in quantiles {
-            let query = queries::quantile(*share, labels, selector, window);
-            fold(client.instant(&query, end).await?, &|figures, value| figures.quantiles.push(value));
+        let statistic = |name: &str| queries::statistic(name, selector, span.length());
+        let counts = async {
+            if !count {
+                return Ok(());
+            }
+            fold(statistic("count"), &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
+        };
+        tokio::try_join!(
+            fold(statistic("sum"), &|figures, value| figures.sum += value),
+            fold(statistic("min"), &|figures, value| figures.min = figures.min.min(value)),
+            fold(statistic("max"), &|figures, value| figures.max = figures.max.max(value)),
+            counts,
+        )?;
+        for (index, share) in quantiles.iter().enumerate() {
+            let add = |figures: &mut Figures, value| {
+                figures.quantiles.get_mut(index).into_iter().for_each(|slot| *slot = value);
+            };
+            fold(queries::quantile(*share, labels, selector, span.length()), &add).await?;
         }
+        let mut whole = whole.into_inner();
         // A sample that is no finite number spoils these; such a series' others are taken one by one.
         let spoilt = |figures: &Figures| !figures.sum.is_finite() || figures.min > figures.max;
         if whole.values().any(spoilt) {

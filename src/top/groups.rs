@@ -4,6 +4,7 @@ use super::ask::{self, Server};
 use super::platform;
 use super::queries::{self, At};
 use super::question::{By, Question};
+use super::silent;
 use super::source::{Nodes, Source, Whose};
 use crate::prometheus::{Grid, Series};
 use crate::report::{Class, SourceKind, Steps};
@@ -34,8 +35,13 @@ pub(super) async fn fetch(
         );
     }
     let asker = Asker { server, question, source, grid };
-    let nodes = source.nodes(server.client, grid, notes).await?;
-    let (sums, busy, of_silent) = tokio::try_join!(asker.sums(), asker.busy(), asker.of_silent(&nodes))?;
+    let nodes = source.nodes(grid, notes);
+    let (sums, busy, of_silent, of_nodes) = tokio::try_join!(
+        asker.sums(),
+        asker.busy(),
+        asker.of_silent(&nodes),
+        asker.rows_of_nodes(nodes.count()),
+    )?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
         classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
@@ -44,10 +50,10 @@ pub(super) async fn fetch(
         let counted = Steps::total(ask::points(grid), classes.values()).less(&of_silent);
         busy.less(&counted)
     });
-    let rows = asker.rows(&sums, &classes, nodes.count).await?;
+    let rows = asker.rows(of_nodes, &sums, &classes).await?;
     let left_out = asker.left_out(&classes).await?;
     let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
-    Ok(Some(Groups { part, busy, unattributed, nodes: nodes.count, kind: SourceKind::Exporter }))
+    Ok(Some(Groups { part, busy, unattributed, nodes: nodes.count(), kind: SourceKind::Exporter }))
 }
 
 /// What all questions about groups share.
@@ -63,10 +69,14 @@ impl Asker<'_> {
         self.source.whose == Whose::Exporter { sums: true }
     }
 
-    /// Each group over all nodes, before any filter.
+    /// Each group over all nodes, before any filter; where no row is of a group, each class, by a group without a name.
     async fn sums(&self) -> Result<Sums> {
         let name = if self.recorded_sums() { queries::GROUP_SUMS } else { queries::GROUPS };
-        let query = |at: At| queries::sum_by("class, groupname", &at.of(name));
+        let classes = matches!(self.question.by, By::Class | By::Namespace) || self.question.of_nodes();
+        // The predecessor's groups have no class but by their names.
+        let classes = classes && self.source.whose != Whose::Predecessor;
+        let labels = if classes { "class" } else { "class, groupname" };
+        let query = |at: At| queries::sum_by(labels, &at.of(name));
         self.server.range(&query, self.grid, GROUPS_PER_NODE, group).await
     }
 
@@ -79,41 +89,53 @@ impl Asker<'_> {
         self.server.one(&query, self.grid).await.map(Some)
     }
 
-    /// What groups used on nodes that did not tell their busy time at that step. Nodes that always did are not asked
-    /// for, which leaves few, or none.
+    /// What groups used on nodes that did not tell their busy time at that step.
     async fn of_silent(&self, nodes: &Nodes) -> Result<Steps> {
         if self.source.whose == Whose::Predecessor {
             return Ok(Steps::absent(ask::points(self.grid)));
         }
-        let known = [queries::none_of("instance", nodes.complete.iter().map(String::as_str))];
-        let name = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
-        let query = |at: At| {
-            let groups = queries::sum_by("instance", &at.of(&queries::select(name, &known)));
-            let busy = at.of(&queries::select(queries::BUSY, &known));
-            queries::sum_by("", &format!("{groups} unless on (instance) {busy}"))
+        if self.recorded_sums() {
+            return silent::compared(self.server, queries::CLASS_SUMS, nodes, self.grid).await;
+        }
+        silent::used(self.server, queries::GROUPS, nodes, self.source.span, self.grid).await
+    }
+
+    /// Rows on some nodes, or each node's own; none where nodes do not matter.
+    async fn rows_of_nodes(&self, nodes: usize) -> Result<Option<BTreeMap<Key, Samples>>> {
+        if !self.question.of_nodes() {
+            return Ok(None);
+        }
+        let rows = match self.question.by {
+            By::Class | By::Namespace => self.classes_of_nodes(nodes).await,
+            By::Group | By::Thread => self.of_nodes(queries::GROUPS).await,
         };
-        self.server.one(&query, self.grid).await
+        rows.map(Some)
     }
 
     async fn rows(
         &self,
+        of_nodes: Option<BTreeMap<Key, Samples>>,
         sums: &Sums,
         classes: &BTreeMap<Class, Steps>,
-        nodes: usize,
     ) -> Result<BTreeMap<Key, Samples>> {
-        let (by, filter) = (self.question.by, &self.question.filter);
-        let mut rows: BTreeMap<Key, Samples> = match (by, self.question.of_nodes()) {
-            (By::Class | By::Namespace, false) => {
+        let by = self.question.by;
+        let mut rows = of_nodes.unwrap_or_else(|| match by {
+            By::Class | By::Namespace => {
                 let row =
                     |(class, steps): (&Class, &Steps)| (Key::of_class(*class), Samples::Each(steps.clone()));
                 classes.iter().map(row).collect()
             }
-            (By::Class | By::Namespace, true) => self.classes_of_nodes(nodes).await?,
-            (By::Group, false) => of_sums(sums),
-            (By::Group, true) => self.of_nodes(queries::GROUPS).await?,
-            (By::Thread, _) => self.threads(sums).await?,
-        };
-        rows.retain(|key, _| filter.has_class(key.class));
+            By::Group | By::Thread => of_sums(sums),
+        });
+        if by == By::Thread {
+            // Groups keep their rows where they have no thread.
+            let threads = self.of_nodes(queries::THREADS).await?;
+            let threaded: BTreeSet<Key> =
+                threads.keys().map(|key| Key { thread: None, ..key.clone() }).collect();
+            rows.retain(|key, _| !threaded.contains(key));
+            rows.extend(threads);
+        }
+        rows.retain(|key, _| self.question.filter.has_class(key.class));
         Ok(rows)
     }
 
@@ -147,7 +169,7 @@ impl Asker<'_> {
     async fn of_nodes(&self, name: &str) -> Result<BTreeMap<Key, Samples>> {
         let (selector, threads) = (self.select(name), name == queries::THREADS);
         let labels = if threads { "class, groupname, threadname" } else { "class, groupname" };
-        let key = |series: &Series| {
+        let key = |series: &Series<'_>| {
             let (class, name) = group(series);
             let thread = threads.then(|| series.label("threadname").to_owned());
             Key { class, namespace: None, name, node: self.node(series), thread }
@@ -166,17 +188,7 @@ impl Asker<'_> {
         Ok(each(self.server.range(&query, self.grid, series, key).await?))
     }
 
-    /// Threads; and the groups that have none.
-    async fn threads(&self, sums: &Sums) -> Result<BTreeMap<Key, Samples>> {
-        let mut rows = self.of_nodes(queries::THREADS).await?;
-        let groups =
-            if self.question.of_nodes() { self.of_nodes(queries::GROUPS).await? } else { of_sums(sums) };
-        let threaded: BTreeSet<Key> = rows.keys().map(|key| Key { thread: None, ..key.clone() }).collect();
-        rows.extend(groups.into_iter().filter(|(key, _)| !threaded.contains(key)));
-        Ok(rows)
-    }
-
-    fn node(&self, series: &Series) -> Option<String> {
+    fn node(&self, series: &Series<'_>) -> Option<String> {
         self.question.per_node.then(|| series.label("instance").to_owned())
     }
 
@@ -206,9 +218,9 @@ impl Asker<'_> {
 }
 
 /// Class and name of a series' group.
-pub(super) fn group(series: &Series) -> (Class, String) {
+pub(super) fn group(series: &Series<'_>) -> (Class, String) {
     let name = series.label("groupname");
-    (Class::of_group(series.labels.get("class").map(String::as_str), name), name.to_owned())
+    (Class::of_group(series.find("class"), name), name.to_owned())
 }
 
 /// A row for each group over all nodes.

@@ -91,9 +91,9 @@ fn identity(key: &Key) -> Identity {
 }
 
 /// The same of a series that was asked for.
-fn identity_of(series: &Series) -> Identity {
+fn identity_of(series: &Series<'_>) -> Identity {
     let label = |name: &str| series.label(name).to_owned();
-    if series.labels.contains_key("pod") {
+    if series.find("pod").is_some() {
         return [label("namespace"), label("pod"), String::new(), String::new()];
     }
     let (class, name) = groups::group(series);

@@ -5,7 +5,7 @@
 //!    |
 //!   source, rhythm        whose series answer, when they were sampled, which part of the window they cover
 //!    |
-//!   groups, platform, pods, nodes      ask `queries` by way of `ask`, on that grid
+//!   groups, silent, platform, pods, nodes      ask `queries` by way of `ask`, on that grid
 //!    |
 //!   answers -> assemble -> limit       rows and totals
 //!
@@ -25,6 +25,7 @@ mod pods;
 mod queries;
 mod question;
 mod rhythm;
+mod silent;
 mod source;
 pub mod time;
 
@@ -37,6 +38,7 @@ use crate::report::Report;
 use answers::Answers;
 use anyhow::Result;
 use ask::Server;
+use pods::Beats;
 use rhythm::Span;
 use source::Source;
 
@@ -45,13 +47,17 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("asking Prometheus");
     let asked = Span { start: question.end - question.interval, end: question.end };
     let mut answers = Answers { span: asked, groups: None, pods: None, notes: Vec::new() };
-    let server = Server::meet(client).await?;
-    let source = Source::find(&server, asked).await?;
+    let (server, mut source, mut beats) =
+        tokio::try_join!(Server::meet(client), Source::find(client, asked), Beats::find(client, asked),)?;
     progress.set(0.1);
-    if let Some(source) = &source {
+    if let Some(source) = &mut source {
+        source.cut(&server).await?;
         answers.span = source.span;
         answers.notes.extend(source.note(asked));
         answers.notes.extend(source.rhythm.note(source.span));
+    }
+    if answers.span != asked {
+        beats = Beats::find(client, answers.span).await?;
     }
     let groups = async {
         match &source {
@@ -59,7 +65,8 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
             None => Ok(None),
         }
     };
-    (answers.groups, answers.pods) = tokio::try_join!(groups, pods::fetch(&server, question, answers.span))?;
+    (answers.groups, answers.pods) =
+        tokio::try_join!(groups, pods::fetch(&server, question, answers.span, beats))?;
     progress.set(0.9);
     let mut entries = assemble::entries(question, &answers);
     if question.by == By::Thread && entries.iter().all(|entry| entry.key.thread.is_none()) {

@@ -23,37 +23,44 @@ pub(super) struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// Asks for a window: for each pod's last node, and for all that it had where `moves` matter.
+    /// Asks for a window: for the last nodes of the pods that were there lately, which are most; for the nodes of all
+    /// pods, with all that moved, where `moves` matter.
     pub(super) async fn find(client: &Client, span: Span, moves: bool) -> Result<Whereabouts> {
-        let mut seen = nodes_of(&client.instant(&queries::pod_nodes(&[], span.length()), span.end).await?);
-        // Few pods move; only of those it matters when. Of most the window's last part tells the last node.
-        let several = |seen: &Nodes| -> Vec<Pod> {
-            seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect()
-        };
-        if !moves {
-            for batch in several(&seen).chunks(BATCH) {
-                let lately = queries::pod_nodes(&queries::these(batch), LATELY.min(span.length()));
-                let lately = nodes_of(&client.instant(&lately, span.end).await?);
-                seen.extend(lately.into_iter().filter(|(pod, _)| batch.binary_search(pod).is_ok()));
+        let window = if moves { span.length() } else { LATELY.min(span.length()) };
+        let seen = client.instant(&queries::pod_nodes(&[], window), span.end, nodes_of).await?;
+        let mut whereabouts = Whereabouts::default();
+        whereabouts.take(client, span, seen).await?;
+        Ok(whereabouts)
+    }
+
+    /// Asks for the last nodes of pods that were not there lately.
+    pub(super) async fn add(&mut self, client: &Client, span: Span, pods: &[Pod]) -> Result<()> {
+        for batch in pods.chunks(BATCH) {
+            let query = queries::pod_nodes(&queries::these(batch), span.length());
+            let mut seen = client.instant(&query, span.end, nodes_of).await?;
+            seen.retain(|pod, _| batch.binary_search(pod).is_ok());
+            self.take(client, span, seen).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in who was seen where. Few pods move, and only of those it matters when.
+    async fn take(&mut self, client: &Client, span: Span, seen: Nodes) -> Result<()> {
+        let several: Vec<Pod> =
+            seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect();
+        for batch in several.chunks(BATCH) {
+            let query = queries::pod_info(batch, span.length());
+            let mut moved = client.instant(&query, span.end, times_on_nodes).await?;
+            moved.retain(|pod, _| batch.binary_search(pod).is_ok());
+            self.moved.extend(moved);
+        }
+        for (pod, nodes) in seen {
+            let last = self.moved.get(&pod).and_then(|moves| moves.last()).map(|(_, node)| node.clone());
+            if let Some(node) = last.or_else(|| nodes.into_iter().next()) {
+                self.last.insert(pod, node);
             }
         }
-        let several = several(&seen);
-        let mut moved = BTreeMap::new();
-        for batch in several.chunks(BATCH) {
-            let answer = client.instant(&queries::pod_info(batch, span.length()), span.end).await?;
-            moved.extend(
-                times_on_nodes(&answer).into_iter().filter(|(pod, _)| batch.binary_search(pod).is_ok()),
-            );
-        }
-        let last = |(pod, nodes): (Pod, BTreeSet<String>)| {
-            let node = moved
-                .get(&pod)
-                .and_then(|moves: &Vec<(i64, String)>| moves.last())
-                .map(|(_, node)| node.clone());
-            Some((pod, node.or_else(|| nodes.into_iter().next())?))
-        };
-        let last = seen.into_iter().filter_map(last).collect();
-        Ok(Whereabouts { last, moved })
+        Ok(())
     }
 
     /// A pod's samples by the node that it was on: that of the newest sample of its whereabouts, the first one's before
@@ -83,7 +90,7 @@ impl Whereabouts {
 /// The nodes of each pod.
 type Nodes = BTreeMap<Pod, BTreeSet<String>>;
 
-fn nodes_of(answer: &[Series]) -> Nodes {
+fn nodes_of(answer: &[Series<'_>]) -> Nodes {
     let mut seen = Nodes::new();
     for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
         seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
@@ -92,7 +99,7 @@ fn nodes_of(answer: &[Series]) -> Nodes {
 }
 
 /// Since when each pod was on which node.
-fn times_on_nodes(answer: &[Series]) -> BTreeMap<Pod, Vec<(i64, String)>> {
+fn times_on_nodes(answer: &[Series<'_>]) -> BTreeMap<Pod, Vec<(i64, String)>> {
     let mut seen: BTreeMap<Pod, Vec<(i64, &str)>> = BTreeMap::new();
     for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
         let times = series.samples.iter().map(|(at, _)| (*at, series.label("node")));
@@ -107,7 +114,7 @@ fn times_on_nodes(answer: &[Series]) -> BTreeMap<Pod, Vec<(i64, String)>> {
 }
 
 /// Of which pod a series is.
-pub(super) fn pod(series: &Series) -> Pod {
+pub(super) fn pod(series: &Series<'_>) -> Pod {
     (series.label("namespace").to_owned(), series.label("pod").to_owned())
 }
 

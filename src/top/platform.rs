@@ -26,7 +26,7 @@ pub(super) async fn fetch(
          are not known; `oc interrogate install` adds both"
             .to_owned(),
     );
-    let nodes = source.nodes(server.client, grid, notes).await?.count;
+    let nodes = source.nodes(grid, notes).count();
     let busy = |at: At| queries::sum_by("", &at.of(queries::PLATFORM_BUSY));
     let all = |_: At| queries::sum_by("", &queries::platform_groups(&[]));
     let (busy, host) = tokio::try_join!(server.one(&busy, grid), server.one(&all, grid))?;
@@ -52,7 +52,7 @@ pub(super) async fn fetch(
 }
 
 /// The row of a service: `/system.slice/crio.service` is `crio`.
-fn key(question: &Question, series: &Series) -> Key {
+fn key(question: &Question, series: &Series<'_>) -> Key {
     let unit = series.label("id").rsplit('/').next().unwrap_or_default();
     let name = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
     let one = matches!(question.by, By::Group | By::Thread);

@@ -18,23 +18,66 @@ const PODS: usize = 8000;
 const BATCH: usize = 500;
 const NAMESPACES: usize = 100;
 
+/// When the pods' series were sampled in a window.
+#[derive(Debug)]
+pub(super) struct Beats {
+    /// The pods themselves.
+    pods: Option<Rhythm>,
+    /// The recorded sums of namespaces.
+    sums: Option<Rhythm>,
+}
+
+impl Beats {
+    /// Asks for a window.
+    pub(super) async fn find(client: &Client, span: Span) -> Result<Beats> {
+        let pods = async {
+            match Rhythm::find(client, queries::SOME_PODS, span, STEP).await? {
+                None => Rhythm::find(client, queries::PODS, span, STEP).await,
+                some => Ok(some),
+            }
+        };
+        let sums = Rhythm::find(client, queries::NAMESPACE_SUMS, span, STEP);
+        let (pods, sums) = tokio::try_join!(pods, sums)?;
+        Ok(Beats { pods, sums })
+    }
+
+    /// The sums', where they cover the window as well as the pods and no row is of single samples of pods, which are of
+    /// other times.
+    fn of_sums(&self, question: &Question) -> Option<Rhythm> {
+        let each = matches!(question.by, By::Group | By::Thread);
+        let no_samples = !question.of_nodes()
+            || question.per_node && each && question.filter.nodes.is_none() && question.limit.is_none();
+        let pods = self.pods.filter(|_| no_samples)?;
+        self.sums.filter(|sums| sums.step == pods.step && sums.samples >= pods.samples)
+    }
+}
+
 /// Asks for everything about pods; none where the window holds no sample.
-pub(super) async fn fetch(server: &Server<'_>, question: &Question, span: Span) -> Result<Option<Part>> {
-    let Some((rhythm, sums)) = rhythm(server.client, question, span).await? else { return Ok(None) };
-    let Some(grid) = rhythm.grid(span) else { return Ok(None) };
-    let namespaces = Namespaces::find(server, grid, sums).await?;
+pub(super) async fn fetch(
+    server: &Server<'_>,
+    question: &Question,
+    span: Span,
+    beats: Beats,
+) -> Result<Option<Part>> {
+    let sums = beats.of_sums(question);
+    let grid = |rhythm: Option<Rhythm>| rhythm.and_then(|rhythm| rhythm.grid(span));
+    let (Some(own), Some(grid)) = (grid(beats.pods), grid(sums.or(beats.pods))) else { return Ok(None) };
+    let asker = Asker { server, question, span, grid: own };
+    let each = matches!(question.by, By::Group | By::Thread);
+    let rows = async {
+        match (&question.filter.nodes, each) {
+            (None, true) => asker.each_pod().await.map(Some),
+            (None, false) if !question.per_node => Ok(None),
+            _ => asker.of_nodes().await.map(Some),
+        }
+    };
+    let (namespaces, rows) = tokio::try_join!(Namespaces::find(server, grid, sums.is_some()), rows)?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for (namespace, steps) in namespaces.others.iter().chain(&namespaces.exporters) {
         let class = Class::of_namespace(namespace);
         classes.entry(class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
     }
-    let asker = Asker { server, question, span, grid };
-    let each = matches!(question.by, By::Group | By::Thread);
-    let (rows, nodes) = match (&question.filter.nodes, each) {
-        (None, true) => asker.each_pod().await?,
-        (None, false) if !question.per_node => (namespaces.rows(question, grid), BTreeMap::new()),
-        _ => asker.of_nodes().await?,
-    };
+    let (rows, nodes) = rows.unwrap_or_else(|| (namespaces.rows(question, grid), BTreeMap::new()));
     let left_out = if question.filter.nodes.is_some() {
         let all = Steps::total(ask::points(grid), classes.values());
         let shown = rows.values().filter_map(|samples| match samples {
@@ -46,22 +89,6 @@ pub(super) async fn fetch(server: &Server<'_>, question: &Question, span: Span) 
         namespaces.left_out(question, grid)
     };
     Ok(Some(Part { grid, rows, nodes, classes, left_out }))
-}
-
-/// When samples were taken, and whether they are the sums of namespaces: where these cover the window as well as the pods,
-/// and no row is made of single pods' samples, which are of other times. Pods that the server sums up are not.
-async fn rhythm(client: &Client, question: &Question, span: Span) -> Result<Option<(Rhythm, bool)>> {
-    let mut pods = Rhythm::find(client, queries::SOME_PODS, span, STEP).await?;
-    if pods.is_none() {
-        pods = Rhythm::find(client, queries::PODS, span, STEP).await?;
-    }
-    if let (Some(pods), false) = (pods, question.of_nodes()) {
-        let sums = Rhythm::find(client, queries::NAMESPACE_SUMS, span, STEP).await?;
-        if let Some(sums) = sums.filter(|sums| sums.step == pods.step && sums.samples >= pods.samples) {
-            return Ok(Some((sums, true)));
-        }
-    }
-    Ok(pods.map(|pods| (pods, false)))
 }
 
 /// The pods of each namespace together.
@@ -77,7 +104,7 @@ impl Namespaces {
         let by_namespace = |pods: String| move |at: At| queries::sum_by("namespace", &at.of(&pods));
         let [others, monitoring] = queries::other_pods().map(by_namespace);
         let exporters = by_namespace(queries::exporter_pods());
-        let namespace = |series: &Series| series.label("namespace").to_owned();
+        let namespace = |series: &Series<'_>| series.label("namespace").to_owned();
         if sums {
             let others = |at: At| at.of(queries::NAMESPACE_SUMS);
             let (others, exporters) = tokio::try_join!(
@@ -153,31 +180,41 @@ impl Asker<'_> {
     async fn each_pod(&self) -> Result<Rows> {
         let (question, window) = (self.question, (self.span, self.grid));
         let (selector, quantiles) = (self.selector(), question.quantiles());
-        let (pods, whereabouts) = tokio::try_join!(
+        let (pods, mut whereabouts) = tokio::try_join!(
             self.server.summed(&selector, "namespace, pod", window, &quantiles, question.present, pod),
             Whereabouts::find(self.server.client, self.span, question.per_node),
         )?;
+        let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
+        let ended: Vec<Pod> =
+            pods.keys().filter(|pod| shown(pod) && !whereabouts.last.contains_key(*pod)).cloned().collect();
+        if !question.per_node {
+            whereabouts.add(self.server.client, self.span, &ended).await?;
+        }
         let mut rows = BTreeMap::new();
         let mut moved: Vec<Pod> = Vec::new();
-        for (pod, figures) in &pods {
-            let (namespace, name) = (pod.0.as_str(), pod.1.as_str());
-            if !question.filter.has_pod(namespace, name) {
+        for (pod, figures) in pods.into_iter().filter(|(pod, _)| shown(pod)) {
+            if question.per_node && whereabouts.moved.contains_key(&pod) {
+                moved.push(pod);
                 continue;
             }
-            if question.per_node && whereabouts.moved.contains_key(pod) {
-                moved.push(pod.clone());
-                continue;
-            }
-            let node = question.per_node.then(|| whereabouts.last.get(pod).map_or("", String::as_str));
-            rows.insert(key(question.by, namespace, name, node), Samples::Summed(figures.clone()));
+            let node = question.per_node.then(|| whereabouts.last.get(&pod).map_or("", String::as_str));
+            rows.insert(key(question.by, &pod.0, &pod.1, node), Samples::Summed(figures));
         }
         for batch in moved.chunks(BATCH) {
             let selector = queries::select(queries::PODS, &queries::these(batch));
             let wanted = |pod: &Pod| moved.binary_search(pod).is_ok();
             let split = self.split(&selector, batch.len(), wanted, &whereabouts).await?;
-            rows.extend(split.into_iter().map(|(key, steps)| (key, Samples::Each(steps))));
+            rows.extend(split.into_iter().filter_map(|(key, steps)| self.row(key, steps, &quantiles)));
         }
         Ok((rows, whereabouts.last))
+    }
+
+    /// The row of a part of a pod. With a limit its samples are kept, which tell what of it is left out.
+    fn row(&self, key: Key, steps: Steps, quantiles: &[f64]) -> Option<(Key, Samples)> {
+        if self.question.limit.is_some() {
+            return Some((key, Samples::Each(steps)));
+        }
+        Some((key, Samples::Summed(steps.figures(quantiles)?)))
     }
 
     /// Rows on some nodes, or each node's own, from every sample of every pod.

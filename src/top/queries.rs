@@ -69,7 +69,7 @@ pub(super) fn fullest(selector: &str, window: i64) -> String {
 /// All samples of one series in a window, by its name and all of its labels.
 pub(super) fn raw(name: &str, labels: &BTreeMap<String, String>, window: i64) -> String {
     let matchers: Vec<String> = labels.iter().map(|(label, value)| equal(label, value)).collect();
-    format!("{}[{}]", select(name, &matchers), range(window))
+    samples(&select(name, &matchers), window)
 }
 
 /// How a selector's samples at a step are asked for: of the step alone, none where the series has none there.
@@ -101,16 +101,14 @@ impl At {
     }
 }
 
-/// Samples of each node in a window.
-pub(super) fn samples_by_node(selector: &str, window: i64) -> String {
-    format!("sum by (instance) (count_over_time({selector}[{}]))", range(window))
+/// All samples of a selector in a window.
+pub(super) fn samples(selector: &str, window: i64) -> String {
+    format!("{selector}[{}]", range(window))
 }
 
-/// How many samples two selectors have in a window, the second less the first; not above 0 where the first has all.
-pub(super) fn missing(have: &str, want: &str, window: i64) -> String {
-    let [have, want] =
-        [have, want].map(|selector| format!("sum(count_over_time({selector}[{}]))", range(window)));
-    format!("({want} - {have}) or {want}")
+/// How many samples the fullest series of a selector has in a window.
+pub(super) fn most(selector: &str, window: i64) -> String {
+    format!("max(count_over_time({selector}[{}]))", range(window))
 }
 
 /// The rates of the host's services at any time, by the platform.
@@ -161,7 +159,7 @@ pub(super) fn pod_nodes(matchers: &[String], window: i64) -> String {
 
 /// All samples in a window of where some pods run, and a few more of the same names, to see when they moved.
 pub(super) fn pod_info(pods: &[(String, String)], window: i64) -> String {
-    format!("{}[{}]", select(POD_INFO, &these(pods)), range(window))
+    samples(&select(POD_INFO, &these(pods)), window)
 }
 
 /// Matchers of some pods by namespace and name, and of a few more: every combination of theirs.

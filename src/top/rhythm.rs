@@ -56,12 +56,25 @@ impl Rhythm {
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
         let window = span.length().max(ENOUGH);
-        let fullest = client.instant(&queries::fullest(selector, window), span.end).await?;
-        let Some(series) = fullest.first() else { return Ok(None) };
+        let fullest = client.instant(&queries::fullest(selector, window), span.end, Counted::of).await?;
+        let Some(series) = fullest.into_iter().next() else { return Ok(None) };
+        let span = Span { start: span.end - window, end: span.end };
+        Rhythm::of_series(client, selector, &series, span, default_step).await
+    }
+
+    /// The rhythm of one series of `selector` in a window.
+    pub(super) async fn of_series(
+        client: &Client,
+        selector: &str,
+        series: &Counted,
+        span: Span,
+        default_step: i64,
+    ) -> Result<Option<Rhythm>> {
         let name = selector.split('{').next().unwrap_or(selector);
-        let answers = client.instant(&queries::raw(name, &series.labels, window), span.end).await?;
-        let times = answers.iter().map(times).max_by_key(Vec::len).unwrap_or_default();
-        Ok(Rhythm::of(&times, default_step))
+        let query = queries::raw(name, &series.labels, span.length());
+        let longest =
+            |answer: &[Series<'_>]| answer.iter().map(times).max_by_key(Vec::len).unwrap_or_default();
+        Ok(Rhythm::of(&client.instant(&query, span.end, longest).await?, default_step))
     }
 
     /// The rhythm of samples at these times, in ascending order: the most frequent distance, the phase of the last.
@@ -102,7 +115,27 @@ impl Rhythm {
     }
 }
 
-fn times(series: &Series) -> Vec<i64> {
+/// How many samples one series has in a window.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub labels: BTreeMap<String, String>,
+    pub samples: f64,
+}
+
+impl Counted {
+    /// From the answer to a count of each series.
+    pub(super) fn of(answer: &[Series<'_>]) -> Vec<Counted> {
+        let labels = |series: &Series<'_>| {
+            series.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+        };
+        let counted = |series: &Series<'_>| {
+            Some(Counted { labels: labels(series), samples: series.samples.first()?.1 })
+        };
+        answer.iter().filter_map(counted).collect()
+    }
+}
+
+fn times(series: &Series<'_>) -> Vec<i64> {
     series.samples.iter().map(|(at, _)| *at).collect()
 }
 

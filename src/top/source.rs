@@ -1,10 +1,11 @@
 //! Whose series answer for host and kernel, when they were sampled, and which part of the window they cover.
 use super::ask::{self, Server};
 use super::queries::{self, At};
-use super::rhythm::{Rhythm, Span};
+use super::rhythm::{Counted, Rhythm, Span};
 use super::time::{show_duration, show_time};
 use crate::prometheus::{Client, Grid, Series};
 use anyhow::Result;
+use std::collections::BTreeMap;
 
 /// Distances that are assumed where a single sample tells none, milliseconds: the exporter's scrape interval, and the
 /// platform's evaluation interval.
@@ -37,79 +38,104 @@ impl Whose {
 }
 
 /// A source and the part of the window that it covers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Source {
     pub whose: Whose,
     pub rhythm: Rhythm,
     pub span: Span,
     /// Steps without a sample of any node, between the first and the last with one.
-    pub holes: usize,
+    holes: usize,
+    /// The samples of each series of its beat in the window.
+    counted: Vec<Counted>,
+    /// The samples of the recorded sums' fullest series in the window.
+    sums: f64,
 }
 
-/// The nodes that answered.
-#[derive(Debug)]
+/// The nodes that answered, by how often.
+#[derive(Debug, Default)]
 pub(super) struct Nodes {
-    /// At any time of the window.
-    pub count: usize,
-    /// All the time: their names.
+    /// All the time.
     pub complete: Vec<String>,
+    /// For a part of the window only.
+    pub silent: Vec<String>,
+}
+
+impl Nodes {
+    /// How many answered at any time.
+    pub(super) fn count(&self) -> usize {
+        self.complete.len() + self.silent.len()
+    }
 }
 
 impl Source {
-    /// The best source that has samples in the window; none where none has.
-    pub(super) async fn find(server: &Server<'_>, asked: Span) -> Result<Option<Source>> {
+    /// The best source that has samples in the window; none where none has. Not yet cut to what it covers.
+    pub(super) async fn find(client: &Client, asked: Span) -> Result<Option<Source>> {
         for whose in [Whose::Exporter { sums: false }, Whose::Predecessor, Whose::Platform] {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
-            let Some(rhythm) = Rhythm::find(server.client, whose.beat(), asked, step).await? else {
-                continue;
+            let count = queries::statistic("count", whose.beat(), asked.length());
+            let counted = client.instant(&count, asked.end, Counted::of).await?;
+            // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
+            let fullest = counted.iter().max_by(|a, b| a.samples.total_cmp(&b.samples));
+            let rhythm = async {
+                match fullest.filter(|series| series.samples > 1.0) {
+                    Some(series) => Rhythm::of_series(client, whose.beat(), series, asked, step).await,
+                    None => Rhythm::find(client, whose.beat(), asked, step).await,
+                }
             };
-            let mut source = Source { whose, rhythm, span: asked, holes: 0 };
-            source.cut(server).await?;
-            if matches!(whose, Whose::Exporter { .. }) {
-                let host = queries::select(queries::CLASS_SUMS, &[queries::equal("class", "host")]);
-                let missing = queries::missing(&host, queries::BUSY, source.span.length());
-                let missing = server.client.instant(&missing, source.span.end).await?;
-                let sums = missing.first().and_then(value).is_some_and(|missing| missing <= 0.0);
-                source.whose = Whose::Exporter { sums };
+            let (rhythm, sums) = tokio::try_join!(rhythm, recorded_sums(client, whose, asked))?;
+            if let Some(rhythm) = rhythm {
+                return Ok(Some(Source { whose, rhythm, span: asked, holes: 0, counted, sums }));
             }
-            return Ok(Some(source));
         }
         Ok(None)
     }
 
-    /// Cuts the window to what any node's samples cover.
-    async fn cut(&mut self, server: &Server<'_>) -> Result<()> {
+    /// Cuts the window to what any node's samples cover, and finds out whether the recorded sums cover that.
+    pub(super) async fn cut(&mut self, server: &Server<'_>) -> Result<()> {
         let (asked, step) = (self.span, self.rhythm.step);
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(()) };
-        let beat = self.whose.beat();
-        let present = server.one(&|at: At| format!("count({})", at.of(beat)), grid).await?;
-        let there: Vec<i64> = (0..present.count())
-            .filter(|index| present.at(*index).is_some())
-            .map(|index| grid.start + index as i64 * step)
-            .collect();
-        let (Some(first), Some(last)) = (there.first(), there.last()) else { return Ok(()) };
-        // A sample stands for the step before it. The window keeps its ends where the next sample would be outside.
-        let end = if asked.end - last >= step { *last } else { asked.end };
-        self.span = Span { start: asked.start.max(first - step), end };
-        self.holes = ((last - first) / step) as usize + 1 - there.len();
+        let mut steps = ask::points(grid);
+        // A series that has a sample at every step leaves nothing to cut.
+        if self.counted.iter().all(|series| series.samples < steps as f64) {
+            let beat = self.whose.beat();
+            let present = server.one(&|at: At| format!("count({})", at.of(beat)), grid).await?;
+            let there: Vec<i64> = (0..present.count())
+                .filter(|index| present.at(*index).is_some())
+                .map(|index| grid.start + index as i64 * step)
+                .collect();
+            let (Some(first), Some(last)) = (there.first(), there.last()) else { return Ok(()) };
+            // A sample stands for the step before it. The window keeps its ends where the next sample would be outside.
+            let end = if asked.end - last >= step { *last } else { asked.end };
+            self.span = Span { start: asked.start.max(first - step), end };
+            self.holes = ((last - first) / step) as usize + 1 - there.len();
+            steps = there.len();
+        }
+        if matches!(self.whose, Whose::Exporter { .. }) {
+            self.whose = Whose::Exporter { sums: self.sums >= steps as f64 };
+        }
         Ok(())
     }
 
-    /// How many nodes answered at any time; a note names those that did not all the time.
-    pub(super) async fn nodes(&self, client: &Client, grid: Grid, notes: &mut Vec<String>) -> Result<Nodes> {
-        let query = queries::samples_by_node(self.whose.beat(), self.span.length());
-        let answer = client.instant(&query, self.span.end).await?;
+    /// The nodes that answered; a note names those that did not all the time.
+    pub(super) fn nodes(&self, grid: Grid, notes: &mut Vec<String>) -> Nodes {
+        let mut samples: BTreeMap<&str, f64> = BTreeMap::new();
+        for series in &self.counted {
+            // Series of one node follow each other in time.
+            *samples.entry(series.labels.get("instance").map_or("", String::as_str)).or_default() +=
+                series.samples;
+        }
         let steps = ask::points(grid) as f64;
         if self.holes > 0 {
             notes.push(format!("no node answered at {} of {steps} samples", self.holes));
         }
-        let (mut silent, mut complete) = (Vec::new(), Vec::new());
-        for node in &answer {
-            let (name, samples) = (node.label("instance"), value(node).unwrap_or_default());
+        let mut nodes = Nodes::default();
+        let mut silent = Vec::new();
+        for (name, samples) in samples {
             if samples < steps {
                 silent.push(format!("{name} ({:.1} %)", 100.0 * samples / steps));
+                nodes.silent.push(name.to_owned());
             } else {
-                complete.push(name.to_owned());
+                nodes.complete.push(name.to_owned());
             }
         }
         if !silent.is_empty() {
@@ -118,7 +144,7 @@ impl Source {
                 "nodes that answered for a part of the window only, left out of busy for the rest: {silent}"
             ));
         }
-        Ok(Nodes { count: answer.len(), complete })
+        nodes
     }
 
     /// What a reader must know of the cover.
@@ -136,7 +162,17 @@ impl Source {
     }
 }
 
+/// The samples of the recorded sums' fullest series in a window; the rules of one group are evaluated together, so it
+/// has one wherever any of them has.
+async fn recorded_sums(client: &Client, whose: Whose, span: Span) -> Result<f64> {
+    if !matches!(whose, Whose::Exporter { .. }) {
+        return Ok(0.0);
+    }
+    let query = queries::most(queries::GROUP_SUMS, span.length());
+    client.instant(&query, span.end, |answer| answer.iter().filter_map(value).fold(0.0, f64::max)).await
+}
+
 /// The single value of an instant answer's series.
-fn value(series: &Series) -> Option<f64> {
+fn value(series: &Series<'_>) -> Option<f64> {
     series.samples.first().map(|(_, value)| *value)
 }

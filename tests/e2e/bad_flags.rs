@@ -130,3 +130,14 @@ fn choices() {
 fn nothing_at_all() {
     assert_usage("no command", &run(&[]), &["subcommand"]);
 }
+
+#[test]
+fn addresses_of_prometheus() {
+    for address in ["foo", "", "ftp://host", "https://", "host:9090"] {
+        let said = ["--prometheus", "no http or https address", "https://HOST"];
+        assert_usage(address, &run(&["top", "--prometheus", address]), &said);
+    }
+    let secret = run(&["top", "--prometheus", "https://me:sha256~secret@host"]);
+    assert_usage("a password", &secret, &["--prometheus takes no user or password", "--token"]);
+    assert!(!secret.stderr.contains("sha256~secret"), "{}", secret.stderr);
+}

@@ -1,7 +1,7 @@
 //! Nodes by label, asked of a real API server.
 
-use oc_interrogate::cluster::{SessionOptions, nodes};
-use serde_json::json;
+use oc_interrogate::cluster::{Cluster, PrometheusOptions, SessionOptions};
+use serde_json::{Value, json};
 use test_cluster::{Login, free_port, shared};
 
 /// What the plugin would be told by `-l SELECTOR` of this login.
@@ -10,9 +10,12 @@ fn select(login: Login, selector: &str) -> Result<Vec<String>, String> {
     ask(&SessionOptions { kubeconfig, ..SessionOptions::default() }, selector)
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 fn ask(options: &SessionOptions, selector: &str) -> Result<Vec<String>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let answer = runtime.block_on(nodes(options, selector));
+    let answer = runtime().block_on(Cluster::new(options.clone()).nodes(selector));
     answer.map_err(|error| format!("{error:#}"))
 }
 
@@ -59,4 +62,27 @@ fn a_selection_that_cannot_be_made_says_why() {
         let error = answer.unwrap_err();
         assert!(said.iter().all(|words| error.contains(words)) && !error.contains('\n'), "{case}: {error}");
     }
+}
+
+#[test]
+fn a_credential_plugin_runs_once_for_nodes_and_prometheus() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(shared().kubeconfig(Login::ExecPlugin)).unwrap();
+    let mut config: Value = serde_yaml::from_str(&text).unwrap();
+    let exec = &mut config["users"][0]["user"]["exec"];
+    let runs = dir.path().join("runs");
+    let script = format!("echo run >> '{}'; exec \"$@\"", runs.display());
+    let mut arguments = vec![json!("-c"), json!(script), json!("sh"), exec["command"].clone()];
+    arguments.extend(exec["args"].as_array().cloned().unwrap_or_default());
+    exec["command"] = json!("sh");
+    exec["args"] = Value::Array(arguments);
+    let kubeconfig = dir.path().join("config");
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let cluster = Cluster::new(SessionOptions { kubeconfig: Some(kubeconfig), ..SessionOptions::default() });
+    runtime().block_on(async {
+        // This login may see Prometheus and no nodes.
+        cluster.nodes("zone=a").await.unwrap_err();
+        cluster.connect(&PrometheusOptions::default()).await.map(drop).unwrap();
+    });
+    assert_eq!(std::fs::read_to_string(runs).unwrap(), "run\n");
 }

@@ -136,7 +136,9 @@ fn too_few_open_files_cost_no_counter() {
     command.args(["-c", "ulimit -n 32; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_process-exporter")]);
     let program = Program::run(command.arg("--cgroupfs").arg(&tree.root));
     program.fresh();
-    shells.iter_mut().for_each(|shell| drop(shell.run("burn 5")));
+    for shell in &mut shells {
+        shell.run("burn 5");
+    }
     let text = program.fresh();
     for (number, before) in before.into_iter().enumerate() {
         let truth = (tree.used(&format!("system.slice/few{number}x.service")) - before) as f64 / 1e6;
@@ -182,7 +184,9 @@ fn of_5000_cgroups_the_sum_is_right_and_the_series_are_bounded() {
     let before = tree.used("system.slice");
     let program = Program::run(&mut counting(&tree));
     let first = class(&program.fresh(), "host");
-    shells.iter_mut().for_each(|shell| drop(shell.run("burn 20")));
+    for shell in &mut shells {
+        shell.run("burn 20");
+    }
     let (truth, text) = ((tree.used("system.slice") - before) as f64 / 1e6, program.fresh());
     let counted = class(&text, "host") - first;
     // What is shown of each is cut to a microsecond.
