@@ -29,6 +29,8 @@ pub struct Node {
     why_no_tree: String,
     /// Whether PID 1 can be read: it is there for everybody, unless procfs hides processes.
     init_seen: bool,
+    /// Whether the first of the kernel's threads is where it always is: a container's procfs has another there.
+    kthreadd_seen: bool,
     procs: Procs,
     crowd: Crowd,
     /// Looks at every process in the next pass: the rules are others.
@@ -74,6 +76,8 @@ impl Node {
         let scope = tree.as_ref().map_or(Scope::All, |tree| Scope::Root(tree.root().join("cgroup.procs")));
         let procfs = ProcFs::open(&paths.procfs)?;
         let init_seen = matches!(procfs.process(1, &mut reader), Outcome::Got(_));
+        let kthreadd_seen =
+            matches!(procfs.process(2, &mut reader), Outcome::Got(second) if second.kernel_thread);
         let booted = match reader.read(&paths.procfs.join("stat"), |text| Some(parse::boot_time(text))) {
             Outcome::Got(seconds) => seconds.unwrap_or(0),
             _ => 0,
@@ -86,6 +90,7 @@ impl Node {
             tree,
             why_no_tree,
             init_seen,
+            kthreadd_seen,
             procs,
             crowd: Crowd::new(detail, booted),
             everywhere: true,
@@ -174,14 +179,16 @@ impl Node {
         let (kernel, _) = self.procs.len();
         if kernel == 0 || !self.init_seen {
             let who = if self.tree.is_some() { "processes in no unit" } else { "processes of others" };
-            let why = if self.init_seen {
-                "is a container's own (hostPID shows the node's)"
-            } else {
-                "hides them from this user (hidepid)"
-            };
             let procfs = self.paths.procfs.display();
+            let why = match &self.tree {
+                _ if !self.init_seen => format!("{procfs} hides them from this user (hidepid)"),
+                Some(tree) if self.kthreadd_seen => {
+                    format!("{} is not the root of the node's tree", tree.root().display())
+                }
+                _ => format!("{procfs} is a container's own (hostPID shows the node's)"),
+            };
             limits.push(format!(
-                "{who} and the kernel's threads are not in sight, for {procfs} {why}: what they use is unattributed"
+                "{who} and the kernel's threads are not in sight, for {why}: what they use is unattributed"
             ));
         }
         limits

@@ -170,7 +170,7 @@ impl Procs {
             }
         }
         self.take_gone(before, after, &mut gone, procfs, reader, ledger);
-        self.bury(gone, reapers, ledger);
+        self.bury(&gone, reapers, ledger);
         // All of a machine's processes are seen: who is new started since. Into the root an older one may move.
         if complete && (self.newborn_since.is_none() || self.scope != Scope::All) {
             self.newborn_since = Some(self.begun);

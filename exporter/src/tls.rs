@@ -107,4 +107,3 @@ fn told(error: &pem::Error) -> &'static str {
         _ => "its PEM is damaged",
     }
 }
-

@@ -8,7 +8,8 @@
 //! A cgroup whose counter is what it was before its children were last read holds nothing that has run since, and
 //! nothing below it is read. Which children there are is read again only when their number has changed or one is gone.
 
-pub(crate) mod cgroup;
+mod cgroup;
+mod files;
 pub(crate) mod find;
 
 use crate::crowd::Crowd;

@@ -92,13 +92,16 @@ impl Course {
         }
         let length = self.length().as_secs_f64();
         let node = host.filter(|_| question.per_node);
-        let row =
-            |((class, name, thread), used): (&RowKey<'_>, &Used)| used.row(question, (*class, name, thread), node, length);
+        let row = |((class, name, thread), used): (&RowKey<'_>, &Used)| {
+            used.row(question, (*class, name, thread), node, length)
+        };
         report.rows = rows.iter().filter_map(row).collect();
         report.rows.sort_by(|a, b| a.order(b, &question.sort));
         let kept = question.limit.unwrap_or(usize::MAX).min(report.rows.len());
         for row in report.rows.drain(kept..) {
-            if let Some(used) = rows.get(&(row.class, row.name.as_str(), row.thread.as_deref().unwrap_or_default())) {
+            if let Some(used) =
+                rows.get(&(row.class, row.name.as_str(), row.thread.as_deref().unwrap_or_default()))
+            {
                 left_out.add_all(used);
             }
         }
@@ -213,7 +216,8 @@ mod tests {
             let key = |class: Counted, name: &str| (class, Arc::from(name));
             let cpu = |ms: u64| Cpu { user_us: ms * 1000, system_us: 0 };
             let mut reading = Reading::empty(begin + Duration::from_secs(seconds));
-            reading.groups = groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect();
+            reading.groups =
+                groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect();
             let alive = groups.iter().filter(|group| group.3);
             reading.alive = alive.map(|(class, name, ..)| key(*class, name)).collect();
             reading.busy = [("user", busy * 1000)].into();

@@ -3,7 +3,7 @@
 use super::text::{Text, seconds};
 use crate::cpu::Cpu;
 use crate::place::{EXITED, INTERRUPTS};
-use crate::reading::{Collected, Group, Reading, STATES, Thread};
+use crate::reading::{Group, Reading, STATES, Thread};
 
 impl Text {
     /// The groups, each with the CPU to show.
@@ -79,20 +79,19 @@ impl Text {
             }
         }
         if collect.faults {
-            let kinds: [(&str, &str, fn(&Collected) -> u64); 2] = [
-                ("minor", "Page faults without I/O of processes that lived at a scrape.", |all| {
-                    all.minor_faults
-                }),
-                ("major", "Page faults with I/O of processes that lived at a scrape.", |all| {
-                    all.major_faults
-                }),
-            ];
-            for (kind, help, count) in kinds {
-                let name = format!("namedprocess_namegroup_{kind}_page_faults_total");
-                let mut faults = self.counter(&name, help);
-                for (class, group, all) in each() {
-                    faults.sample(&[("class", class), ("groupname", group)], count(all));
-                }
+            let mut minor = self.counter(
+                "namedprocess_namegroup_minor_page_faults_total",
+                "Page faults without I/O of processes that lived at a scrape.",
+            );
+            for (class, group, all) in each() {
+                minor.sample(&[("class", class), ("groupname", group)], all.minor_faults);
+            }
+            let mut major = self.counter(
+                "namedprocess_namegroup_major_page_faults_total",
+                "Page faults with I/O of processes that lived at a scrape.",
+            );
+            for (class, group, all) in each() {
+                major.sample(&[("class", class), ("groupname", group)], all.major_faults);
             }
         }
         if collect.states {

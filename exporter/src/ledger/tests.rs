@@ -136,6 +136,20 @@ fn threads_are_within_their_group_and_the_rest_exited() {
 }
 
 #[test]
+fn what_a_thread_used_before_it_came_is_not_carried_for_ever() {
+    let mut ledger = Ledger::default();
+    let a = ledger.hold(&key("a"));
+    let x = ledger.begin_thread(a, "x");
+    ledger.credit(a, growth(1000, 0));
+    ledger.credit_thread(x, growth(400_000, 300_000));
+    assert_eq!(thread(&written(&mut ledger), "x").unwrap().total_us(), 1000);
+    ledger.credit(a, growth(100_000, 0));
+    let reading = written(&mut ledger);
+    assert_eq!(thread(&reading, "x").unwrap().total_us(), 1000 + 20_000);
+    assert_eq!(thread(&reading, EXITED).unwrap().total_us(), 80_000);
+}
+
+#[test]
 fn a_kernel_group_is_its_own_thread() {
     let mut ledger = Ledger::default();
     let rcu: Key = (Class::Kernel, "rcu".into());

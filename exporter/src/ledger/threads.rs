@@ -3,6 +3,9 @@
 //! A group's growth is exact and its threads' comes in ticks, read at another moment. So the group's growth bounds what
 //! its threads may be shown to grow by: what exceeds it is held back, and carried by name to later passes. What they
 //! leave of it is `(exited)`: threads that ended before they were read, and what their ticks do not tell yet.
+//!
+//! What is carried is what `(exited)` was given for want of a tick, so it is no more than a tick of each mode for each
+//! thread. More would be what a thread used in another group, before it came to this one, and is dropped.
 
 use super::{Id, Ledger, raise};
 use crate::cpu::{Cpu, Growth};
@@ -13,6 +16,8 @@ use std::sync::Arc;
 /// Names of threads in one group at most; what comes later is `(other)`. Programs whose names differ beyond a number
 /// have 10 to 40 (a JVM, qemu, ovs-vswitchd); the pods, all together, have more, and most of them in few.
 const MOST_OF_GROUP: usize = 64;
+/// What is carried for a thread at most, in microseconds: a tick of each mode, at the 100 a second that all kernels show.
+const CARRIED_US: i64 = 20_000;
 /// On a node at most, besides an `(other)` for each group.
 const MOST: usize = 4000;
 
@@ -59,6 +64,7 @@ impl Threads {
             let all = if wanted <= grown { want } else { share(want, grown, wanted) };
             rest = rest - raise(named.owed, &mut named.shown, all - got);
             got = all;
+            named.drop_excess();
         }
         // The group's own split as far as the threads leave it.
         let rest_us = grown - got;
@@ -98,6 +104,19 @@ impl Threads {
 
     fn get_mut(&mut self, slot: u32) -> Option<&mut Named> {
         self.accounts.get_mut(slot as usize)?.as_mut()
+    }
+}
+
+impl Named {
+    /// Drops what is no lag of ticks.
+    fn drop_excess(&mut self) {
+        let carried = self.owed.total_us().saturating_sub_unsigned(self.shown.total_us());
+        let most = CARRIED_US.saturating_mul(self.living.max(1) as i64);
+        if carried > most {
+            let excess = carried - most;
+            let user = self.owed.user_us.saturating_sub_unsigned(self.shown.user_us).clamp(0, excess);
+            self.owed = self.owed - Growth { user_us: user, system_us: excess - user };
+        }
     }
 }
 

@@ -64,7 +64,7 @@ impl Procs {
     }
 
     /// Credits what the ended used unseen, as far as their reapers tell.
-    pub(super) fn bury(&mut self, gone: Gone, reapers: BTreeMap<u32, Reaper>, ledger: &mut Ledger) {
+    pub(super) fn bury(&mut self, gone: &Gone, reapers: BTreeMap<u32, Reaper>, ledger: &mut Ledger) {
         if self.scope != Scope::All {
             return gone.values().for_each(|one| ledger.release(one.group));
         }
@@ -79,7 +79,7 @@ impl Procs {
             ended.push(Ended {
                 key: *group,
                 counted: stat.own + stat.waited,
-                ancestors: self.ancestors(stat.ppid, &gone, &reapers),
+                ancestors: self.ancestors(stat.ppid, gone, &reapers),
                 orphan: gone.contains_key(&stat.ppid),
                 late: *late,
             });

@@ -1,17 +1,14 @@
 //! One cgroup and those in it: whether it moved, and if so, whose what it used is.
 
 use super::Pass;
+use super::files::{Counter, directories};
 use crate::cpu::{Cpu, Growth};
 use crate::crowd::Home;
 use crate::ledger::Id;
 use crate::parse;
 use crate::place::{Key, Place};
-use crate::read::{Outcome, Reader};
-use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags};
-use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::unix::ffi::OsStrExt;
+use crate::read::Outcome;
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -43,14 +40,6 @@ pub(super) struct Cgroup {
     pids: Vec<u32>,
     threads: u64,
     counted: (i64, i64),
-}
-
-/// A `cpu.stat`.
-#[derive(Debug, Default)]
-struct Counter {
-    file: Option<OwnedFd>,
-    /// Another file is another cgroup; 0 before it was read.
-    inode: u64,
 }
 
 impl Cgroup {
@@ -85,7 +74,7 @@ impl Cgroup {
     }
 
     pub(super) fn kept_open(&self) -> usize {
-        usize::from(self.counter.file.is_some()) + self.children.iter().map(Cgroup::kept_open).sum::<usize>()
+        usize::from(self.counter.is_open()) + self.children.iter().map(Cgroup::kept_open).sum::<usize>()
     }
 
     /// Visits all below the root; whether that could be listed.
@@ -144,7 +133,7 @@ impl Cgroup {
         for _ in 0..2 {
             let mut gone = Vec::new();
             for (at, child) in self.children.iter_mut().enumerate() {
-                if from == 0 || child.counter.inode == 0 {
+                if from == 0 || !child.counter.was_read() {
                     path.push(&child.name);
                     let (alive, growth) = child.visit(path, pass);
                     path.pop();
@@ -215,8 +204,8 @@ impl Cgroup {
     }
 
     /// Brings the children up to date if their number is another; whether that could be done.
-    fn list_if_changed(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> bool {
-        let links = pass.reader.sort(std::fs::metadata(&*path)).map(|stat| stat.nlink());
+    fn list_if_changed(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
+        let links = pass.reader.sort(std::fs::metadata(path)).map(|stat| stat.nlink());
         let Outcome::Got(links) = links else { return false };
         // A file system that does not count its directories says 1.
         if self.links == Some(links) && links > 1 {
@@ -228,7 +217,7 @@ impl Cgroup {
     }
 
     /// Brings the children up to date with the directory; whether it could be listed.
-    fn list(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> bool {
+    fn list(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
         let Outcome::Got(mut found) = directories(path, pass.reader) else { return false };
         found.sort_unstable();
         let mut before = std::mem::take(&mut self.children).into_iter().peekable();
@@ -257,32 +246,9 @@ impl Cgroup {
         true
     }
 
-    /// Reads its counter, from a file that is kept open where there is room.
     fn read(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> Outcome<Cpu> {
         pass.read += 1;
-        if let Some(file) = &self.counter.file {
-            return pass.reader.read_again(file, parse::cpu_stat);
-        }
-        path.push("cpu.stat");
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let opened = rustix::fs::open(&*path, flags, Mode::empty());
-        path.pop();
-        let opened = opened.and_then(|file| Ok((rustix::fs::fstat(&file)?.st_ino, file)));
-        let (inode, file) = match pass.reader.sort(opened.map_err(io::Error::from)) {
-            Outcome::Got(opened) => opened,
-            Outcome::Gone => return Outcome::Gone,
-            Outcome::Failed => return Outcome::Failed,
-        };
-        if self.counter.inode != 0 && self.counter.inode != inode {
-            return Outcome::Gone;
-        }
-        self.counter.inode = inode;
-        let read = pass.reader.read_again(&file, parse::cpu_stat);
-        if *pass.room > 0 {
-            *pass.room -= 1;
-            self.counter.file = Some(file);
-        }
-        read
+        self.counter.read(path, pass.reader, pass.room)
     }
 
     /// Whose a residual is: a unit's own; in a slice that of the one child that vanished, else nobody's. It is held
@@ -325,7 +291,7 @@ impl Cgroup {
             pass.ledger.count(group, -self.counted.0, -self.counted.1);
             pass.ledger.release(group);
         }
-        *pass.room += usize::from(self.counter.file.take().is_some());
+        *pass.room += usize::from(self.counter.close());
     }
 
     fn with_home(&mut self, with: impl FnOnce(&Home<'_>)) {
@@ -333,17 +299,4 @@ impl Cgroup {
             with(&Home { id: self.number, group, key, pids: &mut self.pids });
         }
     }
-}
-
-/// The directories in a directory, with their inodes.
-pub(super) fn directories(path: &Path, reader: &mut Reader) -> Outcome<Vec<(OsString, u64)>> {
-    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-    let dir = rustix::fs::open(path, flags, Mode::empty());
-    let mut found = Vec::new();
-    let listed = reader.list(dir.map_err(io::Error::from), |entry| {
-        if entry.is_dir && entry.name != b"." && entry.name != b".." {
-            found.push((OsStr::from_bytes(entry.name).to_owned(), entry.inode));
-        }
-    });
-    listed.map(|()| found)
 }

@@ -1,6 +1,6 @@
 //! Finds the node's own cgroup v2 tree among the mounts.
 
-use super::cgroup::directories;
+use super::files::directories;
 use crate::parse;
 use crate::place;
 use crate::read::{Outcome, Reader};

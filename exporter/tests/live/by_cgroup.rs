@@ -46,7 +46,7 @@ impl Cgroups {
     }
 
     /// Ends a unit of system.slice and removes it; what it has used.
-    fn end(&self, name: &str, shell: Shell) -> u64 {
+    pub(crate) fn end(&self, name: &str, shell: Shell) -> u64 {
         shell.end();
         let unit = format!("system.slice/{name}.service");
         let used = self.used(&unit);
@@ -62,7 +62,7 @@ impl Cgroups {
         usage.parse().unwrap()
     }
 
-    fn open(&self) -> Node {
+    pub(crate) fn open(&self) -> Node {
         let paths = Paths { procfs: "/proc".into(), cgroupfs: Some(self.root.clone()) };
         let node = Node::open(&paths, DETAIL).unwrap();
         assert_eq!(node.method(), Method::Cgroup);

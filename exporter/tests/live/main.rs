@@ -11,6 +11,7 @@ mod bad_files;
 mod by_cgroup;
 mod by_process;
 mod certs;
+mod churn;
 mod config;
 mod crowd;
 mod fake;

@@ -140,10 +140,10 @@ impl World {
             fs::write(world.cgroup(slice).join("cgroup.procs"), "").unwrap();
             world.used.insert(slice, Time { user: 12_345, system: 6789 });
         }
-        world.take(Step::Make(0));
-        world.take(Step::Make(4));
+        world.take(&Step::Make(0));
+        world.take(&Step::Make(4));
         for (unit, idle) in [(0, false), (0, true), (4, false)] {
-            world.take(Step::Fork(unit, 0, false));
+            world.take(&Step::Fork(unit, 0, false));
             if !idle {
                 world.run(world.next - 1, 0, 300_000, 200_000);
             }
@@ -176,9 +176,9 @@ impl World {
         self.spend(unit, user, system);
     }
 
-    pub(super) fn take(&mut self, step: Step) {
+    pub(super) fn take(&mut self, step: &Step) {
         self.now += 1;
-        match step {
+        match *step {
             Step::Make(unit) => {
                 let path = UNITS[unit].0;
                 let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -367,7 +367,7 @@ fn sound(before: &Reading, now: &Reading, threads: bool) -> Result<(), TestCaseE
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// Without rules, to the microsecond.
     #[test]
@@ -378,7 +378,7 @@ proptest! {
         let mut before = node.pass().unwrap();
         for step in steps.into_iter().chain([Step::Pass, Step::Pass]) {
             if !matches!(step, Step::Pass) {
-                world.take(step);
+                world.take(&step);
                 continue;
             }
             world.write();
@@ -410,7 +410,7 @@ proptest! {
                 node.set_rules(Some(rules).filter(|_| at % 2 == 1));
             }
             if !matches!(step, Step::Pass) {
-                world.take(step);
+                world.take(&step);
                 processes.extend(world.processes.iter().map(|(pid, process)| (*pid, process.start)));
                 continue;
             }

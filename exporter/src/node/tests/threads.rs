@@ -18,7 +18,7 @@ struct Born {
 impl Born {
     fn new(threads: bool) -> Born {
         let mut world = World::new();
-        world.take(Step::Make(Y));
+        world.take(&Step::Make(Y));
         world.write();
         let node = world.open(threads);
         let pid = world.fork(0, Y, 1);
@@ -74,16 +74,36 @@ fn a_renamed_thread_goes_on_under_its_new_name_and_an_ended_one_leaves_its_tail_
 #[test]
 fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_read_or_not() {
     let mut world = World::new();
+    let [busy, idle] = [100, 101];
+    world.thread(busy);
+    world.write();
     let mut node = world.open(true);
-    let [busy, idle, _] = [100, 101, 102];
-    world.run(busy, 0, 5 * TICK, 0);
+    world.run(busy, 1, 5 * TICK, 0);
     world.run(idle, 0, 0, 7 * TICK);
     world.write();
     let reading = node.pass().unwrap();
     let of = |name: &str| reading.threads[&(Class::Host, "x".into(), name.into())].total_us();
-    assert_eq!((of("sh"), of("(exited)")), (12 * TICK, 0));
-    assert_eq!(reading.work.threads, 2);
+    assert_eq!((of("worker"), of("sh"), of("(exited)")), (5 * TICK, 7 * TICK, 0));
+    assert_eq!(reading.work.threads, 3);
     assert_eq!(reading.thread_counts[&(Class::Host, "x".into(), "sh".into())], 2);
+}
+
+#[test]
+fn an_idle_process_of_many_threads_has_them_read_once_it_runs() {
+    let mut world = World::new();
+    let idle = 101;
+    world.thread(idle);
+    world.run(idle, 1, 2 * TICK, 0);
+    world.write();
+    let mut node = world.open(true);
+    assert_eq!(node.work().threads, 2, "those of the two busy ones");
+    world.run(idle, 1, 6 * TICK, 0);
+    world.write();
+    let reading = node.pass().unwrap();
+    let of = |name: &str| reading.threads[&(Class::Host, "x".into(), name.into())].total_us();
+    // Two ticks of what it has used may have been used before.
+    assert_eq!((of("worker"), of("(exited)")), (6 * TICK, 0));
+    assert_eq!(reading.work.threads, 2);
 }
 
 #[test]
@@ -133,13 +153,14 @@ fn a_rule_carves_out_a_process_its_children_and_what_those_used_unseen() {
         let elsewhere = born.world.fork(0, X, born.pid);
         born.world.run(elsewhere, 0, 6 * TICK, 0);
         born.world.end(elsewhere, true);
+        born.world.run(born.pid, 0, 7 * TICK, 0);
         assert_eq!(
             groups(&born.pass(), ["work", "y", "x"]),
-            [11 * TICK, 3 * TICK + 3 * COST, 6 * TICK + 2 * COST]
+            [18 * TICK, 3 * TICK + 3 * COST, 6 * TICK + 2 * COST]
         );
         // Without rules it is its unit's again.
         born.node.set_rules(None);
         born.world.run(born.pid, 0, TICK, 0);
-        assert_eq!(groups(&born.pass(), names), [11 * TICK, 4 * TICK + 3 * COST]);
+        assert_eq!(groups(&born.pass(), names), [18 * TICK, 4 * TICK + 3 * COST]);
     }
 }
