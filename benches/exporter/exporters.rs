@@ -93,8 +93,12 @@ impl Exporter {
         // Copied in the unit, so that the program's own pages are charged to it, as on a node that unpacks it.
         let script =
             format!("{} && cp '{}' \"$0\" && {hide} exec \"$0\" \"$@\"", unit.enter(), from.display());
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", &script]).args(&words).stdin(Stdio::null());
+        let mut command = Command::new("setpriv");
+        // Ends with the bench, however that ends.
+        command
+            .args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "sh", "-c", &script])
+            .args(&words)
+            .stdin(Stdio::null());
         let child = command.stderr(fs::File::create(folder.path().join("log"))?).spawn()?;
         let said = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
         let client = Client::connect(port, tls.as_ref()).with_context(|| format!("{name}: {}", said()))?;

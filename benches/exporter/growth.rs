@@ -1,6 +1,5 @@
 //! How a scrape's CPU and the exporter's memory grow with idle processes of one thread.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
@@ -8,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::exporters::{Exporter, Kind};
 use crate::picture;
+use crate::pids::Pids;
 use crate::slice::Slice;
 use crate::spread::Spread;
 
@@ -15,16 +15,13 @@ const SIZES: [usize; 8] = [250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000];
 /// Processes of a unit, about what 2000 in 300 are.
 const UNIT: usize = 7;
 const ROUNDS: usize = 5;
-/// Processes of the machine's own that need PIDs too.
-const OTHERS: usize = 8192;
-
 /// A shell forks copies of itself that block, which is the cheapest process there is; the unit is left when all are there.
 const SHELL: &str =
     "exec 3<&0; i=1; while [ $i -lt \"$0\" ]; do (read _) <&3 & i=$((i+1)); done; echo; read _";
 
 /// A table, and the same as a picture in target/bench-exporter/growth.svg.
 pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
-    let _pids = Pids::enough(SIZES.iter().max().copied().unwrap_or_default() + OTHERS)?;
+    let _pids = Pids::enough(SIZES.iter().max().copied().unwrap_or_default())?;
     let slice = Slice::new()?;
     let mut shells = Shells::default();
     let mut exporters = [Kind::Https, Kind::Process, Kind::Peer]
@@ -89,30 +86,6 @@ impl Drop for Shells {
         self.shells.iter_mut().for_each(|shell| drop(shell.stdin.take()));
         for shell in &mut self.shells {
             let _ = shell.wait();
-        }
-    }
-}
-
-/// The machine's limit of PIDs, raised to what systemd sets where it is lower, and set back when dropped.
-struct Pids(Option<String>);
-
-const LIMIT: &str = "/proc/sys/kernel/pid_max";
-
-impl Pids {
-    fn enough(needed: usize) -> Result<Pids> {
-        let limit = fs::read_to_string(LIMIT)?;
-        if limit.trim().parse::<usize>()? >= needed {
-            return Ok(Pids(None));
-        }
-        fs::write(LIMIT, "4194304").with_context(|| format!("{LIMIT} is too low for {needed} processes"))?;
-        Ok(Pids(Some(limit)))
-    }
-}
-
-impl Drop for Pids {
-    fn drop(&mut self) {
-        if let Some(limit) = &self.0 {
-            let _ = fs::write(LIMIT, limit);
         }
     }
 }

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::thread::set_name;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::pids::Pids;
 use crate::slice::Slice;
 
 /// What a process that works uses: just over one tick of 10 ms.
@@ -21,12 +22,13 @@ const BEAT: [u8; 1] = [b'.'];
 
 /// All units of one load; they end when dropped.
 pub(crate) struct Loads {
-    pub(crate) units: Vec<Running>,
+    units: Vec<Running>,
+    _pids: Pids,
 }
 
 /// A leader with its workers.
-pub(crate) struct Running {
-    pub(crate) pids: usize,
+struct Running {
+    pids: usize,
     stdin: ChildStdin,
     stdout: ChildStdout,
 }
@@ -34,6 +36,7 @@ pub(crate) struct Running {
 impl Loads {
     /// So many processes with so many threads each in so many units, `u000` and on; all are blocked when this returns.
     pub(crate) fn start(slice: &Slice, processes: usize, threads: usize, units: usize) -> Result<Loads> {
+        let pids = Pids::enough(processes * threads)?;
         let share = |number: usize| processes * number / units;
         let start = |number: usize| {
             let (name, pids) = (format!("u{number:03}"), share(number + 1) - share(number));
@@ -42,7 +45,7 @@ impl Loads {
             let (stdin, stdout) = orphan(&arguments, &unit.path)?;
             anyhow::Ok(Running { pids, stdin, stdout })
         };
-        let mut loads = Loads { units: (0..units).map(start).collect::<Result<_>>()? };
+        let mut loads = Loads { units: (0..units).map(start).collect::<Result<_>>()?, _pids: pids };
         loads.units.iter_mut().try_for_each(Running::answered).context("a load did not start")?;
         Ok(loads)
     }
@@ -51,12 +54,11 @@ impl Loads {
     /// many processes those are.
     pub(crate) fn work(&mut self, first: usize, step: usize) -> Result<usize> {
         let mut done = 0;
+        // One unit after the other, so that the machine is left usable.
         for unit in self.units.iter_mut().skip(first).step_by(step) {
             unit.stdin.write_all(&BEAT)?;
-            done += unit.pids;
-        }
-        for unit in self.units.iter_mut().skip(first).step_by(step) {
             unit.answered()?;
+            done += unit.pids;
         }
         Ok(done)
     }

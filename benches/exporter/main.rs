@@ -11,6 +11,7 @@ mod growth;
 mod kernel;
 mod load;
 mod picture;
+mod pids;
 mod prometheus;
 mod scrapes;
 mod size;

@@ -111,8 +111,11 @@ impl Server {
         fs::write(folder.path().join("prometheus.yml"), config)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = format!("{} && exec \"$0\" \"$@\"", unit.enter());
-        let mut command = Command::new("sh");
-        command.args(["-c", &script]).arg(tool("prometheus")?).current_dir(folder.path());
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--", "sh", "-c", &script])
+            .arg(tool("prometheus")?)
+            .current_dir(folder.path());
         command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let child =

@@ -150,7 +150,7 @@ fn what_may_not_be_read_is_counted_and_the_rest_is_right() {
     }
     fs::set_permissions(fake.path(""), Permissions::from_mode(0o755)).unwrap();
     for file in ["cgroup/system.slice/a.service/cpu.stat", "proc/2/stat"] {
-        fs::set_permissions(fake.path(file), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(fake.path(file), Permissions::from_mode(0o0)).unwrap();
     }
     // Where nobody may execute it, wherever the build has put it.
     let dir = tempfile::tempdir().unwrap();

@@ -83,7 +83,7 @@ impl Program {
     /// The value of a series, which must be there.
     pub(crate) fn value(text: &str, series: &str) -> f64 {
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse().unwrap()
+        value.expect(series).parse().unwrap()
     }
 
     pub(crate) fn pid(&self) -> u32 {
