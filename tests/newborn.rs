@@ -41,11 +41,13 @@ fn all_of_a_short_life_is_in_the_samples_of_both() -> Result<()> {
         writeln!(std::io::stderr(), "SKIPPED: a newborn unit needs root and a cgroup v2 tree")?;
         return Ok(());
     };
+    // reqwest asks for one even where it speaks plain HTTP; it is there already when another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let port = free_port();
     let arguments =
         [format!("--web.listen-address=127.0.0.1:{port}"), format!("--cgroupfs={}", tree.root.display())];
     let _exporter = start("newborn-exporter", program("process-exporter"), &arguments)?;
-    let scrapers = [Scraper::new("fast", port, "2s")?, Scraper::new("slow", port, "5s")?];
+    let scrapers = [Scraper::new("fast", port, "1s")?, Scraper::new("slow", port, "7s")?];
     for scraper in &scrapers {
         until("two scrapes", Duration::from_secs(60), || {
             let scrapes = scraper.samples("namedprocess_exporter_passes_total")?;
@@ -88,7 +90,7 @@ impl Scraper {
         fs::write(
             &config,
             format!(
-                "global: {{scrape_interval: {interval}, scrape_timeout: 2s}}\n\
+                "global: {{scrape_interval: {interval}, scrape_timeout: 1s}}\n\
                  scrape_configs: [{{job_name: exporter, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
             ),
         )?;

@@ -103,7 +103,7 @@ fn is_exe(entry: &[u8], argv: &[u8]) -> bool {
     first(argv).is_some_and(|path| if entry.contains(&b'/') { path == entry } else { base(path) == entry })
 }
 
-/// argv[0]; none where there are no arguments.
+/// `argv[0]`; none where there are no arguments.
 fn first(argv: &[u8]) -> Option<&[u8]> {
     if argv.is_empty() { None } else { argv.split(|byte| *byte == 0).next() }
 }

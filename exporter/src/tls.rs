@@ -4,10 +4,10 @@
 //! that is sent must be of that CA, valid, and for clients, or the handshake fails: that is the library's own check,
 //! and its alert tells the client what is wrong. Sessions are not resumed, so that nothing outlives a changed CA.
 
+mod crypto;
 mod subject;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -52,7 +52,7 @@ impl Tls {
         let chain = certificates(&files.cert)?;
         let secret = PrivateKeyDer::from_pem_slice(&read(&files.key)?);
         let secret = secret.map_err(|error| anyhow!("no private key is in {key}: {}", told(&error)))?;
-        let ring = Arc::new(ring::default_provider());
+        let ring = Arc::new(crypto::provider());
         let server =
             ServerConfig::builder_with_provider(Arc::clone(&ring)).with_safe_default_protocol_versions()?;
         let server = match &files.client_ca {

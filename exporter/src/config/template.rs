@@ -16,7 +16,7 @@ pub(super) struct Template(Vec<Part>);
 enum Part {
     Text(String),
     Comm,
-    /// argv[0]'s last component; the comm where there is none.
+    /// The last component of `argv[0]`; the comm where there is none.
     ExeBase,
     /// What a named group of the `cmdline` patterns matched; of several so named, the last.
     Match(String),

@@ -78,6 +78,8 @@ fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_r
     world.thread(busy);
     world.write();
     let mut node = world.open(true);
+    let sh = (Class::Host, "x".into(), "sh".into());
+    assert_eq!(node.pass().unwrap().thread_counts[&sh], 2, "the idle one is its only thread");
     world.run(busy, 1, 5 * TICK, 0);
     world.run(idle, 0, 0, 7 * TICK);
     world.write();
@@ -85,7 +87,7 @@ fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_r
     let of = |name: &str| reading.threads[&(Class::Host, "x".into(), name.into())].total_us();
     assert_eq!((of("worker"), of("sh"), of("(exited)")), (5 * TICK, 7 * TICK, 0));
     assert_eq!(reading.work.threads, 3);
-    assert_eq!(reading.thread_counts[&(Class::Host, "x".into(), "sh".into())], 2);
+    assert_eq!(reading.thread_counts[&sh], 2);
 }
 
 #[test]
