@@ -30,7 +30,7 @@ pub(crate) struct Activity {
 
 pub(crate) const IDLE: Activity = Activity { every: None, ratio: 300.0, rounds: 15 };
 pub(crate) const TENTH: Activity = Activity { every: Some(10), ratio: 60.0, rounds: 9 };
-pub(crate) const ACTIVE: Activity = Activity { every: Some(1), ratio: 12.0, rounds: 7 };
+pub(crate) const ACTIVE: Activity = Activity { every: Some(1), ratio: 12.0, rounds: 5 };
 /// Where there are no cgroups to see.
 const PROCESS_RATIO: f64 = 40.0;
 
@@ -95,9 +95,9 @@ pub(crate) fn memory(out: &mut dyn Write) -> Result<bool> {
     let mut fine = true;
     for kind in [Kind::Https, Kind::Process, Kind::Peer] {
         let mut exporter = Exporter::start(&slice, kind, &[])?;
+        loads.work(0, 1)?;
         let mut figures = Vec::new();
         for _ in 0..3 {
-            loads.work(0, 1)?;
             exporter.scrape()?;
             figures.push(exporter.unit.memory_mib()?.0);
         }
