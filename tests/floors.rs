@@ -26,7 +26,7 @@ const TOP: Floors = &[
 const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["values"]];
 const EXPORTER: Floors = &[
     &["main"],
-    &["serve"],
+    &["serve", "fuzz"],
     &["expose"],
     &["node", "elsewhere"],
     &["tree", "procs"],

@@ -41,6 +41,9 @@ mod crowd;
 mod dead;
 #[cfg(target_os = "linux")]
 mod expose;
+#[cfg(all(target_os = "linux", any(fuzzing, test)))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]

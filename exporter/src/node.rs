@@ -11,7 +11,7 @@ use crate::procs::{Procs, Scope};
 use crate::read::{Outcome, Reader};
 use crate::reading::{Detail, Group, Method, Paths, Reading, Thread, Work};
 use crate::tree::find::{self, Found};
-use crate::tree::{KEPT_OPEN, Tree};
+use crate::tree::{self, Tree};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,7 +52,7 @@ impl Node {
             Some(path) => find::named(path)?,
             None => find::mounted(&paths.procfs, &mut reader),
         };
-        Node::counting(paths, detail, found, reader, KEPT_OPEN)
+        Node::counting(paths, detail, found, reader, tree::kept_open())
     }
 
     /// As [`Node::open`], but counts by process also where there is a cgroup tree.

@@ -157,7 +157,7 @@ pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
 pub(crate) fn uptime(text: &[u8], hz: u64) -> Option<u64> {
     let (seconds, rest) = std::str::from_utf8(fields(text).next()?).ok()?.split_once('.')?;
     let hundredths: u64 = rest.parse().ok()?;
-    Some(seconds.parse::<u64>().ok()?.saturating_mul(hz) + hundredths.saturating_mul(hz) / 100)
+    Some(seconds.parse::<u64>().ok()?.saturating_mul(hz).saturating_add(hundredths.saturating_mul(hz) / 100))
 }
 
 /// A cgroup's `cpu.stat`.

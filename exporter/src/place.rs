@@ -18,6 +18,8 @@ const UNITS: [&str; 10] =
 pub(crate) const EXITED: &str = "(exited)";
 /// The name of what is past a limit.
 pub(crate) const OTHER: &str = "(other)";
+/// What has no name: a process may take its own away.
+const UNNAMED: &str = "(unnamed)";
 
 /// The name of the interrupts' group.
 pub(crate) const INTERRUPTS: &str = "(interrupts)";
@@ -146,7 +148,9 @@ fn unescape_hex(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Never empty: to Prometheus, a label without a value is none.
 fn bounded(name: &str) -> String {
+    let name = if name.is_empty() { UNNAMED } else { name };
     (0..=LONGEST)
         .rev()
         .find_map(|end| name.get(..end))

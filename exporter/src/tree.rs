@@ -19,11 +19,18 @@ use crate::procfs::ProcFs;
 use crate::read::Reader;
 use anyhow::{Result, bail};
 use cgroup::Cgroup;
+use rustix::process::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
 
 /// Counters that are kept open at most. Each takes 4 to 5 KiB of the kernel's memory, charged to who opened it, and a
 /// node has 200 to 500 cgroups; the others are opened anew, which takes four times as long.
-pub(crate) const KEPT_OPEN: usize = 512;
+const KEPT_OPEN: usize = 512;
+
+/// How many of them this process may keep open: most of its files are for connections and for what is read.
+pub(crate) fn kept_open() -> usize {
+    let most = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| most as usize);
+    KEPT_OPEN.min(most / 4)
+}
 
 /// The node's tree as of the last pass.
 #[derive(Debug)]

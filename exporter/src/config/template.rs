@@ -5,6 +5,8 @@ use regex_lite::Captures;
 
 /// Characters of a name: a process may rewrite its command line to megabytes, and a label is to be read.
 const LONGEST: usize = 128;
+/// A process may take its comm away and have no arguments.
+const UNNAMED: &str = "(unnamed)";
 
 /// A name, in parts.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Template {
         self.0.iter().filter_map(|part| if let Part::Match(name) = part { Some(name.as_str()) } else { None })
     }
 
-    /// The name for a process whose command line was captured so; the comm where it would be empty.
+    /// The name for a process whose command line was captured so; the comm where it would be empty, and never empty.
     pub(super) fn fill<'a>(
         &self,
         process: &Identity,
@@ -75,6 +77,9 @@ impl Template {
         }
         if name.is_empty() {
             name = String::from_utf8_lossy(process.comm).into_owned();
+        }
+        if name.is_empty() {
+            name = UNNAMED.to_owned();
         }
         name.chars().take(LONGEST).collect()
     }

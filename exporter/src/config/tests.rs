@@ -82,7 +82,7 @@ fn names_are_text_and_never_empty() {
     assert_eq!(odd("{{.Matches.x}}", b"comm", b"abc\0"), "comm", "the group took no part");
     assert_eq!(odd("<{{.Matches.x}}>", b"comm", b"bcd\0"), "<b>");
     assert_eq!(odd("{{.ExeBase}}", b"c", &[b'x'; 5000]).len(), 128);
-    assert_eq!(odd("{{.Comm}}", b"", b"bcd\0"), "", "only where the kernel has none");
+    assert_eq!(odd("{{.Comm}}", b"", b"bcd\0"), "(unnamed)", "a label without a value is none");
 }
 
 #[test]

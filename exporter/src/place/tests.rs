@@ -88,7 +88,7 @@ fn kernel_threads_by_family() {
         ("mlx5_health0000:3b:00.0", "mlx5_health"),
         ("9p", "9p"),
         ("7", "7"),
-        ("", ""),
+        ("", "(unnamed)"),
     ];
     for (comm, want) in cases {
         assert_eq!(kernel_family(comm.as_bytes()), want, "{comm}");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// A tree of real cgroups, removed when the test ends.
 pub(crate) struct Cgroups {
     pub(crate) root: PathBuf,
-    links: tempfile::TempDir,
+    pub(crate) links: tempfile::TempDir,
 }
 
 impl Cgroups {

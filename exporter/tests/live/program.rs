@@ -68,6 +68,29 @@ impl Program {
     }
 }
 
+impl Program {
+    /// The metrics of a pass that has begun since this was called; scrapers that come together share one.
+    pub(crate) fn fresh(&self) -> String {
+        let passes = |text: &str| Program::value(text, "namedprocess_exporter_passes_total");
+        let mut text = self.metrics();
+        let shared = passes(&text);
+        while passes(&text) <= shared {
+            text = self.metrics();
+        }
+        text
+    }
+
+    /// The value of a series, which must be there.
+    pub(crate) fn value(text: &str, series: &str) -> f64 {
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.expect(series).parse().unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();

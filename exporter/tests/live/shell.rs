@@ -106,6 +106,12 @@ impl Drop for Shell {
     fn drop(&mut self) {
         self.stdin.take();
         let _ = self.child.wait();
+        // An orphan is nobody's to wait for, but its cgroup cannot be removed before its end.
+        let stat =
+            || fs::read(format!("/proc/{}/stat", self.pid)).map(|s| String::from_utf8_lossy(&s).into_owned());
+        while self.pid != 0 && stat().is_ok_and(|stat| !stat.contains(") Z ")) {
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -129,8 +135,9 @@ fn minutes(line: &str) -> u64 {
 }
 
 fn state(pid: u32) -> char {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+    // A comm may hold any bytes.
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap();
+    String::from_utf8_lossy(&stat).rsplit_once(") ").unwrap().1.chars().next().unwrap()
 }
 
 /// The parent of a process.
