@@ -38,14 +38,16 @@ const INSTALL: Floors = &[
 const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["installing"], &["shared"], &["values"]];
 const EXPORTER: Floors = &[
     &["main"],
-    &["serve"],
+    &["serve", "fuzz"],
     &["expose"],
     &["node", "elsewhere"],
     &["tree", "procs"],
-    &["ledger"],
+    &["crowd"],
+    &["dead", "tasks", "carve"],
+    &["ledger", "procfs"],
     &["place"],
     &["reading", "read"],
-    &["parse"],
+    &["parse", "config", "tls", "watched"],
     &["cpu"],
 ];
 

@@ -79,7 +79,12 @@ fn every_question_adds_up() {
         ),
         ("--by class", Box::new(|report| all(report, "name", &"".into()) && rows(report).len() <= 3)),
         ("--by namespace", Box::new(|report| all(report, "name", &"".into()))),
-        ("--by thread", Box::new(|report| notes(report).contains("does not count threads"))),
+        (
+            "--by thread",
+            Box::new(|report| {
+                !rows(report).is_empty() && rows(report).iter().all(|row| row["thread"].is_string())
+            }),
+        ),
         ("--class kernel", Box::new(|report| all(report, "class", &"kernel".into()))),
         ("--class host,kernel", Box::new(|report| rows(report).iter().all(|row| row["class"] != "pod"))),
         (

@@ -5,13 +5,16 @@
 
 mod measure;
 mod server;
+#[path = "../spread.rs"]
+mod spread;
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use measure::{Spread, peak_memory, run, timed};
+use measure::{peak_memory, run, timed};
 use server::{Least, Server};
+use spread::Spread;
 use test_history::Spec;
 
 /// Times everything is run, after once that is not counted.

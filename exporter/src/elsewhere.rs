@@ -1,6 +1,6 @@
 //! The node elsewhere than on Linux: the same door, and behind it only the word that there is nothing to count.
 
-use crate::reading::{Method, Paths, Reading};
+use crate::reading::{Detail, Method, Paths, Reading};
 use anyhow::{Result, bail};
 use std::env::consts::OS;
 
@@ -10,7 +10,7 @@ pub enum Node {}
 
 impl Node {
     /// Fails and says what it takes.
-    pub fn open(_: &Paths) -> Result<Node> {
+    pub fn open(_: &Paths, _: Detail) -> Result<Node> {
         bail!("counting CPU needs Linux's /proc, and this is {OS}: run it on a machine with Linux")
     }
 

@@ -1,11 +1,20 @@
 //! A reading as Prometheus's text exposition, version 0.0.4.
 
+mod audience;
 mod series;
+mod text;
+mod values;
 
-use crate::place::Key;
-use crate::reading::{Method, Reading};
-use series::Series;
+use crate::cpu::Cpu;
+use crate::place::EXITED;
+use crate::reading::{Group, Method, Reading, Thread};
+use series::{Exposition, Series, Show};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+use text::{Text, seconds};
+
+pub(crate) use audience::Audience;
 
 /// The exposition's `Content-Type`; without one, Prometheus 3 refuses it.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -13,7 +22,23 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 /// What is to be remembered from one exposition to the next.
 #[derive(Debug)]
 pub(crate) struct Exposer {
-    series: Series,
+    groups: Series<Group>,
+    threads: Series<Thread>,
+    /// The length of the last text.
+    length: usize,
+    /// Expositions so far.
+    number: u64,
+}
+
+/// What one exposition comes to.
+#[derive(Debug)]
+pub(crate) struct Exposed {
+    pub(crate) text: String,
+    /// Its number: 1 is the first.
+    pub(crate) number: u64,
+    /// The groups and the names of threads that are no longer shown.
+    pub(crate) left: Vec<Group>,
+    pub(crate) left_threads: Vec<Thread>,
 }
 
 /// What the exporter says of itself.
@@ -24,48 +49,77 @@ pub(crate) struct Own {
     pub(crate) pass: Duration,
     /// The CPU that the exporter has used since it started.
     pub(crate) cpu: Duration,
+    /// Whether the config, and the files of TLS, as they are now could be read; none where there are none.
+    pub(crate) config_is_good: Option<bool>,
+    pub(crate) tls_is_good: Option<bool>,
 }
 
 impl Exposer {
     pub(crate) fn new() -> Exposer {
-        Exposer { series: Series::default() }
+        Exposer { groups: Series::new(), threads: Series::new(), length: 0, number: 0 }
     }
 
-    /// The text of one exposition, and the groups that left with it.
-    pub(crate) fn render(&mut self, reading: &Reading, own: Own) -> (String, Vec<Key>) {
-        let (shown, left) = self.series.show(reading);
-        let mut text = Text::default();
-        let mut cpu = text.counter(
-            "namedprocess_namegroup_cpu_seconds_total",
-            "CPU of a group since the exporter started, what has exited included.",
-        );
-        for ((class, group), used) in shown {
-            for (mode, us) in [("user", used.user_us), ("system", used.system_us)] {
-                let labels = [("class", class.as_str()), ("groupname", group), ("mode", mode)];
-                cpu.sample(&labels, &seconds(us));
-            }
-        }
+    /// One exposition; every live scraper has got the one numbered `reached` or a later one.
+    pub(crate) fn render(&mut self, reading: &Reading, own: Own, reached: u64) -> Exposed {
+        self.number += 1;
+        let now = Exposition { number: self.number, at: reading.at, reached };
+        let mut text = Text::with_capacity(self.length + self.length / 8);
+        let (groups, left) =
+            shown(&mut self.groups, &reading.groups, &now, |key| reading.alive.contains(key));
+        let threads = |key: &Thread| reading.thread_counts.contains_key(key) || is_of_living(key, reading);
+        let (threads, left_threads) = shown(&mut self.threads, &reading.threads, &now, threads);
+        text.groups(&groups, reading);
+        text.threads(&threads, reading);
         let mut busy = text.counter(
             "namedprocess_node_cpu_seconds_total",
             "Busy CPU of the node since the exporter started, by the kernel's ticks.",
         );
         for (mode, us) in &reading.busy {
-            busy.sample(&[("mode", mode)], &seconds(*us));
+            busy.sample(&[("mode", mode)], seconds(*us));
         }
         let mut errors =
             text.counter("namedprocess_scrape_errors_total", "Files that could not be read, by reason.");
         for (reason, count) in &reading.errors {
-            errors.sample(&[("reason", reason)], &count.to_string());
+            errors.sample(&[("reason", reason)], count);
         }
+        text.counter("namedprocess_exporter_passes_total", "Readings of the node that were exposed.")
+            .sample(&[], self.number);
         text.gauge("namedprocess_exporter_pass_seconds", "How long the reading for this scrape took.")
-            .sample(&[], &seconds(micros(own.pass)));
+            .sample(&[], seconds(micros(own.pass)));
+        for (name, help, count) in [
+            (
+                "files_read",
+                "Files and directories that the reading for this scrape read.",
+                reading.work.files_read,
+            ),
+            ("files_open", "Files that are kept open from one reading to the next.", reading.work.files_open),
+            ("cgroups_read", "Cgroups whose counter was read for this scrape.", reading.work.cgroups),
+            ("processes_read", "Processes whose counter was read for this scrape.", reading.work.processes),
+            ("threads_read", "Threads whose counter was read for this scrape.", reading.work.threads),
+        ] {
+            text.gauge(&format!("namedprocess_exporter_{name}"), help).sample(&[], count);
+        }
         text.counter("process_cpu_seconds_total", "CPU of the exporter itself since it started.")
-            .sample(&[], &seconds(micros(own.cpu)));
+            .sample(&[], seconds(micros(own.cpu)));
         text.gauge("namedprocess_exporter_method", "By what the node is counted; always 1.")
             .sample(&[("method", own.method.as_str())], "1");
         text.gauge("namedprocess_exporter_build_info", "The exporter's version; always 1.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], "1");
-        (text.0, left)
+        let reloads = [
+            ("namedprocess_exporter_config_last_reload_successful", "the config", own.config_is_good),
+            ("namedprocess_exporter_tls_last_reload_successful", "the certificates", own.tls_is_good),
+        ];
+        for (name, what, good) in reloads {
+            if let Some(good) = good {
+                let help = format!(
+                    "Whether {what} could be read when last changed; 0: what was read before is in force."
+                );
+                text.gauge(name, &help).sample(&[], u64::from(good));
+            }
+        }
+        let text = text.into_string();
+        self.length = text.len();
+        Exposed { text, number: self.number, left, left_threads }
     }
 }
 
@@ -73,101 +127,28 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Microseconds as seconds, exactly.
-fn seconds(us: u64) -> String {
-    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
-}
-
-#[derive(Default)]
-struct Text(String);
-
-/// One metric of the text, whose samples follow.
-struct Family<'a> {
-    text: &'a mut String,
-    name: &'a str,
-}
-
-impl Text {
-    fn counter<'a>(&'a mut self, name: &'a str, help: &str) -> Family<'a> {
-        self.family(name, "counter", help)
-    }
-
-    fn gauge<'a>(&'a mut self, name: &'a str, help: &str) -> Family<'a> {
-        self.family(name, "gauge", help)
-    }
-
-    fn family<'a>(&'a mut self, name: &'a str, kind: &str, help: &str) -> Family<'a> {
-        self.0.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-        Family { text: &mut self.0, name }
-    }
-}
-
-impl Family<'_> {
-    fn sample(&mut self, labels: &[(&str, &str)], value: &str) {
-        self.text.push_str(self.name);
-        let mut before = '{';
-        for (name, value) in labels {
-            self.text.push(before);
-            self.text.push_str(name);
-            self.text.push_str("=\"");
-            self.text.extend(value.chars().flat_map(escaped));
-            self.text.push('"');
-            before = ',';
+/// How the series of one kind are shown now, and those that are no more.
+fn shown<'a, K: Ord + Clone>(
+    series: &mut Series<K>,
+    all: &'a BTreeMap<K, Cpu>,
+    now: &Exposition,
+    alive: impl Fn(&K) -> bool,
+) -> (Vec<(&'a K, Cpu)>, Vec<K>) {
+    let (mut shown, mut left) = (Vec::with_capacity(all.len()), Vec::new());
+    for (key, used) in all {
+        match series.show(key, alive(key), now) {
+            Show::Zero => shown.push((key, Cpu::default())),
+            Show::Value => shown.push((key, *used)),
+            Show::Gone => left.push(key.clone()),
         }
-        self.text.push_str(if labels.is_empty() { " " } else { "} " });
-        self.text.push_str(value);
-        self.text.push('\n');
     }
+    (shown, left)
 }
 
-/// A character of a label's value; the format knows three escapes.
-fn escaped(c: char) -> impl Iterator<Item = char> {
-    let (backslash, c) = match c {
-        '\\' | '"' => (Some('\\'), c),
-        '\n' => (Some('\\'), 'n'),
-        _ => (None, c),
-    };
-    backslash.into_iter().chain([c])
+/// What exited has no life of its own: it is shown as long as its group.
+fn is_of_living((class, group, name): &Thread, reading: &Reading) -> bool {
+    &**name == EXITED && reading.alive.contains(&(*class, Arc::clone(group)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cpu::Cpu;
-    use crate::reading::Class;
-    use std::time::Instant;
-
-    #[test]
-    fn an_exposition() {
-        let odd = (Class::Host, "a\"b\\c\nd".to_owned());
-        let reading = Reading {
-            at: Instant::now(),
-            groups: [(odd.clone(), Cpu { user_us: 1_500_000, system_us: 7 })].into(),
-            alive: [odd].into(),
-            busy: [("user", 2_000_001)].into(),
-            errors: [("other", 3)].into(),
-        };
-        let own = Own {
-            method: Method::Process,
-            pass: Duration::from_micros(1234),
-            cpu: Duration::from_millis(50),
-        };
-        let (text, left) = Exposer::new().render(&reading, own);
-        assert!(left.is_empty());
-        let version = env!("CARGO_PKG_VERSION");
-        let want = [
-            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="user"} 1.500000"#,
-            r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="system"} 0.000007"#,
-            r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
-            r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
-            "namedprocess_exporter_pass_seconds 0.001234",
-            "process_cpu_seconds_total 0.050000",
-            r#"namedprocess_exporter_method{method="process"} 1"#,
-            &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
-        ];
-        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(samples, want);
-        assert_eq!(text.matches("# TYPE ").count(), 7);
-        assert!(text.ends_with('\n'));
-    }
-}
+mod tests;

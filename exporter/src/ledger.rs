@@ -7,125 +7,239 @@
 //! It is the total that adds up. The kernel splits each cgroup's exact run time into user and system by that
 //! cgroup's own sampled ticks, so the split of a parent is not the sum of its children's: the shown split
 //! follows the signed one only as far as neither mode falls and the total stays what it is.
+//!
+//! A pass touches only the accounts of what moved. Who counts for a group holds its account; it lives while it is held.
+
+mod threads;
 
 use crate::cpu::{Cpu, Growth};
-use crate::place::Key;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::parse::Stat;
+use crate::place::{EXITED, Key, OTHER};
+use crate::reading::{Class, Collected, Counts, Reading};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+pub(crate) use threads::Series;
+use threads::Threads;
 
-#[derive(Debug, Default)]
+/// Groups of a node at most; what comes later is `(other)` of its class. A node has 60 to 120 units, some more where
+/// people log in, and about 60 families of kernel threads.
+const MOST_GROUPS: usize = 400;
+
+/// A group's account, held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id(u32);
+
+#[derive(Debug)]
 struct Account {
+    key: Key,
     owed: Growth,
     shown: Cpu,
+    /// How many cgroups and processes count for it.
+    holders: u32,
+    counts: Counts,
+    collected: Collected,
+    threads: Threads,
+    touched: bool,
 }
 
 /// All accounts of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    accounts: BTreeMap<Key, Account>,
-    alive: BTreeSet<Key>,
+    accounts: Vec<Option<Account>>,
+    free: Vec<Id>,
+    ids: BTreeMap<Key, Id>,
+    /// The accounts whose sum has changed in this pass.
+    touched: Vec<Id>,
+    /// How many series of threads there are.
+    series: usize,
 }
 
 impl Ledger {
-    /// Says that this group lives in this pass; opens its account at 0.
-    pub(crate) fn keep(&mut self, key: &Key) {
-        self.account(key);
-        self.alive.insert(key.clone());
+    /// Opens the account of a group at 0, or finds it, and holds it.
+    pub(crate) fn hold(&mut self, key: &Key) -> Id {
+        let known = self.ids.get(key).copied();
+        let known = known.or_else(|| {
+            let other = (key.0, Arc::from(OTHER));
+            let full = self.ids.len() >= MOST_GROUPS;
+            full.then(|| self.ids.get(&other).copied().unwrap_or_else(|| self.open(other)))
+        });
+        let id = known.unwrap_or_else(|| self.open(key.clone()));
+        self.hold_again(id);
+        id
+    }
+
+    /// Holds an account that is held already.
+    pub(crate) fn hold_again(&mut self, id: Id) {
+        if let Some(account) = self.account(id) {
+            account.holders += 1;
+        }
+    }
+
+    /// Lets go of an account: one holder less.
+    pub(crate) fn release(&mut self, id: Id) {
+        if let Some(account) = self.account(id) {
+            account.holders = account.holders.saturating_sub(1);
+        }
+    }
+
+    fn open(&mut self, key: Key) -> Id {
+        let account = Account {
+            key: key.clone(),
+            owed: Growth::default(),
+            shown: Cpu::default(),
+            holders: 0,
+            counts: Counts::default(),
+            collected: Collected::default(),
+            threads: Threads::default(),
+            touched: false,
+        };
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.accounts.push(None);
+            Id(self.accounts.len() as u32 - 1)
+        });
+        if let Some(slot) = self.accounts.get_mut(id.0 as usize) {
+            *slot = Some(account);
+        }
+        self.ids.insert(key, id);
+        id
     }
 
     /// Adds to a group, or takes from it where a residual is below zero.
-    pub(crate) fn credit(&mut self, key: &Key, growth: Growth) {
-        if growth != Growth::default() {
-            self.account(key).owed += growth;
+    pub(crate) fn credit(&mut self, id: Id, growth: Growth) {
+        if growth == Growth::default() {
+            return;
+        }
+        if let Some(account) = self.accounts.get_mut(id.0 as usize).and_then(Option::as_mut) {
+            account.owed += growth;
+            if !std::mem::replace(&mut account.touched, true) {
+                self.touched.push(id);
+            }
+        }
+    }
+
+    /// Adds to how many processes and threads of a group live, or takes away.
+    pub(crate) fn count(&mut self, id: Id, processes: i64, threads: i64) {
+        if let Some(account) = self.account(id) {
+            let counts = &mut account.counts;
+            counts.processes = counts.processes.saturating_add_signed(processes);
+            counts.threads = counts.threads.saturating_add_signed(threads);
+        }
+    }
+
+    /// Begins to collect anew what is no counter.
+    pub(crate) fn begin_collecting(&mut self) {
+        for account in self.accounts.iter_mut().flatten() {
+            let Collected { minor_faults, major_faults, .. } = account.collected;
+            account.collected = Collected { minor_faults, major_faults, ..Collected::default() };
+        }
+    }
+
+    /// Adds one process to what is collected of its group.
+    pub(crate) fn collect(&mut self, id: Id, stat: &Stat, faults: (u64, u64), started: u64) {
+        let Some(account) = self.account(id) else { return };
+        let (all, page) = (&mut account.collected, rustix::param::page_size() as u64);
+        all.resident = all.resident.saturating_add(stat.resident.saturating_mul(page));
+        all.virtual_memory = all.virtual_memory.saturating_add(stat.virtual_memory);
+        all.minor_faults = all.minor_faults.saturating_add(faults.0);
+        all.major_faults = all.major_faults.saturating_add(faults.1);
+        all.oldest_start = if all.oldest_start == 0 { started } else { all.oldest_start.min(started) };
+        let state = match stat.state {
+            b'R' => 0,
+            b'S' | b'I' => 1,
+            b'D' => 2,
+            b'Z' => 3,
+            _ => 4,
+        };
+        if let Some(count) = all.states.get_mut(state) {
+            *count += 1;
         }
     }
 
     /// The signed sum of a group, in microseconds, as of now.
     pub(crate) fn owed_us(&self, key: &Key) -> i64 {
-        self.accounts.get(key).map_or(0, |account| account.owed.total_us())
+        self.ids.get(key).and_then(|id| self.get(*id)).map_or(0, |account| account.owed.total_us())
     }
 
-    /// Ends a pass: the totals to show, and the groups that live.
-    pub(crate) fn settle(&mut self) -> (BTreeMap<Key, Cpu>, BTreeSet<Key>) {
-        for Account { owed, shown } in self.accounts.values_mut() {
-            let rise = owed.total_us().saturating_sub_unsigned(shown.total_us());
-            if rise > 0 {
-                let user = owed.user_us.saturating_sub_unsigned(shown.user_us).clamp(0, rise);
-                shown.user_us = shown.user_us.saturating_add_signed(user);
-                shown.system_us = shown.system_us.saturating_add_signed(rise - user);
+    /// Ends a pass: shows what has been credited.
+    pub(crate) fn settle(&mut self) {
+        for id in std::mem::take(&mut self.touched) {
+            let Some(account) = self.account(id) else { continue };
+            account.touched = false;
+            let risen = raise(account.owed, &mut account.shown, i64::MAX);
+            if account.key.0 != Class::Kernel {
+                account.threads.settle(risen);
             }
         }
-        let totals = self.accounts.iter().map(|(key, account)| (key.clone(), account.shown)).collect();
-        (totals, std::mem::take(&mut self.alive))
     }
 
-    /// Closes the account of a group that is gone; should it come back, it begins at 0.
+    /// Writes all accounts down; those of threads where they are asked for.
+    pub(crate) fn write(&self, reading: &mut Reading, threads: bool, collected: bool) {
+        let accounts = || self.ids.values().filter_map(|id| self.get(*id));
+        reading.groups = accounts().map(|account| (account.key.clone(), account.shown)).collect();
+        reading.alive = accounts().filter(|a| a.holders > 0).map(|a| a.key.clone()).collect();
+        let counted = accounts().filter(|a| a.counts != Counts::default());
+        reading.counts = counted.map(|account| (account.key.clone(), account.counts)).collect();
+        if collected {
+            reading.collected = accounts().map(|a| (a.key.clone(), a.collected)).collect();
+        }
+        if !threads {
+            return;
+        }
+        let exited = Arc::from(EXITED);
+        for account in accounts() {
+            let (class, group) = &account.key;
+            let named = |name: &Arc<str>| (*class, Arc::clone(group), Arc::clone(name));
+            if *class == Class::Kernel {
+                // A kernel thread is a process of its own, and its family the name of both.
+                reading.threads.insert(named(group), account.shown);
+                if account.counts.threads > 0 {
+                    reading.thread_counts.insert(named(group), account.counts.threads);
+                }
+                continue;
+            }
+            reading.threads.insert(named(&exited), account.threads.exited());
+            for (name, shown, living) in account.threads.shown() {
+                reading.threads.insert(named(name), shown);
+                if living > 0 {
+                    reading.thread_counts.insert(named(name), living);
+                }
+            }
+        }
+    }
+
+    /// Closes the account of a group that is gone, its threads' with it; should it come back, it begins at 0.
     pub(crate) fn forget(&mut self, key: &Key) {
-        self.accounts.remove(key);
+        let Some(&id) = self.ids.get(key) else { return };
+        let Some(slot) = self.accounts.get_mut(id.0 as usize) else { return };
+        if let Some(account) = slot.take_if(|account| account.holders == 0) {
+            self.series = self.series.saturating_sub(account.threads.len());
+            self.touched.retain(|touched| *touched != id);
+            self.ids.remove(key);
+            self.free.push(id);
+        }
     }
 
-    fn account(&mut self, key: &Key) -> &mut Account {
-        self.accounts.entry(key.clone()).or_default()
+    fn get(&self, id: Id) -> Option<&Account> {
+        self.accounts.get(id.0 as usize)?.as_ref()
     }
+
+    fn account(&mut self, id: Id) -> Option<&mut Account> {
+        self.accounts.get_mut(id.0 as usize)?.as_mut()
+    }
+}
+
+/// Lets what is shown follow the signed sum upwards, by so many microseconds at most; by how much it did.
+fn raise(owed: Growth, shown: &mut Cpu, most: i64) -> Growth {
+    let rise = owed.total_us().saturating_sub_unsigned(shown.total_us()).min(most);
+    if rise <= 0 {
+        return Growth::default();
+    }
+    let user_us = owed.user_us.saturating_sub_unsigned(shown.user_us).clamp(0, rise);
+    let risen = Growth { user_us, system_us: rise - user_us };
+    shown.user_us = shown.user_us.saturating_add_signed(risen.user_us);
+    shown.system_us = shown.system_us.saturating_add_signed(risen.system_us);
+    risen
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reading::Class;
-    use proptest::prelude::*;
-
-    fn key(name: &str) -> Key {
-        (Class::Host, name.to_owned())
-    }
-
-    fn growth(user_us: i64, system_us: i64) -> Growth {
-        Growth { user_us, system_us }
-    }
-
-    #[test]
-    fn noise_is_held_back_and_does_not_pile_up() {
-        let (mut ledger, a) = (Ledger::default(), key("a"));
-        for (noise, want) in [(7, 7), (-9, 7), (9, 7), (-9, 7), (12, 10)] {
-            ledger.credit(&a, growth(0, noise));
-            let (totals, _) = ledger.settle();
-            assert_eq!(totals[&a].total_us(), want);
-        }
-    }
-
-    #[test]
-    fn a_split_that_moves_the_other_way_costs_no_total() {
-        let (mut ledger, a) = (Ledger::default(), key("a"));
-        ledger.credit(&a, growth(100, 0));
-        ledger.settle();
-        ledger.credit(&a, growth(-60, 100));
-        let (totals, _) = ledger.settle();
-        assert_eq!(totals[&a], Cpu { user_us: 100, system_us: 40 });
-    }
-
-    #[test]
-    fn a_group_lives_in_the_passes_that_say_so() {
-        let (mut ledger, a) = (Ledger::default(), key("a"));
-        ledger.keep(&a);
-        assert_eq!(ledger.settle(), ([(a.clone(), Cpu::default())].into(), [a.clone()].into()));
-        assert_eq!(ledger.settle(), ([(a.clone(), Cpu::default())].into(), [].into()));
-        ledger.forget(&a);
-        assert_eq!(ledger.settle(), ([].into(), [].into()));
-    }
-
-    proptest! {
-        #[test]
-        fn shown_is_the_highest_sum_so_far(steps in prop::collection::vec((-1000i64..2000, -1000i64..2000), 1..60)) {
-            let (mut ledger, a) = (Ledger::default(), key("a"));
-            let (mut sum, mut highest, mut before) = (0, 0, Cpu::default());
-            for (user, system) in steps {
-                sum += user + system;
-                highest = highest.max(sum);
-                ledger.credit(&a, growth(user, system));
-                let now = ledger.settle().0.remove(&a).unwrap_or_default();
-                prop_assert_eq!(now.total_us() as i64, highest);
-                prop_assert!(now.user_us >= before.user_us && now.system_us >= before.system_us);
-                before = now;
-            }
-        }
-    }
-}
+mod tests;

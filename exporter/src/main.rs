@@ -1,7 +1,7 @@
 //! The program: flags in, the exporter's library, an exit code out.
 
-use clap::Parser;
-use process_exporter::{Options, Paths, serve};
+use clap::{ArgAction, Parser, ValueEnum};
+use process_exporter::{Collect, Detail, Options, Paths, TlsFiles, serve};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,12 +16,48 @@ struct Flags {
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = url_path)]
     telemetry_path: String,
+    /// Certificate to serve HTTPS with, PEM, and what leads from it to its CA [example: /etc/tls/tls.crt]
+    #[arg(long = "web.tls-cert", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM; like the others, read again when it changes [example: /etc/tls/tls.key]
+    #[arg(long = "web.tls-key", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// CAs of the clients that may read the metrics, PEM [default: everybody may; example: /etc/tls/client-ca.crt]
+    #[arg(long = "web.client-ca", value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    /// Common names that their certificates may have, by commas or repeated [default: any; example:
+    /// system:serviceaccount:openshift-monitoring:prometheus-k8s]
+    #[arg(long = "web.client-cn", value_name = "NAME", requires = "client_ca", value_delimiter = ',')]
+    client_cns: Vec<String>,
+    /// CPU by thread name too; --threads=false saves what that costs
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    threads: bool,
+    /// What else to take from every process at each scrape, by commas [default: nothing; example: memory,states]
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',', hide_default_value = true)]
+    collect: Vec<What>,
+    /// Groups of one's own, as process-exporter's YAML; read again when it changes [example: /etc/config.yaml, with
+    /// process_names: [{name: "{{.Comm}}", cmdline: ["^/usr/bin/python3 "]}]]
+    #[arg(long = "config.path", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Mount of procfs
     #[arg(long, value_name = "DIR", default_value = "/proc")]
     procfs: PathBuf,
     /// Mount of the node's cgroup v2 tree [default: found among the mounts; without one, counts by process]
     #[arg(long, value_name = "DIR")]
     cgroupfs: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum What {
+    /// Resident and virtual memory
+    Memory,
+    /// Page faults
+    Faults,
+    /// What processes are doing
+    States,
+    /// When the oldest process started
+    Start,
 }
 
 fn url_path(text: &str) -> Result<String, &'static str> {
@@ -31,7 +67,28 @@ fn url_path(text: &str) -> Result<String, &'static str> {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let paths = Paths { procfs: flags.procfs, cgroupfs: flags.cgroupfs };
-    let options = Options { paths, listen: flags.listen, telemetry_path: flags.telemetry_path };
+    let wants = |what| flags.collect.contains(&what);
+    let collect = Collect {
+        memory: wants(What::Memory),
+        faults: wants(What::Faults),
+        states: wants(What::States),
+        start: wants(What::Start),
+    };
+    // Neither comes without the other: clap has seen to it.
+    let tls = flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles {
+        cert,
+        key,
+        client_ca: flags.client_ca,
+        client_cns: flags.client_cns,
+    });
+    let options = Options {
+        paths,
+        listen: flags.listen,
+        telemetry_path: flags.telemetry_path,
+        detail: Detail { threads: flags.threads, collect },
+        tls,
+        config: flags.config,
+    };
     match serve(&options, say) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,32 +1,43 @@
 //! One pass over a node: the cgroup tree, the processes and the node's busy time into one ledger.
 
+use crate::config::Rules;
 use crate::cpu::{Cpu, Growth};
-use crate::ledger::Ledger;
+use crate::crowd::Crowd;
+use crate::ledger::{Id, Ledger};
 use crate::parse::{self, Busy};
 use crate::place;
+use crate::procfs::ProcFs;
 use crate::procs::{Procs, Scope};
 use crate::read::{Outcome, Reader};
-use crate::reading::{Class, Method, Paths, Reading};
-use crate::tree::Tree;
+use crate::reading::{Detail, Group, Method, Paths, Reading, Thread, Work};
 use crate::tree::find::{self, Found};
+use crate::tree::{self, Tree};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A node that is being counted.
 #[derive(Debug)]
 pub struct Node {
     paths: Paths,
-    hz: u64,
+    detail: Detail,
+    procfs: ProcFs,
     tree: Option<Tree>,
     /// Why there is no tree; empty where there is one.
     why_no_tree: String,
     /// Whether PID 1 can be read: it is there for everybody, unless procfs hides processes.
     init_seen: bool,
+    /// Whether the first of the kernel's threads is where it always is: a container's procfs has another there.
+    kthreadd_seen: bool,
     procs: Procs,
+    crowd: Crowd,
+    /// Looks at every process in the next pass: the rules are others.
+    everywhere: bool,
     reader: Reader,
     ledger: Ledger,
+    interrupts: Id,
     first: Option<Busy>,
     last: Busy,
     busy: BTreeMap<&'static str, u64>,
@@ -35,37 +46,57 @@ pub struct Node {
 impl Node {
     /// Finds out how to count and takes the first pass. Fails when `cgroupfs` is no cgroup v2 tree or `procfs` no
     /// procfs, naming it.
-    pub fn open(paths: &Paths) -> Result<Node> {
+    pub fn open(paths: &Paths, detail: Detail) -> Result<Node> {
         let mut reader = Reader::new();
         let found = match &paths.cgroupfs {
             Some(path) => find::named(path)?,
             None => find::mounted(&paths.procfs, &mut reader),
         };
-        Node::counting(paths, found, reader)
+        Node::counting(paths, detail, found, reader, tree::kept_open())
     }
 
     /// As [`Node::open`], but counts by process also where there is a cgroup tree.
-    pub fn open_by_process(paths: &Paths) -> Result<Node> {
-        Node::counting(paths, Found::None("it was not asked for".to_owned()), Reader::new())
+    pub fn open_by_process(paths: &Paths, detail: Detail) -> Result<Node> {
+        let found = Found::None("it was not asked for".to_owned());
+        Node::counting(paths, detail, found, Reader::new(), 0)
     }
 
-    fn counting(paths: &Paths, found: Found, mut reader: Reader) -> Result<Node> {
+    fn counting(
+        paths: &Paths,
+        detail: Detail,
+        found: Found,
+        mut reader: Reader,
+        kept_open: usize,
+    ) -> Result<Node> {
+        let mut ledger = Ledger::default();
         let (tree, why_no_tree) = match found {
-            Found::Tree(root) => (Some(Tree::new(root)), String::new()),
+            Found::Tree(root) => (Some(Tree::new(root, kept_open, &mut ledger)), String::new()),
             Found::None(why) => (None, why),
         };
         let scope = tree.as_ref().map_or(Scope::All, |tree| Scope::Root(tree.root().join("cgroup.procs")));
-        let init_seen = reader.read(&paths.procfs.join("1/stat"), |_| Some(())) == Outcome::Got(());
-        let procs = Procs::new(&paths.procfs, scope, &mut reader);
+        let procfs = ProcFs::open(&paths.procfs)?;
+        let init_seen = matches!(procfs.process(1, &mut reader), Outcome::Got(_));
+        let kthreadd_seen =
+            matches!(procfs.process(2, &mut reader), Outcome::Got(second) if second.kernel_thread);
+        let booted = match reader.read(&paths.procfs.join("stat"), |text| Some(parse::boot_time(text))) {
+            Outcome::Got(seconds) => seconds.unwrap_or(0),
+            _ => 0,
+        };
+        let procs = Procs::new(scope, detail, booted, &procfs, &mut reader);
         let mut node = Node {
             paths: paths.clone(),
-            hz: rustix::param::clock_ticks_per_second(),
+            detail,
+            procfs,
             tree,
             why_no_tree,
             init_seen,
+            kthreadd_seen,
             procs,
+            crowd: Crowd::new(detail, booted),
+            everywhere: true,
             reader,
-            ledger: Ledger::default(),
+            interrupts: ledger.hold(&place::interrupts()),
+            ledger,
             first: None,
             last: Busy::default(),
             busy: BTreeMap::new(),
@@ -74,26 +105,60 @@ impl Node {
         Ok(node)
     }
 
+    /// Replaces the rules by which processes are carved out of their units; what they used so far stays where it is.
+    #[cfg_attr(not(test), allow(dead_code, reason = "called once there is a flag for the file"))]
+    pub(crate) fn set_rules(&mut self, rules: Option<Arc<Rules>>) {
+        self.procs.carver.set(rules.clone());
+        self.crowd.carver.set(rules);
+        self.everywhere = true;
+    }
+
     /// Reads all counters. Fails when the processes, the tree or the node's busy time cannot be read at all; what
     /// fails within them is counted in the reading.
     pub fn pass(&mut self) -> Result<Reading> {
+        self.reader.begin();
+        if self.detail.collect.any() {
+            self.ledger.begin_collecting();
+        }
         let softirq_threads = self.ledger.owed_us(&place::ksoftirqd());
         let mut begun = Instant::now();
-        self.procs.pass(&mut self.reader, &mut self.ledger)?;
-        if let Some(tree) = &mut self.tree {
-            tree.list(&mut self.reader)?;
+        let Outcome::Got(uptime) = self.procfs.uptime(&mut self.reader) else {
+            let procfs = self.paths.procfs.display();
+            bail!("cannot read {procfs}/uptime: is {procfs} a procfs?");
+        };
+        self.procs.pass(uptime, &self.procfs, &mut self.reader, &mut self.ledger)?;
+        if self.tree.is_some() {
             // Most of the CPU is in the tree's counters, which are read from here on.
             begun = Instant::now();
         }
         let busy = self.read_busy()?;
         if let Some(tree) = &mut self.tree {
-            tree.read(&mut self.reader, &mut self.ledger);
+            self.crowd.begin(uptime);
+            let (reader, ledger, crowd) = (&mut self.reader, &mut self.ledger, &mut self.crowd);
+            tree.pass(&self.procfs, reader, ledger, crowd, self.everywhere)?;
+            self.everywhere = false;
         }
         let at = begun + begun.elapsed() / 2;
         self.count_interrupts(busy, self.ledger.owed_us(&place::ksoftirqd()) - softirq_threads);
-        let (groups, alive) = self.ledger.settle();
-        let errors = self.reader.errors().clone();
-        Ok(Reading { at, groups, alive, busy: self.busy.clone(), errors })
+        self.ledger.settle();
+        let mut reading = Reading::empty(at);
+        self.ledger.write(&mut reading, self.detail.threads, self.detail.collect.any());
+        reading.collect = self.detail.collect;
+        reading.busy = self.busy.clone();
+        reading.errors = self.reader.errors().clone();
+        reading.work = self.work();
+        Ok(reading)
+    }
+
+    fn work(&self) -> Work {
+        let (procs, crowd) = (self.procs.read(), self.crowd.read());
+        Work {
+            files_read: self.reader.files(),
+            files_open: self.tree.as_ref().map_or(0, |tree| tree.kept_open() as u64),
+            cgroups: self.tree.as_ref().map_or(0, Tree::read),
+            processes: procs.0 + crowd.0,
+            threads: procs.1 + crowd.1,
+        }
     }
 
     /// By what this node is counted.
@@ -114,28 +179,35 @@ impl Node {
         let (kernel, _) = self.procs.len();
         if kernel == 0 || !self.init_seen {
             let who = if self.tree.is_some() { "processes in no unit" } else { "processes of others" };
-            let why = if self.init_seen {
-                "is a container's own (hostPID shows the node's)"
-            } else {
-                "hides them from this user (hidepid)"
-            };
             let procfs = self.paths.procfs.display();
+            let why = match &self.tree {
+                _ if !self.init_seen => format!("{procfs} hides them from this user (hidepid)"),
+                Some(tree) if self.kthreadd_seen => {
+                    format!("{} is not the root of the node's tree", tree.root().display())
+                }
+                _ => format!("{procfs} is a container's own (hostPID shows the node's)"),
+            };
             limits.push(format!(
-                "{who} and the kernel's threads are not in sight, for {procfs} {why}: what they use is unattributed"
+                "{who} and the kernel's threads are not in sight, for {why}: what they use is unattributed"
             ));
         }
         limits
     }
 
     /// Closes the account of a group that is no longer shown; should it come back, it begins at 0.
-    pub(crate) fn forget(&mut self, class: Class, group: &str) {
-        self.ledger.forget(&(class, group.to_owned()));
+    pub(crate) fn forget(&mut self, group: &Group) {
+        self.ledger.forget(group);
+    }
+
+    /// Closes the account of a thread's name, likewise.
+    pub(crate) fn forget_thread(&mut self, thread: &Thread) {
+        self.ledger.forget_thread(thread);
     }
 
     /// The node's busy time now, in microseconds since boot; brings `self.busy` up to date.
     fn read_busy(&mut self) -> Result<Busy> {
         let path = self.paths.procfs.join("stat");
-        let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.hz)) else {
+        let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.procfs.hz())) else {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
         let first = *self.first.get_or_insert(now);
@@ -163,8 +235,7 @@ impl Node {
             interrupts(now).since(interrupts(self.last)) - Growth { user_us: 0, system_us: served_by_threads }
         };
         self.last = now;
-        self.ledger.keep(&place::interrupts());
-        self.ledger.credit(&place::interrupts(), grown);
+        self.ledger.credit(self.interrupts, grown);
     }
 }
 

@@ -7,21 +7,64 @@ use std::path::PathBuf;
 
 /// PF_KTHREAD of the kernel's `include/linux/sched.h`.
 const KERNEL_THREAD: u64 = 0x0020_0000;
+/// The kernel cuts the names of its own threads, work queue included, to this; those of programs to 15.
+const LONGEST_COMM: usize = 64;
 
-/// One process, from `/proc/PID/stat`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The kernel's name of a process or thread: bytes of any value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Comm {
+    length: u8,
+    bytes: [u8; LONGEST_COMM],
+}
+
+impl Comm {
+    pub(crate) fn new(name: &[u8]) -> Comm {
+        let mut bytes = [0; LONGEST_COMM];
+        bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        Comm { length: name.len().min(LONGEST_COMM) as u8, bytes }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length.into()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Comm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.as_bytes().escape_ascii())
+    }
+}
+
+/// One process, from `/proc/PID/stat`, or one thread, from `/proc/PID/task/TID/stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
-    /// Bytes of any value, at most 15 of them; the kernel's own threads may have longer names.
-    pub(crate) comm: Vec<u8>,
+    pub(crate) comm: Comm,
+    /// `R`, `S`, `D`, `Z` ...
+    pub(crate) state: u8,
     /// 0 where the parent is outside of the reader's PID namespace.
     pub(crate) ppid: u32,
     pub(crate) kernel_thread: bool,
-    /// The process itself, its ended threads included.
+    pub(crate) minor_faults: u64,
+    pub(crate) major_faults: u64,
+    /// The process itself, its ended threads included; of a thread, that thread alone.
     pub(crate) own: Cpu,
     /// The children it has waited for, with theirs.
     pub(crate) waited: Cpu,
+    pub(crate) threads: u32,
     /// When it started, in ticks since boot. With the PID this is its identity.
     pub(crate) start: u64,
+    /// Bytes.
+    pub(crate) virtual_memory: u64,
+    /// Pages.
+    pub(crate) resident: u64,
+}
+
+impl Stat {
+    /// Page faults without and with I/O since an earlier reading of the same process; without one, all.
+    pub(crate) fn faults_since(&self, earlier: Option<&Stat>) -> (u64, u64) {
+        let (minor, major) = earlier.map_or((0, 0), |stat| (stat.minor_faults, stat.major_faults));
+        (self.minor_faults.saturating_sub(minor), self.major_faults.saturating_sub(major))
+    }
 }
 
 /// The node's CPU time by mode, from the first line of `/proc/stat`, in microseconds since boot.
@@ -38,8 +81,15 @@ fn ticks_to_us(ticks: u64, hz: u64) -> u64 {
     ticks.saturating_mul(1_000_000) / hz.max(1)
 }
 
-fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
-    std::str::from_utf8(field).ok()?.parse().ok()
+fn number<T: TryFrom<u64>>(field: &[u8]) -> Option<T> {
+    if field.is_empty() {
+        return None;
+    }
+    let digit = |so_far: u64, byte: &u8| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        so_far.checked_mul(10)?.checked_add(digit.into())
+    };
+    field.iter().try_fold(0, digit)?.try_into().ok()
 }
 
 fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -51,19 +101,43 @@ pub(crate) fn stat(text: &[u8], hz: u64) -> Option<Stat> {
     // A comm may itself hold `) R 1`: it ends at the last bracket of the line, for after it come only numbers.
     let open = text.iter().position(|&b| b == b'(')?;
     let close = text.iter().rposition(|&b| b == b')')?;
-    let comm = text.get(open + 1..close)?.to_vec();
+    let comm = Comm::new(text.get(open + 1..close)?);
     let mut rest = fields(text.get(close + 1..)?);
-    let ppid = number(rest.nth(1)?)?;
+    let state = *rest.next()?.first()?;
+    let ppid = number(rest.next()?)?;
     let flags: u64 = number(rest.nth(4)?)?;
+    let minor_faults = number(rest.next()?)?;
+    let major_faults = number(rest.nth(1)?)?;
+    rest.next()?;
     let mut time = || Some(ticks_to_us(number(rest.next()?)?, hz));
-    // Four counters of page faults lie between the flags and the times.
-    for _ in 0..4 {
-        time()?;
-    }
     let own = Cpu { user_us: time()?, system_us: time()? };
     let waited = Cpu { user_us: time()?, system_us: time()? };
-    let start = number(rest.nth(4)?)?;
-    Some(Stat { comm, ppid, kernel_thread: flags & KERNEL_THREAD != 0, own, waited, start })
+    let threads = number(rest.nth(2)?)?;
+    let start = number(rest.nth(1)?)?;
+    let virtual_memory = number(rest.next()?)?;
+    // A number below zero would be one of the kernel's per-CPU sums caught half-way.
+    let resident = number(rest.next()?).unwrap_or(0);
+    let kernel_thread = flags & KERNEL_THREAD != 0;
+    Some(Stat {
+        comm,
+        state,
+        ppid,
+        kernel_thread,
+        minor_faults,
+        major_faults,
+        own,
+        waited,
+        threads,
+        start,
+        virtual_memory,
+        resident,
+    })
+}
+
+/// The second at which the machine was started, since 1970, from `/proc/stat`.
+pub(crate) fn boot_time(text: &[u8]) -> Option<u64> {
+    let mut lines = text.split(|&b| b == b'\n').map(fields);
+    lines.find_map(|mut line| (line.next()? == b"btime").then(|| number(line.next()?)).flatten())
 }
 
 /// `/proc/stat`; `hz` ticks are a second.
@@ -83,21 +157,40 @@ pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
 pub(crate) fn uptime(text: &[u8], hz: u64) -> Option<u64> {
     let (seconds, rest) = std::str::from_utf8(fields(text).next()?).ok()?.split_once('.')?;
     let hundredths: u64 = rest.parse().ok()?;
-    Some(seconds.parse::<u64>().ok()?.saturating_mul(hz) + hundredths.saturating_mul(hz) / 100)
+    Some(seconds.parse::<u64>().ok()?.saturating_mul(hz).saturating_add(hundredths.saturating_mul(hz) / 100))
 }
 
 /// A cgroup's `cpu.stat`.
 pub(crate) fn cpu_stat(text: &[u8]) -> Option<Cpu> {
-    let value = |key: &[u8]| {
-        let mut lines = text.split(|&b| b == b'\n').map(fields);
-        lines.find_map(|mut line| (line.next()? == key).then(|| number(line.next()?)).flatten())
-    };
-    Some(Cpu { user_us: value(b"user_usec")?, system_us: value(b"system_usec")? })
+    let (mut user_us, mut system_us) = (None, None);
+    for line in text.split(|&b| b == b'\n') {
+        if let Some(value) = line.strip_prefix(b"user_usec ") {
+            user_us = number(value);
+        } else if let Some(value) = line.strip_prefix(b"system_usec ") {
+            system_us = number(value);
+        }
+    }
+    Some(Cpu { user_us: user_us?, system_us: system_us? })
+}
+
+/// A cgroup's `pids.current`: the threads in it and below it.
+pub(crate) fn count(text: &[u8]) -> Option<u64> {
+    number(fields(text).next()?)
 }
 
 /// A cgroup's `cgroup.procs`; 0 stands for a process outside of the reader's PID namespace.
 pub(crate) fn pids(text: &[u8]) -> Option<Vec<u32>> {
-    fields(text).map(number).collect()
+    let mut pids = Vec::new();
+    pids_into(text, &mut pids).map(|()| pids)
+}
+
+/// As [`pids`], into a list that is there; whether it could be understood.
+pub(crate) fn pids_into(text: &[u8], pids: &mut Vec<u32>) -> Option<()> {
+    pids.clear();
+    fields(text).try_for_each(|field| {
+        pids.push(number(field)?);
+        Some(())
+    })
 }
 
 /// Whether a `cgroup.events` says that a process is in the cgroup or below it.
@@ -137,74 +230,4 @@ fn unescape_octal(text: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TAIL: &str = "1 1 1 0 -1 4194560 10 20 30 40 150 250 7 8 20 0 1 0 1234 1000 5 18446744073709551615";
-
-    #[test]
-    fn a_comm_may_hold_anything() {
-        for comm in [&b"sh"[..], b"a) R 1 (b", b") R 1 1 1", b"", b"\xff\xfe x", b"new\nline"] {
-            let text = [b"42 (", comm, b") S ", TAIL.as_bytes(), b"\n"].concat();
-            let want = Stat {
-                comm: comm.to_vec(),
-                ppid: 1,
-                kernel_thread: false,
-                own: Cpu { user_us: 1_500_000, system_us: 2_500_000 },
-                waited: Cpu { user_us: 70_000, system_us: 80_000 },
-                start: 1234,
-            };
-            assert_eq!(stat(&text, 100), Some(want), "{comm:?}");
-        }
-    }
-
-    #[test]
-    fn a_kernel_thread_is_told_by_its_flag() {
-        let kthread = stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 5 0", 100).unwrap();
-        assert!(kthread.kernel_thread);
-        let zombie = stat(b"9 (x) Z 1 9 9 0 -1 4227084 0 0 0 0 1 3 0 0 20 0 1 0 5 0", 100).unwrap();
-        assert!(!zombie.kernel_thread);
-    }
-
-    #[test]
-    fn short_or_strange_text_is_no_process() {
-        for text in [&b""[..], b"1", b"1 (a", b"1 )a( S", b"1 (a) S 1 2 3", b"1 (a) S x 1 1 1 1 1 1 1 1 1 1"]
-        {
-            assert_eq!(stat(text, 100), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn the_nodes_modes_are_in_the_first_line() {
-        let text = b"cpu  1 2 3 400 500 6 7 8 9 10\ncpu0 9 9 9 9 9 9 9 9 9 9\n";
-        let want = Busy { user: 10_000, nice: 20_000, system: 30_000, irq: 60_000, softirq: 70_000 };
-        assert_eq!(busy(text, 100), Some(want));
-        assert_eq!(busy(b"cpu 1 2 3 4 5 6", 100), None);
-        assert_eq!(busy(b"cpu0 1 2 3 4 5 6 7", 100), None);
-    }
-
-    #[test]
-    fn small_files() {
-        assert_eq!(uptime(b"123.45 99.00\n", 100), Some(12_345));
-        assert_eq!(uptime(b"nonsense", 100), None);
-        let text = b"usage_usec 30\nuser_usec 10\nsystem_usec 20\nnice_usec 1\n";
-        assert_eq!(cpu_stat(text), Some(Cpu { user_us: 10, system_us: 20 }));
-        assert_eq!(cpu_stat(b"usage_usec 30\nuser_usec 10\n"), None);
-        assert_eq!(pids(b"0\n1\n77\n"), Some(vec![0, 1, 77]));
-        assert_eq!(pids(b""), Some(vec![]));
-        assert_eq!(pids(b"x\n"), None);
-        assert!(is_populated(b"populated 1\nfrozen 0\n"));
-        assert!(!is_populated(b"populated 0\nfrozen 1\n") && !is_populated(b""));
-    }
-
-    #[test]
-    fn mounts_with_optional_fields_and_escapes() {
-        let text = br"32 31 0:29 / /sys/fs/cgroup/cpu rw shared:5 master:1 - cgroup cgroup rw,cpu
-41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
-42 31 0:38 / /a\040b\134c rw - cgroup2 none rw
-43 31 0:38 / /x rw - tmpfs cgroup2 rw
-";
-        let want = [PathBuf::from("/sys/fs/cgroup/unified"), PathBuf::from(r"/a b\c")];
-        assert_eq!(cgroup2_mounts(text), want);
-    }
-}
+mod tests;

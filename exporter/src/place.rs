@@ -1,10 +1,11 @@
 //! Class and group: to whom a cgroup, a process or a kernel thread belongs, told from names alone.
 
-use crate::reading::Class;
-use std::ffi::OsStr;
+mod thread;
 
-/// A group of one node: its class and its name.
-pub(crate) type Key = (Class, String);
+use crate::reading::Class;
+pub(crate) use crate::reading::Group as Key;
+use std::ffi::OsStr;
+pub(crate) use thread::thread_name;
 
 /// Longest name of a group, in bytes; units may have 255.
 const LONGEST: usize = 128;
@@ -13,24 +14,34 @@ const CUT_COMM: usize = 15;
 const UNITS: [&str; 10] =
     ["service", "scope", "mount", "socket", "swap", "timer", "automount", "path", "device", "target"];
 
+/// The name of what no living one accounts for: among groups, and among a group's threads.
+pub(crate) const EXITED: &str = "(exited)";
+/// The name of what is past a limit.
+pub(crate) const OTHER: &str = "(other)";
+/// What has no name: a process may take its own away.
+const UNNAMED: &str = "(unnamed)";
+
+/// The name of the interrupts' group.
+pub(crate) const INTERRUPTS: &str = "(interrupts)";
+
 /// The pods' group: the predecessor's name for it, which people's queries filter on.
 pub(crate) fn pods() -> Key {
-    (Class::Pod, "conmon".to_owned())
+    (Class::Pod, "conmon".into())
 }
 
 /// What exited and can be given to no group that was seen alive.
 pub(crate) fn exited() -> Key {
-    (Class::Host, "(exited)".to_owned())
+    (Class::Host, EXITED.into())
 }
 
 /// Hard and soft interrupts, outside of their kernel threads.
 pub(crate) fn interrupts() -> Key {
-    (Class::Kernel, "(interrupts)".to_owned())
+    (Class::Kernel, INTERRUPTS.into())
 }
 
 /// The kernel threads whose time the kernel also counts as soft interrupts.
 pub(crate) fn ksoftirqd() -> Key {
-    (Class::Kernel, "ksoftirqd".to_owned())
+    (Class::Kernel, "ksoftirqd".into())
 }
 
 /// What one cgroup of the tree is; made from its parent's and its own name.
@@ -40,7 +51,7 @@ pub(crate) struct Place {
     pub(crate) own: Option<Key>,
     /// A slice holds units and no processes.
     pub(crate) slice: bool,
-    /// The pods' cgroup is counted whole.
+    /// The pods' cgroup, or one in it: they are one group.
     pub(crate) pods: bool,
 }
 
@@ -53,20 +64,28 @@ impl Place {
     /// The place of the cgroup called `name` in this one.
     pub(crate) fn child(&self, name: &OsStr) -> Place {
         let name = name.to_string_lossy();
-        if is_pods(&name) {
-            return Place { own: Some(pods()), slice: false, pods: true };
+        if self.pods || is_pods(&name) {
+            let own = self.own.clone().filter(|_| self.pods).unwrap_or_else(pods);
+            return Place { own: Some(own), slice: name.ends_with(".slice"), pods: true };
         }
         match name.rsplit_once('.') {
             Some((_, "slice")) => Place { own: self.own.clone(), slice: true, pods: false },
             Some((stem, suffix)) if UNITS.contains(&suffix) => {
-                let group = if name == "init.scope" { "systemd".to_owned() } else { template(stem) };
+                let group = if name == "init.scope" { "systemd".into() } else { template(stem).into() };
                 Place { own: Some((Class::Host, group)), slice: false, pods: false }
             }
             _ => {
-                let own = self.own.clone().unwrap_or_else(|| (Class::Host, template(&name)));
+                let own = self.own.clone().unwrap_or_else(|| (Class::Host, template(&name).into()));
                 Place { own: Some(own), slice: false, pods: false }
             }
         }
+    }
+}
+
+impl Place {
+    /// The group that all in it belongs to, if it is of one.
+    pub(crate) fn group(&self) -> Option<&Key> {
+        self.own.as_ref().filter(|_| self.pods || !self.slice)
     }
 }
 
@@ -129,13 +148,20 @@ fn unescape_hex(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Never empty: to Prometheus, a label without a value is none.
 fn bounded(name: &str) -> String {
+    let name = if name.is_empty() { UNNAMED } else { name };
     (0..=LONGEST)
         .rev()
         .find_map(|end| name.get(..end))
         .filter(|_| name.len() > LONGEST)
         .unwrap_or(name)
         .to_owned()
+}
+
+/// What of a kernel thread's name stays while it works on one thing after the other: `kworker` of `kworker/0:1-events`.
+pub(crate) fn kernel_stem(comm: &[u8]) -> &[u8] {
+    comm.split(|b| matches!(b, b'/' | b':')).next().unwrap_or_default()
 }
 
 /// The family of a kernel thread: `kworker/0:1-events` -> `kworker`, `kswapd0` -> `kswapd`, `jbd2/vda-8` -> `jbd2`,

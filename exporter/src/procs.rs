@@ -13,19 +13,23 @@
 //!
 //! In return nothing is counted twice.
 
-mod dead;
+mod ended;
 mod group;
 
+use crate::carve::{Carved, Carver};
 use crate::cpu::{Cpu, Growth};
-use crate::ledger::Ledger;
+use crate::dead::{Ended, Reaper};
+use crate::ledger::{Id, Ledger};
 use crate::parse::{self, Stat};
 use crate::place::{self, Key};
+use crate::procfs::ProcFs;
 use crate::read::{Outcome, Reader};
-use crate::reading::Class;
-use anyhow::{Context, Result, bail};
-use dead::{Ended, Reaper};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use crate::reading::Detail;
+use crate::tasks::{Process, Tasks};
+use anyhow::{Result, bail};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Which processes are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +43,9 @@ pub(crate) enum Scope {
 /// The processes as of the last pass.
 #[derive(Debug)]
 pub(crate) struct Procs {
-    procfs: PathBuf,
     scope: Scope,
-    /// Ticks a second.
-    hz: u64,
+    detail: Detail,
+    pub(crate) carver: Carver,
     known: BTreeMap<u32, Proc>,
     late: Vec<Ended>,
     /// Who started at this tick or later, and is seen for the first time, counts in full; None before the first
@@ -50,28 +53,61 @@ pub(crate) struct Procs {
     newborn_since: Option<u64>,
     /// Whether a bare `/` as cgroup is the reader's own pod.
     relative: bool,
+    /// Seconds since 1970 at which the machine was started.
+    booted: u64,
+    /// Counts the passes; and when this one began, in ticks since boot.
+    pass: u64,
+    begun: u64,
+    lists: Lists,
+    read: (u64, u64),
 }
 
-#[derive(Clone, Debug)]
+/// What a pass lists, kept for the next to fill again: the PIDs before and after the reading, and who was read.
+#[derive(Debug, Default)]
+struct Lists {
+    before: Vec<u32>,
+    after: Vec<u32>,
+    now: Vec<Now>,
+}
+
+/// One that was read in this pass, by PID.
+type Now = (u32, Stat);
+
+#[derive(Debug)]
 struct Proc {
     stat: Stat,
+    /// Its group by what it is.
     key: Key,
+    /// The group it counts for, held: that, or a rule's.
+    group: Id,
+    carved: Carved,
+    tasks: Tasks,
+    /// The last pass that read it.
+    seen: u64,
 }
 
-/// Who vanished, by PID, and whether its reaper may have been read before that.
-type Gone = BTreeMap<u32, (Proc, bool)>;
-
 impl Procs {
-    pub(crate) fn new(procfs: &Path, scope: Scope, reader: &mut Reader) -> Procs {
-        let own_view = reader.read(&procfs.join("1/cgroup"), |text| Some(place::is_relative(text)));
+    pub(crate) fn new(
+        scope: Scope,
+        detail: Detail,
+        booted: u64,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+    ) -> Procs {
+        let own_view = procfs.file(1, b"/cgroup", reader, |text| Some(place::is_relative(text)));
         Procs {
-            procfs: procfs.to_owned(),
             scope,
-            hz: rustix::param::clock_ticks_per_second(),
+            detail,
+            carver: Carver::default(),
             known: BTreeMap::new(),
             late: Vec::new(),
             newborn_since: None,
             relative: own_view == Outcome::Got(true),
+            booted,
+            pass: 0,
+            begun: 0,
+            lists: Lists::default(),
+            read: (0, 0),
         }
     }
 
@@ -81,185 +117,192 @@ impl Procs {
         (kernel, self.known.len() - kernel)
     }
 
-    /// One pass: credits what has grown. Fails when processes cannot be listed at all.
-    pub(crate) fn pass(&mut self, reader: &mut Reader, ledger: &mut Ledger) -> Result<()> {
-        let uptime = self.procfs.join("uptime");
-        let Outcome::Got(begun) = reader.read(&uptime, |text| parse::uptime(text, self.hz)) else {
-            bail!("cannot read {}: is {} a procfs?", uptime.display(), self.procfs.display());
-        };
-        let Some(listed) = self.list(reader)? else { return Ok(()) };
-        let mut now = self.read_all(&listed, reader);
-        let Some(after) = self.list(reader)? else { return Ok(()) };
+    /// How many processes and threads of theirs the last pass read.
+    pub(crate) fn read(&self) -> (u64, u64) {
+        self.read
+    }
+
+    /// One pass, begun so many ticks after boot: credits what has grown. Fails when processes cannot be listed at all.
+    pub(crate) fn pass(
+        &mut self,
+        begun: u64,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+        ledger: &mut Ledger,
+    ) -> Result<()> {
+        self.read = (0, 0);
+        (self.pass, self.begun) = (self.pass + 1, begun);
+        let mut lists = std::mem::take(&mut self.lists);
+        let done = self.pass_over(&mut lists, procfs, reader, ledger);
+        self.lists = lists;
+        done
+    }
+
+    fn pass_over(
+        &mut self,
+        lists: &mut Lists,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+        ledger: &mut Ledger,
+    ) -> Result<()> {
+        let Lists { before, after, now } = lists;
+        if !self.list(before, procfs, reader)? {
+            return Ok(());
+        }
+        let complete = self.read_all(before, now, procfs, reader);
+        if !self.list(after, procfs, reader)? {
+            return Ok(());
+        }
         if self.scope != Scope::All {
             // What has left for a unit meanwhile may have been read after that.
-            now.retain(|pid, _| after.contains(pid));
+            now.retain(|(pid, _)| after.binary_search(pid).is_ok());
         }
-        let known = std::mem::take(&mut self.known);
-        let mut keys = self.place_all(&now, &known, reader);
-        let mut reapers = BTreeMap::new();
-        for (pid, stat) in now {
-            let Some(key) = keys.remove(&pid) else { continue };
-            let (own, waited) = match same(&known, pid, &stat) {
-                Some(Proc { stat: last, .. }) => (last.own, last.waited),
-                None if self.was_born_here(&stat, &known) => (Cpu::default(), Cpu::default()),
-                None => (stat.own, stat.waited),
-            };
-            ledger.keep(&key);
-            ledger.credit(&key, stat.own.since(own));
-            let grown = stat.waited.since(waited);
-            if grown != Growth::default() {
-                reapers.insert(pid, Reaper { key: key.clone(), grown });
+        let mut keys = self.place_new(now, procfs, reader);
+        let (mut reapers, mut gone) = (BTreeMap::new(), BTreeMap::new());
+        for (pid, stat) in now.iter() {
+            let key = keys.remove(pid);
+            if let Some(replaced) = self.known.get(pid).filter(|proc| proc.stat.start != stat.start) {
+                gone.insert(*pid, replaced.ended(true, ledger));
+                self.known.remove(pid);
             }
-            self.known.insert(pid, Proc { stat, key });
+            if let Some(reaper) = self.follow(*pid, stat, key, procfs, reader, ledger) {
+                reapers.insert(*pid, reaper);
+            }
         }
-        if self.scope == Scope::All {
-            let gone = self.take_gone(known, &listed, &after, reader);
-            self.bury(&gone, reapers, ledger);
-        }
+        self.take_gone(before, after, &mut gone, procfs, reader, ledger);
+        self.bury(&gone, reapers, ledger);
         // All of a machine's processes are seen: who is new started since. Into the root an older one may move.
-        if self.newborn_since.is_none() || self.scope != Scope::All {
-            self.newborn_since = Some(begun);
+        if complete && (self.newborn_since.is_none() || self.scope != Scope::All) {
+            self.newborn_since = Some(self.begun);
         }
         Ok(())
     }
 
+    /// Credits what one process has used; what it has waited for, if anything.
+    fn follow(
+        &mut self,
+        pid: u32,
+        stat: &Stat,
+        key: Option<Key>,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+        ledger: &mut Ledger,
+    ) -> Option<Reaper> {
+        let known = self.known.get(&pid);
+        let looked = match known.filter(|proc| self.carver.holds(&proc.carved, stat)) {
+            Some(_) => None,
+            None => {
+                let known = |pid| self.known.get(&pid).map(|proc| &proc.carved);
+                Some(self.carver.look(pid, stat, known, procfs, reader))
+            }
+        };
+        let earlier = known.map(|proc| proc.stat);
+        let newborn = earlier.is_none() && self.was_born_here(stat);
+        if let Some(key) = key {
+            // It is new, or executes another program.
+            let group = ledger.hold(&key);
+            if let Some(proc) = self.known.get_mut(&pid) {
+                proc.key = key;
+                proc.move_to(group, ledger);
+            } else {
+                ledger.count(group, 1, stat.threads.into());
+                let (carved, tasks) = (Carved::default(), Tasks::default());
+                self.known.insert(pid, Proc { stat: *stat, key, group, carved, tasks, seen: 0 });
+            }
+        }
+        let proc = self.known.get_mut(&pid)?;
+        if let Some(carved) = looked {
+            proc.carved = carved;
+            let name = proc.carved.name.as_ref().unwrap_or(&proc.key.1);
+            let group = ledger.hold(&(proc.key.0, Arc::clone(name)));
+            proc.move_to(group, ledger);
+        }
+        let (own, waited) = match &earlier {
+            Some(earlier) => (earlier.own, earlier.waited),
+            None if newborn => (Cpu::default(), Cpu::default()),
+            None => (stat.own, stat.waited),
+        };
+        ledger.credit(proc.group, stat.own.since(own));
+        ledger.count(proc.group, 0, i64::from(stat.threads) - i64::from(proc.stat.threads));
+        if self.detail.collect.any() {
+            let earlier = if newborn { None } else { Some(earlier.as_ref().unwrap_or(stat)) };
+            let started = self.booted + stat.start / procfs.hz().max(1);
+            ledger.collect(proc.group, stat, stat.faults_since(earlier), started);
+        }
+        (proc.stat, proc.seen) = (*stat, self.pass);
+        if self.detail.threads && !stat.kernel_thread {
+            let (group, before) = (proc.group, earlier.map(|stat| stat.own));
+            let process = Process { pid, group, stat, before, newborn, counts: true, begun: self.begun };
+            self.read.1 += proc.tasks.follow(process, procfs, reader, ledger);
+        }
+        let grown = stat.waited.since(waited);
+        (grown != Growth::default()).then_some(Reaper { key: proc.group, grown })
+    }
+
     /// Whether all that a process had used when it was first seen was used in scope, and since the first pass.
-    fn was_born_here(&self, stat: &Stat, known: &BTreeMap<u32, Proc>) -> bool {
+    fn was_born_here(&self, stat: &Stat) -> bool {
         let newborn = self.newborn_since.is_some_and(|since| stat.start >= since);
         // A cgroup's process may have come from another; where its parent was, it was born.
-        newborn && (self.scope == Scope::All || known.contains_key(&stat.ppid))
+        newborn && (self.scope == Scope::All || self.known.contains_key(&stat.ppid))
     }
 
-    /// Who has ended: of those `known` before, and of those read in this pass, which are then known no more.
-    fn take_gone(
-        &mut self,
-        known: BTreeMap<u32, Proc>,
-        listed: &BTreeSet<u32>,
-        after: &BTreeSet<u32>,
-        reader: &mut Reader,
-    ) -> Gone {
-        let mut gone = Gone::new();
-        for (pid, proc) in std::mem::take(&mut self.known) {
-            if after.contains(&pid) || self.is_there(pid, proc.stat.start, reader) {
-                self.known.insert(pid, proc);
-            } else {
-                gone.insert(pid, (proc, true));
+    /// The PIDs to count, in order; not where only those of the root are missed, which is counted as an error.
+    fn list(&self, pids: &mut Vec<u32>, procfs: &ProcFs, reader: &mut Reader) -> Result<bool> {
+        pids.clear();
+        match &self.scope {
+            Scope::All => {
+                if procfs.processes(pids, reader) != Outcome::Got(()) {
+                    bail!("cannot list the processes in {}", procfs.path().display());
+                }
+                pids.sort_unstable();
+            }
+            Scope::Root(path) => {
+                if reader.read(path, |text| parse::pids_into(text, pids)) != Outcome::Got(()) {
+                    return Ok(false);
+                }
+                pids.sort_unstable();
+                if pids.first() == Some(&0) {
+                    reader.count("invisible_process");
+                    pids.retain(|pid| *pid != 0);
+                }
             }
         }
-        for (pid, proc) in known {
-            let seen = self.known.get(&pid).is_some_and(|now| now.stat.start == proc.stat.start);
-            if !seen && !gone.contains_key(&pid) {
-                gone.insert(pid, (proc, listed.contains(&pid)));
-            }
-        }
-        gone
+        Ok(true)
     }
 
-    /// The groups: a process keeps its own unless it executes another program.
-    fn place_all(
-        &self,
-        now: &BTreeMap<u32, Stat>,
-        known: &BTreeMap<u32, Proc>,
-        reader: &mut Reader,
-    ) -> BTreeMap<u32, Key> {
-        let keeps = |(&pid, stat): (&u32, &Stat)| {
-            let proc = same(known, pid, stat).filter(|proc| proc.stat.comm == stat.comm)?;
-            Some((pid, proc.key.clone()))
-        };
-        let mut keys: BTreeMap<u32, Key> = now.iter().filter_map(keeps).collect();
-        for &pid in now.keys() {
-            if !keys.contains_key(&pid) {
-                let key = self.place(pid, now, &keys, reader);
-                keys.insert(pid, key);
-            }
-        }
-        keys
-    }
-
-    /// Credits what the ended used unseen, as far as their reapers tell.
-    fn bury(&mut self, gone: &Gone, reapers: BTreeMap<u32, Reaper>, ledger: &mut Ledger) {
-        let mut ended = std::mem::take(&mut self.late);
-        for child in &mut ended {
-            child.orphan |= !child.ancestors.first().is_some_and(|parent| self.known.contains_key(parent));
-        }
-        for (proc, late) in gone.values().filter(|(proc, _)| proc.key.0 != Class::Kernel) {
-            let Stat { own, waited, ppid, .. } = proc.stat;
-            ended.push(Ended {
-                key: proc.key.clone(),
-                counted: own + waited,
-                ancestors: self.ancestors(ppid, gone, &reapers),
-                orphan: gone.contains_key(&ppid),
-                late: *late,
-            });
-        }
-        let settled = dead::settle(ended, reapers);
-        for (key, growth) in settled.credits {
-            ledger.credit(&key, growth);
-        }
-        self.late = settled.late;
-    }
-
-    /// The PIDs to count; None where only those of the root are missed, which is counted as an error.
-    fn list(&self, reader: &mut Reader) -> Result<Option<BTreeSet<u32>>> {
-        let Scope::Root(procs) = &self.scope else {
-            let entries = std::fs::read_dir(&self.procfs)
-                .with_context(|| format!("cannot list the processes in {}", self.procfs.display()))?;
-            let pid = |name: std::ffi::OsString| name.to_str()?.parse().ok();
-            return Ok(Some(entries.filter_map(|entry| pid(entry.ok()?.file_name())).collect()));
-        };
-        let Outcome::Got(pids) = reader.read(procs, parse::pids) else { return Ok(None) };
-        let mut pids = BTreeSet::from_iter(pids);
-        if pids.remove(&0) {
-            reader.count("invisible_process");
-        }
-        Ok(Some(pids))
-    }
-
-    /// Reads the listed; who cannot be read stays as it was.
-    fn read_all(&self, listed: &BTreeSet<u32>, reader: &mut Reader) -> BTreeMap<u32, Stat> {
-        let mut now = BTreeMap::new();
+    /// Reads the listed; who cannot be read stays as it was. Whether there was time for all.
+    fn read_all(&mut self, listed: &[u32], now: &mut Vec<Now>, procfs: &ProcFs, reader: &mut Reader) -> bool {
+        now.clear();
+        let mut late = false;
         for &pid in listed {
-            match self.stat(pid, reader) {
-                Outcome::Got(stat) => now.extend([(pid, stat)]),
-                Outcome::Failed => now.extend(self.known.get(&pid).map(|proc| (pid, proc.stat.clone()))),
+            late = late || reader.is_late();
+            let stat = if late { Outcome::Failed } else { procfs.process(pid, reader) };
+            self.read.0 += u64::from(!late);
+            match stat {
+                Outcome::Got(stat) => now.push((pid, stat)),
+                Outcome::Failed => now.extend(self.known.get(&pid).map(|proc| (pid, proc.stat))),
                 Outcome::Gone => {}
             }
         }
-        now
+        !late
     }
 
-    fn stat(&self, pid: u32, reader: &mut Reader) -> Outcome<Stat> {
-        reader.read(&self.procfs.join(format!("{pid}/stat")), |text| parse::stat(text, self.hz))
-    }
-
-    fn is_there(&self, pid: u32, start: u64, reader: &mut Reader) -> bool {
-        match self.stat(pid, reader) {
-            Outcome::Got(stat) => stat.start == start,
-            Outcome::Gone => false,
-            Outcome::Failed => true,
-        }
-    }
-
-    /// The ancestors from `ppid` on that may have waited, nearest first: those that live, and those that ended
-    /// in this pass after they were read in it.
-    fn ancestors(&self, ppid: u32, gone: &Gone, reapers: &BTreeMap<u32, Reaper>) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut at = ppid;
-        for _ in 0..group::DEEPEST {
-            // A PID may have been given anew since: the one it was the child of is the one that ended.
-            let ended = gone.get(&at).map(|(proc, _)| proc);
-            let Some(proc) = ended.or_else(|| self.known.get(&at)) else { break };
-            if ended.is_none() || reapers.contains_key(&at) {
-                found.push(at);
-            }
-            at = proc.stat.ppid;
-        }
-        found
+    /// What is known of a process, if it is the same.
+    fn same(&self, pid: u32, stat: &Stat) -> Option<&Proc> {
+        self.known.get(&pid).filter(|proc| proc.stat.start == stat.start)
     }
 }
 
-fn same<'a>(known: &'a BTreeMap<u32, Proc>, pid: u32, stat: &Stat) -> Option<&'a Proc> {
-    known.get(&pid).filter(|proc| proc.stat.start == stat.start)
+impl Proc {
+    /// Counts for another group from now on, which is held for it.
+    fn move_to(&mut self, group: Id, ledger: &mut Ledger) {
+        if group != self.group {
+            self.tasks.regroup(group, ledger);
+            ledger.count(self.group, -1, -i64::from(self.stat.threads));
+            ledger.count(group, 1, self.stat.threads.into());
+        }
+        ledger.release(std::mem::replace(&mut self.group, group));
+    }
 }
 
 #[cfg(test)]

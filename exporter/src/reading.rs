@@ -3,7 +3,15 @@
 use crate::cpu::Cpu;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// A group of one node: its class and its name.
+pub type Group = (Class, Arc<str>);
+
+/// The threads of one name in a group: class, group, and the name less what numbers it. Two names are no thread's:
+/// `(exited)`, for what no living thread accounts for, and `(other)`, for what is past the limit.
+pub type Thread = (Class, Arc<str>, Arc<str>);
 
 /// Where CPU is spent: by the host's own programs, by pods, or by the kernel's threads and interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,18 +63,124 @@ impl Method {
     }
 }
 
+/// How closely to look; what is not asked for costs nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// CPU by thread name.
+    pub threads: bool,
+    /// What else to take from every process of every group at each pass, whether it ran or not.
+    pub collect: Collect,
+}
+
+/// What is taken from `/proc/PID/stat` besides CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collect {
+    /// Resident and virtual memory.
+    pub memory: bool,
+    /// Page faults.
+    pub faults: bool,
+    /// What the processes are doing.
+    pub states: bool,
+    /// When the oldest process started.
+    pub start: bool,
+}
+
+impl Collect {
+    /// Whether anything is asked for.
+    pub fn any(self) -> bool {
+        self.memory || self.faults || self.states || self.start
+    }
+}
+
+/// The living processes of a group and their threads, as of the last pass that looked at them: who comes or goes uses
+/// CPU, and is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Processes.
+    pub processes: u64,
+    /// Their threads.
+    pub threads: u64,
+}
+
+/// What [`Collect`] asks for, of one group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Resident memory in bytes; what processes share counts for each.
+    pub resident: u64,
+    /// Virtual memory in bytes.
+    pub virtual_memory: u64,
+    /// Page faults without I/O since [`open`](crate::Node::open), in processes that a pass saw afterwards.
+    pub minor_faults: u64,
+    /// Page faults with I/O, likewise.
+    pub major_faults: u64,
+    /// Processes by what they are doing, in the order of [`STATES`].
+    pub states: [u64; 5],
+    /// When the oldest living process started, in seconds since 1970; 0 where none lives.
+    pub oldest_start: u64,
+}
+
+/// The values of the label `state`.
+pub const STATES: [&str; 5] = ["Running", "Sleeping", "Waiting", "Zombie", "Other"];
+
+/// What a pass took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Files and directories read.
+    pub files_read: u64,
+    /// Files that are kept open from pass to pass.
+    pub files_open: u64,
+    /// Cgroups whose counter was read.
+    pub cgroups: u64,
+    /// Processes whose counter was read.
+    pub processes: u64,
+    /// Threads whose counter was read, those of the kernel not among them: they are processes.
+    pub threads: u64,
+}
+
 /// What one pass found; all totals are since [`open`](crate::Node::open) and never fall.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The middle of the time in which the counters were read.
     pub at: Instant,
     /// Each group's CPU, those that are gone included.
-    pub groups: BTreeMap<(Class, String), Cpu>,
+    pub groups: BTreeMap<Group, Cpu>,
     /// The groups that have a living cgroup or process.
-    pub alive: BTreeSet<(Class, String)>,
+    pub alive: BTreeSet<Group>,
+    /// Each group's CPU by thread name; between two readings they grow together as the group does. Empty unless
+    /// asked for.
+    pub threads: BTreeMap<Thread, Cpu>,
+    /// The threads that live, by name; a name that is not here has none.
+    pub thread_counts: BTreeMap<Thread, u64>,
+    /// How many live, of each group that has any.
+    pub counts: BTreeMap<Group, Counts>,
+    /// What else was asked for.
+    pub collect: Collect,
+    /// And what that is of each group; empty where nothing was.
+    pub collected: BTreeMap<Group, Collected>,
     /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds; by the
     /// kernel's ticks, so it may differ a little from the sum of the groups.
     pub busy: BTreeMap<&'static str, u64>,
     /// How many readings failed, by reason; what vanished is not among them.
     pub errors: BTreeMap<&'static str, u64>,
+    /// What this pass took.
+    pub work: Work,
+}
+
+impl Reading {
+    /// A reading at this moment that found nothing.
+    pub fn empty(at: Instant) -> Reading {
+        Reading {
+            at,
+            groups: BTreeMap::new(),
+            alive: BTreeSet::new(),
+            threads: BTreeMap::new(),
+            thread_counts: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            collect: Collect::default(),
+            collected: BTreeMap::new(),
+            busy: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            work: Work::default(),
+        }
+    }
 }

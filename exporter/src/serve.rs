@@ -1,32 +1,57 @@
-//! HTTP: `/metrics` and `/healthz`; each scrape is one pass, and no two passes overlap.
+//! HTTP and HTTPS: `/metrics` and `/healthz`, to many at a time and by one pass at a time.
+//!
+//! ```text
+//! answer        a request's answer
+//!   passes        one pass for all who ask at once
+//!     pass          what one does
+//!   trust         the TLS that is in force
+//!   paced         hyper's streams and bodies, as the pace sees them
+//!   connections   at most so many
+//!     pace          how long each may take for what
+//! ```
 
-use crate::expose::{CONTENT_TYPE, Exposer, Own};
+mod answer;
+mod connections;
+mod pace;
+mod paced;
+mod pass;
+mod passes;
+mod trust;
+
+use crate::config::Rules;
+use crate::expose::{Audience, Exposer};
 use crate::node::Node;
-use crate::reading::Paths;
+use crate::reading::{Detail, Paths};
+use crate::tls;
+use crate::watched::Watched;
+use answer::House;
 use anyhow::{Context, Result};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE as TYPE, HeaderValue};
+use connections::Place;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use paced::Stream;
+use pass::Exporter;
+use passes::Passes;
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use trust::Trust;
 
-/// Connections at a time; a scraper holds one.
-const CONNECTIONS: usize = 64;
-/// How long a request's head may take, idle time between scrapes included: Prometheus keeps its connection.
-const HEAD: Duration = Duration::from_secs(90);
+/// Bytes of a request's head, and hyper's least. A scraper sends some hundreds, a token at most a few thousand.
+const HEAD: usize = 8 << 10;
 /// Pause after the kernel has refused a connection, as when there are too many open files.
 const REFUSED: Duration = Duration::from_millis(100);
+/// How long the thread of the passes waits for the next one.
+const NEXT_PASS: Duration = Duration::from_secs(600);
 
 /// What the exporter is asked to do.
 #[derive(Clone, Debug)]
@@ -37,34 +62,46 @@ pub struct Options {
     pub listen: String,
     /// The path of the metrics, beginning with `/`.
     pub telemetry_path: String,
+    /// How closely to look.
+    pub detail: Detail,
+    /// The files of TLS; none: plain HTTP.
+    pub tls: Option<tls::Files>,
+    /// process-exporter's `process_names` in YAML.
+    pub config: Option<PathBuf>,
 }
 
-struct Exporter {
-    node: Node,
-    exposer: Exposer,
-}
-
-type Answer = Response<Full<Bytes>>;
-
-/// Serves until SIGTERM or SIGINT. `say` is called once, with a line that tells where and what. Fails when the
-/// machine cannot be read or the address not be listened to.
-pub fn serve(options: &Options, say: impl FnOnce(&str)) -> Result<()> {
-    let node = Node::open(&options.paths)?;
+/// Serves until SIGTERM or SIGINT. `say` is called with a line that tells where and what, and with one for each later
+/// change of the certificates or the config. Fails when the machine or one of the files cannot be read or the address
+/// not be listened to.
+pub fn serve(options: &Options, say: fn(&str)) -> Result<()> {
+    let trust = Trust::open(options.tls.as_ref())?;
+    let rules = options.config.clone().map(watch_rules).transpose()?;
+    let mut node = Node::open(&options.paths, options.detail)?;
+    node.set_rules(rules.as_ref().map(|rules| Arc::clone(rules.value())));
     let listener = listen(&options.listen)?;
     let address = listener.local_addr().context("cannot tell the address that is listened to")?;
     say(&format!("listening on {address}, {node}"));
-    let exporter = Arc::new(Mutex::new(Exporter { node, exposer: Exposer::new() }));
-    // Threads called like the program, for people's queries filter on that name.
+    let audience = Arc::<Mutex<Audience>>::default();
+    let mut exporter =
+        Exporter { node, exposer: Exposer::new(), rules, audience: Arc::clone(&audience), say };
+    let house = Arc::new(House::new(
+        Passes::new(move |tls_is_good| exporter.pass(tls_is_good)),
+        audience,
+        trust,
+        options.telemetry_path.clone(),
+        say,
+    ));
+    // Threads called like the program, for people's queries filter on that name; two, one for passes.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().thread_name("process-exporter").build();
-    let runtime = runtime.context("cannot start the runtime")?;
+    runtime.enable_all().thread_name("process-exporter").max_blocking_threads(1).thread_keep_alive(NEXT_PASS);
+    let runtime = runtime.build().context("cannot start the runtime")?;
     let done = runtime.block_on(async {
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}
-            () = accept(listener, exporter, Arc::from(options.telemetry_path.as_str())) => {}
+            () = accept(&listener, &house) => {}
         }
         io::Result::Ok(())
     });
@@ -73,96 +110,79 @@ pub fn serve(options: &Options, say: impl FnOnce(&str)) -> Result<()> {
     done.context("cannot serve")
 }
 
-/// Listens, on IPv4 alone where there is no IPv6.
+fn watch_rules(path: PathBuf) -> Result<Watched<Rules>> {
+    let read = path.clone();
+    Watched::open(vec![path], move || {
+        Rules::read(&read).with_context(|| format!("cannot use the config {}", read.display()))
+    })
+}
+
+/// Listens, on IPv4 alone where there is no IPv6. No name is looked up: a static binary has nothing to do that with.
 fn listen(address: &str) -> Result<TcpListener> {
-    let address = if address.starts_with(':') { format!("[::]{address}") } else { address.to_owned() };
-    let listener = TcpListener::bind(&address).or_else(|error| {
+    let cannot = || {
+        format!(
+            "cannot listen on {address}: give another --web.listen-address, IP:PORT, [IPv6]:PORT or :PORT"
+        )
+    };
+    let numbers = match address.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None if address.starts_with(':') => format!("[::]{address}"),
+        None => address.to_owned(),
+    };
+    let numbers: SocketAddr = numbers.parse().with_context(cannot)?;
+    let listener = TcpListener::bind(numbers).or_else(|error| {
         let no_ipv6 = matches!(Errno::from_io_error(&error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL));
-        match address.strip_prefix("[::]").filter(|_| no_ipv6) {
-            Some(port) => TcpListener::bind(format!("0.0.0.0{port}")),
-            None => Err(error),
+        if no_ipv6 && numbers.ip() == Ipv6Addr::UNSPECIFIED {
+            return TcpListener::bind((Ipv4Addr::UNSPECIFIED, numbers.port()));
         }
+        Err(error)
     });
-    let listener = listener.with_context(|| {
-        format!("cannot listen on {address}: give another --web.listen-address, HOST:PORT")
-    })?;
+    let listener = listener.with_context(cannot)?;
     listener.set_nonblocking(true).context("cannot make the listener non-blocking")?;
     Ok(listener)
 }
 
-async fn accept(listener: tokio::net::TcpListener, exporter: Arc<Mutex<Exporter>>, metrics: Arc<str>) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
-    // The semaphore is never closed, so this loop has no end of its own.
-    while let Ok(permit) = Arc::clone(&free).acquire_owned().await {
+/// Takes connections for ever.
+async fn accept(listener: &tokio::net::TcpListener, house: &Arc<House>) {
+    loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(REFUSED).await;
             continue;
         };
-        let (exporter, metrics) = (Arc::clone(&exporter), Arc::clone(&metrics));
-        tokio::spawn(async move {
-            let answer =
-                service_fn(move |request| answer(request, Arc::clone(&exporter), Arc::clone(&metrics)));
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEAD);
-            // A peer that breaks off is no event of ours.
-            let _ = http.serve_connection(TokioIo::new(stream), answer).await;
-            drop(permit);
-        });
+        house.renew_trust();
+        let place = Arc::new(house.connections.place().await);
+        tokio::spawn(connection(stream, Arc::clone(house), place));
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    exporter: Arc<Mutex<Exporter>>,
-    metrics: Arc<str>,
-) -> Result<Answer, Infallible> {
-    let path = request.uri().path();
-    if path != &*metrics && path != "/healthz" {
-        return Ok(text(StatusCode::NOT_FOUND, format!("not found; the metrics are at {metrics}\n")));
-    }
-    match *request.method() {
-        Method::GET if path == &*metrics => Ok(scrape(exporter).await),
-        Method::GET => Ok(text(StatusCode::OK, "ok\n".to_owned())),
-        _ => {
-            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n".to_owned());
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-            Ok(refused)
-        }
-    }
+/// One connection, from its first byte to its end.
+async fn connection(stream: TcpStream, house: Arc<House>, place: Arc<Place>) {
+    let (pace, number) = (Arc::clone(&place.pace), place.number);
+    let audience = Arc::clone(&house.audience);
+    pace.keep(async {
+        let Some(tls) = house.trust.now() else { return talk(stream, house, place, true).await };
+        // What went wrong with a handshake the alert tells the client; here it is no event.
+        let Ok(stream) = TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream).await else { return };
+        let admitted = tls.admits(stream.get_ref().1);
+        talk(stream, house, place, admitted).await;
+    })
+    .await;
+    audience.lock().unwrap_or_else(PoisonError::into_inner).left(number);
 }
 
-/// One pass, on a thread of its own so that `/healthz` need not wait for it.
-async fn scrape(exporter: Arc<Mutex<Exporter>>) -> Answer {
-    let pass = move || exporter.lock().unwrap_or_else(PoisonError::into_inner).scrape();
-    match tokio::task::spawn_blocking(pass).await {
-        Ok(Ok(metrics)) => {
-            let mut answer = text(StatusCode::OK, metrics);
-            answer.headers_mut().insert(TYPE, HeaderValue::from_static(CONTENT_TYPE));
-            answer
-        }
-        Ok(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("the pass did not end: {error}\n")),
-    }
-}
-
-impl Exporter {
-    fn scrape(&mut self) -> Result<String> {
-        let begun = Instant::now();
-        let reading = self.node.pass()?;
-        let cpu = clock_gettime(ClockId::ProcessCPUTime);
-        let cpu = Duration::try_from(cpu).unwrap_or_default();
-        let own = Own { method: self.node.method(), pass: begun.elapsed(), cpu };
-        let (text, left) = self.exposer.render(&reading, own);
-        for (class, group) in &left {
-            self.node.forget(*class, group);
-        }
-        Ok(text)
-    }
-}
-
-fn text(status: StatusCode, body: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    answer
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    house: Arc<House>,
+    place: Arc<Place>,
+    admitted: bool,
+) {
+    let stream = TokioIo::new(Stream::new(stream, Arc::clone(&place.pace)));
+    let answer = service_fn(|request| {
+        let answer = Arc::clone(&house).answer(request, Arc::clone(&place), admitted);
+        async { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut http = http1::Builder::new();
+    http.max_buf_size(HEAD).header_read_timeout(None);
+    // A peer that breaks off is no event of ours.
+    let _ = http.serve_connection(stream, answer).await;
 }

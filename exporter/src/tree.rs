@@ -4,19 +4,33 @@
 //! its living children's is what the parent's own processes used, or what exited. Children are read before
 //! their parent. The root has no such residual, for its `cpu.stat` is another clock (sampled, per node): what a
 //! cgroup directly below the root uses between its last reading and its end is the one thing that is lost.
+//!
+//! A cgroup whose counter is what it was before its children were last read holds nothing that has run since, and
+//! nothing below it is read. Which children there are is read again only when their number has changed or one is gone.
 
+mod cgroup;
+mod files;
 pub(crate) mod find;
 
-use crate::cpu::{Cpu, Growth};
-use crate::ledger::Ledger;
-use crate::parse;
-use crate::place::{self, Key, Place};
-use crate::read::{Outcome, Reader};
+use crate::crowd::Crowd;
+use crate::ledger::{Id, Ledger};
+use crate::place::{self, Place};
+use crate::procfs::ProcFs;
+use crate::read::Reader;
 use anyhow::{Result, bail};
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::fs::DirEntryExt;
+use cgroup::Cgroup;
+use rustix::process::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
+
+/// Counters that are kept open at most. Each takes 4 to 5 KiB of the kernel's memory, charged to who opened it, and a
+/// node has 200 to 500 cgroups; the others are opened anew, which takes four times as long.
+const KEPT_OPEN: usize = 512;
+
+/// How many of them this process may keep open: most of its files are for connections and for what is read.
+pub(crate) fn kept_open() -> usize {
+    let most = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| most as usize);
+    KEPT_OPEN.min(most / 4)
+}
 
 /// The node's tree as of the last pass.
 #[derive(Debug)]
@@ -24,27 +38,35 @@ pub(crate) struct Tree {
     root: PathBuf,
     /// Stands for the root; it is listed, but itself not counted.
     top: Cgroup,
+    exited: Id,
+    /// How many more counters may be kept open.
+    room: usize,
+    /// How many cgroups there have been.
+    born: u32,
+    /// How many counters this pass has read.
+    read: u64,
 }
 
+/// What a pass over the tree works with.
 #[derive(Debug)]
-struct Cgroup {
-    /// With the path, its identity: a unit that is started again has another.
-    inode: u64,
-    place: Place,
-    /// None until it could be read for the first time.
-    last: Option<Cpu>,
-    children: BTreeMap<OsString, Cgroup>,
-    /// Where the counter of a child begins that is listed for the first time: a child that was there before is
-    /// counted from its first reading on, one that was born since from 0.
-    begin: Option<Cpu>,
-    /// The children that vanished since the last pass.
-    gone: Vec<Cgroup>,
+struct Pass<'a> {
+    procfs: &'a ProcFs,
+    reader: &'a mut Reader,
+    ledger: &'a mut Ledger,
+    crowd: &'a mut Crowd,
+    /// Looks also into what has not moved.
+    everywhere: bool,
+    exited: Id,
+    room: &'a mut usize,
+    born: &'a mut u32,
+    read: u64,
 }
 
 impl Tree {
-    pub(crate) fn new(root: PathBuf) -> Tree {
-        let top = Cgroup::new(0, Place::root(), None);
-        Tree { root, top }
+    /// The tree at `root`, which keeps so many counters open.
+    pub(crate) fn new(root: PathBuf, kept_open: usize, ledger: &mut Ledger) -> Tree {
+        let exited = ledger.hold(&place::exited());
+        Tree { root, top: Cgroup::top(Place::root()), exited, room: kept_open, born: 0, read: 0 }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -56,127 +78,37 @@ impl Tree {
         self.top.descendants()
     }
 
-    /// The first half of a pass: which cgroups there are. Fails when the root cannot be listed.
-    pub(crate) fn list(&mut self, reader: &mut Reader) -> Result<()> {
-        if !self.top.list(&mut self.root.clone(), reader) {
+    /// How many cgroups' counters the last pass read.
+    pub(crate) fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// How many counters are kept open.
+    pub(crate) fn kept_open(&self) -> usize {
+        self.top.kept_open()
+    }
+
+    /// Credits what has grown; `everywhere` looks at processes also where nothing has. Fails when the root cannot be
+    /// listed.
+    pub(crate) fn pass(
+        &mut self,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+        ledger: &mut Ledger,
+        crowd: &mut Crowd,
+        everywhere: bool,
+    ) -> Result<()> {
+        let (exited, room, born) = (self.exited, &mut self.room, &mut self.born);
+        let everywhere = everywhere || crowd.looks_always();
+        let mut pass = Pass { procfs, reader, ledger, crowd, everywhere, exited, room, born, read: 0 };
+        let mut path = self.root.clone();
+        let listed = self.top.visit_top(&mut path, &mut pass);
+        self.read = pass.read;
+        if !listed {
             bail!("cannot list the cgroups in {}: is it still mounted, and readable?", self.root.display());
         }
         Ok(())
     }
-
-    /// The second half: reads every counter and credits what has grown.
-    pub(crate) fn read(&mut self, reader: &mut Reader, ledger: &mut Ledger) {
-        self.top.read_children(&mut self.root.clone(), reader, ledger);
-        self.top.gone.clear();
-        ledger.keep(&place::exited());
-    }
-}
-
-impl Cgroup {
-    /// `begin`: its counter before its first reading, and that of its children; None where they were there before.
-    fn new(inode: u64, place: Place, begin: Option<Cpu>) -> Cgroup {
-        Cgroup { inode, place, last: begin, children: BTreeMap::new(), begin, gone: Vec::new() }
-    }
-
-    fn descendants(&self) -> usize {
-        self.children.values().map(|child| 1 + child.descendants()).sum()
-    }
-
-    /// Brings the children up to date with the directory; whether it could be listed.
-    fn list(&mut self, path: &mut PathBuf, reader: &mut Reader) -> bool {
-        if self.place.pods {
-            return true;
-        }
-        let Outcome::Got(found) = reader.sort(directories(path)) else { return false };
-        let mut before = std::mem::take(&mut self.children);
-        for (name, inode) in found {
-            let known = before.remove(&name);
-            let same = known.as_ref().is_some_and(|child| child.inode == inode);
-            let (child, replaced) = if same { (known, None) } else { (None, known) };
-            self.gone.extend(replaced);
-            let mut child = child.unwrap_or_else(|| Cgroup::new(inode, self.place.child(&name), self.begin));
-            path.push(&name);
-            child.list(path, reader);
-            path.pop();
-            self.children.insert(name, child);
-        }
-        self.gone.extend(before.into_values());
-        self.begin = Some(Cpu::default());
-        true
-    }
-
-    /// Reads and credits the children; the sum of their growth.
-    fn read_children(&mut self, path: &mut PathBuf, reader: &mut Reader, ledger: &mut Ledger) -> Growth {
-        let mut sum = Growth::default();
-        let mut ended = Vec::new();
-        for (name, child) in &mut self.children {
-            path.push(name);
-            let (alive, growth) = child.read(path, reader, ledger);
-            path.pop();
-            sum += growth;
-            if !alive {
-                ended.push(name.clone());
-            }
-        }
-        self.gone.extend(ended.iter().filter_map(|name| self.children.remove(name)));
-        sum
-    }
-
-    /// Reads this cgroup after its children and credits its residual. Whether it is still there, and how much of
-    /// its growth has been credited somewhere.
-    fn read(&mut self, path: &mut PathBuf, reader: &mut Reader, ledger: &mut Ledger) -> (bool, Growth) {
-        let below = self.read_children(path, reader, ledger);
-        path.push("cpu.stat");
-        let stat = reader.read(path, parse::cpu_stat);
-        path.pop();
-        let growth = match stat {
-            Outcome::Got(now) => now.since(self.last.replace(now).unwrap_or(now)),
-            // Its children were there a moment ago: theirs is credited, its own tail is found by its parent.
-            Outcome::Gone => return (false, below),
-            // What the children used is taken from here for now, and comes back with the next good reading.
-            Outcome::Failed => Growth::default(),
-        };
-        let heir = self.heir_of_residual();
-        ledger.credit(&heir, growth - below);
-        self.gone.clear();
-        if let Some(own) = self.place.own.as_ref().filter(|_| !self.place.slice) {
-            ledger.keep(own);
-        }
-        (true, growth)
-    }
-
-    /// Whose a residual is: a unit's own; in a slice that of the one child that vanished, else nobody's.
-    fn heir_of_residual(&self) -> Key {
-        let own = self.place.own.as_ref().filter(|_| !self.place.slice);
-        let heir = own.or_else(|| match self.gone.as_slice() {
-            [one] => one.heir_of_tail(),
-            _ => None,
-        });
-        heir.cloned().unwrap_or_else(place::exited)
-    }
-
-    /// To whom the last CPU of a vanished cgroup belongs, where that is certain.
-    fn heir_of_tail(&self) -> Option<&Key> {
-        if !self.place.slice {
-            return self.place.own.as_ref();
-        }
-        let mut inside = self.children.values().chain(&self.gone);
-        match (inside.next(), inside.next()) {
-            (Some(only), None) => only.heir_of_tail(),
-            _ => None,
-        }
-    }
-}
-
-fn directories(path: &Path) -> std::io::Result<Vec<(OsString, u64)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            found.push((entry.file_name(), entry.ino()));
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -8,8 +8,11 @@ use process_exporter::{Class as Counted, Reading};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Class and group; the group is empty where a row is of a class.
-type Key = (Class, String);
+/// Class, group and thread, each empty where a row is of more.
+type Key = (Class, String, String);
+
+/// A row's class, name and thread, likewise.
+type RowKey<'a> = (Class, &'a str, &'a str);
 
 /// What one thing used: CPU seconds, with the step in which it did. Where it was not there it has none.
 type Samples = Vec<(usize, f64)>;
@@ -20,15 +23,17 @@ pub(super) struct Course {
     last: Reading,
     /// How long each step was, seconds.
     steps: Vec<f64>,
-    groups: BTreeMap<Key, Samples>,
+    /// The groups or, where those are asked for, their threads; either way all of them.
+    parts: BTreeMap<Key, Samples>,
+    by_thread: bool,
     busy: Samples,
 }
 
 impl Course {
     /// Begins with a reading that nothing is known before.
-    pub(super) fn new(first: Reading) -> Course {
-        let (steps, groups, busy) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Course { started: first.at, last: first, steps, groups, busy }
+    pub(super) fn new(first: Reading, by_thread: bool) -> Course {
+        let (steps, parts, busy) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Course { started: first.at, last: first, steps, parts, by_thread, busy }
     }
 
     /// How long it is so far.
@@ -40,11 +45,22 @@ impl Course {
     pub(super) fn take(&mut self, now: Reading) {
         let step = self.steps.len();
         let grown = |now: u64, before: Option<u64>| now.saturating_sub(before.unwrap_or(0)) as f64 / 1e6;
-        for (key, cpu) in &now.groups {
-            let used = grown(cpu.total_us(), self.last.groups.get(key).map(|cpu| cpu.total_us()));
+        let mut part = |(of, name, thread): (Counted, &str, &str), used, alive| {
             // The totals hold also those that are gone.
-            if used > 0.0 || now.alive.contains(key) {
-                self.groups.entry((class(key.0), key.1.clone())).or_default().push((step, used));
+            if used > 0.0 || alive {
+                let key = (class(of), name.to_owned(), thread.to_owned());
+                self.parts.entry(key).or_default().push((step, used));
+            }
+        };
+        if self.by_thread {
+            for (key, cpu) in &now.threads {
+                let used = grown(cpu.total_us(), self.last.threads.get(key).map(|cpu| cpu.total_us()));
+                part((key.0, &key.1, &key.2), used, now.thread_counts.contains_key(key));
+            }
+        } else {
+            for (key, cpu) in &now.groups {
+                let used = grown(cpu.total_us(), self.last.groups.get(key).map(|cpu| cpu.total_us()));
+                part((key.0, &key.1, ""), used, now.alive.contains(key));
             }
         }
         let modes = now.busy.iter().map(|(mode, us)| grown(*us, self.last.busy.get(mode).copied()));
@@ -63,11 +79,11 @@ impl Course {
         let here = host.is_none_or(|host| question.filter.has_node(host));
         let (mut rows, mut classes) = (BTreeMap::new(), BTreeMap::new());
         let (mut groups, mut left_out) = (self.nothing(), self.nothing());
-        for ((class, name), samples) in &self.groups {
+        for ((class, name, thread), samples) in &self.parts {
             let name = if matches!(question.by, By::Group | By::Thread) { name.as_str() } else { "" };
             let shown = here && has_class(&question.filter, *class);
             let row = if shown {
-                rows.entry((*class, name)).or_insert_with(|| self.absent())
+                rows.entry((*class, name, thread.as_str())).or_insert_with(|| self.absent())
             } else {
                 &mut left_out
             };
@@ -76,13 +92,16 @@ impl Course {
         }
         let length = self.length().as_secs_f64();
         let node = host.filter(|_| question.per_node);
-        let row =
-            |((class, name), used): (&(Class, &str), &Used)| used.row(question, *class, name, node, length);
+        let row = |((class, name, thread), used): (&RowKey<'_>, &Used)| {
+            used.row(question, (*class, name, thread), node, length)
+        };
         report.rows = rows.iter().filter_map(row).collect();
         report.rows.sort_by(|a, b| a.order(b, &question.sort));
         let kept = question.limit.unwrap_or(usize::MAX).min(report.rows.len());
         for row in report.rows.drain(kept..) {
-            if let Some(used) = rows.get(&(row.class, row.name.as_str())) {
+            if let Some(used) =
+                rows.get(&(row.class, row.name.as_str(), row.thread.as_deref().unwrap_or_default()))
+            {
                 left_out.add_all(used);
             }
         }
@@ -142,8 +161,7 @@ impl Used {
     fn row(
         &self,
         question: &Question,
-        class: Class,
-        name: &str,
+        (class, name, thread): RowKey<'_>,
         node: Option<&str>,
         length: f64,
     ) -> Option<Row> {
@@ -154,7 +172,7 @@ impl Used {
             namespace: None,
             name: name.to_owned(),
             node: node.map(str::to_owned),
-            thread: None,
+            thread: Some(thread).filter(|thread| !thread.is_empty()).map(str::to_owned),
             stats: self.stats(length)?,
             percentiles: (!quantiles.is_empty()).then(|| Percentiles(names.zip(quantiles).collect())),
             present: Some(self.cores.samples() as f64 / self.cores.count() as f64),
@@ -184,32 +202,38 @@ fn class(class: Counted) -> Class {
 #[cfg(test)]
 mod tests {
     use super::{Counted, Course, Question, Reading, Span, class};
-    use crate::report::{Class, Report, SortBy, Stats};
+    use crate::report::{Class, Report, Row, SortBy, Stats};
     use crate::top::{By, Filter, Percentile};
     use process_exporter::Cpu;
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     /// Steps of 1, 1 and 2 seconds. `sshd` uses 0.5, 0.5 and 2 CPU seconds; `once` 0.2 in the first step and ends in
     /// the second; the pods come in the second and use 1 and 1; and 0.1, 0 and -0.2 are nobody's.
-    fn course() -> Course {
+    fn course(by_thread: bool) -> Course {
         let begin = Instant::now();
         let reading = |seconds, groups: &[(Counted, &str, u64, bool)], busy: u64| {
-            let key = |class: Counted, name: &str| (class, name.to_owned());
+            let key = |class: Counted, name: &str| (class, Arc::from(name));
             let cpu = |ms: u64| Cpu { user_us: ms * 1000, system_us: 0 };
-            Reading {
-                at: begin + Duration::from_secs(seconds),
-                groups: groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect(),
-                alive: groups
-                    .iter()
-                    .filter(|group| group.3)
-                    .map(|(class, name, ..)| key(*class, name))
-                    .collect(),
-                busy: [("user", busy * 1000)].into(),
-                errors: [].into(),
+            let mut reading = Reading::empty(begin + Duration::from_secs(seconds));
+            reading.groups =
+                groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect();
+            let alive = groups.iter().filter(|group| group.3);
+            reading.alive = alive.map(|(class, name, ..)| key(*class, name)).collect();
+            reading.busy = [("user", busy * 1000)].into();
+            // One thread's name for each, and a rest that exited.
+            for (class, name, ms, alive) in groups {
+                let (class, group) = key(*class, name);
+                let exited = (class, Arc::clone(&group), Arc::from("(exited)"));
+                reading.threads.insert(exited, cpu(ms / 4));
+                let main = (class, group, Arc::from("main"));
+                reading.threads.insert(main.clone(), cpu(ms - ms / 4));
+                reading.thread_counts.extend(alive.then_some((main, 1)));
             }
+            reading
         };
         let (host, pod) = (Counted::Host, Counted::Pod);
-        let mut course = Course::new(reading(0, &[(host, "sshd", 0, true)], 0));
+        let mut course = Course::new(reading(0, &[(host, "sshd", 0, true)], 0), by_thread);
         course.take(reading(1, &[(host, "sshd", 500, true), (host, "once", 200, true)], 800));
         let second = [(host, "sshd", 1000, true), (host, "once", 200, false), (pod, "conmon", 1000, true)];
         course.take(reading(2, &second, 2300));
@@ -233,7 +257,7 @@ mod tests {
     }
 
     fn report(question: &Question) -> Report {
-        course().report(question, Some("laptop"), Span { start: 0, end: 4000 }, 1000)
+        course(question.by == By::Thread).report(question, Some("laptop"), Span { start: 0, end: 4000 }, 1000)
     }
 
     /// Equal but for rounding.
@@ -281,6 +305,20 @@ mod tests {
             assert_near(report.left_out.unwrap(), avg, min, max);
             assert_eq!(report.classes.len(), 2, "totals are before any filter");
         }
+    }
+
+    #[test]
+    fn rows_of_threads_add_up_to_their_groups() {
+        let report = report(&Question { by: By::Thread, ..question() });
+        let row = |name: &str, thread: &str| {
+            let named = |row: &&Row| row.name == name && row.thread.as_deref() == Some(thread);
+            report.rows.iter().find(named).unwrap().stats.avg
+        };
+        assert!((row("sshd", "main") - 0.75 * 0.75).abs() < 1e-9);
+        assert!((row("sshd", "(exited)") - 0.75 * 0.25).abs() < 1e-9);
+        assert_eq!(report.rows.len(), 6);
+        assert_near(report.classes[0].stats, 0.8, 0.5, 1.0);
+        assert_near(report.unattributed.unwrap(), -0.025, -0.1, 0.1);
     }
 
     #[test]

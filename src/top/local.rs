@@ -7,7 +7,7 @@ use super::time::show_duration;
 use crate::progress::Progress;
 use crate::report::{Class, Report};
 use anyhow::{Context, Result};
-use process_exporter::{Node, Paths};
+use process_exporter::{Detail, Node, Paths};
 use std::time::Duration;
 
 /// Time between two samples, but for intervals of more than so many: then it is longer, so that neither the memory for
@@ -30,12 +30,13 @@ pub(super) async fn measure(question: &Question) -> Result<Report> {
         signal = &mut ctrl_c => { signal.context(DEAF)?; interrupted = true; }
         () = std::future::ready(()) => {}
     }
-    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: None }).context(CANNOT)?;
+    let detail = Detail { threads: question.by == By::Thread, ..Detail::default() };
+    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: None }, detail).context(CANNOT)?;
     let host = if question.of_nodes() { Some(host_name()?) } else { None };
     let first = node.pass().context(CANNOT)?;
     let started = first.at;
     let start = jiff::Timestamp::now().as_millisecond() - milliseconds(started.elapsed());
-    let mut course = Course::new(first);
+    let mut course = Course::new(first, detail.threads);
     let progress =
         Progress::start(format!("measuring for {}, Ctrl-C ends it", show_duration(question.interval)));
     while !interrupted && let Some(due) = due(course.length(), interval, step) {
@@ -77,9 +78,6 @@ fn lacks(question: &Question, report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.busy.is_some() && report.rows.is_empty() {
         notes.push("no rows: the filters left out everything that this machine runs".to_owned());
-    }
-    if question.by == By::Thread {
-        notes.push("--local does not count threads: rows are of their groups".to_owned());
     }
     if !question.filter.classes.is_empty() && report.rows.iter().any(|row| row.class == Class::Pod) {
         notes.push("--local cannot tell infra from workload: all pods together are class pod".to_owned());

@@ -1,8 +1,12 @@
 //! A whole node of files: a tree beside its root's processes, interrupts and busy time.
 
 use super::*;
+use crate::reading::Class;
 use std::fs;
 use std::path::Path;
+
+mod model;
+mod threads;
 
 struct Fake(tempfile::TempDir);
 
@@ -10,7 +14,7 @@ impl Fake {
     fn new() -> Fake {
         let fake = Fake(tempfile::tempdir().unwrap());
         fake.write("proc/uptime", "10.00 0.00\n");
-        fake.write("proc/3/stat", "3 (ksoftirqd/0) S 2 0 0 0 -1 2097152 0 0 0 0 0 100 0 0 20 0 1 0 5 0\n");
+        fake.write("proc/3/stat", "3 (ksoftirqd/0) S 2 0 0 0 -1 2097152 0 0 0 0 0 100 0 0 20 0 1 0 5 0 0\n");
         fake.write("cgroup/cgroup.procs", "3\n");
         fake.write("cgroup/cpu.stat", "user_usec 0\nsystem_usec 0\n");
         fake.service(1000);
@@ -35,7 +39,7 @@ impl Fake {
     }
 
     fn ksoftirqd(&self, ticks: u64) {
-        let stat = format!("3 (ksoftirqd/0) S 2 0 0 0 -1 2097152 0 0 0 0 0 {ticks} 0 0 20 0 1 0 5 0\n");
+        let stat = format!("3 (ksoftirqd/0) S 2 0 0 0 -1 2097152 0 0 0 0 0 {ticks} 0 0 20 0 1 0 5 0 0\n");
         self.write("proc/3/stat", &stat);
     }
 
@@ -46,15 +50,15 @@ impl Fake {
 }
 
 fn total(reading: &Reading, class: Class, group: &str) -> Option<u64> {
-    reading.groups.get(&(class, group.to_owned())).map(|cpu| cpu.total_us())
+    reading.groups.get(&(class, group.into())).map(|cpu| cpu.total_us())
 }
 
 #[test]
 fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
     let fake = Fake::new();
-    let mut node = Node::open(&fake.paths()).unwrap();
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
     assert_eq!(node.method(), Method::Cgroup);
-    let hz = node.hz;
+    let hz = node.procfs.hz();
     let first = node.pass().unwrap();
     assert!(
         first.groups.values().all(|cpu| *cpu == Cpu::default()) && first.busy.values().all(|us| *us == 0)
@@ -83,9 +87,9 @@ fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
 #[test]
 fn the_line_at_the_start_says_what_is_seen() {
     let fake = Fake::new();
-    let by_cgroup = Node::open(&fake.paths()).unwrap().to_string();
+    let by_cgroup = Node::open(&fake.paths(), Detail::default()).unwrap().to_string();
     assert!(by_cgroup.contains("2 cgroups") && by_cgroup.contains("1 kernel threads and 0"), "{by_cgroup}");
-    let by_process = Node::open(&Paths { cgroupfs: None, ..fake.paths() }).unwrap();
+    let by_process = Node::open(&Paths { cgroupfs: None, ..fake.paths() }, Detail::default()).unwrap();
     assert_eq!(by_process.method(), Method::Process);
     let line = by_process.to_string();
     assert!(line.contains("mountinfo cannot be read") && line.contains("1 kernel threads and 0"), "{line}");
@@ -95,7 +99,7 @@ fn the_line_at_the_start_says_what_is_seen() {
 fn what_is_not_in_sight_is_said() {
     let hidden = "proc hides them from this user (hidepid)";
     let contained = "proc is a container's own (hostPID shows the node's)";
-    let init = "1 (init) S 0 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 5 0\n";
+    let init = "1 (init) S 0 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n";
     // (PID 1 can be read, a kernel thread can, there is a tree, what is said)
     let cases: [(bool, bool, bool, &[&str]); 5] = [
         (true, true, true, &[]),
@@ -113,7 +117,7 @@ fn what_is_not_in_sight_is_said() {
             fs::remove_dir_all(fake.0.path().join("proc/3")).unwrap();
         }
         let paths = if tree { fake.paths() } else { Paths { cgroupfs: None, ..fake.paths() } };
-        let limits = Node::open(&paths).unwrap().limits();
+        let limits = Node::open(&paths, Detail::default()).unwrap().limits();
         let case = format!("{init_seen} {kernel_seen} {tree}: {limits:?}");
         assert_eq!(limits.len(), want.len(), "{case}");
         assert!(limits.iter().zip(want).all(|(limit, want)| limit.starts_with(want)), "{case}");
@@ -130,7 +134,7 @@ fn a_wrong_path_is_an_error_that_names_it() {
         (Paths { procfs: "/nowhere".into(), ..fake.paths() }, "/nowhere"),
         (Paths { cgroupfs: Some("/proc/self".into()), ..fake.paths() }, "/proc/self"),
     ] {
-        let error = format!("{:#}", Node::open(&paths).unwrap_err());
+        let error = format!("{:#}", Node::open(&paths, Detail::default()).unwrap_err());
         assert!(error.contains(named), "{error}");
     }
 }

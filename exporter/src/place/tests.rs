@@ -9,7 +9,7 @@ fn place(path: &str) -> Place {
 }
 
 fn group(path: &str) -> Option<String> {
-    place(path).own.map(|(_, group)| group)
+    place(path).own.map(|(_, group)| group.to_string())
 }
 
 #[test]
@@ -55,8 +55,17 @@ fn a_slice_has_no_group_of_its_own_and_pods_are_one() {
     assert_eq!(slice, Place { own: None, slice: true, pods: false });
     let docker_kind = format!("docker/{HEX}/kubelet.slice/kubelet-kubepods.slice");
     for path in ["kubepods.slice", "kubepods", "kubelet.slice/kubelet-kubepods.slice", &docker_kind] {
-        assert_eq!(place(path), Place { own: Some(pods()), slice: false, pods: true }, "{path}");
+        assert_eq!(
+            place(path),
+            Place { own: Some(pods()), slice: path.ends_with(".slice"), pods: true },
+            "{path}"
+        );
+        for below in ["kubepods-besteffort.slice", "crio-1.scope/container", "pod1/system.service"] {
+            let inside = place(&format!("{path}/{below}"));
+            assert!(inside.pods && inside.group() == Some(&pods()), "{path}/{below}");
+        }
     }
+    assert_eq!((slice.group(), place("a.service").group()), (None, Some(&(Class::Host, "a".into()))));
 }
 
 #[test]
@@ -79,7 +88,7 @@ fn kernel_threads_by_family() {
         ("mlx5_health0000:3b:00.0", "mlx5_health"),
         ("9p", "9p"),
         ("7", "7"),
-        ("", ""),
+        ("", "(unnamed)"),
     ];
     for (comm, want) in cases {
         assert_eq!(kernel_family(comm.as_bytes()), want, "{comm}");

@@ -1,6 +1,6 @@
 //! Finds the node's own cgroup v2 tree among the mounts.
 
-use super::directories;
+use super::files::directories;
 use crate::parse;
 use crate::place;
 use crate::read::{Outcome, Reader};
@@ -63,7 +63,7 @@ fn why_not(mount: &Path, reader: &mut Reader) -> Option<&'static str> {
 
 /// Whether a process is in one of systemd's units; a directory called like one may be left over from anything.
 fn holds_unit(mount: &Path, reader: &mut Reader) -> bool {
-    let Ok(found) = directories(mount) else { return false };
+    let Outcome::Got(found) = directories(mount, reader) else { return false };
     let units = found.iter().filter(|(name, _)| place::is_unit(name));
     let mut events = units.map(|(name, _)| mount.join(name).join("cgroup.events"));
     events.any(|path| reader.read(&path, |text| Some(parse::is_populated(text))) == Outcome::Got(true))

@@ -2,20 +2,20 @@
 //!
 //! Each test makes a tree of its own in the machine's and has it counted as if it were a node's.
 
-use crate::shell::{Shell, compare, skip, total};
+use crate::shell::{DETAIL, Shell, compare, skip, total};
 use process_exporter::{Class, Method, Node, Paths, Reading};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A tree of real cgroups, removed when the test ends.
-struct Cgroups {
-    root: PathBuf,
-    links: tempfile::TempDir,
+pub(crate) struct Cgroups {
+    pub(crate) root: PathBuf,
+    pub(crate) links: tempfile::TempDir,
 }
 
 impl Cgroups {
     /// None, and said so, where this process may make no cgroup.
-    fn new(test: &str) -> Option<Cgroups> {
+    pub(crate) fn new(test: &str) -> Option<Cgroups> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
         let Some(mount) = mount.and_then(|line| line.split(' ').nth(4)) else {
@@ -32,12 +32,12 @@ impl Cgroups {
         Some(tree)
     }
 
-    fn make(&self, name: &str) {
+    pub(crate) fn make(&self, name: &str) {
         fs::create_dir(self.root.join(name)).unwrap();
     }
 
     /// A shell in a unit of system.slice, which is made for it.
-    fn unit(&self, name: &str) -> Shell {
+    pub(crate) fn unit(&self, name: &str) -> Shell {
         let unit = format!("system.slice/{name}.service");
         self.make(&unit);
         let shell = Shell::child(name, self.links.path());
@@ -46,7 +46,7 @@ impl Cgroups {
     }
 
     /// Ends a unit of system.slice and removes it; what it has used.
-    fn end(&self, name: &str, shell: Shell) -> u64 {
+    pub(crate) fn end(&self, name: &str, shell: Shell) -> u64 {
         shell.end();
         let unit = format!("system.slice/{name}.service");
         let used = self.used(&unit);
@@ -56,15 +56,15 @@ impl Cgroups {
     }
 
     /// What a cgroup has used since it was made, by the kernel.
-    fn used(&self, name: &str) -> u64 {
+    pub(crate) fn used(&self, name: &str) -> u64 {
         let stat = fs::read_to_string(self.root.join(name).join("cpu.stat")).unwrap();
         let usage = stat.lines().find_map(|line| line.strip_prefix("usage_usec ")).unwrap();
         usage.parse().unwrap()
     }
 
-    fn open(&self) -> Node {
+    pub(crate) fn open(&self) -> Node {
         let paths = Paths { procfs: "/proc".into(), cgroupfs: Some(self.root.clone()) };
-        let node = Node::open(&paths).unwrap();
+        let node = Node::open(&paths, DETAIL).unwrap();
         assert_eq!(node.method(), Method::Cgroup);
         node
     }
@@ -204,7 +204,7 @@ fn a_units_process_that_the_root_waits_for_counts_once() {
     assert!(used > 10 * 20_000, "the load is {used} us");
     compare("in the unit", host(&reading, "g"), used, CUT_US);
     let all = after.own_us + after.children_us - before.own_us - before.children_us;
-    let others = reading.groups.iter().filter(|((class, group), _)| *class == Class::Host && group != "g");
+    let others = reading.groups.iter().filter(|((class, group), _)| *class == Class::Host && &**group != "g");
     let others = others.map(|(_, cpu)| cpu.total_us()).sum();
     // What the root's child used since the pass and what the other did before it was in the unit may be missing.
     compare("in the root", others, all - used, 20_000);
@@ -217,9 +217,9 @@ fn the_machines_own_root_has_the_kernels_threads() {
     if mount.join("cgroup.events").exists() {
         return skip("the kernel's threads", "this is a container's part of the tree");
     }
-    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: Some(mount) }).unwrap();
+    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: Some(mount) }, DETAIL).unwrap();
     let reading = node.pass().unwrap();
     for family in ["ksoftirqd", "kworker", "rcu", "(interrupts)"] {
-        assert!(reading.groups.contains_key(&(Class::Kernel, family.to_owned())), "{family} in {reading:?}");
+        assert!(reading.groups.contains_key(&(Class::Kernel, family.into())), "{family} in {reading:?}");
     }
 }

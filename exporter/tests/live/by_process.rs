@@ -1,12 +1,12 @@
 //! Counting by process on this machine: loads of a known size, against the shell's own account of them.
 
-use crate::shell::{Shell, Times, compare, parent, skip, total};
+use crate::shell::{DETAIL, Shell, Times, compare, parent, skip, total};
 use process_exporter::{Class, Node, Paths};
 
 const TICK_US: u64 = 10_000;
 
 fn open() -> Node {
-    Node::open_by_process(&Paths { procfs: "/proc".into(), cgroupfs: None }).unwrap()
+    Node::open_by_process(&Paths { procfs: "/proc".into(), cgroupfs: None }, DETAIL).unwrap()
 }
 
 /// An orphan shell of this name, if orphans are PID 1's here.
@@ -89,7 +89,7 @@ fn children_that_end_during_a_pass_are_counted_once() {
 fn the_kernel_and_the_node_are_seen() {
     let mut node = open();
     let reading = node.pass().unwrap();
-    let group = |class, name: &str| reading.groups.contains_key(&(class, name.to_owned()));
+    let group = |class, name: &str| reading.groups.contains_key(&(class, name.into()));
     assert!(group(Class::Kernel, "(interrupts)"), "{reading:?}");
     assert_eq!(
         reading.busy.keys().copied().collect::<Vec<_>>(),

@@ -49,3 +49,23 @@ fn what_is_hidden_is_said_and_the_rest_is_counted() {
         }
     }
 }
+
+#[test]
+fn a_tree_that_is_not_the_nodes_is_blamed_itself() {
+    let test = "blamed";
+    if !fs::read_to_string("/proc/2/comm").is_ok_and(|comm| comm == "kthreadd\n") {
+        return skip(test, "the kernel's threads are hidden already");
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let Some(mount) = mounts.lines().find(|line| line.contains(" - cgroup2 ")) else {
+        return skip(test, "no cgroup v2 is mounted");
+    };
+    let root = format!("{}/oc-interrogate-{test}-{}", mount.split(' ').nth(4).unwrap(), std::process::id());
+    if let Err(error) = fs::create_dir(&root) {
+        return skip(test, &format!("{root} cannot be made: {error}"));
+    }
+    let line = Program::start(&["--cgroupfs", &root]).line.clone();
+    fs::remove_dir(&root).unwrap();
+    assert!(line.contains(&format!("for {root} is not the root of the node's tree")), "{line}");
+    assert!(!line.contains("hostPID"), "{line}");
+}

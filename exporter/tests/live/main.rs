@@ -6,8 +6,16 @@
     reason = "a panic is how a test's helpers fail"
 )]
 
+mod bad_days;
+mod bad_files;
 mod by_cgroup;
 mod by_process;
+mod certs;
+mod churn;
+mod config;
+mod crowd;
+mod fake;
 mod limits;
 mod program;
 mod shell;
+mod tls;

@@ -1,11 +1,15 @@
 //! What the live tests share: a shell that burns CPU on request, and the rule for tests that cannot run here.
 
-use process_exporter::{Class, Reading};
+use process_exporter::{Class, Collect, Detail, Reading};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// What the exporter looks at unless it is told otherwise.
+pub(crate) const DETAIL: Detail =
+    Detail { threads: true, collect: Collect { memory: false, faults: false, states: false, start: false } };
 
 /// Says that a test does not run here, and why; in CI that is a failure.
 pub(crate) fn skip(test: &str, why: &str) {
@@ -102,6 +106,12 @@ impl Drop for Shell {
     fn drop(&mut self) {
         self.stdin.take();
         let _ = self.child.wait();
+        // An orphan is nobody's to wait for, but its cgroup cannot be removed before its end.
+        let stat =
+            || fs::read(format!("/proc/{}/stat", self.pid)).map(|s| String::from_utf8_lossy(&s).into_owned());
+        while self.pid != 0 && stat().is_ok_and(|stat| !stat.contains(") Z ")) {
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -125,8 +135,9 @@ fn minutes(line: &str) -> u64 {
 }
 
 fn state(pid: u32) -> char {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+    // A comm may hold any bytes.
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap();
+    String::from_utf8_lossy(&stat).rsplit_once(") ").unwrap().1.chars().next().unwrap()
 }
 
 /// The parent of a process.
@@ -137,7 +148,7 @@ pub(crate) fn parent(pid: u32) -> u32 {
 
 /// A group's total, in microseconds.
 pub(crate) fn total(reading: &Reading, class: Class, group: &str) -> u64 {
-    reading.groups.get(&(class, group.to_owned())).map_or(0, |cpu| cpu.total_us())
+    reading.groups.get(&(class, group.into())).map_or(0, |cpu| cpu.total_us())
 }
 
 /// Prints the signed error, and fails where it is over the bound.

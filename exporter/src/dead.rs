@@ -9,42 +9,42 @@
 //! child is kept as `late` and set against the next pass's growth.
 
 use crate::cpu::{Cpu, Growth};
-use crate::place::Key;
+use crate::ledger::Id;
 use std::collections::BTreeMap;
 
 /// A process that was there and is no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub(super) key: Key,
+pub(crate) struct Ended {
+    pub(crate) key: Id,
     /// Counted while it lived: its own time and that of the children it had waited for.
-    pub(super) counted: Cpu,
+    pub(crate) counted: Cpu,
     /// Those of its ancestors that may have waited for it, nearest first.
-    pub(super) ancestors: Vec<u32>,
+    pub(crate) ancestors: Vec<u32>,
     /// Its parent ended too, so another ancestor may have waited, for it or for its parent.
-    pub(super) orphan: bool,
+    pub(crate) orphan: bool,
     /// Its reaper may have been read before it ended.
-    pub(super) late: bool,
+    pub(crate) late: bool,
 }
 
 /// A living process whose `cutime` and `cstime` have grown.
 #[derive(Clone, Debug)]
-pub(super) struct Reaper {
-    pub(super) key: Key,
-    pub(super) grown: Growth,
+pub(crate) struct Reaper {
+    pub(crate) key: Id,
+    pub(crate) grown: Growth,
 }
 
 /// What to credit to whom, and the late ones that no reaper has paid for yet.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Settled {
-    pub(super) credits: Vec<(Key, Growth)>,
-    pub(super) late: Vec<Ended>,
+pub(crate) struct Settled {
+    pub(crate) credits: Vec<(Id, Growth)>,
+    pub(crate) late: Vec<Ended>,
 }
 
 /// Sets the ended against the reapers.
-pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>) -> Settled {
+pub(crate) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>) -> Settled {
     // Certain ones first, then big ones: they have the fewest reapers that could have paid.
     ended.sort_by_key(|e| (e.orphan, std::cmp::Reverse(e.counted.total_us())));
-    let mut heirs: BTreeMap<u32, Vec<Key>> = BTreeMap::new();
+    let mut heirs: BTreeMap<u32, Vec<Id>> = BTreeMap::new();
     let mut settled = Settled::default();
     for mut child in ended {
         let amount = child.counted.since(Cpu::default());
@@ -69,7 +69,7 @@ pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>) 
     }
     for (pid, reaper) in reapers {
         let heir = match heirs.get(&pid).map(Vec::as_slice) {
-            Some([first, rest @ ..]) if rest.iter().all(|key| key == first) => first.clone(),
+            Some([first, rest @ ..]) if rest.iter().all(|key| key == first) => *first,
             _ => reaper.key,
         };
         settled.credits.push((heir, reaper.grown));
@@ -80,10 +80,19 @@ pub(super) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Ledger;
     use crate::reading::Class;
 
-    fn key(name: &str) -> Key {
-        (Class::Host, name.to_owned())
+    const NAMES: [&str; 4] = ["a", "b", "init", "sh"];
+
+    fn key(name: &str) -> Id {
+        let mut ledger = Ledger::default();
+        let ids = NAMES.map(|name| ledger.hold(&(Class::Host, name.into())));
+        ids[NAMES.iter().position(|known| *known == name).unwrap()]
+    }
+
+    fn name(id: Id) -> &'static str {
+        NAMES.iter().find(|name| key(name) == id).unwrap()
     }
 
     fn us(user_us: u64) -> Cpu {
@@ -96,12 +105,13 @@ mod tests {
     }
 
     /// Reapers by PID, group and growth; what each group is credited, those with nothing left out.
-    fn credits(children: Vec<Ended>, reapers: &[(u32, &str, u64)]) -> Vec<(String, i64)> {
+    fn credits(children: Vec<Ended>, reapers: &[(u32, &str, u64)]) -> Vec<(&'static str, i64)> {
         let reaper = |grown| us(grown).since(Cpu::default());
-        let reapers =
-            reapers.iter().map(|&(pid, name, grown)| (pid, Reaper { key: key(name), grown: reaper(grown) }));
+        let reapers = reapers
+            .iter()
+            .map(|&(pid, group, grown)| (pid, Reaper { key: key(group), grown: reaper(grown) }));
         let settled = settle(children, reapers.collect());
-        let credits = settled.credits.into_iter().map(|((_, group), growth)| (group, growth.total_us()));
+        let credits = settled.credits.into_iter().map(|(group, growth)| (name(group), growth.total_us()));
         credits.filter(|(_, us)| *us != 0).collect()
     }
 
@@ -170,7 +180,6 @@ mod tests {
             ),
         ];
         for (what, children, reapers, want) in cases {
-            let want: Vec<_> = want.into_iter().map(|(group, us)| (group.to_owned(), us)).collect();
             assert_eq!(credits(children, &reapers), want, "{what}");
         }
     }
@@ -181,7 +190,7 @@ mod tests {
         let first = settle(vec![late], BTreeMap::new());
         let kept = vec![ended("a", 100, &[5])];
         assert_eq!(first, Settled { credits: vec![], late: kept });
-        assert_eq!(credits(first.late.clone(), &[(5, "sh", 101)]), [("a".to_owned(), 1)]);
+        assert_eq!(credits(first.late.clone(), &[(5, "sh", 101)]), [("a", 1)]);
         assert_eq!(settle(first.late, BTreeMap::new()), Settled::default());
     }
 }

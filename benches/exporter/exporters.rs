@@ -1,0 +1,160 @@
+//! The exporters that are measured: ours, over HTTP and HTTPS, with a cgroup tree and without, and process-exporter.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::client::{CLIENT, Client, Tls};
+use crate::slice::{Slice, Unit};
+
+/// What is measured against what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Ours by cgroup, over HTTPS with client certificates, as it is installed.
+    Https,
+    /// Ours by cgroup, over HTTP.
+    Http,
+    /// Ours where there are no cgroups to see, over HTTPS.
+    Process,
+    /// process-exporter 0.8.7, over HTTP, with a configuration that groups by comm.
+    Peer,
+}
+
+/// Ends when dropped.
+pub(crate) struct Exporter {
+    pub(crate) name: &'static str,
+    pub(crate) unit: Unit,
+    child: Child,
+    client: Client,
+    _folder: tempfile::TempDir,
+}
+
+/// One scrape.
+pub(crate) struct Scrape {
+    /// Of the whole process, in its own threads and in the kernel, from before the request to a moment after the answer.
+    pub(crate) cpu_ms: f64,
+    pub(crate) text: String,
+}
+
+/// How long after an answer the CPU is read: ours and Go's runtime may still be tidying up.
+const AFTER: Duration = Duration::from_millis(50);
+
+/// What groups the loads as ours does: workers and children belong to their leader, as they match nothing themselves.
+const PEER: &str = "process_names: [{name: '{{.Comm}}', cmdline: [' (lead|parent) ']}, {name: '{{.Comm}}', cmdline: ['^sh ']}]";
+
+impl Exporter {
+    /// Starts one in a unit of its own and connects to it; it has been scraped three times when this returns, so that its
+    /// files are open, its memory is there, and series that are held at 0 no longer are.
+    pub(crate) fn start(slice: &Slice, kind: Kind, arguments: &[&str]) -> Result<Exporter> {
+        let name = match kind {
+            Kind::Https => "ours-https",
+            Kind::Http => "ours-http",
+            Kind::Process => "ours-by-process",
+            Kind::Peer => "peer",
+        };
+        Exporter::of_tree(slice, name, kind, &slice.root, arguments)
+    }
+
+    /// The same under another name and for another tree.
+    pub(crate) fn of_tree(
+        slice: &Slice,
+        name: &'static str,
+        kind: Kind,
+        tree: &Path,
+        arguments: &[&str],
+    ) -> Result<Exporter> {
+        let folder = tempfile::tempdir()?;
+        let unit = slice.measured_unit(name)?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let mut words = vec![file("program"), format!("--web.listen-address=127.0.0.1:{port}")];
+        let mut hide = "";
+        let tls = matches!(kind, Kind::Https | Kind::Process).then(|| Tls::new(folder.path())).transpose()?;
+        if tls.is_some() {
+            words.push(format!("--web.tls-cert={}", file("cert.pem")));
+            words.push(format!("--web.tls-key={}", file("key.pem")));
+            words.push(format!("--web.client-ca={}", file("ca.pem")));
+            words.push(format!("--web.client-cn={CLIENT}"));
+        }
+        match kind {
+            Kind::Https | Kind::Http => words.push(format!("--cgroupfs={}", tree.display())),
+            Kind::Process => hide = "umount -lR /sys/fs/cgroup && ",
+            Kind::Peer => {
+                fs::write(folder.path().join("config.yml"), PEER)?;
+                words.push(format!("--config.path={}", file("config.yml")));
+            }
+        }
+        words.extend(arguments.iter().map(ToString::to_string));
+        let from = if kind == Kind::Peer { peer()? } else { env!("CARGO_BIN_EXE_process-exporter").into() };
+        // Copied in the unit, so that the program's own pages are charged to it, as on a node that unpacks it.
+        let script =
+            format!("{} && cp '{}' \"$0\" && {hide} exec \"$0\" \"$@\"", unit.enter(), from.display());
+        let mut command = Command::new("setpriv");
+        // Ends with the bench, however that ends.
+        command
+            .args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "sh", "-c", &script])
+            .args(&words)
+            .stdin(Stdio::null());
+        let child = command.stderr(fs::File::create(folder.path().join("log"))?).spawn()?;
+        let said = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        let client = Client::connect(port, tls.as_ref()).with_context(|| format!("{name}: {}", said()))?;
+        let mut exporter = Exporter { name, unit, child, client, _folder: folder };
+        for _ in 0..3 {
+            exporter.scrape()?;
+        }
+        Ok(exporter)
+    }
+
+    /// Scrapes it, by the kernel's count for its cgroup.
+    pub(crate) fn scrape(&mut self) -> Result<Scrape> {
+        let before = self.unit.used_ms()?;
+        let text = self.client.metrics().with_context(|| format!("scraping {}", self.name))?;
+        std::thread::sleep(AFTER);
+        let cpu_ms = self.unit.used_ms()? - before;
+        ensure!(cpu_ms > 0.0, "{} has used no CPU for a scrape", self.name);
+        Ok(Scrape { cpu_ms, text })
+    }
+}
+
+impl Scrape {
+    /// The sum of a metric over the series whose labels hold `what`.
+    pub(crate) fn sum(&self, metric: &str, what: &str) -> f64 {
+        self.values(metric, what).sum()
+    }
+
+    /// How many series there are of it.
+    pub(crate) fn count(&self, metric: &str, what: &str) -> usize {
+        self.values(metric, what).count()
+    }
+
+    fn values<'a>(&'a self, metric: &'a str, what: &'a str) -> impl Iterator<Item = f64> + 'a {
+        self.text.lines().filter_map(move |line| {
+            let rest = line.strip_prefix(metric)?.strip_prefix('{').filter(|rest| rest.contains(what))?;
+            rest.rsplit_once(' ')?.1.parse::<f64>().ok()
+        })
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Built from its pinned source where that has not been done.
+fn peer() -> Result<PathBuf> {
+    tool("process-exporter")
+}
+
+/// A program of tests/tools.
+pub(crate) fn tool(name: &str) -> Result<PathBuf> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tools/build");
+    let built = Command::new(script).arg(name).stderr(Stdio::inherit()).output()?;
+    ensure!(built.status.success(), "tests/tools/build {name}: {}", built.status);
+    Ok(Path::new(String::from_utf8(built.stdout)?.trim_end()).join(name))
+}

@@ -1,0 +1,178 @@
+//! Processes to be counted: units whose leader has workers, all blocked until they are told to work for a moment.
+//!
+//! This program itself is what they run, in modes of its own: `launch`, `lead` and `work`. A leader is an orphan, so that it
+//! is a group where processes are counted, as a service's main process is. All end when their standard inputs do, and
+//! so with the bench, however it ends.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::thread::set_name;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::pids::Pids;
+use crate::slice::Slice;
+
+/// What a process that works uses: just over one tick of 10 ms.
+const WORK: Duration = Duration::from_millis(11);
+const BEAT: [u8; 1] = [b'.'];
+
+/// All units of one load; they end when dropped.
+pub(crate) struct Loads {
+    units: Vec<Running>,
+    _pids: Pids,
+}
+
+/// A leader with its workers.
+struct Running {
+    pids: usize,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+}
+
+impl Loads {
+    /// So many processes with so many threads each in so many units, `u000` and on; all are blocked when this returns.
+    pub(crate) fn start(slice: &Slice, processes: usize, threads: usize, units: usize) -> Result<Loads> {
+        let pids = Pids::enough(processes * threads)?;
+        let share = |number: usize| processes * number / units;
+        let start = |number: usize| {
+            let (name, pids) = (format!("u{number:03}"), share(number + 1) - share(number));
+            let unit = slice.unit(&name)?;
+            let arguments = ["lead", &name, &pids.to_string(), &threads.to_string()].map(str::to_owned);
+            let (stdin, stdout) = orphan(&arguments, &unit.path)?;
+            anyhow::Ok(Running { pids, stdin, stdout })
+        };
+        let mut loads = Loads { units: (0..units).map(start).collect::<Result<_>>()?, _pids: pids };
+        loads.units.iter_mut().try_for_each(Running::answered).context("a load did not start")?;
+        Ok(loads)
+    }
+
+    /// Has every process of the units from `first` on, `step` apart, work for a moment, and waits for all of them. How
+    /// many processes those are.
+    pub(crate) fn work(&mut self, first: usize, step: usize) -> Result<usize> {
+        let mut done = 0;
+        // One unit after the other, so that the machine is left usable.
+        for unit in self.units.iter_mut().skip(first).step_by(step) {
+            unit.stdin.write_all(&BEAT)?;
+            unit.answered()?;
+            done += unit.pids;
+        }
+        Ok(done)
+    }
+}
+
+impl Running {
+    fn answered(&mut self) -> Result<()> {
+        Ok(self.stdout.read_exact(&mut [0])?)
+    }
+}
+
+/// Starts this program in a mode, as an orphan in a cgroup.
+pub(crate) fn orphan(arguments: &[String], cgroup: &Path) -> Result<(ChildStdin, ChildStdout)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("launch").arg(cgroup).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn()?;
+    // Before it is waited for, which would close them.
+    let pipes = (child.stdin.take().context("no stdin")?, child.stdout.take().context("no stdout")?);
+    ensure!(child.wait()?.success(), "{arguments:?} could not be launched");
+    Ok(pipes)
+}
+
+/// The modes in which this program is a load; None for what is none.
+pub(crate) fn mode(arguments: &[String]) -> Option<Result<()>> {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["launch", cgroup, rest @ ..] => Some(launch(cgroup, rest)),
+        ["lead", name, processes, threads] => Some(lead(name, processes, threads)),
+        ["work", threads] => Some(work(threads, &mut [])),
+        ["parent", name, life_ms, runs] => Some(parent(name, life_ms, runs)),
+        ["child", life_ms] => Some(child(life_ms)),
+        _ => None,
+    }
+}
+
+fn launch(cgroup: &str, arguments: &[&str]) -> Result<()> {
+    std::fs::write(Path::new(cgroup).join("cgroup.procs"), "0")?;
+    // Left to PID 1.
+    drop(Command::new(std::env::current_exe()?).args(arguments).spawn()?);
+    Ok(())
+}
+
+fn lead(name: &str, processes: &str, threads: &str) -> Result<()> {
+    set_name(std::ffi::CString::new(name)?.as_c_str())?;
+    let worker = |_| {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut worker =
+            command.args(["work", threads]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        worker.stdout.as_mut().context("no stdout")?.read_exact(&mut [0])?;
+        Ok(worker)
+    };
+    let mut workers = (1..processes.parse()?).map(worker).collect::<Result<Vec<_>>>()?;
+    work(threads, &mut workers)
+}
+
+/// Blocks, and works whenever a byte comes; says so before and after with a byte, once the workers have.
+fn work(threads: &str, workers: &mut [Child]) -> Result<()> {
+    for _ in 1..threads.parse()? {
+        let blocked = || loop {
+            std::thread::park();
+        };
+        std::thread::Builder::new().name("blocked".to_owned()).stack_size(16 * 1024).spawn(blocked)?;
+    }
+    let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
+    stdout.write_all(&BEAT)?;
+    stdout.flush()?;
+    while stdin.read_exact(&mut [0]).is_ok() {
+        for worker in workers.iter_mut() {
+            worker.stdin.as_mut().context("no stdin")?.write_all(&BEAT)?;
+        }
+        burn(WORK);
+        for worker in workers.iter_mut() {
+            worker.stdout.as_mut().context("no stdout")?.read_exact(&mut [0])?;
+        }
+        stdout.write_all(&BEAT)?;
+        stdout.flush()?;
+    }
+    Ok(())
+}
+
+/// Has one child after the other, which live so long, and then waits for its end.
+fn parent(name: &str, life_ms: &str, runs: &str) -> Result<()> {
+    set_name(std::ffi::CString::new(name)?.as_c_str())?;
+    let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
+    stdin.read_exact(&mut [0])?;
+    for _ in 0..runs.parse()? {
+        let child = Command::new(std::env::current_exe()?).args(["child", life_ms]).status()?;
+        ensure!(child.success(), "a child ended with {child}");
+    }
+    stdout.write_all(&BEAT)?;
+    stdout.flush()?;
+    let _ = stdin.read_exact(&mut [0]);
+    Ok(())
+}
+
+/// Lives so long and works a third of it.
+fn child(life_ms: &str) -> Result<()> {
+    let (begun, life) = (std::time::Instant::now(), Duration::from_millis(life_ms.parse()?));
+    while begun.elapsed() < life {
+        burn(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(20).min(life.saturating_sub(begun.elapsed())));
+    }
+    Ok(())
+}
+
+/// Uses so much CPU in this thread, as little of it as can be in the kernel.
+fn burn(time: Duration) {
+    let used = || {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+    };
+    let end = used() + time;
+    while used() < end {
+        for turn in 0..100_000_u32 {
+            std::hint::black_box(turn);
+        }
+    }
+}

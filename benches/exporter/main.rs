@@ -1,0 +1,87 @@
+//! What a scrape of the exporter costs, what it captures and what it costs others, against process-exporter 0.8.7 in the same run.
+//! See README.md beside this folder. `cargo bench -p process-exporter --bench exporter -- idle tenth` runs only these parts.
+
+#![allow(clippy::indexing_slicing, reason = "a panic is how a bench fails")]
+
+mod children;
+mod client;
+mod exporters;
+mod floor;
+mod growth;
+mod kernel;
+mod load;
+mod picture;
+mod pids;
+mod prometheus;
+mod scrapes;
+mod size;
+mod slice;
+#[path = "../spread.rs"]
+mod spread;
+mod targets;
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use spread::Spread;
+
+/// One of them: whether all is within its bounds.
+type Part = fn(&mut dyn Write) -> Result<bool>;
+
+const PARTS: [(&str, Part); 10] = [
+    ("size", size::size),
+    ("kernel", kernel::kernel),
+    ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
+    ("tenth", |out| scrapes::scrapes(out, &scrapes::TENTH)),
+    ("active", |out| scrapes::scrapes(out, &scrapes::ACTIVE)),
+    ("process", scrapes::process),
+    ("memory", scrapes::memory),
+    ("children", children::children),
+    ("growth", growth::growth),
+    ("prometheus", prometheus::prometheus),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let done = match load::mode(&arguments) {
+        Some(load) => load.map(|()| true),
+        None => bench(&mut stdout().lock(), &arguments),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error:#}"); // nobody is left to tell
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all is within its bounds, of the parts that are named, or of all.
+fn bench(out: &mut dyn Write, names: &[String]) -> Result<bool> {
+    if let Some(unknown) = names.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
+        let known: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no part {unknown}: {}", known.join(", "));
+    }
+    let mut fine = true;
+    for (name, part) in PARTS.iter().filter(|(part, _)| names.is_empty() || names.iter().any(|n| n == part)) {
+        writeln!(out, "\n{name}")?;
+        fine &= part(out)?;
+    }
+    Ok(fine)
+}
+
+/// Says a figure and whether it is within a bound from above.
+fn at_most(out: &mut dyn Write, what: &str, spread: &Spread, most: f64) -> Result<bool> {
+    let fine = spread.median <= most;
+    writeln!(out, "{what}: {spread}; at most {most}: {}", if fine { "fine" } else { "TOO MUCH" })?;
+    Ok(fine)
+}
+
+/// The same from below.
+fn at_least(out: &mut dyn Write, what: &str, spread: &Spread, least: f64) -> Result<bool> {
+    let fine = spread.median >= least;
+    writeln!(out, "{what}: {spread}; at least {least}: {}", if fine { "fine" } else { "TOO LITTLE" })?;
+    Ok(fine)
+}

@@ -1,0 +1,173 @@
+//! What a node's series cost the Prometheus that scrapes them and keeps their rules.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::exporters::{Exporter, Kind, tool};
+use crate::load::Loads;
+use crate::slice::{Slice, Unit};
+use crate::spread::Spread;
+use crate::targets;
+
+const NODES: usize = 20;
+/// Seconds between scrapes and evaluations: here, so that there are many, and on a cluster.
+const STEP: u64 = 3;
+const REAL_STEP: f64 = 15.0;
+const WARM: u64 = 10;
+const WINDOWS: usize = 3;
+/// Scrapes of a window.
+const WINDOW: u64 = 12;
+/// What the node runs: processes, threads, units.
+const NODE: (usize, usize, usize) = (400, 10, 60);
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/prometheusrule.yaml");
+
+/// Three servers at once, that nothing but their targets tells apart.
+pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
+    let slice = Slice::new()?;
+    let texts = {
+        let mut loads = Loads::start(&slice, NODE.0, NODE.1, NODE.2)?;
+        let mut exposition = |name, flag| {
+            let mut exporter = Exporter::of_tree(&slice, name, Kind::Http, &slice.root, &[flag])?;
+            loads.work(0, 1)?;
+            anyhow::Ok(exporter.scrape()?.text)
+        };
+        [exposition("ours-without", "--threads=false")?, exposition("ours-with", "--threads=true")?]
+    };
+    let mut servers = vec![("no targets", 0, Server::start(&slice, "prom-none", None)?)];
+    for ((name, unit), text) in
+        [("without threads", "prom-without"), ("with threads", "prom-with")].into_iter().zip(texts)
+    {
+        let (port, series) = targets::serve(&text)?;
+        servers.push((name, series, Server::start(&slice, unit, Some(port))?));
+    }
+    std::thread::sleep(Duration::from_secs(STEP * WARM));
+    let mut used: Vec<Vec<f64>> = vec![Vec::new(); servers.len()];
+    for _ in 0..WINDOWS {
+        let before =
+            servers.iter().map(|(_, _, server)| server.unit.used_ms()).collect::<Result<Vec<_>>>()?;
+        std::thread::sleep(Duration::from_secs(STEP * WINDOW));
+        for (((_, _, server), before), used) in servers.iter().zip(before).zip(&mut used) {
+            used.push(server.unit.used_ms()? - before);
+        }
+    }
+    let empty = servers[0].2.heap_mib()?;
+    for ((name, series, server), used_ms) in servers.iter().zip(&used).skip(1) {
+        server.scrapes_well()?;
+        let per_scrape =
+            used_ms.iter().zip(&used[0]).map(|(used, none)| (used - none) / (NODES as f64 * WINDOW as f64));
+        let per_scrape = Spread::of(per_scrape.collect())?;
+        let mib = (server.heap_mib()? - empty) / NODES as f64;
+        writeln!(
+            out,
+            "{name}: {series} series a node, with the rules' {:.0}",
+            server.head_series()? / NODES as f64
+        )?;
+        writeln!(out, "  CPU of a node's scrape and its part of the rules, ms: {per_scrape}")?;
+        writeln!(
+            out,
+            "  heap of a node, {} samples a series, MiB: {mib:.2}",
+            WARM + WINDOWS as u64 * WINDOW
+        )?;
+        // Milliseconds a node are seconds a thousand nodes.
+        let cores = per_scrape.scaled(1.0 / REAL_STEP);
+        writeln!(
+            out,
+            "  1000 nodes every {REAL_STEP} s: cores {cores}, heap {:.1} GiB",
+            mib * 1000.0 / 1024.0
+        )?;
+    }
+    Ok(true)
+}
+
+/// Ends when dropped.
+struct Server {
+    unit: Unit,
+    port: u16,
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// One that scrapes a port as many nodes, with the manifest's rules.
+    fn start(slice: &Slice, name: &str, target: Option<u16>) -> Result<Server> {
+        let (folder, unit) = (tempfile::tempdir()?, slice.measured_unit(name)?);
+        let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(RULES)?)?;
+        let rules = serde_yaml::to_string(manifest.get("spec").context("rules without a spec")?)?;
+        let rules = rules.replace("15s", &format!("{STEP}s")).replace("[1m]", &format!("[{}s]", 4 * STEP));
+        fs::write(folder.path().join("rules.yml"), rules)?;
+        let mut config = format!(
+            "global: {{scrape_interval: {STEP}s, scrape_timeout: {STEP}s, evaluation_interval: {STEP}s}}\nrule_files: [rules.yml]\n\
+             scrape_configs:\n- job_name: process-exporter\n  static_configs:\n"
+        );
+        for node in 0..target.map_or(0, |_| NODES) {
+            let port = target.unwrap_or_default();
+            config += &format!("  - {{targets: ['127.0.0.1:{port}'], labels: {{instance: node-{node}}}}}\n");
+        }
+        fs::write(folder.path().join("prometheus.yml"), config)?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let script = format!("{} && exec \"$0\" \"$@\"", unit.enter());
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--", "sh", "-c", &script])
+            .arg(tool("prometheus")?)
+            .current_dir(folder.path());
+        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let child =
+            command.stdin(Stdio::null()).stderr(fs::File::create(folder.path().join("log"))?).spawn()?;
+        let server = Server { unit, port, child, _folder: folder };
+        let ready = |_| std::thread::sleep(Duration::from_millis(100));
+        (0..300)
+            .map(ready)
+            .find(|()| server.get("/-/ready").is_ok())
+            .context("Prometheus does not become ready")?;
+        Ok(server)
+    }
+
+    fn get(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        ensure!(answer.starts_with("HTTP/1.0 200"), "{path}: {}", answer.lines().next().unwrap_or_default());
+        Ok(answer)
+    }
+
+    fn metric(&self, name: &str) -> Result<f64> {
+        let text = self.get("/metrics")?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.with_context(|| format!("Prometheus has no {name}"))?.parse()?)
+    }
+
+    /// What is in use after a collection.
+    fn heap_mib(&self) -> Result<f64> {
+        self.get("/debug/pprof/heap?gc=1")?;
+        Ok(self.metric("go_memstats_heap_alloc_bytes")? / 1024.0 / 1024.0)
+    }
+
+    fn head_series(&self) -> Result<f64> {
+        self.metric("prometheus_tsdb_head_series")
+    }
+
+    /// That all nodes are up and the rules find them.
+    fn scrapes_well(&self) -> Result<()> {
+        for query in ["count(up==1)", "count(instance:namedprocess_node_cpu_rate:sum)"] {
+            let answer = self.get(&format!("/api/v1/query?query={query}"))?;
+            ensure!(answer.contains(&format!(",\"{NODES}\"]")), "{query}: {answer}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

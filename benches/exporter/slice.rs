@@ -1,0 +1,127 @@
+//! A slice of the machine's own cgroup v2 tree for everything that a part of the bench runs, and a memory cgroup beside
+//! it: what is in a unit is counted by the kernel, to the microsecond and the byte.
+
+use std::fs::{self, read_to_string};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// Removed when dropped, once what ran in it has ended.
+pub(crate) struct Slice {
+    /// The tree's root, which holds the kernel's threads.
+    pub(crate) root: PathBuf,
+    path: PathBuf,
+    /// Where the memory controller is of version 1; below its root.
+    memory: Option<PathBuf>,
+}
+
+/// A cgroup of the slice.
+#[derive(Clone)]
+pub(crate) struct Unit {
+    pub(crate) path: PathBuf,
+    memory: PathBuf,
+}
+
+impl Slice {
+    /// Needs root, and a cgroup v2 tree.
+    pub(crate) fn new() -> Result<Slice> {
+        let mounts = read_to_string("/proc/self/mounts")?;
+        let mounted = |kind: &str, option: &str| {
+            mounts.lines().find_map(|line| {
+                let mut fields = line.split(' ').skip(1);
+                let (at, its, options) = (fields.next()?, fields.next()?, fields.next()?);
+                (its == kind && options.split(',').any(|o| o == option)).then(|| PathBuf::from(at))
+            })
+        };
+        let root =
+            mounted("cgroup2", "rw").context("the bench needs a cgroup v2 tree that it may write to")?;
+        let name = format!("bench-{}.slice", std::process::id());
+        let path = root.join(&name);
+        let memory = mounted("cgroup", "memory").map(|root| root.join(&name));
+        for path in [Some(&path), memory.as_ref()].into_iter().flatten() {
+            fs::create_dir(path)
+                .with_context(|| format!("making {}: the bench needs root", path.display()))?;
+        }
+        Ok(Slice { root, path, memory })
+    }
+
+    /// Makes one.
+    pub(crate) fn unit(&self, name: &str) -> Result<Unit> {
+        let path = self.path.join(format!("{name}.service"));
+        fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Unit { memory: path.clone(), path })
+    }
+
+    /// Makes one whose memory is counted.
+    pub(crate) fn measured_unit(&self, name: &str) -> Result<Unit> {
+        let mut unit = self.unit(name)?;
+        if let Some(memory) = &self.memory {
+            unit.memory = memory.join(name);
+            fs::create_dir(&unit.memory)?;
+        }
+        Ok(unit)
+    }
+}
+
+impl Unit {
+    /// What moves a shell into the unit, for a script.
+    pub(crate) fn enter(&self) -> String {
+        let file = |path: &Path| format!("echo 0 > '{}/cgroup.procs'", path.display());
+        format!("{} && {}", file(&self.path), file(&self.memory))
+    }
+
+    /// CPU since it was made, in milliseconds, the ended included.
+    pub(crate) fn used_ms(&self) -> Result<f64> {
+        let text = read_to_string(self.path.join("cpu.stat"))?;
+        let usage =
+            text.lines().find_map(|line| line.strip_prefix("usage_usec ")).context("no usage_usec")?;
+        Ok(usage.parse::<f64>()? / 1000.0)
+    }
+
+    /// Memory that it is charged with, the kernel's for it and its page cache included, in MiB: now, the most there ever
+    /// was, and how much of what it is now is page cache.
+    pub(crate) fn memory_mib(&self) -> Result<(f64, f64, f64)> {
+        let read = |names: [&str; 2]| {
+            let text = names.iter().find_map(|name| read_to_string(self.memory.join(name)).ok());
+            let text = text.with_context(|| format!("no memory controller at {}", self.memory.display()))?;
+            anyhow::Ok(text.trim().parse::<f64>()? / 1024.0 / 1024.0)
+        };
+        let stat = read_to_string(self.memory.join("memory.stat"))?;
+        let cache = stat.lines().find_map(|l| l.strip_prefix("cache ").or_else(|| l.strip_prefix("file ")));
+        Ok((
+            read(["memory.usage_in_bytes", "memory.current"])?,
+            read(["memory.max_usage_in_bytes", "memory.peak"])?,
+            cache.context("no page cache in memory.stat")?.parse::<f64>()? / 1024.0 / 1024.0,
+        ))
+    }
+}
+
+impl Drop for Slice {
+    fn drop(&mut self) {
+        let paths = [Some(&self.path), self.memory.as_ref()];
+        for path in paths.into_iter().flatten() {
+            if let Err(error) = removed(path, Duration::from_secs(60)) {
+                use std::io::Write;
+                let _ = writeln!(std::io::stderr(), "{error:#}");
+            }
+        }
+    }
+}
+
+/// Removes a cgroup and those below it, as soon as their last process is gone.
+fn removed(cgroup: &Path, limit: Duration) -> Result<()> {
+    let begun = Instant::now();
+    for entry in fs::read_dir(cgroup)?.flatten() {
+        if entry.file_type()?.is_dir() {
+            removed(&entry.path(), limit)?;
+        }
+    }
+    while let Err(error) = fs::remove_dir(cgroup) {
+        if begun.elapsed() > limit {
+            bail!("{} remains: {error}", cgroup.display());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}

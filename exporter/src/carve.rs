@@ -1,0 +1,93 @@
+//! Groups of one's own: which rule's name a process has, by itself or from its nearest known ancestor.
+
+use crate::config::{Identity, Rules};
+use crate::parse::{Comm, Stat};
+use crate::procfs::ProcFs;
+use crate::read::{Outcome, Reader};
+use std::sync::Arc;
+
+/// Ancestors that are followed; a chain read from a changing system might be a circle.
+const DEEPEST: usize = 1000;
+
+/// The rules in force, if any, and how often they were replaced.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Carver {
+    rules: Option<Arc<Rules>>,
+    generation: u32,
+}
+
+/// The rule's name that a process has, under which rules, and as what program it was looked at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Carved {
+    pub(crate) name: Option<Arc<str>>,
+    generation: u32,
+    comm: Option<Comm>,
+}
+
+impl Carver {
+    /// Replaces the rules: every process is looked at again.
+    pub(crate) fn set(&mut self, rules: Option<Arc<Rules>>) {
+        self.rules = rules;
+        self.generation += 1;
+    }
+
+    /// Whether there are any rules.
+    pub(crate) fn any(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// Whether there ever were any.
+    pub(crate) fn was_set(&self) -> bool {
+        self.generation > 0
+    }
+
+    /// Whether what was found of a process still holds: the same rules, and no other program.
+    pub(crate) fn holds(&self, carved: &Carved, stat: &Stat) -> bool {
+        self.is_current(carved) && (carved.comm == Some(stat.comm) || self.rules.is_none())
+    }
+
+    fn is_current(&self, carved: &Carved) -> bool {
+        carved.generation == self.generation
+    }
+
+    /// Looks at a process; `known` tells what was found of others.
+    pub(crate) fn look<'a>(
+        &self,
+        pid: u32,
+        stat: &Stat,
+        known: impl Fn(u32) -> Option<&'a Carved>,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+    ) -> Carved {
+        let name = self.rules.as_ref().and_then(|rules| {
+            let (mut pid, mut stat) = (pid, *stat);
+            for _ in 0..DEEPEST {
+                if stat.kernel_thread {
+                    return None;
+                }
+                if let Some(name) = own_name(rules, pid, &stat, procfs, reader) {
+                    return Some(Arc::from(name));
+                }
+                pid = stat.ppid;
+                if let Some(parent) = known(pid).filter(|parent| self.is_current(parent)) {
+                    return parent.name.clone();
+                }
+                match procfs.process(pid, reader) {
+                    Outcome::Got(parent) if pid != 0 => stat = parent,
+                    _ => return None,
+                }
+            }
+            None
+        });
+        Carved { name, generation: self.generation, comm: Some(stat.comm) }
+    }
+}
+
+fn own_name(rules: &Rules, pid: u32, stat: &Stat, procfs: &ProcFs, reader: &mut Reader) -> Option<String> {
+    let name = |argv: &[u8]| rules.name(&Identity { comm: stat.comm.as_bytes(), argv, ppid: stat.ppid });
+    match procfs.file(pid, b"/cmdline", reader, |argv| Some(name(argv))) {
+        Outcome::Got(name) => name,
+        // A name may do without the arguments.
+        Outcome::Gone | Outcome::Failed => name(b""),
+    }
+}

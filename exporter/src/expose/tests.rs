@@ -1,0 +1,133 @@
+//! Expositions of readings that are written by hand.
+
+use super::*;
+use crate::reading::{Class, Collect, Collected, Counts, Work};
+use std::time::Instant;
+
+fn own() -> Own {
+    Own {
+        method: Method::Process,
+        pass: Duration::from_micros(1234),
+        cpu: Duration::from_millis(50),
+        config_is_good: Some(false),
+        tls_is_good: None,
+    }
+}
+
+fn cpu(user_us: u64, system_us: u64) -> Cpu {
+    Cpu { user_us, system_us }
+}
+
+fn samples(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.starts_with('#')).collect()
+}
+
+#[test]
+fn an_exposition() {
+    let odd: Group = (Class::Host, "a\"b\\c\nd".into());
+    let mut reading = Reading::empty(Instant::now());
+    reading.groups = [(odd.clone(), cpu(1_500_000, 7))].into();
+    reading.counts = [(odd.clone(), Counts { processes: 2, threads: 9 })].into();
+    reading.alive = [odd].into();
+    reading.busy = [("user", 2_000_001)].into();
+    reading.errors = [("other", 3)].into();
+    reading.work = Work { files_read: 11, files_open: 12, cgroups: 13, processes: 14, threads: 15 };
+    let Exposed { text, number, left, left_threads } = Exposer::new().render(&reading, own(), 0);
+    assert!(left.is_empty() && left_threads.is_empty() && number == 1);
+    let version = env!("CARGO_PKG_VERSION");
+    let want = [
+        r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="user"} 1.500000"#,
+        r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="system"} 0.000007"#,
+        r#"namedprocess_namegroup_num_procs{class="host",groupname="a\"b\\c\nd"} 2"#,
+        r#"namedprocess_namegroup_num_threads{class="host",groupname="a\"b\\c\nd"} 9"#,
+        r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
+        r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
+        "namedprocess_exporter_passes_total 1",
+        "namedprocess_exporter_pass_seconds 0.001234",
+        "namedprocess_exporter_files_read 11",
+        "namedprocess_exporter_files_open 12",
+        "namedprocess_exporter_cgroups_read 13",
+        "namedprocess_exporter_processes_read 14",
+        "namedprocess_exporter_threads_read 15",
+        "process_cpu_seconds_total 0.050000",
+        r#"namedprocess_exporter_method{method="process"} 1"#,
+        &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
+        "namedprocess_exporter_config_last_reload_successful 0",
+    ];
+    assert_eq!(samples(&text), want);
+    assert_eq!(text.matches("# TYPE ").count(), 16);
+    assert!(text.ends_with('\n'));
+}
+
+#[test]
+fn threads_and_what_exited() {
+    let mut reading = Reading::empty(Instant::now());
+    let (host, group): (_, Arc<str>) = (Class::Host, "sshd".into());
+    let thread = |name: &str| (host, Arc::clone(&group), name.into());
+    reading.groups = [((host, Arc::clone(&group)), cpu(3, 4))].into();
+    reading.alive = [(host, Arc::clone(&group))].into();
+    reading.threads = [(thread("(exited)"), cpu(1, 0)), (thread("sshd"), cpu(2, 4))].into();
+    reading.thread_counts = [(thread("sshd"), 5)].into();
+    let mut exposer = Exposer::new();
+    let text = exposer.render(&reading, own(), u64::MAX).text;
+    let threads: Vec<&str> = samples(&text).into_iter().filter(|line| line.contains("thread_")).collect();
+    let of = r#"class="host",groupname="sshd",threadname"#;
+    let want = [
+        format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="(exited)",mode="user"}} 0.000001"#),
+        format!(
+            r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="(exited)",mode="system"}} 0.000000"#
+        ),
+        format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="sshd",mode="user"}} 0.000002"#),
+        format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="sshd",mode="system"}} 0.000004"#),
+        format!(r#"namedprocess_namegroup_thread_count{{{of}="sshd"}} 5"#),
+    ];
+    assert_eq!(threads, want);
+    // A name of which none lives leaves like a group; what exited stays as long as its group.
+    reading.thread_counts.clear();
+    for (seconds, left) in [(15, vec![]), (30, vec![]), (1000, vec![thread("sshd")])] {
+        let later = reading.at + Duration::from_secs(seconds);
+        assert_eq!(
+            exposer.render(&Reading { at: later, ..reading.clone() }, own(), u64::MAX).left_threads,
+            left
+        );
+    }
+}
+
+#[test]
+fn only_what_was_asked_for_is_collected() {
+    let mut reading = Reading::empty(Instant::now());
+    let key = (Class::Host, "a".into());
+    let all = Collected {
+        resident: 1,
+        virtual_memory: 2,
+        minor_faults: 3,
+        major_faults: 4,
+        states: [5, 6, 7, 8, 9],
+        oldest_start: 10,
+    };
+    reading.groups = [(key.clone(), Cpu::default())].into();
+    reading.collected = [(key, all)].into();
+    let asked = |collect| {
+        let text = Exposer::new().render(&Reading { collect, ..reading.clone() }, own(), 0).text;
+        let own = ["_cpu_", "num_", "_exporter_", "process_cpu"];
+        let others = samples(&text).into_iter().filter(|line| !own.iter().any(|own| line.contains(own)));
+        others.map(|line| line.replace("namedprocess_namegroup_", "")).collect::<Vec<String>>()
+    };
+    assert!(asked(Collect::default()).is_empty());
+    let memory = asked(Collect { memory: true, ..Collect::default() });
+    let of = r#"class="host",groupname="a""#;
+    let want = [
+        format!(r#"memory_bytes{{{of},memtype="resident"}} 1"#),
+        format!(r#"memory_bytes{{{of},memtype="virtual"}} 2"#),
+    ];
+    assert_eq!(memory, want);
+    let faults = asked(Collect { faults: true, ..Collect::default() });
+    let want = [format!("minor_page_faults_total{{{of}}} 3"), format!("major_page_faults_total{{{of}}} 4")];
+    assert_eq!(faults, want);
+    let states = asked(Collect { states: true, ..Collect::default() });
+    let want = ["Running", "Sleeping", "Waiting", "Zombie", "Other"].iter().zip(5..);
+    let want: Vec<_> = want.map(|(state, n)| format!(r#"states{{{of},state="{state}"}} {n}"#)).collect();
+    assert_eq!(states, want);
+    let start = asked(Collect { start: true, ..Collect::default() });
+    assert_eq!(start, [format!("oldest_start_time_seconds{{{of}}} 10")]);
+}

@@ -1,0 +1,121 @@
+//! Which metrics a reading's groups and threads become: process-exporter's names, and the label `class` besides.
+
+use super::text::{Text, seconds};
+use crate::cpu::Cpu;
+use crate::place::{EXITED, INTERRUPTS};
+use crate::reading::{Group, Reading, STATES, Thread};
+
+impl Text {
+    /// The groups, each with the CPU to show.
+    pub(super) fn groups(&mut self, groups: &[(&Group, Cpu)], reading: &Reading) {
+        let mut cpu = self.counter(
+            "namedprocess_namegroup_cpu_seconds_total",
+            "CPU of a group since the exporter started, what has exited included.",
+        );
+        for ((class, group), used) in groups {
+            for (mode, us) in [("user", used.user_us), ("system", used.system_us)] {
+                cpu.sample(&[("class", class.as_str()), ("groupname", group), ("mode", mode)], seconds(us));
+            }
+        }
+        let counts = || {
+            let keys = groups.iter().map(|(key, _)| *key).filter(|key| has_processes(key));
+            keys.map(|key| (key, reading.counts.get(key).copied().unwrap_or_default()))
+        };
+        let mut processes = self.gauge("namedprocess_namegroup_num_procs", "Processes of a group that live.");
+        for ((class, group), counts) in counts() {
+            processes.sample(&[("class", class.as_str()), ("groupname", group)], counts.processes);
+        }
+        let mut threads =
+            self.gauge("namedprocess_namegroup_num_threads", "Threads of a group's living processes.");
+        for ((class, group), counts) in counts() {
+            threads.sample(&[("class", class.as_str()), ("groupname", group)], counts.threads);
+        }
+        if !reading.collected.is_empty() {
+            self.collected(groups, reading);
+        }
+    }
+
+    /// The groups' threads, each name with the CPU to show.
+    pub(super) fn threads(&mut self, threads: &[(&Thread, Cpu)], reading: &Reading) {
+        if threads.is_empty() {
+            return;
+        }
+        let mut cpu = self.counter(
+            "namedprocess_namegroup_thread_cpu_seconds_total",
+            "CPU of a group's threads by name; with what its living threads do not account for, (exited), the group's.",
+        );
+        for ((class, group, name), used) in threads {
+            for (mode, us) in [("user", used.user_us), ("system", used.system_us)] {
+                let labels =
+                    [("class", class.as_str()), ("groupname", group), ("threadname", name), ("mode", mode)];
+                cpu.sample(&labels, seconds(us));
+            }
+        }
+        let mut counts =
+            self.gauge("namedprocess_namegroup_thread_count", "Threads of a name in a group that live.");
+        for (key, _) in threads.iter().filter(|(key, _)| &*key.2 != EXITED) {
+            let (class, group, name) = key;
+            let labels = [("class", class.as_str()), ("groupname", group), ("threadname", name)];
+            counts.sample(&labels, reading.thread_counts.get(*key).copied().unwrap_or_default());
+        }
+    }
+
+    /// What `--collect` asked for.
+    fn collected(&mut self, groups: &[(&Group, Cpu)], reading: &Reading) {
+        let collect = reading.collect;
+        let each = || {
+            let keys = groups.iter().map(|(key, _)| *key).filter(|key| has_processes(key));
+            keys.filter_map(|key| Some((key.0.as_str(), &*key.1, reading.collected.get(key)?)))
+        };
+        if collect.memory {
+            let mut memory = self.gauge(
+                "namedprocess_namegroup_memory_bytes",
+                "Memory of a group's processes; what they share counts for each.",
+            );
+            for (class, group, all) in each() {
+                for (kind, bytes) in [("resident", all.resident), ("virtual", all.virtual_memory)] {
+                    memory.sample(&[("class", class), ("groupname", group), ("memtype", kind)], bytes);
+                }
+            }
+        }
+        if collect.faults {
+            let mut minor = self.counter(
+                "namedprocess_namegroup_minor_page_faults_total",
+                "Page faults without I/O of processes that lived at a scrape.",
+            );
+            for (class, group, all) in each() {
+                minor.sample(&[("class", class), ("groupname", group)], all.minor_faults);
+            }
+            let mut major = self.counter(
+                "namedprocess_namegroup_major_page_faults_total",
+                "Page faults with I/O of processes that lived at a scrape.",
+            );
+            for (class, group, all) in each() {
+                major.sample(&[("class", class), ("groupname", group)], all.major_faults);
+            }
+        }
+        if collect.states {
+            let mut states =
+                self.gauge("namedprocess_namegroup_states", "Processes of a group by what they are doing.");
+            for (class, group, all) in each() {
+                for (state, count) in STATES.iter().zip(all.states) {
+                    states.sample(&[("class", class), ("groupname", group), ("state", state)], count);
+                }
+            }
+        }
+        if collect.start {
+            let mut start = self.gauge(
+                "namedprocess_namegroup_oldest_start_time_seconds",
+                "When the oldest living process of a group started, in seconds since 1970.",
+            );
+            for (class, group, all) in each().filter(|(.., all)| all.oldest_start > 0) {
+                start.sample(&[("class", class), ("groupname", group)], all.oldest_start);
+            }
+        }
+    }
+}
+
+/// Whether a group's CPU is that of processes.
+fn has_processes((_, group): &Group) -> bool {
+    ![EXITED, INTERRUPTS].contains(&&**group)
+}

@@ -1,0 +1,76 @@
+//! What the kernel writes, and what it does not.
+
+use super::*;
+
+const TAIL: &str = "1 1 1 0 -1 4194560 10 20 30 40 150 250 7 8 20 0 1 0 1234 1000 5 18446744073709551615";
+
+#[test]
+fn a_comm_may_hold_anything() {
+    for comm in [&b"sh"[..], b"a) R 1 (b", b") R 1 1 1", b"", b"\xff\xfe x", b"new\nline"] {
+        let text = [b"42 (", comm, b") S ", TAIL.as_bytes(), b"\n"].concat();
+        let want = Stat {
+            comm: Comm::new(comm),
+            state: b'S',
+            ppid: 1,
+            kernel_thread: false,
+            minor_faults: 10,
+            major_faults: 30,
+            own: Cpu { user_us: 1_500_000, system_us: 2_500_000 },
+            waited: Cpu { user_us: 70_000, system_us: 80_000 },
+            threads: 1,
+            start: 1234,
+            virtual_memory: 1000,
+            resident: 5,
+        };
+        assert_eq!(stat(&text, 100), Some(want), "{comm:?}");
+    }
+}
+
+#[test]
+fn a_kernel_thread_is_told_by_its_flag() {
+    let kthread = stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 5 0 0", 100).unwrap();
+    assert!(kthread.kernel_thread);
+    let zombie = stat(b"9 (x) Z 1 9 9 0 -1 4227084 0 0 0 0 1 3 0 0 20 0 1 0 5 0 0", 100).unwrap();
+    assert!(!zombie.kernel_thread);
+}
+
+#[test]
+fn short_or_strange_text_is_no_process() {
+    for text in [&b""[..], b"1", b"1 (a", b"1 )a( S", b"1 (a) S 1 2 3", b"1 (a) S x 1 1 1 1 1 1 1 1 1 1"] {
+        assert_eq!(stat(text, 100), None, "{text:?}");
+    }
+}
+
+#[test]
+fn the_nodes_modes_are_in_the_first_line() {
+    let text = b"cpu  1 2 3 400 500 6 7 8 9 10\ncpu0 9 9 9 9 9 9 9 9 9 9\n";
+    let want = Busy { user: 10_000, nice: 20_000, system: 30_000, irq: 60_000, softirq: 70_000 };
+    assert_eq!(busy(text, 100), Some(want));
+    assert_eq!(busy(b"cpu 1 2 3 4 5 6", 100), None);
+    assert_eq!(busy(b"cpu0 1 2 3 4 5 6 7", 100), None);
+}
+
+#[test]
+fn small_files() {
+    assert_eq!(uptime(b"123.45 99.00\n", 100), Some(12_345));
+    assert_eq!(uptime(b"nonsense", 100), None);
+    let text = b"usage_usec 30\nuser_usec 10\nsystem_usec 20\nnice_usec 1\n";
+    assert_eq!(cpu_stat(text), Some(Cpu { user_us: 10, system_us: 20 }));
+    assert_eq!(cpu_stat(b"usage_usec 30\nuser_usec 10\n"), None);
+    assert_eq!(pids(b"0\n1\n77\n"), Some(vec![0, 1, 77]));
+    assert_eq!(pids(b""), Some(vec![]));
+    assert_eq!(pids(b"x\n"), None);
+    assert!(is_populated(b"populated 1\nfrozen 0\n"));
+    assert!(!is_populated(b"populated 0\nfrozen 1\n") && !is_populated(b""));
+}
+
+#[test]
+fn mounts_with_optional_fields_and_escapes() {
+    let text = br"32 31 0:29 / /sys/fs/cgroup/cpu rw shared:5 master:1 - cgroup cgroup rw,cpu
+41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
+42 31 0:38 / /a\040b\134c rw - cgroup2 none rw
+43 31 0:38 / /x rw - tmpfs cgroup2 rw
+";
+    let want = [PathBuf::from("/sys/fs/cgroup/unified"), PathBuf::from(r"/a b\c")];
+    assert_eq!(cgroup2_mounts(text), want);
+}

@@ -1,0 +1,115 @@
+//! Who has ended since the last pass, and who may have waited for it.
+
+use super::{Proc, Procs, Scope, group};
+use crate::dead::{self, Ended, Reaper};
+use crate::ledger::{Id, Ledger};
+use crate::parse::Stat;
+use crate::procfs::ProcFs;
+use crate::read::{Outcome, Reader};
+use std::collections::BTreeMap;
+
+/// Who vanished, by PID.
+pub(super) type Gone = BTreeMap<u32, Vanished>;
+
+/// What is still to be known of one that vanished.
+#[derive(Debug)]
+pub(super) struct Vanished {
+    stat: Stat,
+    group: Id,
+    /// Its reaper may have been read before it ended.
+    late: bool,
+}
+
+impl Proc {
+    /// Ends what it counts for; its account is let go of when it is buried.
+    pub(super) fn ended(&self, late: bool, ledger: &mut Ledger) -> Vanished {
+        self.tasks.end(ledger);
+        ledger.count(self.group, -1, -i64::from(self.stat.threads));
+        Vanished { stat: self.stat, group: self.group, late }
+    }
+}
+
+impl Procs {
+    /// Finds who has ended: of those known before, and of those read in this pass, which are then known no more.
+    pub(super) fn take_gone(
+        &mut self,
+        listed: &[u32],
+        after: &[u32],
+        gone: &mut Gone,
+        procfs: &ProcFs,
+        reader: &mut Reader,
+        ledger: &mut Ledger,
+    ) {
+        let mut ended = Vec::new();
+        for (pid, proc) in &self.known {
+            if proc.seen != self.pass {
+                // It ended, or left the root, before it was read.
+                ended.push((*pid, listed.binary_search(pid).is_ok()));
+            } else if self.scope == Scope::All && after.binary_search(pid).is_err() {
+                let still = match procfs.process(*pid, reader) {
+                    Outcome::Got(stat) => stat.start == proc.stat.start,
+                    Outcome::Gone => false,
+                    Outcome::Failed => true,
+                };
+                if !still {
+                    ended.push((*pid, true));
+                }
+            }
+        }
+        for (pid, late) in ended {
+            if let Some(proc) = self.known.remove(&pid) {
+                gone.entry(pid).or_insert(proc.ended(late, ledger));
+            }
+        }
+    }
+
+    /// Credits what the ended used unseen, as far as their reapers tell.
+    pub(super) fn bury(&mut self, gone: &Gone, reapers: BTreeMap<u32, Reaper>, ledger: &mut Ledger) {
+        if self.scope != Scope::All {
+            return gone.values().for_each(|one| ledger.release(one.group));
+        }
+        let mut ended = std::mem::take(&mut self.late);
+        for child in &mut ended {
+            child.orphan |= !child.ancestors.first().is_some_and(|parent| self.known.contains_key(parent));
+        }
+        for Vanished { stat, group, late } in gone.values() {
+            if stat.kernel_thread {
+                continue;
+            }
+            ended.push(Ended {
+                key: *group,
+                counted: stat.own + stat.waited,
+                ancestors: self.ancestors(stat.ppid, gone, &reapers),
+                orphan: gone.contains_key(&stat.ppid),
+                late: *late,
+            });
+        }
+        let holding: Vec<Id> = ended.iter().map(|one| one.key).collect();
+        let settled = dead::settle(ended, reapers);
+        for (group, growth) in settled.credits {
+            ledger.credit(group, growth);
+        }
+        // Who is tried once more still needs its account.
+        settled.late.iter().for_each(|one| ledger.hold_again(one.key));
+        holding.into_iter().for_each(|group| ledger.release(group));
+        gone.values().filter(|one| one.stat.kernel_thread).for_each(|one| ledger.release(one.group));
+        self.late = settled.late;
+    }
+
+    /// The ancestors from `ppid` on that may have waited, nearest first: those that live, and those that ended
+    /// in this pass after they were read in it.
+    fn ancestors(&self, ppid: u32, gone: &Gone, reapers: &BTreeMap<u32, Reaper>) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut at = ppid;
+        for _ in 0..group::DEEPEST {
+            // A PID may have been given anew since: the one it was the child of is the one that ended.
+            let ended = gone.get(&at).map(|one| &one.stat);
+            let Some(stat) = ended.or_else(|| self.known.get(&at).map(|proc| &proc.stat)) else { break };
+            if ended.is_none() || reapers.contains_key(&at) {
+                found.push(at);
+            }
+            at = stat.ppid;
+        }
+        found
+    }
+}

@@ -1,0 +1,302 @@
+//! One cgroup and those in it: whether it moved, and if so, whose what it used is.
+
+use super::Pass;
+use super::files::{Counter, directories};
+use crate::cpu::{Cpu, Growth};
+use crate::crowd::Home;
+use crate::ledger::Id;
+use crate::parse;
+use crate::place::{Key, Place};
+use crate::read::Outcome;
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug)]
+pub(super) struct Cgroup {
+    name: OsString,
+    /// With the path, its identity: a unit that is started again has another.
+    inode: u64,
+    /// Its identity to who looks at processes.
+    number: u32,
+    place: Place,
+    /// Its group's account, held; None where it has none of its own.
+    group: Option<Id>,
+    counter: Counter,
+    /// Its counter before what is below it was read for the last time; None where that is to be read whatever it says.
+    gate: Option<Cpu>,
+    /// Up to where it has been counted; None until it could be read for the first time.
+    last: Option<Cpu>,
+    /// By name.
+    children: Vec<Cgroup>,
+    /// The directory's links, which tell how many children it has; None before it was listed.
+    links: Option<u64>,
+    /// Where the counter of a child begins that is listed for the first time: a child that was there before is
+    /// counted from its first reading on, one that was born since from 0.
+    begin: Option<Cpu>,
+    /// The children that vanished since the last pass.
+    gone: Vec<Cgroup>,
+    /// The processes in it, and the threads in it and below, as counted last.
+    pids: Vec<u32>,
+    threads: u64,
+    counted: (i64, i64),
+}
+
+impl Cgroup {
+    /// The root of a tree.
+    pub(super) fn top(place: Place) -> Cgroup {
+        Cgroup::new(OsString::new(), 0, 0, place, None)
+    }
+
+    /// `begin`: its counter before its first reading, and that of its children; None where they were there before.
+    fn new(name: OsString, inode: u64, number: u32, place: Place, begin: Option<Cpu>) -> Cgroup {
+        Cgroup {
+            name,
+            inode,
+            number,
+            place,
+            group: None,
+            counter: Counter::default(),
+            gate: None,
+            last: begin,
+            children: Vec::new(),
+            links: None,
+            begin,
+            gone: Vec::new(),
+            pids: Vec::new(),
+            threads: 0,
+            counted: (0, 0),
+        }
+    }
+
+    pub(super) fn descendants(&self) -> usize {
+        self.children.iter().map(|child| 1 + child.descendants()).sum()
+    }
+
+    pub(super) fn kept_open(&self) -> usize {
+        usize::from(self.counter.is_open()) + self.children.iter().map(Cgroup::kept_open).sum::<usize>()
+    }
+
+    /// Visits all below the root; whether that could be listed.
+    pub(super) fn visit_top(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> bool {
+        let listed = self.list_if_changed(path, pass);
+        self.visit_children(path, pass);
+        self.end_gone(pass);
+        listed
+    }
+
+    /// Reads this cgroup and, if it moved, what is in it. Whether it is still there, and how much of its growth has
+    /// been credited somewhere.
+    fn visit(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> (bool, Growth) {
+        let before = match self.read(path, pass) {
+            Outcome::Got(now) => Some(now),
+            // Nothing of it or in it is left but what its parent has grown by.
+            Outcome::Gone => return (false, Growth::default()),
+            Outcome::Failed => None,
+        };
+        if !pass.everywhere && before.is_some() && before == self.gate {
+            return (true, Growth::default());
+        }
+        let mut complete = self.list_if_changed(path, pass);
+        let below = self.visit_children(path, pass);
+        complete &= self.visit_processes(path, pass);
+        let alone = self.children.is_empty() && self.pids.is_empty();
+        let now = match before {
+            None => Outcome::Failed,
+            Some(before) if alone => Outcome::Got(before),
+            Some(_) => self.read(path, pass),
+        };
+        let growth = match now {
+            Outcome::Got(now) => now.since(self.last.replace(now).unwrap_or(now)),
+            // Its children were there a moment ago: theirs is credited, its own tail is found by its parent.
+            Outcome::Gone => return (false, below),
+            // What the children used is taken from here for now, and comes back with the next good reading.
+            Outcome::Failed => Growth::default(),
+        };
+        complete &= matches!(now, Outcome::Got(_)) && self.children.iter().all(|child| child.gate.is_some());
+        self.gate = before.filter(|_| complete);
+        let heir = self.heir_of_residual(pass);
+        pass.ledger.credit(heir, growth - below);
+        self.with_home(|home| pass.crowd.bury(home, growth - below, pass.ledger));
+        if heir != self.group.unwrap_or(pass.exited) {
+            pass.ledger.release(heir);
+        }
+        self.end_gone(pass);
+        (true, growth)
+    }
+
+    /// Reads and credits the children; the sum of their growth.
+    fn visit_children(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> Growth {
+        let mut sum = Growth::default();
+        let (mut from, mut ended) = (0, false);
+        // Who takes the place of one that ended is found and read in the same pass.
+        for _ in 0..2 {
+            let mut gone = Vec::new();
+            for (at, child) in self.children.iter_mut().enumerate() {
+                if from == 0 || !child.counter.was_read() {
+                    path.push(&child.name);
+                    let (alive, growth) = child.visit(path, pass);
+                    path.pop();
+                    sum += growth;
+                    if !alive {
+                        gone.push(at);
+                    }
+                }
+            }
+            ended |= !gone.is_empty();
+            for at in gone.into_iter().rev() {
+                self.gone.push(self.children.remove(at));
+            }
+            if !ended || from > 0 {
+                break;
+            }
+            from = 1;
+            self.list(path, pass);
+        }
+        sum
+    }
+
+    /// Looks at the processes in it, or counts them; whether that could be done.
+    fn visit_processes(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> bool {
+        let Some(group) = self.group.filter(|_| !self.place.slice) else { return true };
+        path.push("cgroup.procs");
+        let mut pids = std::mem::take(&mut self.pids);
+        let looks = pass.crowd.looks();
+        if looks && self.counted != (0, 0) {
+            // They are counted one by one from now on.
+            let (processes, threads) = std::mem::take(&mut self.counted);
+            pass.ledger.count(group, -processes, -threads);
+        }
+        let complete = if looks {
+            let Some(key) = &self.place.own else { return true };
+            let mut home = Home { id: self.number, group, key, pids: &mut pids };
+            pass.crowd.visit(&mut home, path, pass.procfs, pass.reader, pass.ledger)
+        } else {
+            pass.reader.read(path, |text| parse::pids_into(text, &mut pids)) != Outcome::Failed
+        };
+        self.pids = pids;
+        path.pop();
+        if !looks {
+            self.count(group, path, pass);
+        }
+        complete
+    }
+
+    /// Counts processes and threads by the cgroup's own figures.
+    fn count(&mut self, group: Id, path: &mut PathBuf, pass: &mut Pass<'_>) {
+        path.push("pids.current");
+        let below: u64 = self.children.iter().map(|child| child.threads).sum();
+        // Without the controller there is no such file, and each process is asked.
+        self.threads = match pass.reader.read(path, parse::count) {
+            Outcome::Got(threads) => threads,
+            _ => {
+                let threads = |pid: &u32| match pass.procfs.process(*pid, pass.reader) {
+                    Outcome::Got(stat) => u64::from(stat.threads),
+                    _ => 0,
+                };
+                self.pids.iter().map(threads).sum::<u64>() + below
+            }
+        };
+        path.pop();
+        let now = (self.pids.len() as i64, self.threads.saturating_sub(below) as i64);
+        pass.ledger.count(group, now.0 - self.counted.0, now.1 - self.counted.1);
+        self.counted = now;
+    }
+
+    /// Brings the children up to date if their number is another; whether that could be done.
+    fn list_if_changed(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
+        let links = pass.reader.sort(std::fs::metadata(path)).map(|stat| stat.nlink());
+        let Outcome::Got(links) = links else { return false };
+        // A file system that does not count its directories says 1.
+        if self.links == Some(links) && links > 1 {
+            return true;
+        }
+        let listed = self.list(path, pass);
+        self.links = Some(links).filter(|_| listed);
+        listed
+    }
+
+    /// Brings the children up to date with the directory; whether it could be listed.
+    fn list(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
+        let Outcome::Got(mut found) = directories(path, pass.reader) else { return false };
+        found.sort_unstable();
+        let mut before = std::mem::take(&mut self.children).into_iter().peekable();
+        for (name, inode) in found {
+            while let Some(vanished) = before.next_if(|child| child.name < name) {
+                self.gone.push(vanished);
+            }
+            let known = before.next_if(|child| child.name == name);
+            if self.gone.iter().any(|gone| gone.inode == inode) {
+                continue; // it is being removed
+            }
+            let same = known.as_ref().is_some_and(|child| child.inode == inode);
+            let (child, replaced) = if same { (known, None) } else { (None, known) };
+            self.gone.extend(replaced);
+            let child = child.unwrap_or_else(|| {
+                *pass.born += 1;
+                let place = self.place.child(&name);
+                let mut child = Cgroup::new(name, inode, *pass.born, place, self.begin);
+                child.group = child.place.group().map(|key| pass.ledger.hold(key));
+                child
+            });
+            self.children.push(child);
+        }
+        self.gone.extend(before);
+        self.begin = Some(Cpu::default());
+        true
+    }
+
+    fn read(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> Outcome<Cpu> {
+        pass.read += 1;
+        self.counter.read(path, pass.reader, pass.room)
+    }
+
+    /// Whose a residual is: a unit's own; in a slice that of the one child that vanished, else nobody's. It is held
+    /// once more where it is none that this cgroup holds itself.
+    fn heir_of_residual(&self, pass: &mut Pass<'_>) -> Id {
+        if let Some(group) = self.group {
+            return group;
+        }
+        let heir = match self.gone.as_slice() {
+            [one] => one.heir_of_tail(),
+            _ => None,
+        };
+        heir.map_or(pass.exited, |key| pass.ledger.hold(key))
+    }
+
+    /// To whom the last CPU of a vanished cgroup belongs, where that is certain.
+    fn heir_of_tail(&self) -> Option<&Key> {
+        if self.group.is_some() {
+            return self.place.group();
+        }
+        let mut inside = self.children.iter().chain(&self.gone);
+        match (inside.next(), inside.next()) {
+            (Some(only), None) => only.heir_of_tail(),
+            _ => None,
+        }
+    }
+
+    /// Lets go of all that the vanished children held.
+    fn end_gone(&mut self, pass: &mut Pass<'_>) {
+        for mut child in std::mem::take(&mut self.gone) {
+            child.end(pass);
+        }
+    }
+
+    fn end(&mut self, pass: &mut Pass<'_>) {
+        self.gone.append(&mut self.children);
+        self.end_gone(pass);
+        pass.crowd.vacate(self.number, &self.pids, pass.ledger);
+        if let Some(group) = self.group.take() {
+            pass.ledger.count(group, -self.counted.0, -self.counted.1);
+            pass.ledger.release(group);
+        }
+        *pass.room += usize::from(self.counter.close());
+    }
+
+    fn with_home(&mut self, with: impl FnOnce(&Home<'_>)) {
+        if let (Some(group), Some(key)) = (self.group, &self.place.own) {
+            with(&Home { id: self.number, group, key, pids: &mut self.pids });
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What is read of a tree, and what not.
+
+use super::*;
+use crate::read::Outcome;
+
+#[test]
+fn nothing_is_read_below_what_did_not_move() {
+    let fake = Fake::new();
+    for name in ["", "a.service", "a.service/in", "b.service"] {
+        fake.set(&format!("system.slice/{name}"), 0, 0);
+    }
+    fake.set("user.slice", 0, 0);
+    fake.set("user.slice/session-1.scope", 0, 0);
+    let mut watch = Watch::new(&fake);
+    let Outcome::Got(links) = watch.reader.sort(fs::metadata(fake.root())) else { panic!("no root") };
+    if std::os::unix::fs::MetadataExt::nlink(&links) < 2 {
+        return; // a file system that does not count directories: all that moved is listed
+    }
+    assert_eq!(watch.effort(), (2, 0), "the two slices' counters");
+    fake.set("system.slice", 9, 0);
+    fake.set("system.slice/a.service", 9, 0);
+    // Before and after what is in them: the slice and a. And b, in, and the other slice once; the processes of a.
+    assert_eq!(watch.effort(), (4 + 3, 2));
+    assert_eq!(watch.pass(), groups([("a", 9)]));
+    assert_eq!(watch.effort(), (2, 0));
+}
+
+#[test]
+fn what_ran_while_the_pass_was_under_way_is_put_right_in_the_next() {
+    let fake = Fake::new();
+    fake.set("system.slice", 0, 0);
+    fake.set("system.slice/a.service", 0, 0);
+    let mut watch = Watch::new(&fake);
+    // The slice is read before and after its child, which moves between: stood for by a counter that is ahead.
+    fake.set("system.slice", 5, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 5)]));
+    fake.set("system.slice/a.service", 5, 0);
+    fake.set("system.slice", 6, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 5), ("a", 5)]));
+    fake.set("system.slice", 5 + 6, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 6), ("a", 5)]));
+}
+
+#[test]
+fn what_could_not_be_read_opens_the_way_to_it_in_the_next_pass() {
+    let fake = Fake::new();
+    fake.set("a.slice", 0, 0);
+    fake.set("a.slice/b.slice", 0, 0);
+    fake.set("a.slice/b.slice/c.service", 0, 0);
+    let mut watch = Watch::new(&fake);
+    for name in ["a.slice", "a.slice/b.slice"] {
+        fake.set(name, 10, 0);
+    }
+    fs::write(fake.root().join("a.slice/b.slice/c.service/cpu.stat"), "?").unwrap();
+    assert_eq!(watch.pass(), groups([("(exited)", 10)]));
+    // Nothing moves any more.
+    fake.set("a.slice/b.slice/c.service", 10, 0);
+    assert_eq!(watch.pass(), groups([("(exited)", 10), ("c", 10)]));
+}

@@ -1,0 +1,125 @@
+//! Files that are read again when they have changed: mounted ConfigMaps and Secrets are, without a signal.
+
+use anyhow::Result;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The files are looked at when somebody asks, and not again within this time.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What has been made of some files, kept until something better can be made of them.
+pub(crate) struct Watched<T> {
+    files: Vec<PathBuf>,
+    make: Box<dyn Fn() -> Result<T> + Send>,
+    value: Arc<T>,
+    /// The files as they were when they were last read.
+    stamps: Vec<Stamp>,
+    looked: Instant,
+    good: bool,
+}
+
+/// Device, inode, size, and the times of content and inode: a link that leads elsewhere changes them too.
+type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
+
+impl<T> Watched<T> {
+    /// Reads the files; `make` fails with a line that names the file.
+    pub(crate) fn open(
+        files: Vec<PathBuf>,
+        make: impl Fn() -> Result<T> + Send + 'static,
+    ) -> Result<Watched<T>> {
+        let stamps = stamps(&files);
+        let value = Arc::new(make()?);
+        Ok(Watched { files, make: Box::new(make), value, stamps, looked: Instant::now(), good: true })
+    }
+
+    /// Reads the files again if they have changed. True: there is something new. The error is told once for each
+    /// change; what was there before stays.
+    pub(crate) fn look(&mut self, now: Instant) -> Result<bool> {
+        if now.saturating_duration_since(self.looked) < EVERY {
+            return Ok(false);
+        }
+        self.looked = now;
+        let found = stamps(&self.files);
+        if found == self.stamps {
+            return Ok(false);
+        }
+        let made = (self.make)();
+        if made.is_err() && stamps(&self.files) != found {
+            // They change at this moment, and so may not belong together.
+            return Ok(false);
+        }
+        self.stamps = found;
+        self.good = made.is_ok();
+        self.value = Arc::new(made?);
+        Ok(true)
+    }
+
+    /// The newest that could be made.
+    pub(crate) fn value(&self) -> &Arc<T> {
+        &self.value
+    }
+
+    /// Whether the files as they are now could be read.
+    pub(crate) fn is_good(&self) -> bool {
+        self.good
+    }
+}
+
+fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
+    let stamp = |file: &PathBuf| {
+        let found = fs::metadata(file).ok()?;
+        let (content, inode) = ((found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec()));
+        Some((found.dev(), found.ino(), found.size(), content, inode))
+    };
+    files.iter().map(stamp).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, ensure};
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_change_is_seen_and_a_bad_one_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, next) = (dir.path().join("file"), dir.path().join("next"));
+        let turn = |target: &str, text: Option<&str>| {
+            if let Some(text) = text {
+                fs::write(dir.path().join(target), text).unwrap();
+            }
+            symlink(target, &next).unwrap();
+            fs::rename(&next, &path).unwrap();
+        };
+        turn("a", Some("1"));
+        let read = path.clone();
+        let make = move || {
+            let text = fs::read_to_string(&read).context("no file")?;
+            ensure!(text.len() == 1, "bad: {text}");
+            Ok(text)
+        };
+        let mut watched = Watched::open(vec![path.clone()], make).unwrap();
+        let mut now = Instant::now();
+        let mut look = |watched: &mut Watched<String>| {
+            assert!(!watched.look(now).unwrap(), "it is too early to look again");
+            now += EVERY;
+            let found = watched.look(now);
+            now += EVERY;
+            assert!(!watched.look(now).unwrap(), "once for each change");
+            (found.map_err(|error| error.to_string()), watched.value().to_string(), watched.is_good())
+        };
+        turn("b", Some("2"));
+        assert_eq!(look(&mut watched), (Ok(true), "2".to_owned(), true));
+        turn("c", Some("long"));
+        assert_eq!(look(&mut watched), (Err("bad: long".to_owned()), "2".to_owned(), false));
+        fs::write(&path, "3").unwrap();
+        assert_eq!(look(&mut watched), (Ok(true), "3".to_owned(), true), "in place");
+        turn("nowhere", None);
+        assert_eq!(look(&mut watched), (Err("no file".to_owned()), "3".to_owned(), false));
+        turn("a", None);
+        assert_eq!(look(&mut watched), (Ok(true), "1".to_owned(), true));
+    }
+}

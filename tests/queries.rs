@@ -1,0 +1,208 @@
+//! The predecessor's five example queries, as its users wrote them down, answered by the real exporter's series through a
+//! real Prometheus with the manifest's own rules.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how tests fail, helpers included"
+)]
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use test_cluster::{directory, free_port, start, tool, until};
+
+const GROUPS: &str = "namedprocess_namegroup_cpu_rate{groupname!~\"conmon.*\"}";
+const THREADS: &str = "namedprocess_namegroup_thread_cpu_rate{groupname!~\"conmon.*\"}";
+const OTHERS_THREADS: &str = "namedprocess_namegroup_thread_cpu_rate{threadname!~\"process-exp.*\"}";
+const AVERAGES: &str =
+    "avg_over_time(namedprocess_namegroup_thread_cpu_rate{threadname!~\"process-exp.*\"}[10m])";
+const SUM: &str =
+    "sum(avg_over_time(namedprocess_namegroup_thread_cpu_rate{threadname!~\"process-exp.*\"}[10m]))";
+/// Cores that each load uses. How exact an answer is, is what tests/accuracy measures: the rate of one second may be that of
+/// a burst or of a pause.
+const SHARE: f64 = 0.25;
+/// What a program and a pod of this node are called.
+const UNIT: &str = "system.slice/asked.service";
+const POD: &str = "kubepods.slice/crio-asked.scope";
+const OWN: &str = "kubepods.slice/crio-exporter.scope";
+
+/// An instant's answer: of each series its labels of group and thread, and its value.
+type Answer = BTreeMap<(String, String), f64>;
+
+#[test]
+fn the_predecessors_queries_are_answered() -> Result<()> {
+    let Some(tree) = Tree::new()? else {
+        assert!(std::env::var_os("CI").is_none(), "no cgroup v2 tree to write to: this test cannot run here");
+        writeln!(std::io::stderr(), "SKIPPED: the predecessor's queries need root and a cgroup v2 tree")?;
+        return Ok(());
+    };
+    // reqwest wants one for plain HTTP too.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _loads = [tree.load(UNIT)?, tree.load(POD)?];
+    let (target, port) = (free_port(), free_port());
+    // In the tree itself, as a pod's: its threads are what the third query leaves out.
+    let script = format!("echo 0 > '{}/cgroup.procs' && exec \"$0\" \"$@\"", tree.root.join(OWN).display());
+    let arguments = [
+        "-c".to_owned(),
+        script,
+        program("process-exporter").display().to_string(),
+        format!("--web.listen-address=127.0.0.1:{target}"),
+        format!("--cgroupfs={}", tree.root.display()),
+    ];
+    let _exporter = start("queries-exporter", "sh", &arguments)?;
+    let _prometheus = prometheus(port, target)?;
+
+    // Ten evaluations, so that an average is one.
+    let counted = "count_over_time(namedprocess_namegroup_thread_cpu_rate{groupname=\"asked\"}[10m])";
+    until("ten evaluations", Duration::from_secs(90), || {
+        let answer = ask(port, counted, None)?;
+        ensure!(answer.values().any(|count| *count >= 10.0), "{answer:?}");
+        Ok(())
+    })?;
+    let newest = ask(port, "max(timestamp(namedprocess_namegroup_cpu_rate))", None)?;
+    let at = newest.values().next().copied();
+    let ask = |query: &str| ask(port, query, at);
+
+    let (groups, all) = (ask(GROUPS)?, ask("namedprocess_namegroup_cpu_rate")?);
+    near(&groups, "asked", "")?;
+    near(&all, "conmon", "")?;
+    ensure!(groups.keys().all(|(group, _)| !group.starts_with("conmon")), "{groups:?}");
+    ensure!(groups.len() + 1 == all.len(), "only the pods are left out: {groups:?} of {all:?}");
+
+    let threads = ask(THREADS)?;
+    near(&threads, "asked", "test-load")?;
+    ensure!(threads.keys().all(|(group, _)| !group.starts_with("conmon")), "{threads:?}");
+    for ((group, _), rate) in &groups {
+        let of_group = threads.iter().filter(|((its, _), _)| its == group).map(|(_, rate)| rate);
+        let sum: f64 = of_group.sum();
+        ensure!((sum - rate).abs() < 1e-6, "{group}: {rate} is not {sum} of its threads, {threads:?}");
+    }
+
+    let (others, all) = (ask(OTHERS_THREADS)?, ask("namedprocess_namegroup_thread_cpu_rate")?);
+    near(&others, "conmon", "test-load")?;
+    let own = |answer: &Answer| answer.keys().filter(|(_, thread)| thread == "process-exporte").count();
+    ensure!(own(&all) == 1 && own(&others) == 0, "{others:?} of {all:?}");
+
+    let (averages, sum) = (ask(AVERAGES)?, ask(SUM)?);
+    near(&averages, "asked", "test-load")?;
+    near(&averages, "conmon", "test-load")?;
+    ensure!(others.keys().all(|series| averages.contains_key(series)), "{averages:?} of {others:?}");
+    let total: f64 = averages.values().sum();
+    let sum: Vec<f64> = sum.into_values().collect();
+    ensure!(sum.len() == 1 && (sum[0] - total).abs() < 1e-6, "{sum:?} is not {total}");
+    Ok(())
+}
+
+/// That an answer has a series of about what a load uses.
+fn near(answer: &Answer, group: &str, thread: &str) -> Result<()> {
+    let found = answer.get(&(group.to_owned(), thread.to_owned()));
+    let found = found.with_context(|| format!("no {group} {thread} in {answer:?}"))?;
+    ensure!((SHARE / 5.0..SHARE * 3.0).contains(found), "{group} {thread}: {found}, not {SHARE}");
+    Ok(())
+}
+
+fn ask(port: u16, query: &str, at: Option<f64>) -> Result<Answer> {
+    let mut parameters = vec![("query", query.to_owned())];
+    parameters.extend(at.map(|at| ("time", at.to_string())));
+    let url = format!("http://127.0.0.1:{port}/api/v1/query");
+    let answer = reqwest::blocking::get(reqwest::Url::parse_with_params(&url, parameters)?)?.text()?;
+    let answer: Value = serde_json::from_str(&answer)?;
+    let series =
+        answer["data"]["result"].as_array().with_context(|| format!("{query} has no answer: {answer}"))?;
+    let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
+    let value = |one: &Value| anyhow::Ok(one["value"][1].as_str().context("no value")?.parse::<f64>()?);
+    series
+        .iter()
+        .map(|one| anyhow::Ok(((label(one, "groupname"), label(one, "threadname")), value(one)?)))
+        .collect()
+}
+
+/// Scrapes and evaluates the manifest's rules every second; ready when this returns.
+fn prometheus(port: u16, target: u16) -> Result<test_cluster::Process> {
+    let folder = directory()?.join("queries");
+    fs::create_dir(&folder)?;
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/prometheusrule.yaml");
+    let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(manifest)?)?;
+    let rules = serde_yaml::to_string(&manifest["spec"])?.replace("15s", "1s").replace("[1m]", "[4s]");
+    fs::write(folder.join("rules.yml"), rules)?;
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+         rule_files: [rules.yml]\n\
+         scrape_configs: [{{job_name: exporter, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
+    );
+    fs::write(folder.join("prometheus.yml"), config)?;
+    let arguments = [
+        format!("--config.file={}", folder.join("prometheus.yml").display()),
+        format!("--storage.tsdb.path={}", folder.join("data").display()),
+        format!("--web.listen-address=127.0.0.1:{port}"),
+    ];
+    let mut process = start("queries-prometheus", tool("prometheus")?, &arguments)?;
+    let ready = format!("http://127.0.0.1:{port}/-/ready");
+    process.await_ready(|| Ok(reqwest::blocking::get(&ready)?.error_for_status()?))?;
+    Ok(process)
+}
+
+/// A node's cgroups, removed when dropped.
+struct Tree {
+    root: PathBuf,
+}
+
+impl Tree {
+    /// None, where this machine has no cgroup v2 tree that we may change.
+    fn new() -> Result<Option<Tree>> {
+        let mounts = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
+        let Some(mount) = mounts.into_iter().find(|mount| mount.join("cgroup.controllers").exists()) else {
+            return Ok(None);
+        };
+        let root = mount.join(format!("queries{}", std::process::id()));
+        if fs::create_dir(&root).is_err() {
+            return Ok(None);
+        }
+        let tree = Tree { root };
+        for unit in [UNIT, POD, OWN] {
+            fs::create_dir_all(tree.root.join(unit))?;
+        }
+        Ok(Some(tree))
+    }
+
+    /// A load in a unit; it ends with its standard input, and so when it is dropped.
+    fn load(&self, unit: &str) -> Result<Load> {
+        let program = program("test-load");
+        let mut load = Command::new(&program);
+        load.args([&SHARE.to_string(), "50"]).arg(self.root.join(unit)).stdin(Stdio::piped());
+        Ok(Load(load.spawn().with_context(|| format!("starting {}", program.display()))?))
+    }
+}
+
+struct Load(Child);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.stdin.take();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let slices = ["system.slice", "kubepods.slice", ""];
+        for cgroup in [UNIT, POD, OWN].into_iter().chain(slices) {
+            // What ran in it has ended, or is about to.
+            let _ = until("a cgroup to go", Duration::from_secs(5), || {
+                Ok(fs::remove_dir(self.root.join(cgroup))?)
+            });
+        }
+    }
+}
+
+/// A program of this workspace, beside the plugin.
+fn program(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_oc-interrogate")).with_file_name(name);
+    assert!(path.exists(), "{} is not built: run cargo test --workspace", path.display());
+    path
+}
