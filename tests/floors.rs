@@ -33,7 +33,7 @@ const EXPORTER: Floors = &[
     &["crowd"],
     &["dead", "tasks", "carve"],
     &["ledger", "procfs"],
-    &["place"],
+    &["place", "busy"],
     &["reading", "read"],
     &["parse", "config", "tls", "watched"],
     &["cpu"],
