@@ -6,6 +6,7 @@
 //!    |
 //!   top         Question -> queries -> answers -> Report            what is computed
 //!    |            \-> local: this machine's own kernel -/
+//!   install     manifests/ and the exporter into the cluster, and out again
 //!   print       Report -> table, csv, json, yaml                    what is shown
 //!    |
 //!   cluster     kubeconfig -> token -> route -> trust, or a port-forward
@@ -20,6 +21,7 @@
 //! row of its own), and **cost follows work, not size**.
 pub mod cli;
 pub mod cluster;
+pub mod install;
 pub mod print;
 pub mod progress;
 pub mod prometheus;

@@ -18,7 +18,10 @@ const ECHO: usize = 2;
 
 /// A bar while this lives; its line is empty again once this is dropped.
 #[derive(Debug)]
-pub struct Progress(Option<(Sender<f64>, JoinHandle<()>)>);
+pub struct Progress(Option<(Sender<Step>, JoinHandle<()>)>);
+
+/// How much is done, 0 to 1, and what the bar says from now on, if that changes.
+type Step = (f64, Option<String>);
 
 impl Progress {
     /// Shows a bar from the second second on, without one where stderr is no terminal. The message is plain text.
@@ -28,16 +31,30 @@ impl Progress {
             return Progress(None);
         }
         let (message, (sender, receiver)) = (message.into(), channel());
-        let thread = std::thread::Builder::new().spawn(move || draw(&message, &receiver));
+        let thread = std::thread::Builder::new().spawn(move || draw(message, &receiver));
         // Without a thread there is no bar, and nothing is lost.
         Progress(thread.ok().map(|thread| (sender, thread)))
     }
 
     /// How much is done, 0 to 1.
     pub fn set(&self, fraction: f64) {
+        self.send((fraction, None));
+    }
+
+    /// The same, and what it is that is done.
+    pub fn tell(&self, fraction: f64, message: impl Into<String>) {
+        self.send((fraction, Some(message.into())));
+    }
+
+    /// Whether there is a terminal for it.
+    pub fn is_shown(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn send(&self, step: Step) {
         if let Some((sender, _)) = &self.0 {
             // Its other end lives until this is dropped.
-            let _ = sender.send(fraction);
+            let _ = sender.send(step);
         }
     }
 }
@@ -52,16 +69,19 @@ impl Drop for Progress {
 }
 
 /// Draws until the sender is gone, then clears the line. Where stderr is gone there is nobody to draw for.
-fn draw(message: &str, fractions: &Receiver<f64>) {
+fn draw(mut message: String, steps: &Receiver<Step>) {
     let (mut fraction, mut drawn) = (0.0, 0);
     let mut due = Instant::now() + PATIENCE;
     loop {
-        match fractions.recv_timeout(due.saturating_duration_since(Instant::now())) {
-            Ok(now) => fraction = now,
+        match steps.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok((now, said)) => {
+                fraction = now;
+                message = said.unwrap_or(message);
+            }
             Err(RecvTimeoutError::Timeout) => {
                 let width =
                     terminal_size::terminal_size_of(io::stderr()).map_or(USUAL_WIDTH, |(width, _)| width.0);
-                let line = line(message, fraction, width.into());
+                let line = line(&message, fraction, width.into());
                 // Spaces over what a wider line before left.
                 let _ = write!(io::stderr(), "\r{line:drawn$}");
                 drawn = line.chars().count();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 type Floors = &'static [&'static [&'static str]];
 
 const PLUGIN: Floors =
-    &[&["main"], &["cli"], &["top", "print"], &["cluster", "progress"], &["prometheus", "report"]];
+    &[&["main"], &["cli"], &["top", "print", "install"], &["cluster", "progress"], &["prometheus", "report"]];
 const TOP: Floors = &[
     &["mod"],
     &["limit", "local"],
@@ -23,7 +23,19 @@ const TOP: Floors = &[
     &["queries", "time"],
 ];
 
-const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["values"]];
+const INSTALL: Floors = &[
+    &["mod"],
+    &["uninstall", "rollout", "samples", "diff"],
+    &["apply", "trouble"],
+    &["preflight", "rights"],
+    &["options"],
+    &["objects"],
+    &["payload"],
+    &["manifest"],
+    &["place", "console"],
+];
+
+const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["installing"], &["shared"], &["values"]];
 const EXPORTER: Floors = &[
     &["main"],
     &["serve", "fuzz"],
@@ -53,6 +65,7 @@ fn no_room_imports_from_one_above() {
 fn no_circle_inside_of_a_room() {
     check("src/top", OF_FOLDER, TOP);
     check("src/cli", OF_FOLDER, CLI);
+    check("src/install", OF_FOLDER, INSTALL);
 }
 
 fn check(root: &str, import: &str, floors: Floors) {

@@ -1,13 +1,11 @@
 //! The flags, as clap parses them, with their help.
-use super::values::{
-    parse_duration, parse_namespaces, parse_percentile, parse_sort, parse_time, parse_timeout,
-};
-use crate::cluster::Via;
+use super::installing::{InstallFlags, UninstallFlags};
+use super::shared::{ApiFlags, PrometheusFlags};
+use super::values::{parse_duration, parse_namespaces, parse_percentile, parse_sort, parse_time};
 use crate::print::Format;
 use crate::report::SortBy;
 use crate::top::{By, Namespaces, Percentile};
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
 
 /// Where the CPU of OpenShift nodes goes, outside and inside of pods.
 #[derive(Parser)]
@@ -26,6 +24,14 @@ pub(super) enum Command {
   oc interrogate top -i 30m -T 2026-01-31T10:00 --by namespace -o json
   oc interrogate top --local")]
     Top(Box<TopFlags>),
+    /// Bring the exporter, its rules and its dashboard into the cluster; run again, it upgrades, and changes what differs
+    #[command(after_help = "Examples:
+  oc interrogate install
+  oc interrogate install --diff
+  oc interrogate install -o yaml | oc apply --server-side -f -")]
+    Install(Box<InstallFlags>),
+    /// Take all of it out of the cluster again
+    Uninstall(Box<UninstallFlags>),
 }
 
 #[derive(Args)]
@@ -95,66 +101,6 @@ pub(super) enum ClassFlag {
     Infra,
     /// Everybody else's pods
     Workload,
-}
-
-/// The way to Prometheus; nothing of it touches the API server.
-#[derive(Args)]
-#[command(next_help_heading = "Prometheus")]
-pub(super) struct PrometheusFlags {
-    /// Ask this Prometheus, not the one that the cluster's route names
-    #[arg(long = "prometheus", alias = "host", value_name = "URL")]
-    pub(super) url: Option<String>,
-    /// How to reach the cluster's Prometheus
-    #[arg(long, value_name = "WAY", default_value = "auto")]
-    pub(super) via: Via,
-    /// Trust the certificates of this file too, for Prometheus
-    #[arg(long, value_name = "FILE")]
-    pub(super) prometheus_ca: Option<PathBuf>,
-    /// Do not verify Prometheus's certificate: anybody on the way may read the token
-    #[arg(long)]
-    pub(super) insecure_prometheus: bool,
-}
-
-/// kubectl's shared flags, with kubectl's meaning, for the API server alone.
-#[derive(Args)]
-#[command(next_help_heading = "API server (as kubectl)")]
-pub(super) struct ApiFlags {
-    /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
-    pub(super) kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context
-    #[arg(long, value_name = "NAME")]
-    pub(super) context: Option<String>,
-    /// The kubeconfig's cluster
-    #[arg(long, value_name = "NAME")]
-    pub(super) cluster: Option<String>,
-    /// The kubeconfig's user
-    #[arg(long, value_name = "NAME")]
-    pub(super) user: Option<String>,
-    /// The API server's address
-    #[arg(long, value_name = "URL")]
-    pub(super) server: Option<String>,
-    /// The bearer token; other users of this machine can read it in the process list
-    #[arg(long, value_name = "TOKEN")]
-    pub(super) token: Option<String>,
-    /// Act as this user
-    #[arg(long = "as", value_name = "USER")]
-    pub(super) as_user: Option<String>,
-    /// Act as a member of these groups
-    #[arg(long = "as-group", value_name = "GROUP")]
-    pub(super) as_groups: Vec<String>,
-    /// Trust the certificates of this file
-    #[arg(long, value_name = "FILE")]
-    pub(super) certificate_authority: Option<PathBuf>,
-    /// Do not verify the API server's certificate
-    #[arg(long)]
-    pub(super) insecure_skip_tls_verify: bool,
-    /// The name that the API server's certificate must hold
-    #[arg(long, value_name = "NAME")]
-    pub(super) tls_server_name: Option<String>,
-    /// Give up on a request after this long; 0 is never
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
-    pub(super) request_timeout: Option<i64>,
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! The command line: what runs, exit codes, the error line.
 mod flags;
+mod installing;
+mod shared;
 mod typed;
 mod values;
 
 use crate::cluster::Cluster;
+use crate::install::{self, Console, Removal};
 use crate::print::{self, Format, Look};
 use crate::report::Report;
 use crate::top;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, FromArgMatches};
 use flags::{Cli, Command, TopFlags};
+use installing::{InstallFlags, UninstallFlags};
+use shared::Usage;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use typed::Usage;
 
 /// Exit codes that scripts rely on.
 const FAILURE: u8 = 1;
@@ -47,6 +51,8 @@ fn run(command: Command) -> Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     match command {
         Command::Top(flags) => runtime.block_on(top(*flags)),
+        Command::Install(flags) => runtime.block_on(install(*flags)),
+        Command::Uninstall(flags) => runtime.block_on(uninstall(*flags)),
     }
 }
 
@@ -72,6 +78,20 @@ async fn top(flags: TopFlags) -> Result<()> {
     };
     report.percentiles = percentiles;
     show(&report, look)
+}
+
+async fn install(flags: InstallFlags) -> Result<()> {
+    let (options, session, prometheus) = flags.typed()?;
+    let mut console = Console { out: &mut io::stdout(), err: &complain };
+    install::install(&Cluster::new(session), &prometheus, &options, &mut console).await
+}
+
+async fn uninstall(flags: UninstallFlags) -> Result<()> {
+    let (dry_run, wait, yes) = (flags.dry_run, flags.wait, flags.yes);
+    let (timeout, session) = flags.typed();
+    let removal = Removal { dry_run, wait, timeout, ask: &|question| yes || installing::ask(question) };
+    let mut console = Console { out: &mut io::stdout(), err: &complain };
+    install::uninstall(&Cluster::new(session), &removal, &mut console).await
 }
 
 /// Prints a report on stdout; its notes on stderr, where the format does not hold them.

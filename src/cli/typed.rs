@@ -1,14 +1,14 @@
 //! From flags to the types that the rest works with, once, before any I/O.
 use super::flags::{ClassFlag, TopFlags};
+use super::shared::Usage;
 use super::values::now;
-use crate::cluster::{self, PrometheusOptions, SessionOptions};
+use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::print::{Format, Look};
 use crate::report::{Class, SortBy};
 use crate::top::{Filter, Question};
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
 /// How long `top --local` measures where nothing else is asked for, and what a cluster is asked about, milliseconds.
 const LOCAL_INTERVAL: i64 = 10_000;
@@ -52,30 +52,7 @@ impl TopFlags {
             sort: self.sort_by,
             limit: self.limit,
         };
-        let api = self.api;
-        let session = SessionOptions {
-            kubeconfig: api.kubeconfig,
-            context: api.context,
-            cluster: api.cluster,
-            user: api.user,
-            server: api.server,
-            token: api.token.map(Into::into),
-            impersonate_user: api.as_user,
-            impersonate_groups: api.as_groups,
-            certificate_authority: api.certificate_authority,
-            insecure_skip_tls_verify: api.insecure_skip_tls_verify,
-            tls_server_name: api.tls_server_name,
-            request_timeout: api.request_timeout.map(|ms| Duration::from_millis(ms.unsigned_abs())),
-        };
-        // Not a type of the flag: clap would repeat a bad address, with the password that may be in it.
-        let url = self.prometheus.url.as_deref().map(cluster::address).transpose();
-        let prometheus = PrometheusOptions {
-            url: url.map_err(|error| Usage(error.to_string()))?,
-            via: self.prometheus.via,
-            ca: self.prometheus.prometheus_ca,
-            insecure: self.prometheus.insecure_prometheus,
-        };
-        Ok((question, session, prometheus))
+        Ok((question, self.api.session(), self.prometheus.typed()?))
     }
 }
 
@@ -89,15 +66,3 @@ impl From<ClassFlag> for Class {
         }
     }
 }
-
-/// Flags that contradict each other in a way that clap cannot tell.
-#[derive(Debug)]
-pub(super) struct Usage(String);
-
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} (see --help)", self.0)
-    }
-}
-
-impl std::error::Error for Usage {}

@@ -40,6 +40,14 @@ pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     time::time_ms(text, now()).map_err(|error| format!("{error:#}"))
 }
 
+/// A label and its value.
+pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("give a label and its value, such as node-role.kubernetes.io/worker=".to_owned()),
+    }
+}
+
 /// Unix milliseconds, of a whole second, so that windows read well.
 pub(super) fn now() -> i64 {
     jiff::Timestamp::now().as_second() * 1000

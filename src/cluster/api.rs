@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use kube::core::response::Status;
 use kube::{Client, Config};
 
 use crate::prometheus::failure::{self, Party, one_line};
@@ -25,6 +26,14 @@ pub(super) enum Refusal {
     Invalid(String),
     /// Anything that will not be better for another object.
     Failed(anyhow::Error),
+}
+
+/// Why there is no answer.
+pub(super) enum Unanswered {
+    /// The server refused: its status.
+    Status(Box<Status>),
+    /// It said nothing that is an answer; the line says what to do.
+    Silent(anyhow::Error),
 }
 
 /// Why a way does not lead to Prometheus.
@@ -64,14 +73,30 @@ impl Api {
         Ok(Api { client, server: format!("{server}{}", proxy.unwrap_or_default()), timeout })
     }
 
+    /// The server's URL, and its proxy's host.
+    pub(super) fn name(&self) -> &str {
+        &self.server
+    }
+
     /// Waits for `answer`, within the limit of one request.
     pub(super) async fn ask<T>(&self, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Refusal> {
+        self.attempt(answer).await.map_err(|failure| match failure {
+            Unanswered::Status(status) => self.refusal(&status),
+            Unanswered::Silent(error) => Refusal::Failed(error),
+        })
+    }
+
+    /// The same, and where the server refuses, its own status.
+    pub(super) async fn attempt<T>(
+        &self,
+        answer: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, Unanswered> {
         let Some(timeout) = self.timeout else {
-            return answer.await.map_err(|error| self.refusal(error));
+            return answer.await.map_err(|error| self.unanswered(error));
         };
         match tokio::time::timeout(timeout, answer).await {
-            Ok(answer) => answer.map_err(|error| self.refusal(error)),
-            Err(_) => Err(Refusal::Failed(anyhow!(failure::Cause::Timeout.explain(&self.party())))),
+            Ok(answer) => answer.map_err(|error| self.unanswered(error)),
+            Err(_) => Err(Unanswered::Silent(anyhow!(failure::Cause::Timeout.explain(&self.party())))),
         }
     }
 
@@ -84,26 +109,38 @@ impl Api {
         }
     }
 
-    fn refusal(&self, error: kube::Error) -> Refusal {
+    fn unanswered(&self, error: kube::Error) -> Unanswered {
         let server = &self.server;
         match error {
-            kube::Error::Api(status) => match status.code {
-                404 => Refusal::NotFound,
-                403 => Refusal::Forbidden(one_line(&status.message)),
-                400 => Refusal::Invalid(one_line(&status.message)),
-                401 => Refusal::Failed(anyhow!(
-                    "the API server {server} refused the credentials (401): log in again with oc login"
-                )),
-                code => Refusal::Failed(anyhow!(
-                    "the API server {server} answered with status {code} ({}): check its health",
-                    one_line(&status.message)
-                )),
-            },
-            kube::Error::UpgradeConnection(_) => Refusal::Failed(anyhow!(
+            kube::Error::Api(status) => Unanswered::Status(status),
+            kube::Error::UpgradeConnection(_) => Unanswered::Silent(anyhow!(
                 "the API server {server} forwards no ports over WebSocket ({}): check proxies in between",
                 one_line(&error.to_string())
             )),
-            error => Refusal::Failed(anyhow!(failure::cause(&error).explain(&self.party()))),
+            error => Unanswered::Silent(anyhow!(failure::cause(&error).explain(&self.party()))),
+        }
+    }
+
+    fn refusal(&self, status: &Status) -> Refusal {
+        match status.code {
+            404 => Refusal::NotFound,
+            403 => Refusal::Forbidden(one_line(&status.message)),
+            400 => Refusal::Invalid(one_line(&status.message)),
+            _ => Refusal::Failed(self.trouble(status)),
+        }
+    }
+
+    /// What is to be done about a status that is not about the object asked for.
+    pub(super) fn trouble(&self, status: &Status) -> anyhow::Error {
+        let server = &self.server;
+        match status.code {
+            401 => {
+                anyhow!("the API server {server} refused the credentials (401): log in again with oc login")
+            }
+            code => anyhow!(
+                "the API server {server} answered with status {code} ({}): check its health",
+                one_line(&status.message)
+            ),
         }
     }
 }

@@ -86,6 +86,11 @@ impl ControlPlane {
                 "--use-service-account-credentials".into(),
                 "--leader-elect=false".into(),
                 "--secure-port=0".into(),
+                // A thousand nodes' pods in seconds, and not in minutes.
+                "--kube-api-qps=1000".into(),
+                "--kube-api-burst=2000".into(),
+                // A busy machine delays the heartbeats of nodes that are not there: they are up all the same.
+                "--node-monitor-grace-period=1h".into(),
             ],
         )?;
         // The first thing of its making that a client may want.

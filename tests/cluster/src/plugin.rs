@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
@@ -54,6 +54,16 @@ impl Plugin {
     #[must_use]
     pub fn kubeconfig(self, file: impl Into<OsString>) -> Self {
         self.variable("KUBECONFIG", file)
+    }
+
+    /// Starts it, for a test that will not let it end; killed with this thread.
+    pub fn start<S: Into<OsString>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Child> {
+        let mut command = mortal(&self.binary);
+        command.args(arguments.into_iter().map(Into::into)).current_dir(&self.home).env_clear();
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", &self.home);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().with_context(|| format!("starting {}", self.binary.display()))
     }
 
     /// Runs it to its end. One that has not ended after two minutes, or was killed, is an error.

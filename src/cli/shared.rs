@@ -1,0 +1,111 @@
+//! The flags that several commands share: the way to the API server, and the way to Prometheus.
+use super::values::parse_timeout;
+use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
+use anyhow::Result;
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The way to Prometheus; nothing of it touches the API server.
+#[derive(Args)]
+#[command(next_help_heading = "Prometheus")]
+pub(super) struct PrometheusFlags {
+    /// Ask this Prometheus, not the one that the cluster's route names
+    #[arg(long = "prometheus", alias = "host", value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// How to reach the cluster's Prometheus
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub(super) via: Via,
+    /// Trust the certificates of this file too, for Prometheus
+    #[arg(long, value_name = "FILE")]
+    pub(super) prometheus_ca: Option<PathBuf>,
+    /// Do not verify Prometheus's certificate: anybody on the way may read the token
+    #[arg(long)]
+    pub(super) insecure_prometheus: bool,
+}
+
+/// kubectl's shared flags, with kubectl's meaning, for the API server alone.
+#[derive(Args)]
+#[command(next_help_heading = "API server (as kubectl)")]
+pub(super) struct ApiFlags {
+    /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context
+    #[arg(long, value_name = "NAME")]
+    pub(super) context: Option<String>,
+    /// The kubeconfig's cluster
+    #[arg(long, value_name = "NAME")]
+    pub(super) cluster: Option<String>,
+    /// The kubeconfig's user
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// The API server's address
+    #[arg(long, value_name = "URL")]
+    pub(super) server: Option<String>,
+    /// The bearer token; other users of this machine can read it in the process list
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) token: Option<String>,
+    /// Act as this user
+    #[arg(long = "as", value_name = "USER")]
+    pub(super) as_user: Option<String>,
+    /// Act as a member of these groups
+    #[arg(long = "as-group", value_name = "GROUP")]
+    pub(super) as_groups: Vec<String>,
+    /// Trust the certificates of this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) certificate_authority: Option<PathBuf>,
+    /// Do not verify the API server's certificate
+    #[arg(long)]
+    pub(super) insecure_skip_tls_verify: bool,
+    /// The name that the API server's certificate must hold
+    #[arg(long, value_name = "NAME")]
+    pub(super) tls_server_name: Option<String>,
+    /// Give up on a request after this long; 0 is never
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    pub(super) request_timeout: Option<i64>,
+}
+
+impl ApiFlags {
+    pub(super) fn session(self) -> SessionOptions {
+        SessionOptions {
+            kubeconfig: self.kubeconfig,
+            context: self.context,
+            cluster: self.cluster,
+            user: self.user,
+            server: self.server,
+            token: self.token.map(Into::into),
+            impersonate_user: self.as_user,
+            impersonate_groups: self.as_groups,
+            certificate_authority: self.certificate_authority,
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            tls_server_name: self.tls_server_name,
+            request_timeout: self.request_timeout.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+        }
+    }
+}
+
+impl PrometheusFlags {
+    pub(super) fn typed(self) -> Result<PrometheusOptions> {
+        // Not a type of the flag: clap would repeat a bad address, with the password that may be in it.
+        let url = self.url.as_deref().map(cluster::address).transpose();
+        Ok(PrometheusOptions {
+            url: url.map_err(|error| Usage(error.to_string()))?,
+            via: self.via,
+            ca: self.prometheus_ca,
+            insecure: self.insecure_prometheus,
+        })
+    }
+}
+
+/// Flags that contradict each other in a way that clap cannot tell.
+#[derive(Debug)]
+pub(super) struct Usage(pub(super) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (see --help)", self.0)
+    }
+}
+
+impl std::error::Error for Usage {}

@@ -1,0 +1,207 @@
+//! Server-side apply, one line an object: created, configured, unchanged; and what has to go before and after it.
+use super::console::Console;
+use super::objects::Object;
+use super::options::Options;
+use super::payload::PREFIX;
+use super::place::{CONFIG_MAPS, OURS};
+use super::preflight::{Metadata, Outline, Outlines};
+use crate::cluster::{Applied, Failure, Part, Server};
+use anyhow::{Result, anyhow, bail};
+use kube::core::response::Status;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Between two looks whether a deleted object is gone.
+const PAUSE: Duration = Duration::from_millis(500);
+/// So many fields of a conflict are named.
+const FIELDS: usize = 3;
+
+/// Deletes what is the predecessor's, dependents first, and waits until it is gone.
+pub(super) async fn replace(
+    server: &Server<'_>,
+    objects: &[Object],
+    existing: &[Option<Metadata>],
+    predecessors: &[usize],
+    until: Instant,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    for &index in predecessors.iter().rev() {
+        let (Some(object), Some(Some(metadata))) = (objects.get(index), existing.get(index)) else {
+            continue;
+        };
+        let deleting = format!("deleting the predecessor's {}", object.title());
+        let remedy = "delete it by hand, and run this again";
+        let deleted = server.delete(&object.path(), &metadata.uid).await;
+        deleted.map_err(|failure| failure.during(&deleting, remedy))?;
+        loop {
+            let found = server.find::<Outline>(&object.path(), Part::Metadata).await;
+            let found = found.map_err(|failure| failure.during(&deleting, remedy))?;
+            if found.is_none_or(|outline| outline.metadata.uid != metadata.uid) {
+                break;
+            }
+            if Instant::now() >= until {
+                bail!("{deleting}: it is still there: see its finalizers, and run this again");
+            }
+            sleep(PAUSE).await;
+        }
+        console.line(&format!("{} deleted (the predecessor's)", object.title()));
+    }
+    Ok(())
+}
+
+/// Applies every object in order. Gives how many were created or changed.
+pub(super) async fn all(
+    server: &Server<'_>,
+    objects: &[Object],
+    existing: &[Option<Metadata>],
+    replaced: &[usize],
+    options: &Options,
+    console: &mut Console<'_>,
+) -> Result<usize> {
+    let mut changes = 0;
+    for (index, (object, before)) in objects.iter().zip(existing).enumerate() {
+        let before = before.as_ref().filter(|_| !replaced.contains(&index));
+        if object.is_users() && before.is_some() && options.wanted.config.is_none() {
+            console.line(&format!("{} unchanged (yours)", object.title()));
+            continue;
+        }
+        let after = one(server, object, how(object, options)).await?;
+        let version = after.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+        let what = match before {
+            None => "created",
+            Some(before) if version == Some(&before.resource_version) => "unchanged",
+            Some(_) => "configured",
+        };
+        changes += usize::from(what != "unchanged");
+        console.line(&format!("{} {what}", object.title()));
+    }
+    Ok(changes)
+}
+
+/// With --config the user says whose word holds.
+pub(super) fn how(object: &Object, options: &Options) -> Applied {
+    let force = options.force_conflicts || (object.is_users() && options.wanted.config.is_some());
+    Applied { dry_run: false, force }
+}
+
+/// Applies one object. Errors: one line with the remedy.
+pub(super) async fn one(server: &Server<'_>, object: &Object, how: Applied) -> Result<Value> {
+    server
+        .apply(&object.path(), &object.value, how)
+        .await
+        .map_err(|failure| refused(failure, &object.title()))
+}
+
+/// Deletes the payloads that no pod uses any longer: those that are not among `objects`. Gives how many.
+pub(super) async fn remove_old_payloads(
+    server: &Server<'_>,
+    objects: &[Object],
+    console: &mut Console<'_>,
+) -> Result<usize> {
+    let current: BTreeSet<&str> = objects.iter().map(|object| object.name.as_str()).collect();
+    let listing =
+        |failure: Failure| failure.during("listing the payloads of other versions", "run this again");
+    let path = format!("{}?labelSelector={OURS}", CONFIG_MAPS.path());
+    let found = server.get::<Outlines>(&path, Part::MetadataList).await.map_err(listing)?;
+    let mut removed = 0;
+    for Outline { metadata } in found.items {
+        if metadata.name.starts_with(PREFIX) && !current.contains(metadata.name.as_str()) {
+            let title = CONFIG_MAPS.name_of(&metadata.name);
+            let deleted = server.delete(&CONFIG_MAPS.path_of(&metadata.name), &metadata.uid).await;
+            deleted.map_err(|failure| failure.during(&format!("deleting {title}"), "run this again"))?;
+            console.line(&format!("{title} deleted (another version's)"));
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn refused(failure: Failure, title: &str) -> anyhow::Error {
+    let applying = format!("applying {title}");
+    if let Failure::Refused(status) = &failure
+        && let Some(conflict) = conflict(status)
+    {
+        return anyhow!("{applying}: {conflict}");
+    }
+    let remedy = match &failure {
+        Failure::Refused(status) => remedy(status),
+        _ => "run this again, it goes on where it ended",
+    };
+    failure.during(&applying, remedy)
+}
+
+/// Who manages the fields that are in conflict, if that is why.
+fn conflict(status: &Status) -> Option<String> {
+    let causes = &status.details.as_ref().filter(|_| status.code == 409)?.causes;
+    let mut fields = BTreeMap::<String, Vec<&str>>::new();
+    for cause in causes.iter().filter(|cause| cause.reason == "FieldManagerConflict") {
+        // `conflict with "kubectl-edit" using apps/v1`
+        let manager = cause.message.split('"').nth(1).unwrap_or("another manager");
+        fields.entry(manager.to_owned()).or_default().push(&cause.field);
+    }
+    let named = fields.iter().map(|(manager, fields)| {
+        let more = fields.len().saturating_sub(FIELDS);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let few = fields.iter().take(FIELDS).copied().collect::<Vec<_>>().join(", ");
+        format!("\"{manager}\" has set {few}{more}")
+    });
+    let named: Vec<_> = named.collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "{} to other values: leave it as it is, or take the fields over with --force-conflicts",
+            named.join("; ")
+        )
+    })
+}
+
+fn remedy(status: &Status) -> &'static str {
+    let says = |text: &str| status.message.contains(text);
+    if says("admission webhook") || says("ValidatingAdmissionPolicy") {
+        "the cluster's own admission refuses it; managed clusters (ROSA, OSD) forbid changes in openshift-* namespaces: ask their support"
+    } else if says("exceeded quota") {
+        "raise the quota of the namespace, and run this again"
+    } else {
+        match status.code {
+            403 => "ask for this right, and run this again",
+            404 => "its namespace or its kind is gone: check the cluster, and run this again",
+            422 => "it cannot be changed into this: run oc interrogate uninstall, then install",
+            _ => "run this again, it goes on where it ended",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn status(value: Value) -> Failure {
+        Failure::Refused(Box::new(serde_json::from_value(value).unwrap()))
+    }
+
+    #[test]
+    fn a_conflict_names_the_manager_and_the_way_out() {
+        let cause = |field: &str| json!({"reason": "FieldManagerConflict", "message": "conflict with \"kubectl-edit\" using apps/v1", "field": field});
+        let failure = status(
+            json!({"code": 409, "message": "Apply failed", "details": {"causes": [cause(".spec.a"), cause(".spec.b"), cause(".spec.c"), cause(".spec.d")]}}),
+        );
+        let line = refused(failure, "daemonset.apps/x").to_string();
+        assert!(line.contains("\"kubectl-edit\" has set .spec.a, .spec.b, .spec.c and 1 more"), "{line}");
+        assert!(line.ends_with("--force-conflicts"), "{line}");
+    }
+
+    #[test]
+    fn each_refusal_has_a_remedy_of_its_own() {
+        for (code, message, expected) in [
+            (403, "admission webhook \"regular-user-validation\" denied the request: no", "managed clusters"),
+            (403, "configmaps \"x\" is forbidden: exceeded quota: q", "raise the quota"),
+            (403, "configmaps is forbidden: User \"x\" cannot", "ask for this right"),
+            (422, "field is immutable", "uninstall, then install"),
+        ] {
+            let line = refused(status(json!({"code": code, "message": message})), "configmap/x").to_string();
+            assert!(line.starts_with("applying configmap/x: ") && line.contains(expected), "{line}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What an installation would change, asked of the server itself.
+use super::apply;
+use super::console::Console;
+use super::objects::Object;
+use super::options::Options;
+use crate::cluster::{Applied, Part, Server};
+use anyhow::Result;
+use serde_json::{Value, json};
+use similar::TextDiff;
+
+/// What the server adds to an object, and changes whenever anything does.
+const SERVERS_OWN: [&str; 6] =
+    ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"];
+
+/// Prints what each object would become; changes nothing.
+pub(super) async fn show(
+    server: &Server<'_>,
+    objects: &[Object],
+    replaced: &[usize],
+    options: &Options,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    let mut results = Vec::new();
+    for (index, object) in objects.iter().enumerate() {
+        if replaced.contains(&index) {
+            // What is deleted first cannot be tried.
+            if !options.yaml {
+                console.line(&format!("{} would be replaced (server dry run)", object.title()));
+            }
+            continue;
+        }
+        let found = server.find::<Value>(&object.path(), Part::Whole).await;
+        let before = found
+            .map_err(|failure| failure.during(&format!("reading {}", object.title()), "run this again"))?;
+        let kept = object.is_users() && options.wanted.config.is_none();
+        let after = match &before {
+            Some(before) if kept => before.clone(),
+            _ => apply::one(server, object, Applied { dry_run: true, ..apply::how(object, options) }).await?,
+        };
+        if options.yaml {
+            results.push(after);
+            continue;
+        }
+        let (old, new) = (before.as_ref().map(text).transpose()?, text(&after)?);
+        let what = match &old {
+            None => "would be created",
+            Some(old) if *old == new => "unchanged",
+            Some(_) => "would be configured",
+        };
+        if options.diff && what != "unchanged" {
+            let title = object.title();
+            let old = old.unwrap_or_default();
+            let diff = TextDiff::from_lines(&old, &new);
+            let lines =
+                diff.unified_diff().header(&format!("{title} now"), &format!("{title} then")).to_string();
+            console.line(lines.trim_end());
+        } else {
+            console.line(&format!("{} {what} (server dry run)", object.title()));
+        }
+    }
+    console.yaml(&results)
+}
+
+/// An object as people read it: without what the server keeps for itself, and without binary data.
+fn text(object: &Value) -> Result<String> {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|key, _| !SERVERS_OWN.contains(&key.as_str()));
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("deprecated.daemonset.template.generation");
+        }
+    }
+    if let Some(data) = object.get_mut("binaryData").and_then(Value::as_object_mut) {
+        for value in data.values_mut() {
+            // Its content is in its name.
+            let size = value.as_str().map_or(0, str::len) / 4 * 3;
+            *value = json!(format!("({size} bytes)"));
+        }
+    }
+    Ok(serde_yaml::to_string(&object)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_people_change_is_compared() {
+        let metadata = json!({"name": "a", "uid": "u", "resourceVersion": "7", "managedFields": [{}]});
+        let object = json!({"metadata": metadata, "status": {"x": 1}, "binaryData": {"part": "AAAAAAAA"}});
+        assert_eq!(text(&object).unwrap(), "binaryData:\n  part: (6 bytes)\nmetadata:\n  name: a\n");
+    }
+}

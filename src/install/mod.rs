@@ -1,0 +1,123 @@
+//! `install` and `uninstall`: from nothing to data in one command, and back to nothing.
+//!
+//! ```text
+//!   mod         the order of things
+//!    |
+//!   uninstall   only what is ours, dependents first
+//!   rollout     n of m nodes ready, and what keeps the others          <- trouble: pods and events into lines
+//!   samples     the first data in Prometheus
+//!   apply       server-side, one line an object                        <- diff: what would change
+//!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
+//!    |
+//!   objects     manifests/, with what the user asked for in place      <- payload: the exporter's own binary
+//!   options     what is asked for
+//!   manifest    fields of manifests
+//!   place       kinds and paths
+//!   console     what is printed where
+//! ```
+mod apply;
+mod console;
+mod diff;
+mod manifest;
+mod objects;
+mod options;
+mod payload;
+mod place;
+mod preflight;
+mod rights;
+mod rollout;
+mod samples;
+mod trouble;
+mod uninstall;
+
+use crate::cluster::{Cluster, PrometheusOptions, Server};
+use anyhow::Result;
+pub use console::Console;
+use objects::Object;
+pub use objects::{Wanted, checked_config};
+use options::Intent;
+pub use options::{Mode, Options};
+use payload::Payload;
+use place::NAMESPACE;
+use tokio::time::Instant;
+pub use uninstall::{Removal, uninstall};
+
+/// Installs, or says what that would change. Errors: one line with the remedy; run again, it goes on where it ended.
+pub async fn install(
+    cluster: &Cluster,
+    prometheus: &PrometheusOptions,
+    options: &Options,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    if options.mode == Mode::Client {
+        let objects = rendered(cluster, options).await?;
+        return show(&objects, options.yaml, console);
+    }
+    let server = cluster.server().await?;
+    let user = preflight::user(&server).await?;
+    preflight::served(&server).await?;
+    let intent = Intent {
+        reads_nodes: options.image.is_none(),
+        replaces: options.replace_predecessor,
+        waits: options.wait && options.mode == Mode::Apply,
+    };
+    rights::check(&server, &intent, &user, console).await?;
+    preflight::namespaces(&server).await?;
+    let objects = objects::all(&options.wanted, &program(Some(&server), options).await?)?;
+    let existing = preflight::existing(&server, &objects).await?;
+    let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;
+    if options.mode == Mode::Server {
+        return diff::show(&server, &objects, &predecessors, options, console).await;
+    }
+    console.say("note", &format!("installing into {NAMESPACE} of {} as {user}", server.name()));
+    console.say(
+        "note",
+        "Red Hat calls additions to openshift-monitoring unsupported: uninstall before a support case about monitoring",
+    );
+    let until = Instant::now() + options.timeout;
+    server.insist(until);
+    apply::replace(&server, &objects, &existing, &predecessors, until, console).await?;
+    let changes = apply::all(&server, &objects, &existing, &predecessors, options, console).await?;
+    if !options.wait {
+        console.say("note", "not waited for (--wait=false): oc interrogate status tells how far it is");
+        return Ok(());
+    }
+    let nodes = rollout::wait(&server, until, options.timeout, console).await?;
+    let removed = apply::remove_old_payloads(&server, &objects, console).await?;
+    samples::wait(cluster, prometheus, nodes, until, console).await;
+    let done = if changes + removed == 0 { "nothing changed: it was installed" } else { "installed" };
+    let is_are = if nodes == 1 { "1 node is" } else { &format!("{nodes} nodes are") };
+    console.line(&format!("{done}, {is_are} ready; next: oc interrogate top --interval 10m"));
+    Ok(())
+}
+
+/// The objects as they would be applied. Asks the cluster only for what the nodes are.
+async fn rendered(cluster: &Cluster, options: &Options) -> Result<Vec<Object>> {
+    let server = match options.image {
+        Some(_) => None,
+        None => Some(cluster.server().await?),
+    };
+    objects::all(&options.wanted, &program(server.as_ref(), options).await?)
+}
+
+async fn program(server: Option<&Server<'_>>, options: &Options) -> Result<objects::Program> {
+    match (&options.image, server) {
+        (None, Some(server)) => {
+            let architectures = preflight::architectures(server, &options.wanted.node_selector).await?;
+            let payload = Payload::read(&options.exporters, &architectures)?;
+            Ok(objects::Program::Payload { payload, image: preflight::image(server).await? })
+        }
+        (image, _) => Ok(objects::Program::Image(image.clone().unwrap_or_default())),
+    }
+}
+
+/// Prints objects that nobody has applied.
+fn show(objects: &[Object], yaml: bool, console: &mut Console<'_>) -> Result<()> {
+    if yaml {
+        return console.yaml(objects.iter().map(|object| &object.value));
+    }
+    for object in objects {
+        console.line(&format!("{} would be applied (client dry run)", object.title()));
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The objects that are installed: `manifests/`, with what the user asked for in place.
+use super::manifest::{at, list, put};
+use super::payload::Payload;
+use super::place::{NAME, NAMESPACE, Place};
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The manifests as people read and apply them, in the order in which they are applied.
+const MANIFESTS: [&str; 10] = [
+    include_str!("../../manifests/securitycontextconstraints.yaml"),
+    include_str!("../../manifests/serviceaccount.yaml"),
+    include_str!("../../manifests/role.yaml"),
+    include_str!("../../manifests/rolebinding.yaml"),
+    include_str!("../../manifests/configmap.yaml"),
+    include_str!("../../manifests/service.yaml"),
+    include_str!("../../manifests/daemonset.yaml"),
+    include_str!("../../manifests/servicemonitor.yaml"),
+    include_str!("../../manifests/prometheusrule.yaml"),
+    include_str!("../../manifests/dashboard.yaml"),
+];
+/// The interval that the manifests have, in milliseconds, and the range of the rules that goes with it.
+const USUAL_INTERVAL: i64 = 15_000;
+const USUAL_RANGE: &str = "[1m]";
+/// A range spans so many scrapes: one may be missed.
+const SCRAPES: i64 = 4;
+/// Prometheus refuses a scrape that may last longer than the interval; the manifests' own is 10 s.
+const USUAL_TIMEOUT: i64 = 10_000;
+
+/// What the objects are to be like.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// `--threads`: thread by thread too.
+    pub threads: bool,
+    /// `--node-selector`: labels of the nodes that run it.
+    pub node_selector: Vec<(String, String)>,
+    /// `--scrape-interval` in milliseconds.
+    pub scrape_interval: i64,
+    /// `--config`: the text of the user's own groups.
+    pub config: Option<String>,
+}
+
+/// Where the exporter's pods have the program from.
+pub(super) enum Program {
+    /// `--image`.
+    Image(String),
+    /// It travels along and runs in an image that the nodes have.
+    Payload { payload: Payload, image: String },
+}
+
+/// One object, and where it belongs.
+#[derive(Debug, Clone)]
+pub(super) struct Object {
+    pub(super) place: Place,
+    pub(super) name: String,
+    pub(super) value: Value,
+}
+
+impl Object {
+    pub(super) fn new(value: Value) -> Result<Object> {
+        let name =
+            value.pointer("/metadata/name").and_then(Value::as_str).context("a manifest has no name")?;
+        let place =
+            Place::of(&value).with_context(|| format!("{name} is of a kind that is not installed"))?;
+        Ok(Object { place, name: name.to_owned(), value })
+    }
+
+    pub(super) fn path(&self) -> String {
+        self.place.path_of(&self.name)
+    }
+
+    /// As it is called in messages.
+    pub(super) fn title(&self) -> String {
+        self.place.name_of(&self.name)
+    }
+
+    /// Whether this is the user's own: made once, and theirs from then on.
+    pub(super) fn is_users(&self) -> bool {
+        self.place.kind == "ConfigMap" && self.name == NAME && self.place.namespace == Some(NAMESPACE)
+    }
+}
+
+/// All objects, in the order in which they are applied.
+pub(super) fn all(wanted: &Wanted, program: &Program) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    for text in MANIFESTS {
+        let value =
+            Value::deserialize(serde_yaml::Deserializer::from_str(text)).context("a manifest is no YAML")?;
+        let mut object = Object::new(value)?;
+        match object.place.kind {
+            "ConfigMap" if object.is_users() => config(&mut object.value, wanted)?,
+            "DaemonSet" => {
+                // What the pods mount stands before them.
+                if let Program::Payload { payload, .. } = program {
+                    for map in payload.config_maps() {
+                        objects.push(Object::new(map)?);
+                    }
+                }
+                daemon_set(&mut object.value, wanted, program)?;
+            }
+            "ServiceMonitor" => service_monitor(&mut object.value, wanted.scrape_interval)?,
+            "PrometheusRule" => rules(&mut object.value, wanted.scrape_interval)?,
+            _ => {}
+        }
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+fn config(map: &mut Value, wanted: &Wanted) -> Result<()> {
+    if let Some(text) = &wanted.config {
+        *at(map, "/data/config.yaml")? = json!(text);
+    }
+    Ok(())
+}
+
+fn daemon_set(set: &mut Value, wanted: &Wanted, program: &Program) -> Result<()> {
+    let selector = at(set, "/spec/template/spec/nodeSelector")?;
+    for (key, value) in &wanted.node_selector {
+        put(selector, key, json!(value))?;
+    }
+    let threads = format!("--threads={}", wanted.threads);
+    for argument in list(set, "/spec/template/spec/containers/0/args")? {
+        if argument.as_str().is_some_and(|text| text.starts_with("--threads=")) {
+            *argument = json!(threads);
+        }
+    }
+    match program {
+        Program::Image(image) => *at(set, "/spec/template/spec/containers/0/image")? = json!(image),
+        Program::Payload { payload, image } => payload.mount(set, image)?,
+    }
+    Ok(())
+}
+
+fn service_monitor(monitor: &mut Value, interval: i64) -> Result<()> {
+    *at(monitor, "/spec/endpoints/0/interval")? = json!(duration(interval));
+    *at(monitor, "/spec/endpoints/0/scrapeTimeout")? = json!(duration(interval.min(USUAL_TIMEOUT)));
+    Ok(())
+}
+
+fn rules(rule: &mut Value, interval: i64) -> Result<()> {
+    let range = format!("[{}]", duration(SCRAPES * interval));
+    for group in list(rule, "/spec/groups")? {
+        if group.get("interval").and_then(Value::as_str) != Some(&duration(USUAL_INTERVAL)) {
+            continue;
+        }
+        put(group, "interval", json!(duration(interval)))?;
+        for rule in list(group, "/rules")? {
+            let expression = at(rule, "/expr")?;
+            let text = expression.as_str().map(|text| text.replace(USUAL_RANGE, &range));
+            *expression = json!(text.context("a rule has no expression")?);
+        }
+    }
+    Ok(())
+}
+
+/// As Prometheus writes it: whole minutes, whole seconds, or milliseconds.
+fn duration(ms: i64) -> String {
+    match ms {
+        ms if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
+    }
+}
+
+/// The user's own groups, checked as far as can be without the exporter. Errors: what is wrong with them.
+pub fn checked_config(text: String) -> Result<String> {
+    const LARGEST: usize = 1 << 20;
+    ensure!(text.len() < LARGEST, "it is over 1 MiB, which no ConfigMap can hold: shorten it");
+    let value: serde_yaml::Value = serde_yaml::from_str(&text).context("it is no YAML: correct it")?;
+    let lists = value.get("process_names").is_some_and(serde_yaml::Value::is_sequence);
+    ensure!(lists, "it has no list process_names: write process_names: and the rules below it");
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

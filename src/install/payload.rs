@@ -1,0 +1,191 @@
+//! The exporter's own binary on its way into the cluster: found, gzipped, cut into immutable ConfigMaps, and unpacked on
+//! the node by an init container in an image that the node has.
+mod elf;
+
+use super::manifest::{at, labels, list, put};
+use super::place::{NAME, NAMESPACE};
+use anyhow::{Context, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::{Compression, GzBuilder};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+pub(super) use elf::ARCHITECTURES;
+
+/// A ConfigMap holds 1 MiB; this leaves room for the rest of the object.
+const PART: usize = 900 * 1024;
+/// What each part is called in its ConfigMap.
+const KEY: &str = "part";
+/// Where the init container finds the parts, and where the exporter's container finds what it unpacked.
+const PARTS: &str = "/payload";
+const UNPACKED: &str = "/exporter";
+/// Larger than any exporter; an emptyDir is limited to it, bytes.
+const LARGEST: usize = 64 << 20;
+/// What payloads' names begin with.
+pub(super) const PREFIX: &str = "process-exporter-payload-";
+
+/// The exporter's binary for each architecture of the nodes.
+pub(super) struct Payload {
+    /// By architecture: a hash of the binary, and its gzip.
+    binaries: BTreeMap<&'static str, (String, Vec<u8>)>,
+}
+
+impl Payload {
+    /// Reads and packs the binaries for `architectures`: from `given` files, or from beside this program. Errors: which
+    /// is missing or wrong.
+    pub(super) fn read(given: &[PathBuf], architectures: &BTreeSet<String>) -> Result<Payload> {
+        let mut files = BTreeMap::new();
+        for path in given {
+            let (architecture, bytes) = read(path)?;
+            let twice = files.insert(architecture, bytes).is_some();
+            ensure!(!twice, "{} is the second exporter for {architecture}: give one", path.display());
+        }
+        let places = if given.is_empty() { beside()? } else { Vec::new() };
+        let mut missing = Vec::new();
+        for wanted in architectures {
+            if files.contains_key(wanted.as_str()) {
+                continue;
+            }
+            match find(&places, wanted)? {
+                Some((architecture, bytes)) => drop(files.insert(architecture, bytes)),
+                None => missing.push(wanted.as_str()),
+            }
+        }
+        if !missing.is_empty() {
+            let looked =
+                places.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
+            let looked =
+                if looked.is_empty() { String::new() } else { format!(" beside this program ({looked})") };
+            bail!(
+                "there are nodes of architecture {0} and no exporter for {0}{looked}: give it with --exporter FILE, take the whole release archive, or use --image REF",
+                missing.join(", ")
+            );
+        }
+        let wanted = files.into_iter().filter(|(architecture, _)| architectures.contains(*architecture));
+        let binaries =
+            wanted.map(|(architecture, bytes)| Ok((architecture, pack(&bytes)?))).collect::<Result<_>>()?;
+        Ok(Payload { binaries })
+    }
+
+    /// The names of its ConfigMaps with their architecture and data, in order.
+    fn parts(&self) -> impl Iterator<Item = (String, &'static str, usize, &[u8])> {
+        self.binaries.iter().flat_map(|(&architecture, (hash, packed))| {
+            packed.chunks(PART).enumerate().map(move |(number, part)| {
+                (format!("{PREFIX}{architecture}-{hash}-{number}"), architecture, number, part)
+            })
+        })
+    }
+
+    /// Its ConfigMaps. Immutable: a thousand kubelets need not watch them.
+    pub(super) fn config_maps(&self) -> impl Iterator<Item = Value> {
+        self.parts().map(|(name, _, _, part)| {
+            json!({
+                "apiVersion": "v1", "kind": "ConfigMap", "immutable": true,
+                "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels()},
+                "binaryData": {KEY: BASE64.encode(part)},
+            })
+        })
+    }
+
+    /// Has the DaemonSet unpack and run it in `image`.
+    pub(super) fn mount(&self, set: &mut Value, image: &str) -> Result<()> {
+        let pod = at(set, "/spec/template/spec")?;
+        let mut mounts = Vec::new();
+        for (name, architecture, number, _) in self.parts() {
+            let volume = format!("payload-{architecture}-{number}");
+            // Numbered so that the shell's order is theirs.
+            let path = format!("{PARTS}/{architecture}/{number:02}");
+            list(pod, "/volumes")?.push(json!({"name": volume, "configMap": {"name": name}}));
+            mounts.push(json!({"name": volume, "mountPath": path, "readOnly": true}));
+        }
+        list(pod, "/volumes")?
+            .push(json!({"name": "exporter", "emptyDir": {"sizeLimit": LARGEST.to_string()}}));
+        mounts.push(json!({"name": "exporter", "mountPath": UNPACKED}));
+        let container = at(pod, "/containers/0")?;
+        put(container, "image", json!(image))?;
+        put(container, "command", json!([format!("{UNPACKED}/{NAME}")]))?;
+        list(container, "/volumeMounts")?
+            .push(json!({"name": "exporter", "mountPath": UNPACKED, "readOnly": true}));
+        let of_container = |field: &str| container.get(field).cloned().unwrap_or_default();
+        let unpack = json!([{
+            "name": "unpack", "image": image, "imagePullPolicy": "IfNotPresent",
+            "command": ["/bin/sh", "-c", script()],
+            "securityContext": of_container("securityContext"), "resources": of_container("resources"),
+            "terminationMessagePolicy": "FallbackToLogsOnError", "volumeMounts": mounts,
+        }]);
+        put(pod, "initContainers", unpack)
+    }
+}
+
+/// What the init container runs: the parts of this node's architecture, joined and unpacked. It starts anew where it
+/// was interrupted.
+fn script() -> String {
+    let cases: String =
+        ARCHITECTURES.iter().map(|(name, _, machine)| format!("  {machine}) arch={name} ;;\n")).collect();
+    format!(
+        r#"set -eu
+machine=$(uname -m)
+case $machine in
+{cases}  *) echo "no exporter for a $machine: run oc interrogate install again" >&2; exit 1 ;;
+esac
+[ -d {PARTS}/$arch ] || {{ echo "no exporter for $arch came along: run oc interrogate install again" >&2; exit 1; }}
+cat {PARTS}/$arch/*/{KEY} | gzip -dc >{UNPACKED}/{NAME}.new
+chmod 0555 {UNPACKED}/{NAME}.new
+mv -f {UNPACKED}/{NAME}.new {UNPACKED}/{NAME}
+"#
+    )
+}
+
+/// A hash of a binary and its gzip: of the same bytes always the same.
+fn pack(bytes: &[u8]) -> Result<(String, Vec<u8>)> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let hash: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
+    gzip.write_all(bytes).context("packing the exporter")?;
+    Ok((hash, gzip.finish().context("packing the exporter")?))
+}
+
+/// A static program and its architecture.
+fn read(path: &Path) -> Result<(&'static str, Vec<u8>)> {
+    let name = path.display();
+    let bytes = std::fs::read(path)
+        .with_context(|| format!("the exporter {name} cannot be read: name another with --exporter FILE"))?;
+    ensure!(
+        bytes.len() <= LARGEST,
+        "{name} is no exporter, it is over 64 MiB: name another with --exporter FILE"
+    );
+    let architecture = elf::architecture(&bytes).with_context(|| format!("{name} cannot be installed"))?;
+    Ok((architecture, bytes))
+}
+
+/// The folders in which an exporter may stand: the release archive's, and the one of a build.
+fn beside() -> Result<Vec<PathBuf>> {
+    let program = std::env::current_exe().and_then(|path| path.canonicalize());
+    let program =
+        program.context("this program's own file is not to be found: give --exporter FILE or --image REF")?;
+    let folder = program.parent().unwrap_or(Path::new("/")).to_owned();
+    Ok(vec![folder.join("exporter"), folder])
+}
+
+/// The exporter for `architecture` in `folders`, if one is there. A build's has no architecture in its name, and may
+/// be another's or dynamic: then it is passed over here and told of.
+fn find(folders: &[PathBuf], architecture: &str) -> Result<Option<(&'static str, Vec<u8>)>> {
+    for folder in folders {
+        let released = folder.join(format!("process-exporter-linux-{architecture}"));
+        let built = folder.join(NAME);
+        for path in [&released, &built].into_iter().filter(|path| path.is_file()) {
+            let (found, bytes) = read(path)?;
+            if found == architecture {
+                return Ok(Some((found, bytes)));
+            }
+            ensure!(path == &built, "{} is for {found}: take the release archive anew", path.display());
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What an ELF file says of itself: whose CPU it is for, and whether it needs anything beside itself.
+use anyhow::{Result, bail};
+
+/// CPU architectures as the nodes' label names them, with the ELF machine and what `uname -m` prints there.
+pub(in super::super) const ARCHITECTURES: [(&str, u16, &str); 4] =
+    [("amd64", 62, "x86_64"), ("arm64", 183, "aarch64"), ("ppc64le", 21, "ppc64le"), ("s390x", 22, "s390x")];
+
+/// The segment that names a loader: a program that has one needs the libraries of its machine.
+const INTERPRETER: u64 = 3;
+
+/// The architecture of a static program. Errors: it is none, or no static one.
+pub(super) fn architecture(bytes: &[u8]) -> Result<&'static str> {
+    let Some((b"\x7fELF\x02", _)) = bytes.split_at_checked(5) else {
+        bail!("it is no 64-bit ELF program: give the exporter's Linux binary");
+    };
+    let elf = Elf { bytes, little: bytes.get(5) == Some(&1) };
+    let machine = elf.number(18, 2);
+    let found = ARCHITECTURES.iter().find(|&&(_, number, _)| Some(u64::from(number)) == machine);
+    let Some(&(name, ..)) = found else {
+        bail!(
+            "it is for a CPU that no node has (ELF machine {}): give one for the nodes'",
+            machine.unwrap_or(0)
+        );
+    };
+    match elf.interpreted() {
+        Some(false) => Ok(name),
+        Some(true) => bail!(
+            "it is linked dynamically, and the image it runs in has other libraries: build it static (RUSTFLAGS=-Ctarget-feature=+crt-static)"
+        ),
+        None => bail!("it is cut short: copy it again"),
+    }
+}
+
+struct Elf<'a> {
+    bytes: &'a [u8],
+    little: bool,
+}
+
+impl Elf<'_> {
+    fn number(&self, offset: usize, width: usize) -> Option<u64> {
+        let field = self.bytes.get(offset..offset.checked_add(width)?)?;
+        let join = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+        Some(if self.little { field.iter().rev().fold(0, join) } else { field.iter().fold(0, join) })
+    }
+
+    /// Whether any program header names a loader.
+    fn interpreted(&self) -> Option<bool> {
+        let table = usize::try_from(self.number(32, 8)?).ok()?;
+        let (size, count) = (self.number(54, 2)?, self.number(56, 2)?);
+        for index in 0..count {
+            let at = table.checked_add(usize::try_from(index * size).ok()?)?;
+            if self.number(at, 4)? == INTERPRETER {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::architecture;
+
+    /// The head of a program with one program header of this type.
+    fn elf(machine: u16, little: bool, segment: u32) -> Vec<u8> {
+        let mut bytes = vec![0; 120];
+        bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, if little { 1 } else { 2 }]);
+        let mut put = |at: usize, width: usize, value: u64| {
+            let all =
+                if little { value.to_le_bytes().to_vec() } else { value.to_be_bytes()[8 - width..].to_vec() };
+            bytes[at..at + width].copy_from_slice(&all[..width]);
+        };
+        put(18, 2, machine.into());
+        put(32, 8, 64);
+        put(54, 2, 56);
+        put(56, 2, 1);
+        put(64, 4, segment.into());
+        bytes
+    }
+
+    #[test]
+    fn a_static_program_tells_its_architecture() {
+        assert_eq!(architecture(&elf(62, true, 1)).unwrap(), "amd64");
+        assert_eq!(architecture(&elf(183, true, 1)).unwrap(), "arm64");
+        assert_eq!(architecture(&elf(21, true, 1)).unwrap(), "ppc64le");
+        assert_eq!(architecture(&elf(22, false, 1)).unwrap(), "s390x");
+    }
+
+    #[test]
+    fn others_are_refused_by_what_they_are() {
+        let refused = |bytes: &[u8]| architecture(bytes).unwrap_err().to_string();
+        assert!(refused(b"#!/bin/sh\n").contains("no 64-bit ELF"));
+        assert!(refused(b"").contains("no 64-bit ELF"));
+        assert!(refused(&elf(62, true, 3)).contains("linked dynamically"));
+        assert!(refused(&elf(40, true, 1)).contains("ELF machine 40"));
+        assert!(refused(&elf(62, true, 1)[..60]).contains("cut short"));
+        let mut endless = elf(62, true, 1);
+        endless[56..58].copy_from_slice(&[255, 255]);
+        assert!(refused(&endless).contains("cut short"));
+    }
+}

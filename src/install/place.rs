@@ -1,0 +1,113 @@
+//! The kinds of objects that are installed, and where in the API each of them is.
+use serde_json::Value;
+
+/// Where the exporter runs; also the namespace of the platform's own monitoring.
+pub(super) const NAMESPACE: &str = "openshift-monitoring";
+/// Where the console looks for dashboards.
+pub(super) const DASHBOARDS: &str = "openshift-config-managed";
+/// What every object but a payload and the dashboard is called.
+pub(super) const NAME: &str = "process-exporter";
+/// What only our objects carry, both of them.
+pub(super) const LABELS: [(&str, &str); 2] =
+    [("app.kubernetes.io/name", NAME), ("app.kubernetes.io/managed-by", MANAGER)];
+/// The value of the label that says whose an object is.
+pub(super) const MANAGER: &str = "oc-interrogate";
+/// A selector of our objects, escaped for a query.
+pub(super) const OURS: &str =
+    "app.kubernetes.io/name%3Dprocess-exporter,app.kubernetes.io/managed-by%3Doc-interrogate";
+
+/// One kind in one namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Empty for the core group.
+    pub(super) group: &'static str,
+    pub(super) version: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) plural: &'static str,
+    /// None where the kind is the cluster's.
+    pub(super) namespace: Option<&'static str>,
+}
+
+const fn place(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    namespace: Option<&'static str>,
+) -> Place {
+    Place { group, version, kind, plural, namespace }
+}
+
+const HERE: Option<&str> = Some(NAMESPACE);
+pub(super) const CONFIG_MAPS: Place = place("", "v1", "ConfigMap", "configmaps", HERE);
+pub(super) const DAEMON_SETS: Place = place("apps", "v1", "DaemonSet", "daemonsets", HERE);
+pub(super) const CONSTRAINTS: Place =
+    place("security.openshift.io", "v1", "SecurityContextConstraints", "securitycontextconstraints", None);
+
+/// Every place that an object of ours can be in, in the order in which they are applied: what others need first.
+pub(super) const PLACES: [Place; 10] = [
+    CONSTRAINTS,
+    place("", "v1", "ServiceAccount", "serviceaccounts", HERE),
+    place("rbac.authorization.k8s.io", "v1", "Role", "roles", HERE),
+    place("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", HERE),
+    CONFIG_MAPS,
+    place("", "v1", "Service", "services", HERE),
+    DAEMON_SETS,
+    place("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", HERE),
+    place("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules", HERE),
+    place("", "v1", "ConfigMap", "configmaps", Some(DASHBOARDS)),
+];
+
+impl Place {
+    /// Where an object says it belongs; none for a kind that is not ours.
+    pub(super) fn of(object: &Value) -> Option<Place> {
+        let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+        let (kind, namespace) = (text("/kind")?, text("/metadata/namespace"));
+        PLACES.into_iter().find(|place| place.kind == kind && place.namespace == namespace)
+    }
+
+    /// The list's own path.
+    pub(super) fn path(&self) -> String {
+        let root = match self.group {
+            "" => format!("/api/{}", self.version),
+            group => format!("/apis/{group}/{}", self.version),
+        };
+        match self.namespace {
+            Some(namespace) => format!("{root}/namespaces/{namespace}/{}", self.plural),
+            None => format!("{root}/{}", self.plural),
+        }
+    }
+
+    /// An object's own path.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.path())
+    }
+
+    /// An object as kubectl names it, with its namespace where that is not the usual one.
+    pub(super) fn name_of(&self, name: &str) -> String {
+        let kind = self.kind.to_lowercase();
+        let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
+        match self.namespace {
+            Some(namespace) if namespace != NAMESPACE => format!("{kind}{group}/{name} in {namespace}"),
+            _ => format!("{kind}{group}/{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONSTRAINTS, DAEMON_SETS, PLACES, Place};
+    use serde_json::json;
+
+    #[test]
+    fn paths_and_names_are_the_servers() {
+        let paths: Vec<_> = PLACES.iter().map(Place::path).collect();
+        assert_eq!(paths.first().unwrap(), "/apis/security.openshift.io/v1/securitycontextconstraints");
+        assert_eq!(paths.last().unwrap(), "/api/v1/namespaces/openshift-config-managed/configmaps");
+        assert_eq!(DAEMON_SETS.name_of("x"), "daemonset.apps/x");
+        assert_eq!(PLACES[9].name_of("x"), "configmap/x in openshift-config-managed");
+        let object = json!({"kind": "SecurityContextConstraints", "metadata": {"name": "x"}});
+        assert_eq!(Place::of(&object), Some(CONSTRAINTS));
+        assert_eq!(Place::of(&json!({"kind": "ConfigMap", "metadata": {"namespace": "default"}})), None);
+    }
+}

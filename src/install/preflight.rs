@@ -1,0 +1,187 @@
+//! What is looked at before anything is changed: who asks, what the cluster serves, whose objects are in the way, and
+//! what the nodes are.
+use super::manifest::or_empty;
+use super::objects::Object;
+use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAMESPACE, PLACES};
+use crate::cluster::{Part, Server};
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::future::{join_all, try_join_all};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The labels by which the kubelet tells what a node is.
+const ARCHITECTURE: &str = "kubernetes.io/arch";
+const LINUX: (&str, &str) = ("kubernetes.io/os", "linux");
+const HEALTH: &str = "check the API server's health";
+
+/// An object that is there already: what says whose it is, and whether it changes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Metadata {
+    pub(super) name: String,
+    pub(super) uid: String,
+    pub(super) resource_version: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) finalizers: Vec<String>,
+    owner_references: Vec<Value>,
+}
+
+/// An object or a list's item, of which only the metadata is of interest.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Outline {
+    pub(super) metadata: Metadata,
+}
+
+/// A list of such.
+#[derive(Debug, Deserialize)]
+pub(super) struct Outlines {
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) items: Vec<Outline>,
+}
+
+impl Metadata {
+    pub(super) fn is_ours(&self) -> bool {
+        LABELS.iter().all(|&(key, value)| self.labels.get(key).is_some_and(|label| label == value))
+    }
+
+    /// The predecessor says of nothing who made it, and nothing makes its objects again.
+    fn may_be_predecessors(&self) -> bool {
+        !self.labels.contains_key(LABELS[1].0) && self.owner_references.is_empty()
+    }
+}
+
+/// Who the server takes us for. Errors: it is not reachable, or the login is no good.
+pub(super) async fn user(server: &Server<'_>) -> Result<String> {
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    match server.review("/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await {
+        Ok(answer) => {
+            let name = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
+            Ok(name.context("the API server does not say who is asking: check its health")?.to_owned())
+        }
+        // Kubernetes before 1.28 cannot tell, and some servers tell only whom they know.
+        Err(failure) if matches!(failure.code(), 403 | 404) => Ok("this login".to_owned()),
+        Err(failure) => Err(failure.during("asking who is asking", HEALTH)),
+    }
+}
+
+/// Whether the cluster has what the objects need. Errors: a kind that is not served.
+pub(super) async fn served(server: &Server<'_>) -> Result<()> {
+    let foreign =
+        PLACES.iter().filter(|place| place.group.contains("openshift.io") || place.group.contains("coreos"));
+    let groups: BTreeSet<_> = foreign.clone().map(|place| (place.group, place.version)).collect();
+    let lists = try_join_all(groups.iter().map(async |(group, version)| {
+        let path = format!("/apis/{group}/{version}");
+        let found = server.find::<Value>(&path, Part::Whole).await;
+        found.map_err(|failure| failure.during(&format!("asking whether {group} is served"), HEALTH))
+    }));
+    let lists = lists.await?;
+    let resources = lists.iter().flatten().filter_map(|list| list.get("resources")?.as_array()).flatten();
+    let served: BTreeSet<_> = resources.filter_map(|resource| resource.get("kind")?.as_str()).collect();
+    let missing: Vec<_> = foreign
+        .filter(|place| !served.contains(place.kind))
+        .map(|place| format!("{}/{} {}", place.group, place.version, place.kind))
+        .collect();
+    ensure!(
+        missing.is_empty(),
+        "this cluster does not serve {}: it takes OpenShift with its monitoring (check the context)",
+        missing.join(", ")
+    );
+    Ok(())
+}
+
+/// Whether there is where to install into. Errors: a namespace that is not there.
+pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
+    for namespace in [NAMESPACE, DASHBOARDS] {
+        let found = server.find::<Outline>(&format!("/api/v1/namespaces/{namespace}"), Part::Metadata).await;
+        let found =
+            found.map_err(|failure| failure.during(&format!("reading namespace {namespace}"), HEALTH))?;
+        ensure!(
+            found.is_some(),
+            "there is no namespace {namespace}: it takes OpenShift with its monitoring (check the context)"
+        );
+    }
+    Ok(())
+}
+
+/// The CPU architectures of the Linux nodes that `selector` chooses. Errors: there is no such node.
+pub(super) async fn architectures(
+    server: &Server<'_>,
+    selector: &[(String, String)],
+) -> Result<BTreeSet<String>> {
+    // From the server's memory, metadata alone: a thousand nodes are one small answer.
+    let list = server.get::<Outlines>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await;
+    let nodes =
+        list.map_err(|failure| failure.during("listing the nodes", "ask for the right to list nodes"))?.items;
+    let chosen = |labels: &BTreeMap<String, String>| {
+        let has = |key: &str, value: &str| labels.get(key).is_some_and(|label| label == value);
+        has(LINUX.0, LINUX.1) && selector.iter().all(|(key, value)| has(key, value))
+    };
+    let chosen = nodes.into_iter().map(|node| node.metadata.labels).filter(chosen);
+    let found: BTreeSet<_> = chosen.filter_map(|mut labels| labels.remove(ARCHITECTURE)).collect();
+    if found.is_empty() {
+        bail!("no Linux node matches: check --node-selector, or the cluster's nodes with oc get nodes");
+    }
+    Ok(found)
+}
+
+/// The image that every node has: node-exporter's own.
+pub(super) async fn image(server: &Server<'_>) -> Result<String> {
+    let reading = "reading daemonset node-exporter of openshift-monitoring, whose image every node has";
+    let remedy = "ask for the right to read it, or bring an image with --image REF";
+    let path = DAEMON_SETS.path_of("node-exporter");
+    let set =
+        server.get::<Value>(&path, Part::Whole).await.map_err(|failure| failure.during(reading, remedy))?;
+    let containers = set.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let named = |container: &&Value| container.get("name").and_then(Value::as_str) == Some("node-exporter");
+    let image = containers.and_then(|all| all.iter().find(named)?.get("image")?.as_str());
+    Ok(image.with_context(|| format!("{reading}: it has no container node-exporter: {remedy}"))?.to_owned())
+}
+
+/// What is there of `objects`, one by one. Errors: the server does not answer.
+pub(super) async fn existing(server: &Server<'_>, objects: &[Object]) -> Result<Vec<Option<Metadata>>> {
+    let found = join_all(objects.iter().map(async |object| {
+        let found = server.find::<Outline>(&object.path(), Part::Metadata).await;
+        let found =
+            found.map_err(|failure| failure.during(&format!("reading {}", object.title()), HEALTH))?;
+        anyhow::Ok(found.map(|outline| outline.metadata))
+    }));
+    found.await.into_iter().collect()
+}
+
+/// What stands in the way and is not ours. Errors: some of it is, and is not to be replaced; all of it is named.
+/// Gives the places in `objects` of what is the predecessor's.
+pub(super) fn in_the_way(
+    objects: &[Object],
+    existing: &[Option<Metadata>],
+    replace: bool,
+) -> Result<Vec<usize>> {
+    let mut predecessors = Vec::new();
+    let mut others = Vec::new();
+    for (index, (object, metadata)) in objects.iter().zip(existing).enumerate() {
+        match metadata {
+            Some(metadata) if metadata.is_ours() => {}
+            Some(metadata) if metadata.may_be_predecessors() => predecessors.push(index),
+            Some(metadata) => {
+                let whose = metadata.labels.get(LABELS[1].0).filter(|whose| *whose != MANAGER);
+                let whose = whose.map(|whose| format!(" (managed by {whose})")).unwrap_or_default();
+                others.push(format!("{}{whose}", object.title()));
+            }
+            None => {}
+        }
+    }
+    if !others.is_empty() {
+        bail!(
+            "these are others' and stay, and nothing was changed: {}: remove or rename them first",
+            others.join(", ")
+        );
+    }
+    if !replace && !predecessors.is_empty() {
+        let named = predecessors.iter().filter_map(|&index| Some(objects.get(index)?.title()));
+        bail!(
+            "these were not made by oc interrogate (no label app.kubernetes.io/managed-by), and nothing was changed: {}: if they are the predecessor's, replace them with --replace-predecessor",
+            named.collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(predecessors)
+}

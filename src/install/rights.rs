@@ -1,0 +1,192 @@
+//! The rights that an installation takes, all of them asked about at once, and the roles that would grant what is missing.
+use super::console::Console;
+use super::options::Intent;
+use super::place::{CONFIG_MAPS, CONSTRAINTS, DAEMON_SETS, DASHBOARDS, NAME, NAMESPACE, PLACES, Place};
+use crate::cluster::{Failure, Server};
+use anyhow::{Result, bail};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
+/// So many reviews travel at once.
+const AT_ONCE: usize = 10;
+/// The role that a refusal prints, and its binding.
+const ROLE: &str = "oc-interrogate-install";
+
+/// One verb on one resource, or on one object of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Right {
+    group: &'static str,
+    resource: &'static str,
+    verb: &'static str,
+    namespace: Option<&'static str>,
+    /// One object's, where the others are none of ours.
+    name: Option<&'static str>,
+}
+
+const fn cluster(group: &'static str, resource: &'static str, verb: &'static str) -> Right {
+    Right { group, resource, verb, namespace: None, name: None }
+}
+
+fn of(place: Place, verb: &'static str) -> Right {
+    // Payloads have names of their own.
+    let name = match place.namespace {
+        Some(DASHBOARDS) => Some("process-exporter-dashboard"),
+        _ if place == CONFIG_MAPS => None,
+        _ => Some(NAME),
+    };
+    Right { name, namespace: place.namespace, ..cluster(place.group, place.plural, verb) }
+}
+
+/// What an installation does, right by right.
+fn needed(intent: &Intent) -> Vec<Right> {
+    let in_namespace = |right: Right| Right { namespace: Some(NAMESPACE), ..right };
+    // A namespace is in itself, as far as rights go.
+    let namespace =
+        |name| Right { name: Some(name), namespace: Some(name), ..cluster("", "namespaces", "get") };
+    let mut rights = vec![namespace(NAMESPACE), namespace(DASHBOARDS)];
+    if intent.reads_nodes || intent.waits {
+        rights.push(cluster("", "nodes", "list"));
+    }
+    if intent.reads_nodes {
+        rights.push(Right { name: Some("node-exporter"), ..of(DAEMON_SETS, "get") });
+    }
+    for place in PLACES {
+        rights.extend(["get", "create", "patch"].map(|verb| of(place, verb)));
+        if intent.replaces && place != CONFIG_MAPS {
+            rights.push(of(place, "delete"));
+        }
+    }
+    // Who grants a right must have it.
+    rights.push(of(CONSTRAINTS, "use"));
+    // Payloads of other versions go.
+    rights.extend(["list", "delete"].map(|verb| of(CONFIG_MAPS, verb)));
+    if intent.waits {
+        rights.push(of(DAEMON_SETS, "watch"));
+        // What keeps a pod from becoming ready is told.
+        rights.push(in_namespace(cluster("", "pods", "list")));
+        rights.push(in_namespace(cluster("", "events", "list")));
+    }
+    rights
+}
+
+impl Right {
+    async fn is_granted(self, server: &Server<'_>) -> Result<Option<Right>, Failure> {
+        let attributes = json!({"group": self.group, "resource": self.resource,
+            "verb": self.verb, "namespace": self.namespace.unwrap_or_default(), "name": self.name.unwrap_or_default()});
+        let granted = allowed(server, &attributes).await?;
+        Ok((!granted).then_some(self))
+    }
+}
+
+async fn allowed(server: &Server<'_>, attributes: &Value) -> Result<bool, Failure> {
+    let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes}});
+    let answer = server.review(REVIEWS, &review).await?;
+    Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
+}
+
+/// Asks about every right. Errors: some are missing; each is told, and the roles that grant them are printed.
+pub(super) async fn check(
+    server: &Server<'_>,
+    intent: &Intent,
+    user: &str,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    // Who may do everything is not asked forty times.
+    let everything = json!({"group": "*", "resource": "*", "verb": "*"});
+    let asking =
+        |failure: Failure| failure.during("asking for one's rights", "check the API server's health");
+    if allowed(server, &everything).await.map_err(asking)? {
+        return Ok(());
+    }
+    let reviews = needed(intent).into_iter().map(|right| right.is_granted(server));
+    let missing: Vec<Option<Right>> =
+        stream::iter(reviews).buffered(AT_ONCE).try_collect().await.map_err(asking)?;
+    let missing: Vec<Right> = missing.into_iter().flatten().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for line in lines(&missing) {
+        console.say("missing", &line);
+    }
+    console.yaml(roles(&missing, user))?;
+    bail!(
+        "{user} lacks {} of the rights that installing takes, and nothing was changed: have an administrator apply the roles printed on standard output (oc apply -f -)",
+        missing.len()
+    )
+}
+
+/// Rights of one resource in one line: `create, patch services in openshift-monitoring`.
+fn lines(missing: &[Right]) -> Vec<String> {
+    let mut lines = BTreeMap::<(usize, String), Vec<&str>>::new();
+    for right in missing {
+        let group = if right.group.is_empty() { String::new() } else { format!(".{}", right.group) };
+        let name = right.name.map(|name| format!(" \"{name}\"")).unwrap_or_default();
+        let place = right.namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+        let what = format!("{}{group}{name}{place}", right.resource);
+        let known = lines.keys().find(|(_, line)| *line == what).cloned();
+        lines.entry(known.unwrap_or((lines.len(), what))).or_default().push(right.verb);
+    }
+    lines.into_iter().map(|((_, what), verbs)| format!("{} {what}", verbs.join(", "))).collect()
+}
+
+/// Roles that hold exactly these rights, and their bindings to `user`.
+fn roles(missing: &[Right], user: &str) -> Vec<Value> {
+    let mut places = BTreeMap::<Option<&str>, Vec<Value>>::new();
+    for right in missing {
+        let mut rule =
+            json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]});
+        if let (Some(name), Some(fields)) = (right.name, rule.as_object_mut()) {
+            fields.insert("resourceNames".into(), json!([name]));
+        }
+        places.entry(right.namespace).or_default().push(rule);
+    }
+    let mut roles = Vec::new();
+    for (namespace, rules) in places {
+        let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
+        let mut metadata = json!({"name": ROLE});
+        if let (Some(namespace), Some(fields)) = (namespace, metadata.as_object_mut()) {
+            fields.insert("namespace".into(), json!(namespace));
+        }
+        roles.push(json!({"apiVersion": RBAC, "kind": kind, "metadata": metadata, "rules": rules}));
+        roles.push(json!({"apiVersion": RBAC, "kind": format!("{kind}Binding"), "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": ROLE},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]}));
+    }
+    roles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_by_resource() {
+        let missing = [of(CONFIG_MAPS, "list"), of(CONSTRAINTS, "use"), of(CONFIG_MAPS, "delete")];
+        let expected = [
+            "list, delete configmaps in openshift-monitoring",
+            "use securitycontextconstraints.security.openshift.io \"process-exporter\"",
+        ];
+        assert_eq!(lines(&missing), expected);
+        let roles = roles(&missing, "alice");
+        let kinds: Vec<_> = roles.iter().filter_map(|role| role["kind"].as_str()).collect();
+        assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
+        assert_eq!(roles[0]["rules"][0]["resourceNames"], json!(["process-exporter"]));
+        assert_eq!(roles[2]["rules"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_done_needs_no_right() {
+        let all = Intent { reads_nodes: true, replaces: true, waits: true };
+        let few = Intent { reads_nodes: false, replaces: false, waits: false };
+        let (all, few) = (needed(&all), needed(&few));
+        assert!(few.iter().all(|right| all.contains(right)) && few.len() < all.len());
+        assert!(!few.iter().any(|right| ["pods", "events", "nodes"].contains(&right.resource)));
+        for (index, right) in all.iter().enumerate() {
+            assert!(!all[..index].contains(right), "{right:?} twice");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What keeps pods from becoming ready, with what helps against it: pods, events and nodes into lines.
+use super::manifest::or_empty;
+use super::place::NAME;
+use crate::prometheus::failure::one_line;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A list of pods; of each only what tells of trouble.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Pods {
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) items: Vec<Pod>,
+}
+
+/// One pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pod {
+    metadata: Named,
+    spec: Spec,
+    status: PodStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    node_name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodStatus {
+    conditions: Vec<Condition>,
+    init_container_statuses: Vec<Container>,
+    container_statuses: Vec<Container>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Condition {
+    r#type: String,
+    status: String,
+    reason: String,
+    message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Container {
+    name: String,
+    image: String,
+    restart_count: u32,
+    state: State,
+    last_state: State,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct State {
+    waiting: Option<Waiting>,
+    terminated: Option<Terminated>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Waiting {
+    reason: String,
+    message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Terminated {
+    reason: String,
+    message: String,
+    exit_code: i32,
+}
+
+/// A list of events.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Events {
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) items: Vec<Event>,
+}
+
+/// One event.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Event {
+    reason: String,
+    message: String,
+    involved_object: Named,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Default)]
+pub(super) struct Scene {
+    pub(super) pods: Vec<Pod>,
+    /// Of the DaemonSet and of the namespace's pods.
+    pub(super) events: Vec<Event>,
+    /// Names of nodes that are not ready.
+    pub(super) nodes_down: BTreeSet<String>,
+    /// Pods that should be there.
+    pub(super) desired: usize,
+    /// Whether the time is over: what was on its way is now in the way.
+    pub(super) late: bool,
+}
+
+/// What is wrong, each kind of trouble one line: how many pods, on which node, why, and the remedy.
+pub(super) fn lines(scene: &Scene) -> Vec<String> {
+    let mut found = BTreeMap::<String, BTreeSet<&str>>::new();
+    for pod in scene.pods.iter().filter(|pod| !pod.is_ready()) {
+        let node = pod.spec.node_name.as_str();
+        if let Some(why) = why(pod, scene) {
+            found.entry(why).or_default().insert(if node.is_empty() { &pod.metadata.name } else { node });
+        }
+    }
+    let mut lines: Vec<_> =
+        found.into_iter().map(|(why, nodes)| format!("{}: {why}", named(&nodes))).collect();
+    if scene.pods.len() < scene.desired {
+        lines.extend(refusal(&scene.events));
+    }
+    lines
+}
+
+/// `node-1 and 3 more`.
+fn named(nodes: &BTreeSet<&str>) -> String {
+    let first = nodes.first().copied().unwrap_or_default();
+    match nodes.len().saturating_sub(1) {
+        0 => first.to_owned(),
+        more => format!("{first} and {more} more"),
+    }
+}
+
+impl Pod {
+    fn condition(&self, name: &str) -> Option<&Condition> {
+        self.status.conditions.iter().find(|condition| condition.r#type == name)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.condition("Ready").is_some_and(|condition| condition.status == "True")
+    }
+}
+
+/// Why this pod is not ready, and what helps. None for one that is on its way.
+fn why(pod: &Pod, scene: &Scene) -> Option<String> {
+    if scene.nodes_down.contains(&pod.spec.node_name) {
+        return Some("the node is not ready: see oc get nodes; its pod starts when it is".to_owned());
+    }
+    if let Some(scheduled) = pod.condition("PodScheduled").filter(|condition| condition.status == "False") {
+        let (reason, message) = (&scheduled.reason, one_line(&scheduled.message));
+        return Some(format!("its pod finds no place ({reason}: {message}): make room on the node"));
+    }
+    let containers = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
+    containers.clone().find_map(of_container).or_else(|| mount(pod, &scene.events)).or_else(|| {
+        scene
+            .late
+            .then(|| "its pod is not ready yet: see oc -n openshift-monitoring describe pods".to_owned())
+    })
+}
+
+fn of_container(container: &Container) -> Option<String> {
+    let Container { name, image, state, last_state, .. } = container;
+    let ended =
+        state.terminated.as_ref().or(last_state.terminated.as_ref()).filter(|ended| ended.exit_code != 0);
+    let waiting = state.waiting.as_ref();
+    let reason = waiting.map_or("", |waiting| waiting.reason.as_str());
+    let message = waiting.map(|waiting| one_line(&waiting.message)).filter(|text| !text.is_empty());
+    let said = message.map(|text| format!(": {text}")).unwrap_or_default();
+    match reason {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
+        | "RegistryUnavailable" | "SignatureValidationFailed" => Some(format!(
+            "the image {image} cannot be pulled ({reason}{said}): check its name and the pull secret, or leave out --image"
+        )),
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            Some(format!("container {name} cannot be made ({reason}{said}): see oc -n openshift-monitoring describe pods"))
+        }
+        _ => ended.map(|Terminated { reason, message, exit_code }| {
+            // The container's termination message is the end of its log.
+            let last = message.lines().map(str::trim).rfind(|line| !line.is_empty()).map(one_line);
+            let last = last.map(|line| format!(", its last words: {line}")).unwrap_or_default();
+            let restarts = container.restart_count;
+            let reason = if reason.is_empty() { "Error" } else { reason };
+            format!("container {name} ends again and again ({reason}, exit code {exit_code}, {restarts} restarts{last}): see oc -n openshift-monitoring logs ds/{NAME} --all-containers --previous")
+        }),
+    }
+}
+
+/// What is not there to be mounted.
+fn mount(pod: &Pod, events: &[Event]) -> Option<String> {
+    let about =
+        |event: &&Event| event.involved_object.name == pod.metadata.name && event.reason == "FailedMount";
+    let message = one_line(&events.iter().rfind(about)?.message);
+    let remedy = if message.contains("process-exporter-tls") {
+        "the serving certificate is missing, which the service CA issues: see oc get clusteroperator service-ca"
+    } else if message.contains("metrics-client-ca") {
+        "the client CA is missing, which the platform's monitoring publishes: see oc get clusteroperator monitoring"
+    } else {
+        "see oc -n openshift-monitoring describe pods"
+    };
+    Some(format!("its pod waits for a volume ({message}): {remedy}"))
+}
+
+/// Why pods are not even made.
+fn refusal(events: &[Event]) -> Option<String> {
+    let event =
+        events.iter().rfind(|event| event.reason == "FailedCreate" && event.involved_object.name == NAME)?;
+    let message = one_line(&event.message);
+    let remedy = if message.contains("security context constraint") || message.contains("PodSecurity") {
+        "their security constraints are refused: see oc get scc process-exporter, and what else admits pods in openshift-monitoring"
+    } else if message.contains("exceeded quota") {
+        "raise the quota of openshift-monitoring"
+    } else if message.contains("admission webhook") {
+        "the cluster's own admission refuses them; on managed clusters ask their support"
+    } else {
+        "see oc -n openshift-monitoring describe daemonset process-exporter"
+    };
+    Some(format!("no pods can be made ({message}): {remedy}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Each kind of trouble, as the API server shows it.
+use super::*;
+use serde_json::{Value, json};
+
+fn scene(pods: Value, events: Value) -> Scene {
+    let pods = serde_json::from_value::<Vec<Pod>>(pods).unwrap();
+    let desired = pods.len();
+    let events = serde_json::from_value(events).unwrap();
+    Scene { pods, events, desired, ..Scene::default() }
+}
+
+fn pod(name: &str, node: &str, container: &Value) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"nodeName": node}, "status": {"phase": "Pending",
+        "initContainerStatuses": [container], "conditions": [{"type": "Ready", "status": "False"}]}})
+}
+
+fn only(scene: &Scene) -> String {
+    let lines = lines(scene);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines[0].clone()
+}
+
+#[test]
+fn an_image_that_is_not_pulled_is_named_with_its_nodes() {
+    let waiting = json!({"image": "registry/x:1", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such\nhost"}}});
+    let scene = scene(json!([pod("a", "n1", &waiting), pod("b", "n2", &waiting)]), json!([]));
+    let line = only(&scene);
+    assert!(
+        line.starts_with(
+            "n1 and 1 more: the image registry/x:1 cannot be pulled (ErrImagePull: no such host)"
+        ),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_crash_loop_tells_its_last_words() {
+    let crashed = json!({"name": "process-exporter", "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "starting\nno such port\n\n"}}});
+    let line = only(&scene(json!([pod("a", "n1", &crashed)]), json!([])));
+    assert!(line.contains("(Error, exit code 1, 3 restarts, its last words: no such port)"), "{line}");
+}
+
+#[test]
+fn a_missing_certificate_is_told_only_while_it_is_missed() {
+    let creating = json!({"state": {"waiting": {"reason": "PodInitializing"}}});
+    let event = json!([{"reason": "FailedMount", "involvedObject": {"name": "a"},
+        "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"}]);
+    let line = only(&scene(json!([pod("a", "n1", &creating)]), event.clone()));
+    assert!(line.contains("the service CA"), "{line}");
+    assert!(lines(&scene(json!([pod("b", "n1", &creating)]), event.clone())).is_empty());
+    let ready =
+        json!([{"metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]);
+    assert!(lines(&scene(ready, event)).is_empty());
+}
+
+#[test]
+fn pods_that_are_not_made_are_explained_by_the_daemon_sets_event() {
+    for (message, expected) in [
+        (
+            "Error creating: pods \"process-exporter-\" is forbidden: unable to validate against any security context constraint: []",
+            "oc get scc",
+        ),
+        (
+            "Error creating: pods \"process-exporter-x\" is forbidden: violates PodSecurity \"restricted:latest\"",
+            "oc get scc",
+        ),
+        ("Error creating: pods is forbidden: exceeded quota: q", "raise the quota"),
+    ] {
+        let event = json!([{"reason": "FailedCreate", "involvedObject": {"name": "process-exporter"}, "message": message}]);
+        let mut scene = scene(json!([]), event);
+        assert!(lines(&scene).is_empty(), "nobody is missing");
+        scene.desired = 1;
+        assert!(only(&scene).contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_node_that_is_down_explains_its_pod() {
+    let mut scene = scene(json!([pod("a", "n1", &json!({}))]), json!([]));
+    assert!(lines(&scene).is_empty(), "on its way");
+    scene.late = true;
+    assert!(only(&scene).contains("n1: its pod is not ready yet"));
+    scene.nodes_down.insert("n1".into());
+    assert!(only(&scene).contains("n1: the node is not ready"));
+}

@@ -1,0 +1,146 @@
+//! What goes wrong while pods are waited for, each told while it is.
+use crate::proxy::{Beyond, Proxy};
+use crate::site::{DAEMON_SET, HERE, Site, site};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::process::Child;
+use std::time::Duration;
+use test_cluster::until;
+
+const NAMESPACE: &str = "/api/v1/namespaces/openshift-monitoring";
+
+/// Stops kwok from saying that new pods are ready: they want a node that is not there.
+fn pods(site: &Site) -> Vec<Value> {
+    let path = format!("/api/v1{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter");
+    site.get(&path)["items"].as_array().cloned().unwrap_or_default()
+}
+
+fn started(site: &Site, more: &[&str]) -> Child {
+    let exporter = site.exporter.to_str().unwrap();
+    let arguments = ["install", "--exporter", exporter, "--timeout", "90s"];
+    site.plugin.start(arguments.iter().chain(more).copied()).unwrap()
+}
+
+/// Reads standard error until a line holds `text`; gives that line.
+fn told(child: &mut Child, text: &str) -> String {
+    let mut stderr = child.stderr.take().unwrap();
+    let mut line = Vec::new();
+    let mut byte = [0];
+    let mut all = String::new();
+    while stderr.read(&mut byte).unwrap() == 1 {
+        line.push(byte[0]);
+        if byte[0] == b'\n' {
+            let said = String::from_utf8_lossy(&line).into_owned();
+            line.clear();
+            all += &said;
+            if said.contains(text) {
+                child.stderr = Some(stderr);
+                return said;
+            }
+        }
+    }
+    panic!("{text} was not told: {all}");
+}
+
+#[test]
+fn pods_that_are_refused_are_told_of_and_go_on_when_they_are_not() {
+    let site = site();
+    let enforce = |level: Option<&str>| {
+        let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}});
+        site.cluster.api().merge(NAMESPACE, &labels).unwrap();
+    };
+    enforce(Some("restricted"));
+    let mut child = started(&site, &[]);
+    let line = told(&mut child, "no pods can be made");
+    enforce(None);
+    assert!(line.starts_with("warning: ") && line.contains("violates PodSecurity"), "{line}");
+    assert!(line.contains("oc get scc process-exporter"), "{line}");
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn a_quota_is_told_of_and_the_time_is_kept() {
+    let site = site();
+    let path = format!("/api/v1{HERE}/resourcequotas/none");
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
+    site.cluster.api().apply(&path, &quota.to_string()).unwrap();
+    until("the quota to count", Duration::from_secs(30), || {
+        anyhow::ensure!(site.get(&path)["status"]["hard"]["pods"] == "0");
+        Ok(())
+    })
+    .unwrap();
+    let late = site.install(&["--timeout", "8s"]);
+    site.cluster.api().delete(&path).unwrap();
+    assert_eq!(late.code, 1, "{}", late.stdout);
+    assert!(late.stderr.contains("warning: no pods can be made"), "{}", late.stderr);
+    let last = late.stderr.lines().last().unwrap();
+    assert!(last.contains("after 8 s 0 of 3 nodes ready") && last.contains("raise the quota"), "{last}");
+    let again = site.install(&[]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stdout.contains("nothing changed"), "{}", again.stdout);
+}
+
+#[test]
+fn an_expired_login_ends_it_with_the_way_on() {
+    let site = site();
+    for limit in [1, 20, 25] {
+        let proxy = Proxy::start(site.cluster, limit, Beyond::LogOut);
+        let ended = site.install(&["--server", &proxy.url, "--kubeconfig", "/dev/null"]);
+        assert_eq!(ended.code, 1, "{limit}: {}", ended.stdout);
+        assert!(
+            ended.stderr.contains("refused the credentials (401): log in again with oc login"),
+            "{limit}: {}",
+            ended.stderr
+        );
+    }
+    assert_eq!(site.install(&[]).code, 0);
+}
+
+#[test]
+fn a_server_that_is_away_for_a_while_is_waited_for() {
+    let site = site();
+    for limit in [22, 30] {
+        let proxy = Proxy::start(site.cluster, limit, Beyond::Close);
+        let mut child = started(&site, &["--server", &proxy.url, "--kubeconfig", "/dev/null"]);
+        until("it to meet the silence", Duration::from_secs(60), || {
+            anyhow::ensure!(proxy.seen() > limit + 1, "{} requests", proxy.seen());
+            anyhow::ensure!(child.try_wait()?.is_none(), "it has ended");
+            Ok(())
+        })
+        .unwrap();
+        proxy.allow(1_000_000);
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{limit}: {}", String::from_utf8_lossy(&ended.stderr));
+        site.uninstall();
+    }
+    let nobody = site.install(&["--server", "http://127.0.0.1:9", "--kubeconfig", "/dev/null"]);
+    assert!(nobody.code == 1 && nobody.stderr.contains("refused the connection"), "{}", nobody.stderr);
+}
+
+#[test]
+fn a_pod_that_cannot_start_is_told_with_its_node() {
+    let site = site();
+    let ready = site.install(&[]);
+    assert_eq!(ready.code, 0, "{}", ready.stderr);
+    // What the kubelet would say: kwok has nothing to say about a pod that is running.
+    let pod = pods(&site)[0].clone();
+    let (name, node) = (pod["metadata"]["name"].as_str().unwrap(), pod["spec"]["nodeName"].as_str().unwrap());
+    let container = json!({"name": "process-exporter", "image": "registry/x:1", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}});
+    let status = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [container]}});
+    site.cluster.api().merge(&format!("/api/v1{HERE}/pods/{name}/status"), &status).unwrap();
+    until("the set to know", Duration::from_secs(10), || {
+        anyhow::ensure!(site.get(DAEMON_SET)["status"]["numberReady"] == 2);
+        Ok(())
+    })
+    .unwrap();
+    let late = site.install(&["--timeout", "6s"]);
+    assert_eq!(late.code, 1, "{}", late.stdout);
+    let expected = format!(
+        "warning: {node}: the image registry/x:1 cannot be pulled (ImagePullBackOff: Back-off pulling image)"
+    );
+    assert!(late.stderr.contains(&expected), "{}", late.stderr);
+    assert!(late.stderr.contains("note: 2 of 3 nodes ready"), "{}", late.stderr);
+    assert!(late.stderr.lines().last().unwrap().contains("after 6 s 2 of 3 nodes ready"), "{}", late.stderr);
+}

@@ -1,0 +1,17 @@
+//! `install` and `uninstall` against a real API server, controllers and scheduler, with nodes that are not there. One
+//! program, so that one cluster serves all of its tests; they take turns, since there is one namespace to install into.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how tests fail, helpers included"
+)]
+
+mod basics;
+mod failures;
+mod interrupted;
+mod others;
+mod proxy;
+mod rights;
+mod scale;
+mod site;

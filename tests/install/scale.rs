@@ -1,0 +1,53 @@
+//! A thousand nodes cost no more requests than three.
+use crate::proxy::{Beyond, Proxy};
+use crate::site::{NODES, site};
+use std::fs;
+use std::time::Duration;
+use test_cluster::{add_node, until};
+
+const MANY: usize = 1000;
+/// Requests of the plugin's own, whatever the number of nodes.
+const REQUESTS: usize = 100;
+/// Its memory at most, KiB.
+const MEMORY: u64 = 100 * 1024;
+
+#[test]
+fn a_thousand_nodes_take_no_more_requests_than_three() {
+    let site = site();
+    let more: Vec<_> = (NODES..MANY).map(|number| format!("node-{number}")).collect();
+    more.iter().for_each(|name| add_node(site.cluster, name, "amd64").unwrap());
+    let proxy = Proxy::start(site.cluster, usize::MAX, Beyond::Hang);
+    let exporter = site.exporter.to_str().unwrap();
+    let arguments = ["install", "--exporter", exporter, "--server", &proxy.url, "--kubeconfig", "/dev/null"];
+    let mut child = site.plugin.start(arguments).unwrap();
+    let mut peak = 0;
+    until("a thousand nodes to be ready", Duration::from_secs(300), || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let high = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        peak = peak.max(high.unwrap_or(0));
+        anyhow::ensure!(child.try_wait()?.is_some(), "it runs");
+        Ok(())
+    })
+    .unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{err}");
+    assert!(out.contains("1000 nodes are ready"), "{out}");
+    let requests = proxy.seen();
+    #[allow(clippy::print_stderr, reason = "what was measured")]
+    {
+        eprintln!("1000 nodes: {requests} requests, {peak} KiB at most");
+    }
+    assert!(requests <= REQUESTS, "{requests} requests:\n{err}");
+    assert!(peak > 0 && peak <= MEMORY, "{peak} KiB");
+    let versions = site.versions();
+    let again = site.install(&[]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let after = site.versions();
+    let changed: Vec<_> = versions.iter().filter(|version| !after.contains(version)).collect();
+    assert!(changed.is_empty(), "{changed:?}");
+    let gone = site.uninstall();
+    assert_eq!(gone.code, 0, "{}", gone.stderr);
+    more.iter().for_each(|name| site.cluster.api().delete(&format!("/api/v1/nodes/{name}")).unwrap());
+}

@@ -1,0 +1,179 @@
+//! The cluster that is installed into, one test at a time, and what is in it.
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use test_cluster::{Cluster, Fleet, Login, Outcome, Plugin, shared, until};
+
+/// The namespaces that are installed into.
+pub(crate) const NAMESPACES: [&str; 2] = ["openshift-monitoring", "openshift-config-managed"];
+/// Nodes of the cluster.
+pub(crate) const NODES: usize = 3;
+pub(crate) const HERE: &str = "/namespaces/openshift-monitoring";
+pub(crate) const DAEMON_SET: &str =
+    "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/process-exporter";
+pub(crate) const CONFIG: &str = "/api/v1/namespaces/openshift-monitoring/configmaps/process-exporter";
+
+/// Every kind that is looked at, as `group/version` (or `v1`) and plural; without a namespace last.
+const KINDS: [(&str, &str); 15] = [
+    ("/api/v1", "serviceaccounts"),
+    ("/apis/rbac.authorization.k8s.io/v1", "roles"),
+    ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+    ("/api/v1", "configmaps"),
+    ("/api/v1", "services"),
+    ("/api/v1", "secrets"),
+    ("/api/v1", "endpoints"),
+    ("/apis/discovery.k8s.io/v1", "endpointslices"),
+    ("/apis/apps/v1", "daemonsets"),
+    ("/apis/apps/v1", "controllerrevisions"),
+    ("/apis/apps/v1", "deployments"),
+    ("/api/v1", "pods"),
+    ("/apis/monitoring.coreos.com/v1", "servicemonitors"),
+    ("/apis/monitoring.coreos.com/v1", "prometheusrules"),
+    ("/apis/security.openshift.io/v1", "securitycontextconstraints"),
+];
+
+/// The cluster, this test's alone: nothing is installed when it begins, nor when it ends.
+pub(crate) struct Site {
+    pub(crate) cluster: &'static Cluster,
+    pub(crate) plugin: Plugin,
+    pub(crate) exporter: PathBuf,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// Takes the cluster.
+pub(crate) fn site() -> Site {
+    static ALONE: Mutex<()> = Mutex::new(());
+    static FLEET: OnceLock<Fleet> = OnceLock::new();
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let cluster = shared();
+    FLEET.get_or_init(|| Fleet::start(cluster, NODES).unwrap());
+    let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
+    let plugin = plugin.kubeconfig(cluster.kubeconfig(Login::Installer));
+    let exporter = plugin.home().join("exporter");
+    std::fs::write(&exporter, program(1_200_000, 62)).unwrap();
+    let site = Site { cluster, plugin, exporter, _alone: alone };
+    site.clean();
+    site
+}
+
+/// The bytes of a static program for an ELF machine, which do not compress.
+pub(crate) fn program(size: usize, machine: u16) -> Vec<u8> {
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut state = u64::from(machine);
+    while bytes.len() < size {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        bytes.extend(state.to_be_bytes());
+    }
+    bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
+    bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+    bytes[56..58].copy_from_slice(&[0, 0]);
+    bytes
+}
+
+impl Site {
+    /// Runs `install` with the exporter of this site and more arguments.
+    pub(crate) fn install(&self, more: &[&str]) -> Outcome {
+        self.run_as(&self.plugin, more)
+    }
+
+    /// The same as somebody else.
+    pub(crate) fn run_as(&self, plugin: &Plugin, more: &[&str]) -> Outcome {
+        let exporter = self.exporter.to_str().unwrap();
+        let limit: &[&str] = if more.contains(&"--timeout") { &[] } else { &["--timeout", "60s"] };
+        let arguments = ["install", "--exporter", exporter];
+        plugin.run(arguments.iter().chain(limit).chain(more).copied()).unwrap()
+    }
+
+    pub(crate) fn uninstall(&self) -> Outcome {
+        self.plugin.run(["uninstall", "-y"]).unwrap()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        serde_json::from_str(&self.cluster.api().get(path).unwrap()).unwrap()
+    }
+
+    /// Whether there is an object of this path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.cluster.api().get(path).is_ok()
+    }
+
+    /// Every object of both namespaces and of the cluster's kinds.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        for (root, plural) in KINDS {
+            let paths = match plural {
+                "securitycontextconstraints" => vec![format!("{root}/{plural}")],
+                _ => NAMESPACES.map(|namespace| format!("{root}/namespaces/{namespace}/{plural}")).to_vec(),
+            };
+            for path in paths {
+                for mut item in self.get(&path)["items"].as_array().cloned().unwrap_or_default() {
+                    item["kind"] = json!(plural);
+                    all.push(item);
+                }
+            }
+        }
+        all
+    }
+
+    /// What there is, by kind, namespace and name.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.objects().iter().map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// What we have applied, as it is; without what the server counts and dates.
+    pub(crate) fn ours(&self) -> Vec<Value> {
+        let mut ours: Vec<Value> =
+            self.objects().into_iter().filter(|object| is_ours(object) && object["kind"] != "pods").collect();
+        for object in &mut ours {
+            object.as_object_mut().unwrap().remove("status");
+            let metadata = object["metadata"].as_object_mut().unwrap();
+            for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
+                metadata.remove(field);
+            }
+        }
+        // What controllers made of ours is theirs.
+        ours.retain(|object| {
+            object["metadata"].get("ownerReferences").is_none() && object["kind"] != "endpoints"
+        });
+        ours.sort_by_key(name);
+        ours
+    }
+
+    /// The resource versions of what we have applied, by name.
+    pub(crate) fn versions(&self) -> Vec<(String, String)> {
+        let ours = self.objects().into_iter().filter(|object| is_ours(object) && object["kind"] != "pods");
+        ours.map(|object| (name(&object), object["metadata"]["resourceVersion"].to_string())).collect()
+    }
+
+    /// Takes out of the cluster what a test has left, whoever made it.
+    pub(crate) fn clean(&self) {
+        let done = self.uninstall();
+        assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+        let nothing_left = || {
+            let left: Vec<_> = self.objects().iter().filter(|object| is_ours(object)).map(name).collect();
+            anyhow::ensure!(left.is_empty(), "{left:?}");
+            Ok(())
+        };
+        until("nothing to be left", Duration::from_secs(30), nothing_left).unwrap();
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.clean();
+        }
+    }
+}
+
+fn name(object: &Value) -> String {
+    let metadata = &object["metadata"];
+    format!("{} {} {}", object["kind"], metadata["namespace"], metadata["name"])
+}
+
+fn is_ours(object: &Value) -> bool {
+    object["metadata"]["labels"]["app.kubernetes.io/name"] == "process-exporter"
+}
