@@ -45,7 +45,7 @@ const EXPORTER: Floors = &[
     &["crowd"],
     &["dead", "tasks", "carve"],
     &["ledger", "procfs"],
-    &["place"],
+    &["place", "busy"],
     &["reading", "read"],
     &["parse", "config", "tls", "watched"],
     &["cpu"],

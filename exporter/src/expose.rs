@@ -72,7 +72,7 @@ impl Exposer {
         text.threads(&threads, reading);
         let mut busy = text.counter(
             "namedprocess_node_cpu_seconds_total",
-            "Busy CPU of the node since the exporter started, by the kernel's ticks.",
+            "Busy CPU of the node since the exporter started: neither idle nor waiting for I/O nor stolen.",
         );
         for (mode, us) in &reading.busy {
             busy.sample(&[("mode", mode)], seconds(*us));

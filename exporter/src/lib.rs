@@ -16,7 +16,7 @@
 //! tasks    a process's threads          carve    whose rule a process is          dead    who paid for the ended
 //! ledger   counters that add up and never fall: a signed sum for each group, shown as its highest value so far, and
 //!   |      within that its threads by name
-//! procfs   one process's files
+//! busy     what the node's CPUs did not idle          procfs   one process's files
 //! place    names to class and group: cgroup paths, comms, command lines
 //! parse    bytes to values          read    small files to bytes, and what vanished apart from what failed
 //! config   groups of one's own: process_names rules to a name for a process
@@ -29,6 +29,8 @@
 //! container may show another `/proc`. Elsewhere than on Linux there is only the door: [`Node::open`] says what it
 //! takes.
 
+#[cfg(target_os = "linux")]
+mod busy;
 #[cfg(target_os = "linux")]
 mod carve;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! One pass over a node: the cgroup tree, the processes and the node's busy time into one ledger.
 
+use crate::busy::BusyTime;
 use crate::config::Rules;
 use crate::cpu::{Cpu, Growth};
 use crate::crowd::Crowd;
@@ -13,7 +14,6 @@ use crate::reading::{Detail, Group, Method, Paths, Reading, Thread, Work};
 use crate::tree::find::{self, Found};
 use crate::tree::{self, Tree};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,9 +38,9 @@ pub struct Node {
     reader: Reader,
     ledger: Ledger,
     interrupts: Id,
-    first: Option<Busy>,
-    last: Busy,
-    busy: BTreeMap<&'static str, u64>,
+    busy: BusyTime,
+    /// The last reading of the node's CPU time; None before the first.
+    last: Option<Busy>,
 }
 
 impl Node {
@@ -97,9 +97,8 @@ impl Node {
             reader,
             interrupts: ledger.hold(&place::interrupts()),
             ledger,
-            first: None,
-            last: Busy::default(),
-            busy: BTreeMap::new(),
+            busy: BusyTime::default(),
+            last: None,
         };
         node.pass().context("the first reading of this machine failed")?;
         Ok(node)
@@ -144,7 +143,7 @@ impl Node {
         let mut reading = Reading::empty(at);
         self.ledger.write(&mut reading, self.detail.threads, self.detail.collect.any());
         reading.collect = self.detail.collect;
-        reading.busy = self.busy.clone();
+        reading.busy = self.busy.modes();
         reading.errors = self.reader.errors().clone();
         reading.work = self.work();
         Ok(reading)
@@ -204,38 +203,22 @@ impl Node {
         self.ledger.forget_thread(thread);
     }
 
-    /// The node's busy time now, in microseconds since boot; brings `self.busy` up to date.
+    /// The node's CPU time now; brings `self.busy` up to date.
     fn read_busy(&mut self) -> Result<Busy> {
         let path = self.paths.procfs.join("stat");
         let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.procfs.hz())) else {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
-        let first = *self.first.get_or_insert(now);
-        let modes = [
-            ("user", now.user, first.user),
-            ("nice", now.nice, first.nice),
-            ("system", now.system, first.system),
-            ("irq", now.irq, first.irq),
-            ("softirq", now.softirq, first.softirq),
-        ];
-        for (mode, now, first) in modes {
-            // A CPU that is taken offline may take its ticks along.
-            let shown = self.busy.entry(mode).or_default();
-            *shown = now.saturating_sub(first).max(*shown);
-        }
+        self.busy.take(Instant::now(), now);
         Ok(now)
     }
 
     /// Interrupts are a group of their own, less those that ksoftirqd served: that time is in both.
     fn count_interrupts(&mut self, now: Busy, served_by_threads: i64) {
-        let interrupts = |busy: Busy| Cpu { user_us: 0, system_us: busy.irq + busy.softirq };
-        let grown = if self.last == Busy::default() {
-            Growth::default()
-        } else {
-            interrupts(now).since(interrupts(self.last)) - Growth { user_us: 0, system_us: served_by_threads }
-        };
-        self.last = now;
-        self.ledger.credit(self.interrupts, grown);
+        let Some(last) = self.last.replace(now) else { return };
+        let interrupts = |busy: Busy| Cpu { user_us: 0, system_us: busy.interrupts() };
+        let served = Growth { user_us: 0, system_us: served_by_threads };
+        self.ledger.credit(self.interrupts, interrupts(now).since(interrupts(last)) - served);
     }
 }
 

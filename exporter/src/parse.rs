@@ -67,14 +67,23 @@ impl Stat {
     }
 }
 
-/// The node's CPU time by mode, from the first line of `/proc/stat`, in microseconds since boot.
+/// The node's CPU time from `/proc/stat`, of all CPUs that are online, in microseconds since boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Busy {
-    pub(crate) user: u64,
-    pub(crate) nice: u64,
-    pub(crate) system: u64,
-    pub(crate) irq: u64,
-    pub(crate) softirq: u64,
+    /// User, nice, system, irq and softirq, by ticks.
+    pub(crate) modes: [u64; 5],
+    /// Idle, waiting for I/O, and stolen.
+    pub(crate) unused: u64,
+    /// How many CPUs there are.
+    pub(crate) cpus: u64,
+}
+
+impl Busy {
+    /// Hard and soft interrupts.
+    pub(crate) fn interrupts(self) -> u64 {
+        let [.., irq, softirq] = self.modes;
+        irq.saturating_add(softirq)
+    }
 }
 
 fn ticks_to_us(ticks: u64, hz: u64) -> u64 {
@@ -142,15 +151,19 @@ pub(crate) fn boot_time(text: &[u8]) -> Option<u64> {
 
 /// `/proc/stat`; `hz` ticks are a second.
 pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
-    let line = text.split(|&b| b == b'\n').next()?;
-    let mut rest = fields(line);
+    let mut lines = text.split(|&b| b == b'\n');
+    let mut rest = fields(lines.next()?);
     if rest.next()? != b"cpu" {
         return None;
     }
     let mut time = || Some(ticks_to_us(number(rest.next()?)?, hz));
     let (user, nice, system) = (time()?, time()?, time()?);
-    let (_idle, _iowait) = (time()?, time()?);
-    Some(Busy { user, nice, system, irq: time()?, softirq: time()? })
+    let unused = time()?.saturating_add(time()?);
+    let (irq, softirq) = (time()?, time()?);
+    // Old kernels know of no hypervisor.
+    let unused = unused.saturating_add(time().unwrap_or(0));
+    let cpus = lines.take_while(|line| line.starts_with(b"cpu")).count() as u64;
+    Some(Busy { modes: [user, nice, system, irq, softirq], unused, cpus })
 }
 
 /// `/proc/uptime`, as ticks since boot.

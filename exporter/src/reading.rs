@@ -157,8 +157,8 @@ pub struct Reading {
     pub collect: Collect,
     /// And what that is of each group; empty where nothing was.
     pub collected: BTreeMap<Group, Collected>,
-    /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds; by the
-    /// kernel's ticks, so it may differ a little from the sum of the groups.
+    /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds: what
+    /// its CPUs were not idle, by another clock than the groups', so it may differ a little from their sum.
     pub busy: BTreeMap<&'static str, u64>,
     /// How many readings failed, by reason; what vanished is not among them.
     pub errors: BTreeMap<&'static str, u64>,

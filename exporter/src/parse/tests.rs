@@ -44,7 +44,8 @@ fn short_or_strange_text_is_no_process() {
 #[test]
 fn the_nodes_modes_are_in_the_first_line() {
     let text = b"cpu  1 2 3 400 500 6 7 8 9 10\ncpu0 9 9 9 9 9 9 9 9 9 9\n";
-    let want = Busy { user: 10_000, nice: 20_000, system: 30_000, irq: 60_000, softirq: 70_000 };
+    let modes = [10_000, 20_000, 30_000, 60_000, 70_000];
+    let want = Busy { modes, unused: 4_000_000 + 5_000_000 + 80_000, cpus: 1 };
     assert_eq!(busy(text, 100), Some(want));
     assert_eq!(busy(b"cpu 1 2 3 4 5 6", 100), None);
     assert_eq!(busy(b"cpu0 1 2 3 4 5 6 7", 100), None);
