@@ -1,6 +1,6 @@
 //! What goes wrong while pods are waited for, each told while it is.
 use crate::proxy::{Beyond, Proxy};
-use crate::site::{DAEMON_SET, HERE, Site, site};
+use crate::site::{DAEMON_SET, HERE, Site, program, site};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::process::Child;
@@ -60,8 +60,9 @@ fn pods_that_are_refused_are_told_of_and_go_on_when_they_are_not() {
 }
 
 #[test]
-fn a_quota_is_told_of_and_the_time_is_kept() {
+fn a_quota_is_told_of_and_what_old_pods_need_stays_until_they_are_gone() {
     let site = site();
+    assert_eq!(site.install(&[]).code, 0);
     let path = format!("/api/v1{HERE}/resourcequotas/none");
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
     site.cluster.api().apply(&path, &quota.to_string()).unwrap();
@@ -70,15 +71,20 @@ fn a_quota_is_told_of_and_the_time_is_kept() {
         Ok(())
     })
     .unwrap();
+    let payloads = || site.names().iter().filter(|name| name.contains("-payload-")).count();
+    let before = payloads();
+    std::fs::write(&site.exporter, program(300_000, 62)).unwrap();
     let late = site.install(&["--timeout", "8s"]);
     site.cluster.api().delete(&path).unwrap();
     assert_eq!(late.code, 1, "{}", late.stdout);
     assert!(late.stderr.contains("warning: no pods can be made"), "{}", late.stderr);
     let last = late.stderr.lines().last().unwrap();
     assert!(last.contains("after 8 s 0 of 3 nodes ready") && last.contains("raise the quota"), "{last}");
+    assert_eq!(payloads(), before + 1, "the old pods' program is gone, and they may start again");
     let again = site.install(&[]);
     assert_eq!(again.code, 0, "{}", again.stderr);
-    assert!(again.stdout.contains("nothing changed"), "{}", again.stdout);
+    assert_eq!(again.stdout.matches("deleted (another version's)").count(), before, "{}", again.stdout);
+    assert!(again.stdout.contains("installed, 3 nodes are ready") && payloads() == 1, "{}", again.stdout);
 }
 
 #[test]
