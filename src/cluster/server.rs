@@ -59,30 +59,33 @@ pub enum Failure {
 /// What a watch sends.
 pub type Events<T> = Pin<Box<dyn Stream<Item = Result<WatchEvent<T>, Failure>>>>;
 
+/// Who is told of a server that is silent: the kind of line, and its text.
+type Tell<'a> = &'a dyn Fn(&str, &str);
+
 /// One API server, as one user. Paths are the server's own, from the first `/`.
 pub struct Server<'a> {
     api: &'a Api,
-    /// Until when a silent server is asked again; not at all while there is none.
-    until: Cell<Option<Instant>>,
+    /// Until when a silent server is asked again, and who is told; not at all while there is none.
+    patience: Cell<Option<(Instant, Tell<'a>)>>,
 }
 
 impl Cluster {
     /// The API server that the kubeconfig names. Errors: one line with the remedy; nothing is asked yet.
     pub async fn server(&self) -> Result<Server<'_>> {
         let Some(opened) = self.opened().await? else { return Err(no_kubeconfig(&self.options)) };
-        Ok(Server { api: &opened.api, until: Cell::new(None) })
+        Ok(Server { api: &opened.api, patience: Cell::new(None) })
     }
 }
 
-impl Server<'_> {
+impl<'a> Server<'a> {
     /// Its URL, and its proxy's host.
     pub fn name(&self) -> &str {
         self.api.name()
     }
 
-    /// From now on a server that gives no answer is asked again until `until`.
-    pub fn insist(&self, until: Instant) {
-        self.until.set(Some(until));
+    /// From now on a server that gives no answer is asked again until `until`; `tell` is told of it once each time.
+    pub fn insist(&self, until: Instant, tell: Tell<'a>) {
+        self.patience.set(Some((until, tell)));
     }
 
     /// Reads an object or a list.
@@ -156,14 +159,19 @@ impl Server<'_> {
         accept: &str,
         body: Option<(&str, &Value)>,
     ) -> Result<T, Failure> {
+        let mut is_told = false;
         loop {
             let request = request(&method, path, accept, body)?;
             let answer = self.api.attempt(self.api.client.request(request)).await;
-            match answer.map_err(|failure| self.failure(failure)) {
-                Err(Failure::Silent(_)) if self.until.get().is_some_and(|until| Instant::now() < until) => {
+            match (answer.map_err(|failure| self.failure(failure)), self.patience.get()) {
+                (Err(Failure::Silent(error)), Some((until, tell))) if Instant::now() < until => {
+                    if !is_told {
+                        tell("warning", &format!("{error:#}; trying again until --timeout"));
+                        is_told = true;
+                    }
                     sleep(PAUSE).await;
                 }
-                answer => return answer,
+                (answer, _) => return answer,
             }
         }
     }

@@ -75,7 +75,7 @@ pub async fn install(
         "Red Hat calls additions to openshift-monitoring unsupported: uninstall before a support case about monitoring",
     );
     let until = Instant::now() + options.timeout;
-    server.insist(until);
+    server.insist(until, console.err);
     apply::replace(&server, &objects, &existing, &predecessors, until, console).await?;
     let changes = apply::all(&server, &objects, &existing, &predecessors, options, console).await?;
     if !options.wait {

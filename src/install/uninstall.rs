@@ -49,7 +49,7 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
         bail!("nothing was deleted: answer y, or pass -y");
     }
     let until = Instant::now() + removal.timeout;
-    server.insist(until);
+    server.insist(until, console.err);
     let mut deleted = Vec::new();
     for (place, metadata) in found {
         let title = place.name_of(&metadata.name);

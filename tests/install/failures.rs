@@ -1,6 +1,6 @@
 //! What goes wrong while pods are waited for, each told while it is.
 use crate::proxy::{Beyond, Proxy};
-use crate::site::{DAEMON_SET, HERE, Site, site};
+use crate::site::{DAEMON_SET, HERE, Site, program, site};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::process::Child;
@@ -9,7 +9,7 @@ use test_cluster::until;
 
 const NAMESPACE: &str = "/api/v1/namespaces/openshift-monitoring";
 
-/// Stops kwok from saying that new pods are ready: they want a node that is not there.
+/// The exporter's pods.
 fn pods(site: &Site) -> Vec<Value> {
     let path = format!("/api/v1{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter");
     site.get(&path)["items"].as_array().cloned().unwrap_or_default()
@@ -60,8 +60,9 @@ fn pods_that_are_refused_are_told_of_and_go_on_when_they_are_not() {
 }
 
 #[test]
-fn a_quota_is_told_of_and_the_time_is_kept() {
+fn a_quota_is_told_of_and_what_old_pods_need_stays_until_they_are_gone() {
     let site = site();
+    assert_eq!(site.install(&[]).code, 0);
     let path = format!("/api/v1{HERE}/resourcequotas/none");
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
     site.cluster.api().apply(&path, &quota.to_string()).unwrap();
@@ -70,15 +71,20 @@ fn a_quota_is_told_of_and_the_time_is_kept() {
         Ok(())
     })
     .unwrap();
+    let payloads = || site.names().iter().filter(|name| name.contains("-payload-")).count();
+    let before = payloads();
+    std::fs::write(&site.exporter, program(300_000, 62)).unwrap();
     let late = site.install(&["--timeout", "8s"]);
     site.cluster.api().delete(&path).unwrap();
     assert_eq!(late.code, 1, "{}", late.stdout);
     assert!(late.stderr.contains("warning: no pods can be made"), "{}", late.stderr);
     let last = late.stderr.lines().last().unwrap();
     assert!(last.contains("after 8 s 0 of 3 nodes ready") && last.contains("raise the quota"), "{last}");
+    assert_eq!(payloads(), before + 1, "the old pods' program is gone, and they may start again");
     let again = site.install(&[]);
     assert_eq!(again.code, 0, "{}", again.stderr);
-    assert!(again.stdout.contains("nothing changed"), "{}", again.stdout);
+    assert_eq!(again.stdout.matches("deleted (another version's)").count(), before, "{}", again.stdout);
+    assert!(again.stdout.contains("installed, 3 nodes are ready") && payloads() == 1, "{}", again.stdout);
 }
 
 #[test]
@@ -111,7 +117,8 @@ fn a_server_that_is_away_for_a_while_is_waited_for() {
         .unwrap();
         proxy.allow(1_000_000);
         let ended = child.wait_with_output().unwrap();
-        assert!(ended.status.success(), "{limit}: {}", String::from_utf8_lossy(&ended.stderr));
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && said.contains("trying again until --timeout"), "{limit}: {said}");
         site.uninstall();
     }
     let nobody = site.install(&["--server", "http://127.0.0.1:9", "--kubeconfig", "/dev/null"]);
@@ -123,24 +130,87 @@ fn a_pod_that_cannot_start_is_told_with_its_node() {
     let site = site();
     let ready = site.install(&[]);
     assert_eq!(ready.code, 0, "{}", ready.stderr);
-    // What the kubelet would say: kwok has nothing to say about a pod that is running.
     let pod = pods(&site)[0].clone();
     let (name, node) = (pod["metadata"]["name"].as_str().unwrap(), pod["spec"]["nodeName"].as_str().unwrap());
-    let container = json!({"name": "process-exporter", "image": "registry/x:1", "imageID": "", "ready": false, "restartCount": 0,
-        "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}});
-    let status = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [container]}});
-    site.cluster.api().merge(&format!("/api/v1{HERE}/pods/{name}/status"), &status).unwrap();
-    until("the set to know", Duration::from_secs(10), || {
-        anyhow::ensure!(site.get(DAEMON_SET)["status"]["numberReady"] == 2);
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "mount"}, "type": "Warning", "reason": "FailedMount",
+        "involvedObject": {"kind": "Pod", "namespace": "openshift-monitoring", "name": name},
+        "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"});
+    site.cluster.api().apply(&format!("/api/v1{HERE}/events/mount"), &event.to_string()).unwrap();
+    let crashed = json!({"exitCode": 101, "reason": "Error", "message": "starting\nno such port\n", "startedAt": null, "finishedAt": null});
+    // What the kubelet would say: kwok has nothing to say about a pod that is running.
+    for (state, last, expected) in [
+        (
+            json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}),
+            json!({}),
+            "the image registry/x:1 cannot be pulled (ImagePullBackOff: Back-off pulling image)",
+        ),
+        (
+            json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}),
+            json!({"terminated": crashed}),
+            "container process-exporter ends again and again (Error, exit code 101, 7 restarts, its last words: no such port)",
+        ),
+        (
+            json!({"waiting": {"reason": "ContainerCreating"}}),
+            json!({}),
+            "the serving certificate is missing",
+        ),
+    ] {
+        let container = json!({"name": "process-exporter", "image": "registry/x:1", "imageID": "", "ready": false,
+            "restartCount": 7, "state": state, "lastState": last});
+        let status = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [container]}});
+        site.cluster.api().merge(&format!("/api/v1{HERE}/pods/{name}/status"), &status).unwrap();
+        until("the set to know", Duration::from_secs(10), || {
+            anyhow::ensure!(site.get(DAEMON_SET)["status"]["numberReady"] == 2);
+            Ok(())
+        })
+        .unwrap();
+        let late = site.install(&["--timeout", "6s"]);
+        assert_eq!(late.code, 1, "{}", late.stdout);
+        let warning = late.stderr.lines().find(|line| line.starts_with(&format!("warning: {node}: ")));
+        assert!(warning.is_some_and(|line| line.contains(expected)), "{expected}: {}", late.stderr);
+        assert!(late.stderr.contains("note: 2 of 3 nodes ready"), "{}", late.stderr);
+        let last = late.stderr.lines().last().unwrap();
+        assert!(last.contains("after 6 s 2 of 3 nodes ready") && last.contains(expected), "{last}");
+    }
+    site.cluster.api().delete(&format!("/api/v1{HERE}/events/mount")).unwrap();
+}
+
+#[test]
+fn the_clusters_own_admission_is_named() {
+    let site = site();
+    let root = "/apis/admissionregistration.k8s.io/v1";
+    let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]});
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "managed"},
+        "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": "false", "message": "not yours to change"}]}});
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": "managed"},
+        "spec": {"policyName": "managed", "validationActions": ["Deny"]}});
+    let paths = [
+        format!("{root}/validatingadmissionpolicies/managed"),
+        format!("{root}/validatingadmissionpolicybindings/managed"),
+    ];
+    for (path, object) in paths.iter().zip([policy, binding]) {
+        site.cluster.api().apply(path, &object.to_string()).unwrap();
+    }
+    until("the policy to hold", Duration::from_secs(30), || {
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "try"}, "spec": {"ports": [{"port": 1}]}});
+        let tried = site.cluster.api().create("/api/v1/namespaces/default/services?dryRun=All", &service);
+        anyhow::ensure!(tried.is_err_and(|error| error.to_string().contains("not yours")));
         Ok(())
     })
     .unwrap();
-    let late = site.install(&["--timeout", "6s"]);
-    assert_eq!(late.code, 1, "{}", late.stdout);
-    let expected = format!(
-        "warning: {node}: the image registry/x:1 cannot be pulled (ImagePullBackOff: Back-off pulling image)"
+    let refused = site.install(&[]);
+    paths.iter().for_each(|path| site.cluster.api().delete(path).unwrap());
+    assert_eq!(refused.code, 1);
+    let last = refused.stderr.lines().last().unwrap();
+    assert!(
+        last.contains("applying service/process-exporter: ") && last.contains("not yours to change"),
+        "{last}"
     );
-    assert!(late.stderr.contains(&expected), "{}", late.stderr);
-    assert!(late.stderr.contains("note: 2 of 3 nodes ready"), "{}", late.stderr);
-    assert!(late.stderr.lines().last().unwrap().contains("after 6 s 2 of 3 nodes ready"), "{}", late.stderr);
+    assert!(last.contains("managed clusters (ROSA, OSD)"), "{last}");
+    until("the policy to be gone", Duration::from_secs(30), || {
+        let again = site.install(&[]);
+        anyhow::ensure!(again.code == 0, "{}", again.stderr);
+        Ok(())
+    })
+    .unwrap();
 }

@@ -22,7 +22,10 @@ fn predecessor(site: &Site) {
 #[test]
 fn others_objects_are_named_and_stay() {
     let site = site();
-    let path = config_map(&site, &json!({"app.kubernetes.io/managed-by": "Helm"}));
+    let path = config_map(
+        &site,
+        &json!({"app.kubernetes.io/name": "process-exporter", "app.kubernetes.io/managed-by": "Helm"}),
+    );
     for more in [&[][..], &["--replace-predecessor"]] {
         let refused = site.install(more);
         assert_eq!(refused.code, 1);
