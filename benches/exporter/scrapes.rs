@@ -88,21 +88,35 @@ pub(crate) fn process(out: &mut dyn Write) -> Result<bool> {
     ratio(out, "peer / ours by process over HTTPS", &figures[1], &figures[0], PROCESS_RATIO)
 }
 
-/// What its own cgroup is charged with, after everything has been active.
+/// What its own cgroup is charged with, after everything has been active; and how it fares where that is limited to the
+/// bound, as a pod's memory limit does. Each has processes of its own: the kernel charges what it keeps of a file under
+/// `/proc` to whoever reads that first.
 pub(crate) fn memory(out: &mut dyn Write) -> Result<bool> {
-    let slice = Slice::new()?;
-    let mut loads = Loads::start(&slice, PROCESSES, THREADS, UNITS)?;
     let mut fine = true;
-    for kind in [Kind::Https, Kind::Process, Kind::Peer] {
+    for (kind, limited) in
+        [(Kind::Https, false), (Kind::Https, true), (Kind::Process, false), (Kind::Peer, false)]
+    {
+        let slice = Slice::new()?;
+        let mut loads = Loads::start(&slice, PROCESSES, THREADS, UNITS)?;
         let mut exporter = Exporter::start(&slice, kind, &[])?;
-        loads.work(0, 1)?;
-        let mut figures = Vec::new();
-        for _ in 0..3 {
-            exporter.scrape()?;
+        if limited {
+            exporter.unit.limit_memory_mib(MEMORY_MIB)?;
+        }
+        let (mut figures, mut cpu) = (Vec::new(), Vec::new());
+        for round in 0..3 {
+            loads.work(0, 1)?;
+            let scrape = exporter.scrape()?;
+            if kind != Kind::Peer {
+                seen(&scrape, true, PROCESSES, round == 0)?;
+            }
+            cpu.push(scrape.cpu_ms);
             figures.push(exporter.unit.memory_mib()?.0);
         }
         let (_, peak, cache) = exporter.unit.memory_mib()?;
-        let what = format!("{}, MiB ({peak:.1} at most ever, {cache:.1} of it page cache)", exporter.name);
+        let limit = if limited { ", limited to the bound" } else { "" };
+        let name = format!("{}{limit}", exporter.name);
+        writeln!(out, "{name}, ms of a scrape: {}", Spread::of(cpu)?)?;
+        let what = format!("{name}, MiB ({peak:.1} at most ever, {cache:.1} of it page cache)");
         let spread = Spread::of(figures)?;
         match kind {
             Kind::Peer => writeln!(out, "{what}: {spread}")?,
@@ -127,7 +141,8 @@ fn seen(scrape: &Scrape, ours: bool, worked: usize, first: bool) -> Result<()> {
     let found = scrape.count(threads, "groupname=\"u");
     // Two modes of what exited in each, and of the threads' name in those that have worked.
     let least = UNITS * 2 + worked * UNITS / PROCESSES * 2;
-    ensure!(found >= least, "only {found} series of the units' threads, not {least}"); // Each of them used at least a tick; more is there from earlier rounds.
+    ensure!(found >= least, "only {found} series of the units' threads, not {least}");
+    // Each of them used at least a tick; more is there from earlier rounds.
     let (used, least) = (scrape.sum(groups, "groupname=\"u"), worked as f64 * 0.01);
     ensure!(!(ours && first) || used >= least, "only {used} s of at least {least} s of work");
     Ok(())

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::at_most;
 use crate::spread::Spread;
@@ -13,26 +13,17 @@ use crate::spread::Spread;
 const MOST: f64 = 3.0;
 const MOST_PACKED: f64 = 1.5;
 
-/// For musl where its standard library is installed, else with glibc in it.
+/// As `exporter/build` makes it for the release.
 pub(crate) fn size(out: &mut dyn Write) -> Result<bool> {
-    let said = run(Command::new("rustc").arg("-vV"))?;
-    let host = said.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    let musl = host.replace("-gnu", "-musl");
-    let libraries = run(Command::new("rustc").args(["--print", "target-libdir", "--target", &musl]))?;
-    let target = if Path::new(libraries.trim()).exists() { musl.as_str() } else { host };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().context("no target folder")?.join("static");
-    let mut build = Command::new("cargo");
-    build.args(["build", "--release", "--locked", "--package", "process-exporter", "--target", target]);
-    build.arg("--target-dir").arg(&folder).env("RUSTFLAGS", "-C target-feature=+crt-static");
-    run(build.current_dir(env!("CARGO_MANIFEST_DIR")))?;
-    let program = folder.join(target).join("release/process-exporter");
-    let linked = Command::new("ldd").arg(&program).output()?;
+    let said = run(&mut Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("build")))?;
+    let program = Path::new(said.trim());
+    let linked = Command::new("ldd").arg(program).output()?;
     let linked = String::from_utf8_lossy(&[linked.stdout, linked.stderr].concat()).into_owned();
     ensure!(linked.contains("statically linked") || linked.contains("not a dynamic"), "not static: {linked}");
-    let packed = Command::new("gzip").args(["-9", "-c"]).arg(&program).output()?.stdout.len();
-    let size = std::fs::metadata(&program)?.len();
+    let packed = Command::new("gzip").args(["-9", "-c"]).arg(program).output()?.stdout.len();
+    let size = std::fs::metadata(program)?.len();
     let mb = |bytes: f64| Spread::of(vec![bytes / 1e6]);
-    let fine = at_most(out, &format!("{target}, static and stripped, MB"), &mb(size as f64)?, MOST)?;
+    let fine = at_most(out, "static and stripped, MB", &mb(size as f64)?, MOST)?;
     Ok(at_most(out, "packed with gzip, MB", &mb(packed as f64)?, MOST_PACKED)? & fine)
 }
 

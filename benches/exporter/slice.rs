@@ -79,6 +79,14 @@ impl Unit {
         Ok(usage.parse::<f64>()? / 1000.0)
     }
 
+    /// Has the kernel reclaim what it can above so many MiB, and end the unit where it cannot.
+    pub(crate) fn limit_memory_mib(&self, mib: f64) -> Result<()> {
+        let names = ["memory.limit_in_bytes", "memory.max"].map(|name| self.memory.join(name));
+        let file = names.iter().find(|file| file.exists()).context("no memory limit to set")?;
+        fs::write(file, format!("{}", mib * 1024.0 * 1024.0))
+            .with_context(|| format!("writing {}", file.display()))
+    }
+
     /// Memory that it is charged with, the kernel's for it and its page cache included, in MiB: now, the most there ever
     /// was, and how much of what it is now is page cache.
     pub(crate) fn memory_mib(&self) -> Result<(f64, f64, f64)> {
