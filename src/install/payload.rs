@@ -161,21 +161,24 @@ fn read(path: &Path) -> Result<(&'static str, Vec<u8>)> {
     Ok((architecture, bytes))
 }
 
-/// The folders in which an exporter may stand: the release archive's; in development what `exporter/build` has built,
-/// and the build beside this program.
+/// The folders in which an exporter may stand: those beside this program.
 fn beside() -> Result<Vec<PathBuf>> {
     let program = std::env::current_exe().and_then(|path| path.canonicalize());
     let program =
         program.context("this program's own file is not to be found: give --exporter FILE or --image REF")?;
-    let folder = program.parent().unwrap_or(Path::new("/")).to_owned();
+    Ok(around(program.parent().unwrap_or(Path::new("/"))))
+}
+
+/// The release archive's folder; in development what `exporter/build` has built, and the build of this program.
+fn around(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.join("exporter")];
     if let Some(Ok(targets)) = folder.parent().map(|target| target.join("shipped").read_dir()) {
         let mut built: Vec<_> = targets.flatten().map(|target| target.path().join("exporter")).collect();
         built.sort();
         folders.extend(built);
     }
-    folders.push(folder);
-    Ok(folders)
+    folders.push(folder.to_owned());
+    folders
 }
 
 /// The exporter for `architecture` in `folders`, if one is there. A build's has no architecture in its name, and may

@@ -120,3 +120,15 @@ fn the_release_archives_folder_and_a_builds_are_searched() {
     written(&archive, "process-exporter-linux-amd64", &program(300, 183));
     assert!(find(&places, "amd64").err().unwrap().to_string().contains("is for arm64"));
 }
+
+#[test]
+fn what_was_built_to_be_shipped_comes_before_the_build_beside_this_program() {
+    let target = tempfile::tempdir().unwrap();
+    let (debug, shipped) = (target.path().join("debug"), target.path().join("shipped/some-triple/exporter"));
+    std::fs::create_dir_all(&debug).unwrap();
+    std::fs::create_dir_all(&shipped).unwrap();
+    written(&debug, NAME, &program(200, 62));
+    assert_eq!(find(&around(&debug), "amd64").unwrap().unwrap().1.len(), 200);
+    written(&shipped, NAME, &program(304, 62));
+    assert_eq!(find(&around(&debug), "amd64").unwrap().unwrap().1.len(), 304);
+}
