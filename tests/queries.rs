@@ -1,5 +1,5 @@
-//! The predecessor's five example queries, as its users wrote them down, answered by the real exporter's series through a
-//! real Prometheus with the manifest's own rules.
+//! The predecessor's five example queries, as its users wrote them down, and those of our dashboard, answered by the real
+//! exporter's series through a real Prometheus with the manifest's own rules.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -7,6 +7,7 @@
 )]
 
 use anyhow::{Context, Result, ensure};
+use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,7 +36,7 @@ const OWN: &str = "kubepods.slice/crio-exporter.scope";
 type Answer = BTreeMap<(String, String), f64>;
 
 #[test]
-fn the_predecessors_queries_are_answered() -> Result<()> {
+fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
     let Some(tree) = Tree::new()? else {
         assert!(std::env::var_os("CI").is_none(), "no cgroup v2 tree to write to: this test cannot run here");
         writeln!(std::io::stderr(), "SKIPPED: the predecessor's queries need root and a cgroup v2 tree")?;
@@ -95,6 +96,33 @@ fn the_predecessors_queries_are_answered() -> Result<()> {
     let total: f64 = averages.values().sum();
     let sum: Vec<f64> = sum.into_values().collect();
     ensure!(sum.len() == 1 && (sum[0] - total).abs() < 1e-6, "{sum:?} is not {total}");
+    dashboard(port)
+}
+
+/// Every panel of the dashboard shows something, in lines that its legend tells apart.
+fn dashboard(port: u16) -> Result<()> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/dashboard.yaml");
+    let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(manifest)?)?;
+    let text = manifest["data"]["process-exporter.json"].as_str().context("no dashboard")?;
+    let dashboard: Value = serde_json::from_str(text)?;
+    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let panels = items(&dashboard["rows"]).into_iter().flat_map(|row| items(&row["panels"]));
+    let targets: Vec<Value> = panels.flat_map(|panel| items(&panel["targets"])).collect();
+    ensure!(targets.len() > 9, "{} queries", targets.len());
+    let label = Regex::new(r"\{\{(\w+)\}\}")?;
+    for target in targets {
+        let query = target["expr"].as_str().context("no query")?.replace("$node", ".+");
+        let legend = target["legendFormat"].as_str().context("no legend")?;
+        let series = series(port, &query, None)?;
+        // There is no kubelet here that would tell what pods use, and nothing has failed.
+        let bare = query.contains("pod_container_cpu_usage");
+        ensure!(bare || !series.is_empty(), "{query} has no answer");
+        for one in &series {
+            for name in label.captures_iter(legend).map(|found| found[1].to_owned()) {
+                ensure!(one["metric"].get(&name).is_some(), "{query}: no {name} for the legend in {one}");
+            }
+        }
+    }
     Ok(())
 }
 
@@ -107,19 +135,21 @@ fn near(answer: &Answer, group: &str, thread: &str) -> Result<()> {
 }
 
 fn ask(port: u16, query: &str, at: Option<f64>) -> Result<Answer> {
+    let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
+    let value = |one: &Value| Ok(one["value"][1].as_str().context("no value")?.parse()?);
+    let series = series(port, query, at)?;
+    series.iter().map(|one| Ok(((label(one, "groupname"), label(one, "threadname")), value(one)?))).collect()
+}
+
+/// The series of an instant's answer.
+fn series(port: u16, query: &str, at: Option<f64>) -> Result<Vec<Value>> {
     let mut parameters = vec![("query", query.to_owned())];
     parameters.extend(at.map(|at| ("time", at.to_string())));
     let url = format!("http://127.0.0.1:{port}/api/v1/query");
     let answer = reqwest::blocking::get(reqwest::Url::parse_with_params(&url, parameters)?)?.text()?;
     let answer: Value = serde_json::from_str(&answer)?;
-    let series =
-        answer["data"]["result"].as_array().with_context(|| format!("{query} has no answer: {answer}"))?;
-    let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
-    let value = |one: &Value| anyhow::Ok(one["value"][1].as_str().context("no value")?.parse::<f64>()?);
-    series
-        .iter()
-        .map(|one| anyhow::Ok(((label(one, "groupname"), label(one, "threadname")), value(one)?)))
-        .collect()
+    let series = answer["data"]["result"].as_array().cloned();
+    series.with_context(|| format!("{query} has no answer: {answer}"))
 }
 
 /// Scrapes and evaluates the manifest's rules every second; ready when this returns.
@@ -133,7 +163,7 @@ fn prometheus(port: u16, target: u16) -> Result<test_cluster::Process> {
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
          rule_files: [rules.yml]\n\
-         scrape_configs: [{{job_name: exporter, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
+         scrape_configs: [{{job_name: process-exporter, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
     );
     fs::write(folder.join("prometheus.yml"), config)?;
     let arguments = [
