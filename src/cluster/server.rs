@@ -121,10 +121,12 @@ impl<'a> Server<'a> {
         self.send(Method::PATCH, &path, "application/json", Some(body)).await
     }
 
-    /// Deletes the object with this uid, its dependents first; what is gone already is no error.
-    pub async fn delete(&self, path: &str, uid: &str) -> Result<(), Failure> {
+    /// Deletes the object with this uid; what is gone already is no error. With its dependents, it stays until those
+    /// are gone; otherwise it goes at once.
+    pub async fn delete(&self, path: &str, uid: &str, dependents: bool) -> Result<(), Failure> {
+        let policy = if dependents { "Foreground" } else { "Background" };
         let options = serde_json::json!({"apiVersion": "v1", "kind": "DeleteOptions",
-            "propagationPolicy": "Foreground", "preconditions": {"uid": uid}});
+            "propagationPolicy": policy, "preconditions": {"uid": uid}});
         let body = Some(("application/json", &options));
         match self.send::<Value>(Method::DELETE, path, "application/json", body).await {
             // Another object of that name is not the one that was meant.

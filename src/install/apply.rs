@@ -6,8 +6,9 @@ use super::payload::PREFIX;
 use super::place::{CONFIG_MAPS, OURS};
 use super::preflight::{Metadata, Outline, Outlines};
 use crate::cluster::{Applied, Failure, Part, Server};
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use kube::core::response::Status;
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(super) async fn replace(
         };
         let deleting = format!("deleting the predecessor's {}", object.title());
         let remedy = "delete it by hand, and run this again";
-        let deleted = server.delete(&object.path(), &metadata.uid).await;
+        let deleted = server.delete(&object.path(), &metadata.uid, true).await;
         deleted.map_err(|failure| failure.during(&deleting, remedy))?;
         loop {
             let found = server.find::<Outline>(&object.path(), Part::Metadata).await;
@@ -68,11 +69,12 @@ pub(super) async fn all(
             continue;
         }
         let after = one(server, object, how(object, options)).await?;
-        let version = after.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+        let after = Outline::deserialize(&after)
+            .context("the API server answered with no object: check its health")?;
         let what = match before {
             None => "created",
-            Some(before) if version == Some(&before.resource_version) => "unchanged",
-            Some(_) => "configured",
+            Some(before) if after.metadata.is_changed_since(before) => "configured",
+            Some(_) => "unchanged",
         };
         changes += usize::from(what != "unchanged");
         console.line(&format!("{} {what}", object.title()));
@@ -109,7 +111,7 @@ pub(super) async fn remove_old_payloads(
     for Outline { metadata } in found.items {
         if metadata.name.starts_with(PREFIX) && !current.contains(metadata.name.as_str()) {
             let title = CONFIG_MAPS.name_of(&metadata.name);
-            let deleted = server.delete(&CONFIG_MAPS.path_of(&metadata.name), &metadata.uid).await;
+            let deleted = server.delete(&CONFIG_MAPS.path_of(&metadata.name), &metadata.uid, false).await;
             deleted.map_err(|failure| failure.during(&format!("deleting {title}"), "run this again"))?;
             console.line(&format!("{title} deleted (another version's)"));
             removed += 1;

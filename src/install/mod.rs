@@ -63,7 +63,8 @@ pub async fn install(
     };
     rights::check(&server, &intent, &user, console).await?;
     preflight::namespaces(&server).await?;
-    let objects = objects::all(&options.wanted, &program(Some(&server), options).await?)?;
+    let program = program(Some(&server), options).await?;
+    let objects = objects::all(&options.wanted, &program)?;
     let existing = preflight::existing(&server, &objects).await?;
     let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;
     if options.mode == Mode::Server {
@@ -74,6 +75,9 @@ pub async fn install(
         "note",
         "Red Hat calls additions to openshift-monitoring unsupported: uninstall before a support case about monitoring",
     );
+    if let objects::Program::Payload { image, .. } = &program {
+        console.say("note", &format!("the exporter comes along and runs in the image of node-exporter, which every node has: {image}"));
+    }
     let until = Instant::now() + options.timeout;
     server.insist(until, console.err);
     apply::replace(&server, &objects, &existing, &predecessors, until, console).await?;

@@ -115,6 +115,8 @@ fn config(map: &mut Value, wanted: &Wanted) -> Result<()> {
 }
 
 fn daemon_set(set: &mut Value, wanted: &Wanted, program: &Program) -> Result<()> {
+    // What `status` compares with its own.
+    put(at(set, "/metadata/labels")?, "app.kubernetes.io/version", json!(env!("CARGO_PKG_VERSION")))?;
     let selector = at(set, "/spec/template/spec/nodeSelector")?;
     for (key, value) in &wanted.node_selector {
         put(selector, key, json!(value))?;

@@ -161,17 +161,25 @@ fn read(path: &Path) -> Result<(&'static str, Vec<u8>)> {
     Ok((architecture, bytes))
 }
 
-/// The folders in which an exporter may stand: the release archive's, and the one of a build.
+/// The folders in which an exporter may stand: the release archive's; in development what `exporter/build` has built,
+/// and the build beside this program.
 fn beside() -> Result<Vec<PathBuf>> {
     let program = std::env::current_exe().and_then(|path| path.canonicalize());
     let program =
         program.context("this program's own file is not to be found: give --exporter FILE or --image REF")?;
     let folder = program.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(vec![folder.join("exporter"), folder])
+    let mut folders = vec![folder.join("exporter")];
+    if let Some(Ok(targets)) = folder.parent().map(|target| target.join("shipped").read_dir()) {
+        let mut built: Vec<_> = targets.flatten().map(|target| target.path().join("exporter")).collect();
+        built.sort();
+        folders.extend(built);
+    }
+    folders.push(folder);
+    Ok(folders)
 }
 
 /// The exporter for `architecture` in `folders`, if one is there. A build's has no architecture in its name, and may
-/// be another's or dynamic: then it is passed over here and told of.
+/// be another's: then it is passed over.
 fn find(folders: &[PathBuf], architecture: &str) -> Result<Option<(&'static str, Vec<u8>)>> {
     for folder in folders {
         let released = folder.join(format!("process-exporter-linux-{architecture}"));

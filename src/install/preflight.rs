@@ -3,7 +3,7 @@
 use super::manifest::or_empty;
 use super::objects::Object;
 use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAMESPACE, PLACES};
-use crate::cluster::{Part, Server};
+use crate::cluster::{FIELD_MANAGER, Part, Server};
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use serde::Deserialize;
@@ -25,6 +25,16 @@ pub(super) struct Metadata {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) finalizers: Vec<String>,
     owner_references: Vec<Value>,
+    generation: i64,
+    managed_fields: Vec<Managed>,
+}
+
+/// Who set fields of an object, and when they last changed.
+#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+struct Managed {
+    manager: String,
+    time: String,
 }
 
 /// An object or a list's item, of which only the metadata is of interest.
@@ -43,6 +53,17 @@ pub(super) struct Outlines {
 impl Metadata {
     pub(super) fn is_ours(&self) -> bool {
         LABELS.iter().all(|&(key, value)| self.labels.get(key).is_some_and(|label| label == value))
+    }
+
+    /// Whether what we apply has changed since `before`. Others may have changed their own part in between: a
+    /// controller its status.
+    pub(super) fn is_changed_since(&self, before: &Metadata) -> bool {
+        let ours = |metadata: &Metadata| {
+            let of_us = metadata.managed_fields.iter().filter(|fields| fields.manager == FIELD_MANAGER);
+            of_us.cloned().collect::<Vec<_>>()
+        };
+        self.resource_version != before.resource_version
+            && (self.generation != before.generation || ours(self) != ours(before))
     }
 
     /// The predecessor says of nothing who made it, and nothing makes its objects again.
@@ -184,4 +205,38 @@ pub(super) fn in_the_way(
         );
     }
     Ok(predecessors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::NAME;
+    use super::*;
+
+    fn metadata(version: &str, generation: i64, time: &str) -> Metadata {
+        let fields =
+            json!([{"manager": "oc-interrogate", "time": time}, {"manager": "controller", "time": version}]);
+        let metadata = json!({"resourceVersion": version, "generation": generation, "managedFields": fields});
+        serde_json::from_value(metadata).unwrap()
+    }
+
+    #[test]
+    fn what_a_controller_changes_is_no_change_of_ours() {
+        let before = metadata("1", 1, "09:00:00");
+        assert!(!metadata("1", 1, "09:00:00").is_changed_since(&before));
+        assert!(!metadata("2", 1, "09:00:00").is_changed_since(&before), "its status");
+        assert!(metadata("2", 2, "09:00:00").is_changed_since(&before), "within a second");
+        assert!(metadata("2", 1, "09:00:01").is_changed_since(&before), "a label");
+    }
+
+    #[test]
+    fn only_what_nobody_claims_may_be_the_predecessors() {
+        let of = |value: Value| serde_json::from_value::<Metadata>(value).unwrap();
+        let name = "app.kubernetes.io/name";
+        let whose = "app.kubernetes.io/managed-by";
+        assert!(of(json!({"labels": {name: NAME, whose: MANAGER}})).is_ours());
+        let old = of(json!({"labels": {name: NAME}}));
+        assert!(!old.is_ours() && old.may_be_predecessors());
+        assert!(!of(json!({"labels": {whose: "Helm"}})).may_be_predecessors());
+        assert!(!of(json!({"ownerReferences": [{}]})).may_be_predecessors());
+    }
 }

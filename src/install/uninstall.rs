@@ -53,7 +53,7 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
     let mut deleted = Vec::new();
     for (place, metadata) in found {
         let title = place.name_of(&metadata.name);
-        match server.delete(&place.path_of(&metadata.name), &metadata.uid).await {
+        match server.delete(&place.path_of(&metadata.name), &metadata.uid, true).await {
             Ok(()) => deleted.push((place, metadata)),
             Err(Failure::LoggedOut(error)) => return Err(error.context(format!("deleting {title}"))),
             Err(failure) => failures

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use test_cluster::{Fleet, Login, tool};
+use test_cluster::{Fleet, Login, Spec, tool};
 
 #[test]
 fn nothing_becomes_everything_and_nothing_again() {
@@ -30,6 +30,7 @@ fn nothing_becomes_everything_and_nothing_again() {
         done.stderr
     );
 
+    assert!(done.stderr.contains(&format!("which every node has: {}", Fleet::IMAGE)), "{}", done.stderr);
     let pod = &site.get(DAEMON_SET)["spec"]["template"]["spec"];
     assert_eq!(pod["containers"][0]["image"], Fleet::IMAGE);
     assert_eq!(pod["initContainers"][0]["image"], Fleet::IMAGE);
@@ -162,4 +163,33 @@ fn what_would_change_is_shown_and_not_done() {
         assert!(diff.stdout.lines().any(|found| found == line), "{line} is not in\n{}", diff.stdout);
     }
     assert_eq!(site.versions(), versions);
+}
+
+#[test]
+fn the_first_samples_are_waited_for() {
+    let site = site();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let line = |node: usize| {
+        format!("namedprocess_namegroup_cpu_seconds_total{{instance=\"node-{node}\"}} 1 {now}\n")
+    };
+    let prometheus = |name: &str, nodes: usize| {
+        let history = test_cluster::directory().unwrap().join(format!("{name}.txt"));
+        let lines: String = (0..nodes).map(line).collect();
+        let text = format!("# TYPE namedprocess_namegroup_cpu_seconds counter\n{lines}# EOF\n");
+        std::fs::write(&history, text).unwrap();
+        let spec = Spec { config: "{}", history: Some(&history), ..Spec::default() };
+        site.cluster.start_prometheus(name, &spec).unwrap()
+    };
+    let all = prometheus("all", 3);
+    let done = site.install(&["--prometheus", &all.url]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(!done.stderr.contains("warning"), "{}", done.stderr);
+    let some = prometheus("some", 2);
+    let done = site.install(&["--prometheus", &some.url, "--timeout", "8s"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("warning: 2 of 3 nodes have samples in Prometheus so far"),
+        "{}",
+        done.stderr
+    );
 }

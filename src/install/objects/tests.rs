@@ -35,6 +35,7 @@ fn an_image_is_all_that_it_takes() {
     let pod = &set["spec"]["template"]["spec"];
     assert_eq!(pod["containers"][0]["image"], "registry.example/exporter:1");
     assert!(pod.get("initContainers").is_none());
+    assert_eq!(set["metadata"]["labels"]["app.kubernetes.io/version"], env!("CARGO_PKG_VERSION"));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) fn architecture(bytes: &[u8]) -> Result<&'static str> {
     match elf.interpreted() {
         Some(false) => Ok(name),
         Some(true) => bail!(
-            "it is linked dynamically, and the image it runs in has other libraries: build it static (RUSTFLAGS=-Ctarget-feature=+crt-static)"
+            "it is linked dynamically, and the image it runs in has other libraries: build it static, as exporter/build does"
         ),
         None => bail!("it is cut short: copy it again"),
     }
