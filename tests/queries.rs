@@ -136,7 +136,7 @@ fn near(answer: &Answer, group: &str, thread: &str) -> Result<()> {
 
 fn ask(port: u16, query: &str, at: Option<f64>) -> Result<Answer> {
     let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
-    let value = |one: &Value| Ok(one["value"][1].as_str().context("no value")?.parse()?);
+    let value = |one: &Value| anyhow::Ok(one["value"][1].as_str().context("no value")?.parse::<f64>()?);
     let series = series(port, query, at)?;
     series.iter().map(|one| Ok(((label(one, "groupname"), label(one, "threadname")), value(one)?))).collect()
 }
