@@ -9,7 +9,6 @@
 mod bad_days;
 mod bad_files;
 mod by_cgroup;
-mod by_process;
 mod certs;
 mod churn;
 mod config;
@@ -17,5 +16,6 @@ mod crowd;
 mod fake;
 mod limits;
 mod program;
+#[allow(dead_code, reason = "the tests by process, in a program of their own, use the rest")]
 mod shell;
 mod tls;
