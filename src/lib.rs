@@ -4,6 +4,8 @@
 //!   main        parse, run, print the error, return the code
 //!   cli         flags, turned into types once                       exit codes
 //!    |
+//!   status      from the objects to the data: what is wrong, and what helps
+//!    |
 //!   top         Question -> queries -> answers -> Report            what is computed
 //!    |            \-> local: this machine's own kernel -/
 //!   install     manifests/ and the exporter into the cluster, and out again
@@ -26,4 +28,5 @@ pub mod print;
 pub mod progress;
 pub mod prometheus;
 pub mod report;
+pub mod status;
 pub mod top;

@@ -9,8 +9,14 @@ use std::path::{Path, PathBuf};
 /// A crate's rooms, from the roof to the ground. Rooms of one floor know nothing of each other.
 type Floors = &'static [&'static [&'static str]];
 
-const PLUGIN: Floors =
-    &[&["main"], &["cli"], &["top", "print", "install"], &["cluster", "progress"], &["prometheus", "report"]];
+const PLUGIN: Floors = &[
+    &["main"],
+    &["cli"],
+    &["status"],
+    &["top", "print", "install"],
+    &["cluster", "progress"],
+    &["prometheus", "report"],
+];
 const TOP: Floors = &[
     &["mod"],
     &["limit", "local"],
@@ -26,8 +32,8 @@ const TOP: Floors = &[
 const INSTALL: Floors = &[
     &["mod"],
     &["uninstall", "rollout", "samples", "diff"],
-    &["apply", "trouble"],
-    &["preflight", "rights"],
+    &["apply", "look"],
+    &["preflight", "rights", "trouble", "set"],
     &["options"],
     &["objects"],
     &["payload"],
@@ -35,7 +41,11 @@ const INSTALL: Floors = &[
     &["place", "console"],
 ];
 
-const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["installing"], &["shared"], &["values"]];
+const STATUS: Floors =
+    &[&["mod"], &["measured", "page"], &["scraped", "running"], &["installed"], &["report"]];
+
+const CLI: Floors =
+    &[&["mod"], &["typed"], &["flags"], &["installing", "checking"], &["shared"], &["values"]];
 const EXPORTER: Floors = &[
     &["main"],
     &["serve", "fuzz"],
@@ -66,6 +76,7 @@ fn no_circle_inside_of_a_room() {
     check("src/top", OF_FOLDER, TOP);
     check("src/cli", OF_FOLDER, CLI);
     check("src/install", OF_FOLDER, INSTALL);
+    check("src/status", OF_FOLDER, STATUS);
 }
 
 fn check(root: &str, import: &str, floors: Floors) {

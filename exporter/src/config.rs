@@ -60,6 +60,12 @@ struct Selectors {
 #[derive(Debug)]
 struct Pattern(Regex);
 
+/// Whether the exporter would take the text of a config. The error is one line that says what is wrong, and in which line.
+pub fn check(text: &str) -> Result<()> {
+    ensure!(text.len() as u64 <= TEXT, "it is longer than {TEXT} bytes");
+    Rules::parse(text).map(drop)
+}
+
 impl Rules {
     /// Reads a config. The error is one line; that it cannot be read, or as of [`Rules::parse`].
     pub(crate) fn read(path: &Path) -> Result<Rules> {

@@ -33,7 +33,7 @@
 mod busy;
 #[cfg(target_os = "linux")]
 mod carve;
-#[cfg(target_os = "linux")]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "elsewhere it is only checked"))]
 mod config;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "differences are taken of what is read"))]
 mod cpu;
@@ -72,6 +72,7 @@ mod tree;
 #[cfg(target_os = "linux")]
 mod watched;
 
+pub use config::check as check_config;
 pub use cpu::Cpu;
 pub use node::Node;
 pub use reading::{

@@ -1,4 +1,5 @@
 //! The flags, as clap parses them, with their help.
+use super::checking::StatusFlags;
 use super::installing::{InstallFlags, UninstallFlags};
 use super::shared::{ApiFlags, PrometheusFlags};
 use super::values::{parse_duration, parse_namespaces, parse_percentile, parse_sort, parse_time};
@@ -32,6 +33,17 @@ pub(super) enum Command {
     Install(Box<InstallFlags>),
     /// Take all of it out of the cluster again
     Uninstall(Box<UninstallFlags>),
+    /// Check the installation from its objects to its data: what is wrong, and what helps
+    #[command(
+        after_help = "Checks: objects, version, image, pods, rights, prometheus, targets, rules, samples, attributed, cost, config.
+Each is ok, warning, failed, or skipped where it could not be looked at. The exit code is 1 where one failed.
+
+Examples:
+  oc interrogate status
+  oc interrogate status --wait --timeout 2m
+  oc interrogate status -o json | jq '.checks[] | select(.status != \"ok\")'"
+    )]
+    Status(Box<StatusFlags>),
 }
 
 #[derive(Args)]

@@ -1,4 +1,5 @@
 //! The command line: what runs, exit codes, the error line.
+mod checking;
 mod flags;
 mod installing;
 mod shared;
@@ -9,8 +10,10 @@ use crate::cluster::Cluster;
 use crate::install::{self, Console, Removal};
 use crate::print::{self, Format, Look};
 use crate::report::Report;
+use crate::status;
 use crate::top;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use checking::StatusFlags;
 use clap::{CommandFactory, FromArgMatches};
 use flags::{Cli, Command, TopFlags};
 use installing::{InstallFlags, UninstallFlags};
@@ -53,6 +56,7 @@ fn run(command: Command) -> Result<()> {
         Command::Top(flags) => runtime.block_on(top(*flags)),
         Command::Install(flags) => runtime.block_on(install(*flags)),
         Command::Uninstall(flags) => runtime.block_on(uninstall(*flags)),
+        Command::Status(flags) => runtime.block_on(status(*flags)),
     }
 }
 
@@ -94,12 +98,30 @@ async fn uninstall(flags: UninstallFlags) -> Result<()> {
     install::uninstall(&Cluster::new(session), &removal, &mut console).await
 }
 
+/// Errors: some checks failed, after all of them have been printed.
+async fn status(flags: StatusFlags) -> Result<()> {
+    let format = flags.output;
+    let (wait, session, prometheus) = flags.typed()?;
+    let report = status::status(&Cluster::new(session), &prometheus, wait, &complain).await?;
+    printed(status::write(&report, format, shared::colour(), &mut io::BufWriter::new(io::stdout().lock())))?;
+    let failed = report.failed();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("{} of {} checks failed: {}", failed.len(), report.checks.len(), failed.join(", "))
+}
+
+/// What came of writing to stdout. A closed pipe is the reader's choice.
+fn printed(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write the report"),
+    }
+}
+
 /// Prints a report on stdout; its notes on stderr, where the format does not hold them.
 fn show(report: &Report, look: Look) -> Result<()> {
-    match print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        other => other.context("cannot write the report")?,
-    }
+    printed(print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())))?;
     if !matches!(look.format, Format::Json | Format::Yaml) {
         report.notes.iter().for_each(|note| complain("note", note));
     }

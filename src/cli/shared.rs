@@ -1,8 +1,9 @@
-//! The flags that several commands share: the way to the API server, and the way to Prometheus.
+//! What several commands share: the flags of the way to the API server and of the way to Prometheus, and colour.
 use super::values::parse_timeout;
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
 use anyhow::Result;
 use clap::Args;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -96,6 +97,13 @@ impl PrometheusFlags {
             insecure: self.insecure_prometheus,
         })
     }
+}
+
+/// Whether standard output takes colours.
+pub(super) fn colour() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    io::stdout().is_terminal() && !plain && !dumb
 }
 
 /// Flags that contradict each other in a way that clap cannot tell.

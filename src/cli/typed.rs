@@ -1,6 +1,6 @@
 //! From flags to the types that the rest works with, once, before any I/O.
 use super::flags::{ClassFlag, TopFlags};
-use super::shared::Usage;
+use super::shared::{Usage, colour};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::print::{Format, Look};
@@ -17,10 +17,8 @@ const CLUSTER_INTERVAL: i64 = 3_600_000;
 impl TopFlags {
     pub(super) fn look(&self) -> Look {
         let terminal = io::stdout().is_terminal();
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
-        Look { format: self.output, headers: !self.no_headers, colour: terminal && !plain && !dumb, width }
+        Look { format: self.output, headers: !self.no_headers, colour: colour(), width }
     }
 
     pub(super) fn typed(self) -> Result<(Question, SessionOptions, PrometheusOptions)> {

@@ -1,10 +1,11 @@
-//! `install` and `uninstall`: from nothing to data in one command, and back to nothing.
+//! `install` and `uninstall`: from nothing to data in one command, and back to nothing. What is open to the crate is
+//! what `status` looks with.
 //!
 //! ```text
 //!   mod         the order of things
 //!    |
 //!   uninstall   only what is ours, dependents first
-//!   rollout     n of m nodes ready, and what keeps the others          <- trouble: pods and events into lines
+//!   rollout     n of m nodes ready, and what keeps the others          <- look: pods, events and nodes into trouble
 //!   samples     the first data in Prometheus
 //!   apply       server-side, one line an object                        <- diff: what would change
 //!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
@@ -18,16 +19,18 @@
 mod apply;
 mod console;
 mod diff;
+pub(crate) mod look;
 mod manifest;
-mod objects;
+pub(crate) mod objects;
 mod options;
-mod payload;
-mod place;
-mod preflight;
+pub(crate) mod payload;
+pub(crate) mod place;
+pub(crate) mod preflight;
 mod rights;
 mod rollout;
 mod samples;
-mod trouble;
+pub(crate) mod set;
+pub(crate) mod trouble;
 mod uninstall;
 
 use crate::cluster::{Cluster, PrometheusOptions, Server};

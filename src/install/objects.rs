@@ -2,7 +2,8 @@
 use super::manifest::{at, list, put};
 use super::payload::Payload;
 use super::place::{NAME, NAMESPACE, Place};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
+use process_exporter::check_config;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,8 +41,15 @@ pub struct Wanted {
     pub config: Option<String>,
 }
 
+impl Default for Wanted {
+    /// What the manifests have.
+    fn default() -> Wanted {
+        Wanted { threads: true, node_selector: Vec::new(), scrape_interval: USUAL_INTERVAL, config: None }
+    }
+}
+
 /// Where the exporter's pods have the program from.
-pub(super) enum Program {
+pub(crate) enum Program {
     /// `--image`.
     Image(String),
     /// It travels along and runs in an image that the nodes have.
@@ -50,10 +58,10 @@ pub(super) enum Program {
 
 /// One object, and where it belongs.
 #[derive(Debug, Clone)]
-pub(super) struct Object {
-    pub(super) place: Place,
-    pub(super) name: String,
-    pub(super) value: Value,
+pub(crate) struct Object {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) value: Value,
 }
 
 impl Object {
@@ -65,12 +73,12 @@ impl Object {
         Ok(Object { place, name: name.to_owned(), value })
     }
 
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.place.path_of(&self.name)
     }
 
     /// As it is called in messages.
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         self.place.name_of(&self.name)
     }
 
@@ -81,7 +89,7 @@ impl Object {
 }
 
 /// All objects, in the order in which they are applied.
-pub(super) fn all(wanted: &Wanted, program: &Program) -> Result<Vec<Object>> {
+pub(crate) fn all(wanted: &Wanted, program: &Program) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for text in MANIFESTS {
         let value =
@@ -165,13 +173,9 @@ fn duration(ms: i64) -> String {
     }
 }
 
-/// The user's own groups, checked as far as can be without the exporter. Errors: what is wrong with them.
+/// The user's own groups, once the exporter's own parser has taken them. Errors: what is wrong with them, and in which line.
 pub fn checked_config(text: String) -> Result<String> {
-    const LARGEST: usize = 1 << 20;
-    ensure!(text.len() < LARGEST, "it is over 1 MiB, which no ConfigMap can hold: shorten it");
-    let value: serde_yaml::Value = serde_yaml::from_str(&text).context("it is no YAML: correct it")?;
-    let lists = value.get("process_names").is_some_and(serde_yaml::Value::is_sequence);
-    ensure!(lists, "it has no list process_names: write process_names: and the rules below it");
+    check_config(&text).map_err(|error| anyhow!("{error:#}: correct it"))?;
     Ok(text)
 }
 

@@ -25,10 +25,10 @@ const UNPACKED: &str = "/exporter";
 /// Larger than any exporter; an emptyDir is limited to it, bytes.
 const LARGEST: usize = 64 << 20;
 /// What payloads' names begin with.
-pub(super) const PREFIX: &str = "process-exporter-payload-";
+pub(crate) const PREFIX: &str = "process-exporter-payload-";
 
 /// The exporter's binary for each architecture of the nodes.
-pub(super) struct Payload {
+pub(crate) struct Payload {
     /// By architecture: a hash of the binary, and its gzip.
     binaries: BTreeMap<&'static str, (String, Vec<u8>)>,
 }

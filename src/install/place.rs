@@ -2,30 +2,30 @@
 use serde_json::Value;
 
 /// Where the exporter runs; also the namespace of the platform's own monitoring.
-pub(super) const NAMESPACE: &str = "openshift-monitoring";
+pub(crate) const NAMESPACE: &str = "openshift-monitoring";
 /// Where the console looks for dashboards.
-pub(super) const DASHBOARDS: &str = "openshift-config-managed";
+pub(crate) const DASHBOARDS: &str = "openshift-config-managed";
 /// What every object but a payload and the dashboard is called.
-pub(super) const NAME: &str = "process-exporter";
+pub(crate) const NAME: &str = "process-exporter";
 /// What only our objects carry, both of them.
-pub(super) const LABELS: [(&str, &str); 2] =
+pub(crate) const LABELS: [(&str, &str); 2] =
     [("app.kubernetes.io/name", NAME), ("app.kubernetes.io/managed-by", MANAGER)];
 /// The value of the label that says whose an object is.
-pub(super) const MANAGER: &str = "oc-interrogate";
+pub(crate) const MANAGER: &str = "oc-interrogate";
 /// A selector of our objects, escaped for a query.
-pub(super) const OURS: &str =
+pub(crate) const OURS: &str =
     "app.kubernetes.io/name%3Dprocess-exporter,app.kubernetes.io/managed-by%3Doc-interrogate";
 
 /// One kind in one namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Empty for the core group.
-    pub(super) group: &'static str,
-    pub(super) version: &'static str,
-    pub(super) kind: &'static str,
-    pub(super) plural: &'static str,
+    pub(crate) group: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) plural: &'static str,
     /// None where the kind is the cluster's.
-    pub(super) namespace: Option<&'static str>,
+    pub(crate) namespace: Option<&'static str>,
 }
 
 const fn place(
@@ -39,13 +39,13 @@ const fn place(
 }
 
 const HERE: Option<&str> = Some(NAMESPACE);
-pub(super) const CONFIG_MAPS: Place = place("", "v1", "ConfigMap", "configmaps", HERE);
-pub(super) const DAEMON_SETS: Place = place("apps", "v1", "DaemonSet", "daemonsets", HERE);
-pub(super) const CONSTRAINTS: Place =
+pub(crate) const CONFIG_MAPS: Place = place("", "v1", "ConfigMap", "configmaps", HERE);
+pub(crate) const DAEMON_SETS: Place = place("apps", "v1", "DaemonSet", "daemonsets", HERE);
+pub(crate) const CONSTRAINTS: Place =
     place("security.openshift.io", "v1", "SecurityContextConstraints", "securitycontextconstraints", None);
 
 /// Every place that an object of ours can be in, in the order in which they are applied: what others need first.
-pub(super) const PLACES: [Place; 10] = [
+pub(crate) const PLACES: [Place; 10] = [
     CONSTRAINTS,
     place("", "v1", "ServiceAccount", "serviceaccounts", HERE),
     place("rbac.authorization.k8s.io", "v1", "Role", "roles", HERE),
@@ -60,14 +60,14 @@ pub(super) const PLACES: [Place; 10] = [
 
 impl Place {
     /// Where an object says it belongs; none for a kind that is not ours.
-    pub(super) fn of(object: &Value) -> Option<Place> {
+    pub(crate) fn of(object: &Value) -> Option<Place> {
         let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
         let (kind, namespace) = (text("/kind")?, text("/metadata/namespace"));
         PLACES.into_iter().find(|place| place.kind == kind && place.namespace == namespace)
     }
 
     /// The list's own path.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let root = match self.group {
             "" => format!("/api/{}", self.version),
             group => format!("/apis/{group}/{}", self.version),
@@ -79,12 +79,12 @@ impl Place {
     }
 
     /// An object's own path.
-    pub(super) fn path_of(&self, name: &str) -> String {
+    pub(crate) fn path_of(&self, name: &str) -> String {
         format!("{}/{name}", self.path())
     }
 
     /// An object as kubectl names it, with its namespace where that is not the usual one.
-    pub(super) fn name_of(&self, name: &str) -> String {
+    pub(crate) fn name_of(&self, name: &str) -> String {
         let kind = self.kind.to_lowercase();
         let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
         match self.namespace {

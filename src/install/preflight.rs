@@ -3,7 +3,7 @@
 use super::manifest::or_empty;
 use super::objects::Object;
 use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAMESPACE, PLACES};
-use crate::cluster::{FIELD_MANAGER, Part, Server};
+use crate::cluster::{FIELD_MANAGER, Failure, Part, Server};
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use serde::Deserialize;
@@ -18,11 +18,11 @@ const HEALTH: &str = "check the API server's health";
 /// An object that is there already: what says whose it is, and whether it changes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Metadata {
-    pub(super) name: String,
+pub(crate) struct Metadata {
+    pub(crate) name: String,
     pub(super) uid: String,
     pub(super) resource_version: String,
-    pub(super) labels: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
     pub(super) finalizers: Vec<String>,
     owner_references: Vec<Value>,
     generation: i64,
@@ -39,19 +39,19 @@ struct Managed {
 
 /// An object or a list's item, of which only the metadata is of interest.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Outline {
-    pub(super) metadata: Metadata,
+pub(crate) struct Outline {
+    pub(crate) metadata: Metadata,
 }
 
 /// A list of such.
 #[derive(Debug, Deserialize)]
-pub(super) struct Outlines {
+pub(crate) struct Outlines {
     #[serde(deserialize_with = "or_empty")]
-    pub(super) items: Vec<Outline>,
+    pub(crate) items: Vec<Outline>,
 }
 
 impl Metadata {
-    pub(super) fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         LABELS.iter().all(|&(key, value)| self.labels.get(key).is_some_and(|label| label == value))
     }
 
@@ -125,38 +125,52 @@ pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The nodes that have all labels of `selector`.
+pub(super) async fn nodes(
+    server: &Server<'_>,
+    selector: &[(String, String)],
+) -> Result<Vec<Metadata>, Failure> {
+    // From the server's memory, metadata alone: a thousand nodes are one small answer.
+    let list = server.get::<Outlines>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await?;
+    let has = |node: &Metadata, key: &String, value| node.labels.get(key) == Some(value);
+    let chosen = |node: &Metadata| selector.iter().all(|(key, value)| has(node, key, value));
+    Ok(list.items.into_iter().map(|outline| outline.metadata).filter(chosen).collect())
+}
+
 /// The CPU architectures of the Linux nodes that `selector` chooses. Errors: there is no such node.
 pub(super) async fn architectures(
     server: &Server<'_>,
     selector: &[(String, String)],
 ) -> Result<BTreeSet<String>> {
-    // From the server's memory, metadata alone: a thousand nodes are one small answer.
-    let list = server.get::<Outlines>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await;
+    let linux = [(LINUX.0.to_owned(), LINUX.1.to_owned())];
+    let nodes = nodes(server, &[selector, &linux].concat()).await;
     let nodes =
-        list.map_err(|failure| failure.during("listing the nodes", "ask for the right to list nodes"))?.items;
-    let chosen = |labels: &BTreeMap<String, String>| {
-        let has = |key: &str, value: &str| labels.get(key).is_some_and(|label| label == value);
-        has(LINUX.0, LINUX.1) && selector.iter().all(|(key, value)| has(key, value))
-    };
-    let chosen = nodes.into_iter().map(|node| node.metadata.labels).filter(chosen);
-    let found: BTreeSet<_> = chosen.filter_map(|mut labels| labels.remove(ARCHITECTURE)).collect();
+        nodes.map_err(|failure| failure.during("listing the nodes", "ask for the right to list nodes"))?;
+    let found: BTreeSet<_> =
+        nodes.into_iter().filter_map(|mut node| node.labels.remove(ARCHITECTURE)).collect();
     if found.is_empty() {
         bail!("no Linux node matches: check --node-selector, or the cluster's nodes with oc get nodes");
     }
     Ok(found)
 }
 
-/// The image that every node has: node-exporter's own.
+/// The image that every node has: node-exporter's own; none where there is no such DaemonSet or container.
+pub(crate) async fn node_exporter_image(server: &Server<'_>) -> Result<Option<String>, Failure> {
+    let set = server.find::<Value>(&DAEMON_SETS.path_of("node-exporter"), Part::Whole).await?;
+    let containers = set.as_ref().and_then(|set| set.pointer("/spec/template/spec/containers")?.as_array());
+    let named = |container: &&Value| container.get("name").and_then(Value::as_str) == Some("node-exporter");
+    let image = containers.and_then(|all| all.iter().find(named)?.get("image")?.as_str());
+    Ok(image.map(str::to_owned))
+}
+
+/// The same. Errors: there is none.
 pub(super) async fn image(server: &Server<'_>) -> Result<String> {
     let reading = "reading daemonset node-exporter of openshift-monitoring, whose image every node has";
     let remedy = "ask for the right to read it, or bring an image with --image REF";
-    let path = DAEMON_SETS.path_of("node-exporter");
-    let set =
-        server.get::<Value>(&path, Part::Whole).await.map_err(|failure| failure.during(reading, remedy))?;
-    let containers = set.pointer("/spec/template/spec/containers").and_then(Value::as_array);
-    let named = |container: &&Value| container.get("name").and_then(Value::as_str) == Some("node-exporter");
-    let image = containers.and_then(|all| all.iter().find(named)?.get("image")?.as_str());
-    Ok(image.with_context(|| format!("{reading}: it has no container node-exporter: {remedy}"))?.to_owned())
+    let found = node_exporter_image(server).await.map_err(|failure| failure.during(reading, remedy))?;
+    found.with_context(|| {
+        format!("{reading}: there is none, or without its container: bring an image with --image REF")
+    })
 }
 
 /// What is there of `objects`, one by one. Errors: the server does not answer.

@@ -1,14 +1,13 @@
 //! Until every node's pod is ready: one watch of the DaemonSet, and a look at pods and events where nothing moves.
 use super::console::Console;
-use super::place::{DAEMON_SETS, NAME, NAMESPACE};
-use super::trouble::{self, Scene};
-use crate::cluster::{Events, Failure, Part, Server};
+use super::look;
+use super::place::{DAEMON_SETS, NAME};
+use super::set::Set;
+use crate::cluster::{Events, Failure, Server};
 use crate::progress::Progress;
 use anyhow::{Result, anyhow, bail};
 use futures_util::StreamExt as _;
 use kube::core::WatchEvent;
-use serde::Deserialize;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -21,47 +20,6 @@ const WATCH: Duration = Duration::from_secs(60);
 const DEAD: Duration = Duration::from_secs(75);
 /// Before a watch that ended is begun again.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// The DaemonSet, as far as it tells how far it is.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Set {
-    metadata: Generation,
-    status: SetStatus,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Generation {
-    generation: i64,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct SetStatus {
-    observed_generation: i64,
-    desired_number_scheduled: usize,
-    updated_number_scheduled: usize,
-    number_ready: usize,
-    number_available: usize,
-}
-
-impl Set {
-    /// Nodes whose pod is the new one and ready, and nodes that should have one.
-    fn ready(&self) -> (usize, usize) {
-        let SetStatus { desired_number_scheduled, updated_number_scheduled, number_ready, .. } = self.status;
-        (updated_number_scheduled.min(number_ready), desired_number_scheduled)
-    }
-
-    fn is_seen(&self) -> bool {
-        self.status.observed_generation >= self.metadata.generation
-    }
-
-    fn is_done(&self) -> bool {
-        let (ready, desired) = self.ready();
-        self.is_seen() && ready == desired && self.status.number_available == desired
-    }
-}
 
 /// What a wait knows.
 struct Wait<'a, 'b> {
@@ -183,51 +141,8 @@ impl Wait<'_, '_> {
 
     /// What is in the way, as far as it can be seen.
     async fn look(&self, late: bool) -> Result<Vec<String>> {
-        let namespace = format!("/api/v1/namespaces/{NAMESPACE}");
-        let pods =
-            format!("{namespace}/pods?resourceVersion=0&labelSelector=app.kubernetes.io%2Fname%3D{NAME}");
-        let mut scene = Scene { desired: self.set.ready().1, late, ..Scene::default() };
-        scene.pods = self.ask::<trouble::Pods>(&pods).await?.unwrap_or_default().items;
-        for (field, value) in [("involvedObject.name", NAME), ("reason", "FailedMount")] {
-            let path = format!("{namespace}/events?fieldSelector={field}%3D{value}");
-            scene.events.extend(self.ask::<trouble::Events>(&path).await?.unwrap_or_default().items);
-        }
-        scene.nodes_down = self.nodes_down().await?;
-        Ok(trouble::lines(&scene))
-    }
-
-    /// The nodes that the server's own table does not call ready: a line for each, whatever a node's size.
-    async fn nodes_down(&self) -> Result<BTreeSet<String>> {
-        let table = match self
-            .server
-            .get::<Value>("/api/v1/nodes?includeObject=None&resourceVersion=0", Part::Table)
-            .await
-        {
-            Ok(table) => table,
-            Err(Failure::LoggedOut(error)) => return Err(interrupted(error)),
-            Err(_) => return Ok(BTreeSet::new()),
-        };
-        let columns = table.get("columnDefinitions").and_then(Value::as_array);
-        let named = |name: &str| {
-            columns?.iter().position(|column| column.get("name").and_then(Value::as_str) == Some(name))
-        };
-        let (Some(name), Some(status)) = (named("Name"), named("Status")) else { return Ok(BTreeSet::new()) };
-        let rows = table.get("rows").and_then(Value::as_array).into_iter().flatten();
-        let down = rows.filter_map(|row| {
-            let cells = row.get("cells")?.as_array()?;
-            let is_ready = cells.get(status)?.as_str()?.split(',').any(|word| word == "Ready");
-            (!is_ready).then(|| cells.get(name)?.as_str().map(str::to_owned))?
-        });
-        Ok(down.collect())
-    }
-
-    /// What a path holds; nothing where the server does not say: a look may be half blind.
-    async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
-        match self.server.get(path, Part::Whole).await {
-            Ok(found) => Ok(Some(found)),
-            Err(Failure::LoggedOut(error)) => Err(interrupted(error)),
-            Err(_) => Ok(None),
-        }
+        let look = look::look(self.server, self.set.ready().1, late).await.map_err(interrupted)?;
+        Ok(look.troubles.iter().map(ToString::to_string).collect())
     }
 
     async fn late(&mut self, timeout: Duration) -> anyhow::Error {
@@ -244,29 +159,4 @@ impl Wait<'_, '_> {
 
 fn interrupted(error: anyhow::Error) -> anyhow::Error {
     error.context("the exporter is installed, its pods were being waited for; run this again after that")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Set;
-    use serde_json::json;
-
-    #[test]
-    fn it_is_done_when_every_node_has_the_new_pod() {
-        let set = |status| {
-            serde_json::from_value::<Set>(json!({"metadata": {"generation": 2}, "status": status})).unwrap()
-        };
-        let all = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 3, "numberAvailable": 3});
-        assert!(set(all.clone()).is_done());
-        for (field, value) in [
-            ("observedGeneration", 1),
-            ("updatedNumberScheduled", 2),
-            ("numberReady", 2),
-            ("numberAvailable", 2),
-        ] {
-            let mut part = all.clone();
-            part[field] = json!(value);
-            assert!(!set(part).is_done(), "{field}");
-        }
-    }
 }

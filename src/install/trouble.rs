@@ -1,9 +1,12 @@
-//! What keeps pods from becoming ready, with what helps against it: pods, events and nodes into lines.
+//! What keeps pods from becoming ready, with what helps against it: pods, events and nodes into trouble.
 use super::manifest::or_empty;
 use super::place::NAME;
 use crate::prometheus::failure::one_line;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+const DESCRIBE: &str = "see oc -n openshift-monitoring describe pods";
 
 /// A list of pods; of each only what tells of trouble.
 #[derive(Debug, Default, Deserialize)]
@@ -106,39 +109,79 @@ pub(super) struct Scene {
     pub(super) events: Vec<Event>,
     /// Names of nodes that are not ready.
     pub(super) nodes_down: BTreeSet<String>,
+    /// Names of nodes that should have a pod and have none.
+    pub(super) nodes_bare: BTreeSet<String>,
     /// Pods that should be there.
     pub(super) desired: usize,
     /// Whether the time is over: what was on its way is now in the way.
     pub(super) late: bool,
 }
 
-/// What is wrong, each kind of trouble one line: how many pods, on which node, why, and the remedy.
-pub(super) fn lines(scene: &Scene) -> Vec<String> {
-    let mut found = BTreeMap::<String, BTreeSet<&str>>::new();
+/// What is wrong, and what helps against it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Trouble {
+    /// Where there is one, the node comes first.
+    pub(crate) what: String,
+    pub(crate) remedy: String,
+}
+
+impl Trouble {
+    fn new(what: impl Into<String>, remedy: impl Into<String>) -> Trouble {
+        Trouble { what: what.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.remedy)
+    }
+}
+
+/// What is wrong, each kind of trouble one: how many pods, on which node, why, and the remedy.
+pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
+    let mut found = BTreeMap::<Trouble, BTreeSet<&str>>::new();
     for pod in scene.pods.iter().filter(|pod| !pod.is_ready()) {
         let node = pod.spec.node_name.as_str();
         if let Some(why) = why(pod, scene) {
             found.entry(why).or_default().insert(if node.is_empty() { &pod.metadata.name } else { node });
         }
     }
-    let mut lines: Vec<_> =
-        found.into_iter().map(|(why, nodes)| format!("{}: {why}", named(&nodes))).collect();
+    let of_nodes = |(why, nodes): (Trouble, BTreeSet<&str>)| Trouble {
+        what: format!("{}: {}", named(nodes), why.what),
+        ..why
+    };
+    let mut all: Vec<_> = found.into_iter().map(of_nodes).collect();
     if scene.pods.len() < scene.desired {
-        lines.extend(refusal(&scene.events));
+        let bare = (!scene.nodes_bare.is_empty()).then(|| named(scene.nodes_bare.iter().map(String::as_str)));
+        match (refusal(&scene.events), bare) {
+            (Some(why), None) => all.push(why),
+            (Some(why), Some(nodes)) => all.push(Trouble { what: format!("{nodes}: {}", why.what), ..why }),
+            (None, Some(nodes)) if scene.late => all.push(Trouble::new(
+                format!("{nodes}: no pod has been made"),
+                "see oc -n openshift-monitoring describe daemonset process-exporter",
+            )),
+            (None, _) => {}
+        }
     }
-    lines
+    all
 }
 
-/// `node-1 and 3 more`.
-fn named(nodes: &BTreeSet<&str>) -> String {
-    let first = nodes.first().copied().unwrap_or_default();
-    match nodes.len().saturating_sub(1) {
+/// `node-1 and 3 more`; of none, nothing.
+pub(crate) fn named<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String {
+    let mut nodes = nodes.into_iter();
+    let first = nodes.next().unwrap_or_default();
+    match nodes.count() {
         0 => first.to_owned(),
         more => format!("{first} and {more} more"),
     }
 }
 
 impl Pod {
+    /// Empty while it has none.
+    pub(super) fn node(&self) -> &str {
+        &self.spec.node_name
+    }
+
     fn condition(&self, name: &str) -> Option<&Condition> {
         self.status.conditions.iter().find(|condition| condition.r#type == name)
     }
@@ -149,23 +192,26 @@ impl Pod {
 }
 
 /// Why this pod is not ready, and what helps. None for one that is on its way.
-fn why(pod: &Pod, scene: &Scene) -> Option<String> {
+fn why(pod: &Pod, scene: &Scene) -> Option<Trouble> {
     if scene.nodes_down.contains(&pod.spec.node_name) {
-        return Some("the node is not ready: see oc get nodes; its pod starts when it is".to_owned());
+        return Some(Trouble::new("the node is not ready", "see oc get nodes; its pod starts when it is"));
     }
     if let Some(scheduled) = pod.condition("PodScheduled").filter(|condition| condition.status == "False") {
         let (reason, message) = (&scheduled.reason, one_line(&scheduled.message));
-        return Some(format!("its pod finds no place ({reason}: {message}): make room on the node"));
+        return Some(Trouble::new(
+            format!("its pod finds no place ({reason}: {message})"),
+            "make room on the node",
+        ));
     }
     let containers = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
-    containers.clone().find_map(of_container).or_else(|| mount(pod, &scene.events)).or_else(|| {
-        scene
-            .late
-            .then(|| "its pod is not ready yet: see oc -n openshift-monitoring describe pods".to_owned())
-    })
+    containers
+        .clone()
+        .find_map(of_container)
+        .or_else(|| mount(pod, &scene.events))
+        .or_else(|| scene.late.then(|| Trouble::new("its pod is not ready yet", DESCRIBE)))
 }
 
-fn of_container(container: &Container) -> Option<String> {
+fn of_container(container: &Container) -> Option<Trouble> {
     let Container { name, image, state, last_state, .. } = container;
     let ended =
         state.terminated.as_ref().or(last_state.terminated.as_ref()).filter(|ended| ended.exit_code != 0);
@@ -175,11 +221,12 @@ fn of_container(container: &Container) -> Option<String> {
     let said = message.map(|text| format!(": {text}")).unwrap_or_default();
     match reason {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
-        | "RegistryUnavailable" | "SignatureValidationFailed" => Some(format!(
-            "the image {image} cannot be pulled ({reason}{said}): check its name and the pull secret, or leave out --image"
+        | "RegistryUnavailable" | "SignatureValidationFailed" => Some(Trouble::new(
+            format!("the image {image} cannot be pulled ({reason}{said})"),
+            "check its name and the pull secret, or leave out --image",
         )),
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            Some(format!("container {name} cannot be made ({reason}{said}): see oc -n openshift-monitoring describe pods"))
+            Some(Trouble::new(format!("container {name} cannot be made ({reason}{said})"), DESCRIBE))
         }
         _ => ended.map(|Terminated { reason, message, exit_code }| {
             // The container's termination message is the end of its log.
@@ -187,13 +234,16 @@ fn of_container(container: &Container) -> Option<String> {
             let last = last.map(|line| format!(", its last words: {line}")).unwrap_or_default();
             let restarts = container.restart_count;
             let reason = if reason.is_empty() { "Error" } else { reason };
-            format!("container {name} ends again and again ({reason}, exit code {exit_code}, {restarts} restarts{last}): see oc -n openshift-monitoring logs ds/{NAME} --all-containers --previous")
+            Trouble::new(
+                format!("container {name} ends again and again ({reason}, exit code {exit_code}, {restarts} restarts{last})"),
+                format!("see oc -n openshift-monitoring logs ds/{NAME} --all-containers --previous"),
+            )
         }),
     }
 }
 
 /// What is not there to be mounted.
-fn mount(pod: &Pod, events: &[Event]) -> Option<String> {
+fn mount(pod: &Pod, events: &[Event]) -> Option<Trouble> {
     let about =
         |event: &&Event| event.involved_object.name == pod.metadata.name && event.reason == "FailedMount";
     let message = one_line(&events.iter().rfind(about)?.message);
@@ -202,13 +252,13 @@ fn mount(pod: &Pod, events: &[Event]) -> Option<String> {
     } else if message.contains("metrics-client-ca") {
         "the client CA is missing, which the platform's monitoring publishes: see oc get clusteroperator monitoring"
     } else {
-        "see oc -n openshift-monitoring describe pods"
+        DESCRIBE
     };
-    Some(format!("its pod waits for a volume ({message}): {remedy}"))
+    Some(Trouble::new(format!("its pod waits for a volume ({message})"), remedy))
 }
 
 /// Why pods are not even made.
-fn refusal(events: &[Event]) -> Option<String> {
+fn refusal(events: &[Event]) -> Option<Trouble> {
     let event =
         events.iter().rfind(|event| event.reason == "FailedCreate" && event.involved_object.name == NAME)?;
     let message = one_line(&event.message);
@@ -221,7 +271,7 @@ fn refusal(events: &[Event]) -> Option<String> {
     } else {
         "see oc -n openshift-monitoring describe daemonset process-exporter"
     };
-    Some(format!("no pods can be made ({message}): {remedy}"))
+    Some(Trouble::new(format!("no pods can be made ({message})"), remedy))
 }
 
 #[cfg(test)]

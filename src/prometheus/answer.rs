@@ -25,10 +25,9 @@ pub(super) struct Reply<'a> {
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
-struct Envelope<'a> {
+struct Envelope<T> {
     status: String,
-    #[serde(borrow)]
-    data: Option<Data<'a>>,
+    data: Option<T>,
     #[serde(default, rename = "errorType")]
     error_type: String,
     #[serde(default)]
@@ -51,12 +50,25 @@ pub(super) fn read<'a>(
     location: Option<&str>,
     body: &'a [u8],
 ) -> Result<Reply<'a>> {
-    let parsed = serde_json::from_slice::<Envelope>(body);
+    let (Data { result: series }, warnings) = data(asked, status, location, body)?;
+    Ok(Reply { series, warnings })
+}
+
+/// Reads what an answer holds, whatever was asked, and the warnings that go with it. Errors as above.
+pub(super) fn data<'a, T: Deserialize<'a>>(
+    asked: &Asked<'_>,
+    status: u16,
+    location: Option<&str>,
+    body: &'a [u8],
+) -> Result<(T, Vec<String>)> {
+    let parsed = serde_json::from_slice::<Envelope<T>>(body);
     match (status, parsed) {
         (200..=299, Ok(Envelope { status, data: Some(data), warnings, .. })) if status == "success" => {
-            Ok(Reply { series: data.result, warnings: warnings.iter().map(|text| one_line(text)).collect() })
+            Ok((data, warnings.iter().map(|text| one_line(text)).collect()))
         }
-        (_, Ok(envelope)) if envelope.status == "error" => Err(anyhow!(own_error(asked, &envelope))),
+        (_, Ok(Envelope { status, error_type, error, .. })) if status == "error" => {
+            Err(anyhow!(own_error(asked, &error_type, &error)))
+        }
         (200..=299, Ok(_)) => Err(anyhow!(foreign(asked, "an object without series"))),
         (200..=299, Err(error)) => Err(anyhow!(unreadable(asked, &error, body))),
         (_, _) => Err(anyhow!(refusal(asked, status, location, &String::from_utf8_lossy(body)))),
@@ -84,10 +96,10 @@ pub(super) fn cut_short(url: &str, length: usize) -> String {
 }
 
 /// Prometheus's own refusal of a query.
-fn own_error(asked: &Asked<'_>, envelope: &Envelope<'_>) -> String {
-    let said = one_line(&format!("{}: {}", envelope.error_type, envelope.error));
+fn own_error(asked: &Asked<'_>, error_type: &str, error: &str) -> String {
+    let said = one_line(&format!("{error_type}: {error}"));
     let url = asked.url;
-    if envelope.error_type == "timeout" || envelope.error.contains("too many samples") {
+    if error_type == "timeout" || error.contains("too many samples") {
         format!("the query is too much for {url} ({said}): shorten --interval")
     } else {
         format!("Prometheus at {url} refused the query ({said}): see its own log")

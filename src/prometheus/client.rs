@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::answer::{self, Reply};
@@ -126,12 +127,27 @@ impl Client {
         read: impl FnOnce(&[Series<'_>]) -> T,
     ) -> Result<T> {
         let (status, location, body) = self.send(path, parameters).await?;
-        let asked = answer::Asked { url: &self.url, with_token: self.token.is_some() };
-        let Reply { series, warnings } = answer::read(&asked, status, location.as_deref(), &body)
+        let Reply { series, warnings } = answer::read(&self.asked(), status, location.as_deref(), &body)
             .map_err(|refusal| anyhow!(self.without_token(&refusal.to_string())))?;
         let warnings = warnings.iter().map(|warning| self.without_token(warning));
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
         Ok(read(&series))
+    }
+
+    /// What `path` of the API tells of the server itself. Errors: one line that says why and what to do.
+    pub(super) async fn state<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<T> {
+        let (status, location, body) = self.send(path, parameters).await?;
+        let (data, _) = answer::data(&self.asked(), status, location.as_deref(), &body)
+            .map_err(|refusal| anyhow!(self.without_token(&refusal.to_string())))?;
+        Ok(data)
+    }
+
+    fn asked(&self) -> answer::Asked<'_> {
+        answer::Asked { url: &self.url, with_token: self.token.is_some() }
     }
 
     /// One request: the answer's status, where it redirects to, and its body.

@@ -6,6 +6,7 @@ mod answer;
 mod client;
 pub(crate) mod failure;
 pub mod promql;
+mod state;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use client::Client;
 /// A string that no `Debug` output shows: a bearer token.
 pub use secrecy::SecretString as Secret;
+pub use state::{Rule, RuleGroup, Target};
 pub use url::Url;
 
 /// Where and how to ask.

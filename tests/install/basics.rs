@@ -96,21 +96,24 @@ fn the_users_groups_are_theirs() {
     let site = site();
     site.install(&[]);
     let text = || site.get(CONFIG)["data"]["config.yaml"].as_str().unwrap().to_owned();
-    let own = "process_names: [{name: mine}]\n";
+    let own = "process_names: [{name: mine, comm: [mine]}]\n";
     site.cluster.api().merge(CONFIG, &json!({"data": {"config.yaml": own}})).unwrap();
     let kept = site.install(&[]);
     assert_eq!(kept.code, 0, "{}", kept.stderr);
     assert!(kept.stdout.contains("configmap/process-exporter unchanged (yours)"), "{}", kept.stdout);
     assert_eq!(text(), own);
     let file = site.plugin.home().join("groups.yaml");
-    std::fs::write(&file, "process_names: [{name: other}]\n").unwrap();
+    std::fs::write(&file, "process_names: [{name: other, comm: [other]}]\n").unwrap();
     let given = site.install(&["--config", file.to_str().unwrap()]);
     assert_eq!(given.code, 0, "{}", given.stderr);
     assert!(text().contains("other"));
-    std::fs::write(&file, "process_names: {").unwrap();
-    let wrong = site.install(&["--config", file.to_str().unwrap()]);
-    assert!(wrong.code == 1 && wrong.stderr.contains("it is no YAML"), "{}", wrong.stderr);
-    assert!(text().contains("other"));
+    let versions = site.versions();
+    std::fs::write(&file, "process_names:\n- name: a\n  exes: [a]\n").unwrap();
+    let wrong = site.install(&["--config", file.to_str().unwrap(), "--threads=false"]);
+    assert_eq!(wrong.code, 1, "{}", wrong.stdout);
+    assert!(wrong.stderr.contains("groups.yaml: process_names[0]: unknown field `exes`"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("at line 3 column 3: correct it"), "{}", wrong.stderr);
+    assert_eq!(site.versions(), versions, "it is looked at before anything is changed");
 }
 
 #[test]

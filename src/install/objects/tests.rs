@@ -70,7 +70,14 @@ fn the_usual_interval_changes_nothing() {
 #[test]
 fn groups_of_ones_own_are_checked() {
     assert!(checked_config("process_names: []".into()).is_ok());
-    for bad in ["", "a: [", "process_names: x", "other: []"] {
-        assert!(checked_config(bad.into()).is_err(), "{bad}");
+    for (bad, expected) in [
+        ("", "at line 1"),
+        ("a: [", "unknown field `a`, expected `process_names` at line 1 column 1"),
+        ("process_names: x", "at line 1"),
+        ("process_names:\n- name: a\n  exes: [a]\n", "unknown field `exes`"),
+        ("process_names:\n- comm: [a]\n- cmdline: ['(']\n", "at line 3"),
+    ] {
+        let error = checked_config(bad.into()).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.ends_with(": correct it"), "{bad}: {error}");
     }
 }

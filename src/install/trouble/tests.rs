@@ -14,6 +14,10 @@ fn pod(name: &str, node: &str, container: &Value) -> Value {
         "initContainerStatuses": [container], "conditions": [{"type": "Ready", "status": "False"}]}})
 }
 
+fn lines(scene: &Scene) -> Vec<String> {
+    all(scene).iter().map(ToString::to_string).collect()
+}
+
 fn only(scene: &Scene) -> String {
     let lines = lines(scene);
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -72,6 +76,8 @@ fn pods_that_are_not_made_are_explained_by_the_daemon_sets_event() {
         assert!(lines(&scene).is_empty(), "nobody is missing");
         scene.desired = 1;
         assert!(only(&scene).contains(expected), "{message}");
+        scene.nodes_bare.insert("n1".into());
+        assert!(only(&scene).starts_with("n1: no pods can be made"), "{message}");
     }
 }
 
@@ -83,4 +89,14 @@ fn a_node_that_is_down_explains_its_pod() {
     assert!(only(&scene).contains("n1: its pod is not ready yet"));
     scene.nodes_down.insert("n1".into());
     assert!(only(&scene).contains("n1: the node is not ready"));
+}
+
+#[test]
+fn a_node_without_a_pod_is_named() {
+    let mut scene = scene(json!([]), json!([]));
+    scene.desired = 2;
+    scene.nodes_bare.extend(["n1".to_owned(), "n2".to_owned()]);
+    assert!(lines(&scene).is_empty(), "on its way");
+    scene.late = true;
+    assert!(only(&scene).starts_with("n1 and 1 more: no pod has been made: see oc"));
 }

@@ -1,0 +1,69 @@
+//! The exporter's DaemonSet, as far as it tells how far it is.
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Set {
+    metadata: Generation,
+    status: SetStatus,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Generation {
+    generation: i64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct SetStatus {
+    observed_generation: i64,
+    desired_number_scheduled: usize,
+    updated_number_scheduled: usize,
+    number_ready: usize,
+    number_available: usize,
+}
+
+impl Set {
+    /// Nodes whose pod is the new one and ready, and nodes that should have one.
+    pub(crate) fn ready(&self) -> (usize, usize) {
+        let SetStatus { desired_number_scheduled, updated_number_scheduled, number_ready, .. } = self.status;
+        (updated_number_scheduled.min(number_ready), desired_number_scheduled)
+    }
+
+    /// Whether the controller has seen what was last asked of it.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.status.observed_generation >= self.metadata.generation
+    }
+
+    /// Whether every node has the new pod, and it is ready.
+    pub(crate) fn is_done(&self) -> bool {
+        let (ready, desired) = self.ready();
+        self.is_seen() && ready == desired && self.status.number_available == desired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Set;
+    use serde_json::json;
+
+    #[test]
+    fn it_is_done_when_every_node_has_the_new_pod() {
+        let set = |status| {
+            serde_json::from_value::<Set>(json!({"metadata": {"generation": 2}, "status": status})).unwrap()
+        };
+        let all = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 3, "numberAvailable": 3});
+        assert!(set(all.clone()).is_done());
+        for (field, value) in [
+            ("observedGeneration", 1),
+            ("updatedNumberScheduled", 2),
+            ("numberReady", 2),
+            ("numberAvailable", 2),
+        ] {
+            let mut part = all.clone();
+            part[field] = json!(value);
+            assert!(!set(part).is_done(), "{field}");
+        }
+    }
+}

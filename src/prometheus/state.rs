@@ -1,0 +1,78 @@
+//! What a Prometheus tells of itself: the rules that it has loaded, and the targets that it scrapes.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use super::Client;
+
+/// A group of rules as the server has loaded it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuleGroup {
+    /// As its file has it.
+    pub name: String,
+    /// Seconds between two evaluations.
+    pub interval: f64,
+    /// In the order of their evaluation.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule {
+    /// What it records.
+    pub name: String,
+    /// `ok`, `err`, or `unknown` before its first evaluation.
+    pub health: String,
+    /// Why the last evaluation failed; empty where it did not.
+    #[serde(default)]
+    pub last_error: String,
+}
+
+/// One target.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    scrape_pool: String,
+    /// Those that its series carry.
+    pub labels: BTreeMap<String, String>,
+    /// `up`, `down`, or `unknown` before its first scrape.
+    pub health: String,
+    /// Why the last scrape failed; empty where it did not.
+    #[serde(default)]
+    pub last_error: String,
+}
+
+#[derive(Deserialize)]
+struct Groups {
+    groups: Vec<RuleGroup>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Targets {
+    active_targets: Vec<Target>,
+}
+
+impl Client {
+    /// The loaded groups of recording rules of these names. Errors: one line that says why and what to do.
+    pub async fn rule_groups(&self, names: &[&str]) -> Result<Vec<RuleGroup>> {
+        let mut parameters = vec![("type", "record")];
+        parameters.extend(names.iter().map(|name| ("rule_group[]", *name)));
+        let Groups { mut groups } = self.state("rules", &parameters).await?;
+        // Before 2.44 the server leaves the choice to its client.
+        groups.retain(|group| names.contains(&group.name.as_str()));
+        Ok(groups)
+    }
+
+    /// The targets of one scrape pool, whether they answer or not. Errors as above.
+    pub async fn targets(&self, pool: &str) -> Result<Vec<Target>> {
+        let Targets { mut active_targets } =
+            self.state("targets", &[("state", "active"), ("scrapePool", pool)]).await?;
+        // Before 2.42 likewise.
+        active_targets.retain(|target| target.scrape_pool == pool);
+        Ok(active_targets)
+    }
+}

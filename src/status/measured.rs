@@ -1,0 +1,200 @@
+//! Whether there are data: how old the newest samples are, what of the busy time they attribute, and what the exporter
+//! itself costs.
+use super::report::Check;
+use super::scraped::{node, value};
+use crate::install::trouble::named;
+use crate::prometheus::Client;
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+const SAMPLES: &str = "samples";
+const ATTRIBUTED: &str = "attributed";
+const COST: &str = "cost";
+const CONFIG: &str = "config";
+
+/// When the newest recorded sample of each node was taken, Unix seconds; of those of the last five minutes.
+const NEWEST: &str = "timestamp(instance:namedprocess_node_cpu_rate:sum)";
+/// The same over all nodes and a day, to five minutes.
+const LAST: &str = "max(max_over_time(timestamp(instance:namedprocess_node_cpu_rate:sum)[1d:5m]))";
+/// Cores of each node over the last ten minutes: busy, attributed, and the exporter's own.
+const BUSY: &str = "avg_over_time(instance:namedprocess_node_cpu_rate:sum[10m])";
+const CLASSES: &str =
+    "sum by (instance) (avg_over_time(instance_class:namedprocess_namegroup_cpu_rate:sum[10m]))";
+const OWN: &str =
+    r#"rate(process_cpu_seconds_total{job="process-exporter",namespace="openshift-monitoring"}[10m])"#;
+/// The nodes whose exporter could not read what changed in its files.
+const REFUSED: &str = r#"{__name__=~"namedprocess_exporter_(config|tls)_last_reload_successful"} == 0"#;
+/// A sample is old after so many intervals: the rules' ranges span as many.
+const INTERVALS: f64 = 4.0;
+/// Shares of the busy time beyond which something is amiss. The kernel's two clocks differ by a few percent, on nodes
+/// with little to do by more.
+const LEAST: f64 = 0.8;
+const MOST: f64 = 1.2;
+/// Cores beyond which an exporter costs too much: ten times what its pod requests.
+const DEAR: f64 = 0.05;
+
+/// A figure for each node.
+type ByNode = BTreeMap<String, f64>;
+
+async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
+    let all = client.instant(query, now, |series| {
+        series.iter().map(|series| (node(series), value(series))).collect::<ByNode>()
+    });
+    Ok(all.await?.into_iter().filter(|(_, value)| value.is_finite()).collect())
+}
+
+/// All checks of the data at `now`, Unix milliseconds. `nodes`: how many there should be, where that is known;
+/// `interval`: seconds between two samples. Errors: Prometheus does not answer; one line.
+pub(super) async fn checks(
+    client: &Client,
+    now: i64,
+    nodes: Option<usize>,
+    interval: f64,
+) -> Result<Vec<Check>> {
+    let (newest, busy, classes, own, refused) = tokio::try_join!(
+        by_node(client, NEWEST, now),
+        by_node(client, BUSY, now),
+        by_node(client, CLASSES, now),
+        by_node(client, OWN, now),
+        by_node(client, REFUSED, now),
+    )?;
+    let seconds = now as f64 / 1000.0;
+    let samples = match newest.is_empty() {
+        false => samples(&newest, seconds, nodes, interval),
+        true => no_samples(client, now).await?,
+    };
+    Ok(vec![samples, attributed(&busy, &classes), cost(&own), config(&refused)])
+}
+
+fn samples(newest: &ByNode, now: f64, nodes: Option<usize>, interval: f64) -> Check {
+    let is_old = |at: &f64| now - at > INTERVALS * interval;
+    let age = newest.values().map(|at| now - at).fold(f64::INFINITY, f64::min);
+    let old: Vec<&str> = newest.iter().filter(|(_, at)| is_old(at)).map(|(node, _)| node.as_str()).collect();
+    let all = nodes.map_or(newest.len(), |nodes| nodes.max(newest.len()));
+    let fresh = newest.len() - old.len();
+    let state = format!("{fresh} of {all} nodes have fresh samples, the newest {age:.0} s old");
+    if fresh == all {
+        return Check::ok(SAMPLES, state);
+    }
+    let old = if old.is_empty() { String::new() } else { format!("; none of late of {}", named(old)) };
+    Check::failed(
+        SAMPLES,
+        format!("{state}{old}"),
+        "they follow from the targets and rules above: wait with oc interrogate status --wait",
+    )
+}
+
+async fn no_samples(client: &Client, now: i64) -> Result<Check> {
+    let last = client.instant(LAST, now, |series| series.first().map(value)).await?;
+    let remedy = "they follow from the targets and rules above: wait with oc interrogate status --wait";
+    Ok(match last.filter(|at| at.is_finite()) {
+        Some(at) => {
+            let minutes = (now as f64 / 1000.0 - at) / 60.0;
+            let what =
+                format!("the newest sample is {minutes:.0} minutes old, or this machine's clock is wrong");
+            Check::failed(SAMPLES, what, remedy)
+        }
+        None => Check::failed(SAMPLES, "there is no sample of the last day", remedy),
+    })
+}
+
+fn attributed(busy: &ByNode, classes: &ByNode) -> Check {
+    let shares = busy.iter().filter(|(_, busy)| **busy > 0.0);
+    let shares = shares.filter_map(|(node, busy)| Some((node, classes.get(node)? / busy, *busy)));
+    let shares: Vec<_> = shares.collect();
+    let worst = shares.iter().max_by(|a, b| (a.1 - 1.0).abs().total_cmp(&(b.1 - 1.0).abs()));
+    let Some((node, share, _)) = worst else {
+        return Check::skipped(ATTRIBUTED, "there are no samples of the last 10 minutes");
+    };
+    let all: f64 = shares.iter().map(|(_, _, busy)| busy).sum();
+    let used: f64 = shares.iter().map(|(_, share, busy)| share * busy).sum();
+    let what = format!(
+        "{:.1} % of the busy time of 10 minutes; at worst {:.1} % ({node})",
+        100.0 * used / all,
+        100.0 * share
+    );
+    if (LEAST..=MOST).contains(share) {
+        return Check::ok(ATTRIBUTED, what);
+    }
+    Check::warning(
+        ATTRIBUTED,
+        what,
+        format!(
+            "see what is left with oc interrogate top --node {node} -i 10m; nodes with little to do differ more"
+        ),
+    )
+}
+
+fn cost(own: &ByNode) -> Check {
+    let Some((node, most)) = own.iter().max_by(|a, b| a.1.total_cmp(b.1)) else {
+        return Check::skipped(COST, "there are no two samples of it in the last 10 minutes");
+    };
+    let mean = own.values().sum::<f64>() / own.len() as f64;
+    let what = format!("{mean:.4} cores a node on average, at most {most:.4} ({node})");
+    if *most <= DEAR {
+        return Check::ok(COST, what);
+    }
+    Check::warning(
+        COST,
+        what,
+        "run oc interrogate install with --threads=false, or with a longer --scrape-interval",
+    )
+}
+
+fn config(refused: &ByNode) -> Check {
+    if refused.is_empty() {
+        return Check::ok(CONFIG, "every exporter could read its files when they last changed");
+    }
+    let nodes = named(refused.keys().map(String::as_str));
+    Check::warning(
+        CONFIG,
+        format!("the config or the certificates could not be read by {nodes}; those of before are in force"),
+        "the line is in oc -n openshift-monitoring logs daemonset/process-exporter; correct configmap/process-exporter",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::report::Verdict;
+
+    fn nodes(figures: &[(&str, f64)]) -> ByNode {
+        figures.iter().map(|(node, figure)| ((*node).to_owned(), *figure)).collect()
+    }
+
+    #[test]
+    fn samples_are_fresh_and_of_every_node() {
+        let newest = nodes(&[("a", 990.0), ("b", 941.0)]);
+        let check = |nodes, interval| samples(&newest, 1000.0, nodes, interval);
+        assert_eq!(check(Some(2), 15.0).status, Verdict::Ok);
+        assert_eq!(check(None, 15.0).message, "2 of 2 nodes have fresh samples, the newest 10 s old");
+        assert_eq!(check(Some(3), 15.0).status, Verdict::Failed);
+        let old = check(Some(2), 10.0);
+        assert!(old.status == Verdict::Failed && old.message.ends_with("; none of late of b"), "{old:?}");
+    }
+
+    #[test]
+    fn what_is_attributed_is_weighed_by_busy_time() {
+        let busy = nodes(&[("a", 9.0), ("b", 1.0), ("idle", 0.0)]);
+        let check = attributed(&busy, &nodes(&[("a", 9.0), ("b", 0.9), ("idle", 0.0)]));
+        assert_eq!(
+            (check.status, check.message.as_str()),
+            (Verdict::Ok, "99.0 % of the busy time of 10 minutes; at worst 90.0 % (b)")
+        );
+        for wrong in [0.7, 1.3] {
+            assert_eq!(attributed(&busy, &nodes(&[("a", 9.0), ("b", wrong)])).status, Verdict::Warning);
+        }
+        assert_eq!(attributed(&busy, &nodes(&[])).status, Verdict::Skipped);
+    }
+
+    #[test]
+    fn the_dearest_node_is_named() {
+        let check = cost(&nodes(&[("a", 0.001), ("b", 0.003)]));
+        assert_eq!(
+            (check.status, check.message.as_str()),
+            (Verdict::Ok, "0.0020 cores a node on average, at most 0.0030 (b)")
+        );
+        assert_eq!(cost(&nodes(&[("a", 0.06)])).status, Verdict::Warning);
+        assert_eq!(cost(&nodes(&[])).status, Verdict::Skipped);
+    }
+}

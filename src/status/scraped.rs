@@ -1,0 +1,177 @@
+//! Whether Prometheus has the exporter: its targets, and the rules that record it.
+use super::report::Check;
+use crate::install::objects::{self, Program, Wanted};
+use crate::install::trouble::named;
+use crate::prometheus::{Client, RuleGroup, Series};
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const TARGETS: &str = "targets";
+const RULES: &str = "rules";
+/// Whether each node's exporter answered the last scrape.
+const UP: &str = r#"up{job="process-exporter",namespace="openshift-monitoring"}"#;
+/// What the prometheus-operator calls the targets of our ServiceMonitor.
+const POOL: &str = "serviceMonitor/openshift-monitoring/process-exporter/0";
+const FOLLOWS: &str = "Prometheus follows within two minutes (oc interrogate status --wait); else check that namespace openshift-monitoring has the label openshift.io/cluster-monitoring=true, and see oc -n openshift-monitoring logs deployment/prometheus-operator";
+/// The group that is evaluated at the scrape interval, and seconds between two evaluations where it is not loaded.
+const SCRAPED: &str = "process-exporter";
+const USUAL_INTERVAL: f64 = 15.0;
+
+/// The last scrape of each node: its name, and whether it was answered.
+pub(super) type Scrapes = BTreeMap<String, bool>;
+
+/// Asks for the last scrapes at `now`, Unix milliseconds. Errors: Prometheus does not answer; one line.
+pub(super) async fn scrapes(client: &Client, now: i64) -> Result<Scrapes> {
+    client
+        .instant(UP, now, |series| series.iter().map(|series| (node(series), value(series) == 1.0)).collect())
+        .await
+}
+
+/// A series' node.
+pub(super) fn node(series: &Series<'_>) -> String {
+    series.label("instance").to_owned()
+}
+
+/// An instant answer's value.
+pub(super) fn value(series: &Series<'_>) -> f64 {
+    series.samples.first().map_or(f64::NAN, |sample| sample.1)
+}
+
+/// The targets. `nodes`: how many there should be, where that is known.
+pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: Option<usize>) -> Check {
+    let up = scrapes.values().filter(|up| **up).count();
+    let all = nodes.map_or(scrapes.len(), |nodes| nodes.max(scrapes.len()));
+    let state = format!("{up} of {all} nodes are scraped");
+    if scrapes.is_empty() {
+        return Check::failed(TARGETS, "Prometheus scrapes no node", FOLLOWS);
+    }
+    if up == scrapes.len() {
+        return match up < all {
+            true => Check::failed(TARGETS, state, FOLLOWS),
+            false => Check::ok(TARGETS, state),
+        };
+    }
+    // What the scrapes ended with is told by the server itself; where it does not tell, they failed all the same.
+    let told = client.targets(POOL).await.unwrap_or_default();
+    let why = |node: &str| {
+        let of_node = told.iter().find(|target| target.labels.get("instance").is_some_and(|its| its == node));
+        of_node.map_or("no reason told", |target| target.last_error.as_str()).to_owned()
+    };
+    let mut reasons = BTreeMap::<String, BTreeSet<&str>>::new();
+    for (node, _) in scrapes.iter().filter(|(_, up)| !**up) {
+        reasons.entry(why(node)).or_default().insert(node);
+    }
+    let reasons: Vec<_> =
+        reasons.into_iter().map(|(why, nodes)| format!("{}: {why}", named(nodes))).collect();
+    Check::failed(
+        TARGETS,
+        format!("{state}; {}", reasons.join("; ")),
+        "see oc -n openshift-monitoring logs daemonset/process-exporter, and what is between Prometheus and the nodes' port 9256",
+    )
+}
+
+/// The rules, and the seconds between two evaluations of what is scraped.
+pub(super) async fn rules(client: &Client) -> Result<(Check, f64)> {
+    let expected = expected()?;
+    let names: Vec<&str> = expected.keys().map(String::as_str).collect();
+    let groups = match client.rule_groups(&names).await {
+        Ok(groups) => groups,
+        Err(error) => {
+            return Ok((Check::failed(RULES, format!("{error:#}"), "see oc interrogate top"), USUAL_INTERVAL));
+        }
+    };
+    let interval =
+        groups.iter().find(|group| group.name == SCRAPED).map_or(USUAL_INTERVAL, |group| group.interval);
+    Ok((verdict(&expected, &groups), interval))
+}
+
+/// What our rules record, by group.
+fn expected() -> Result<BTreeMap<String, Vec<String>>> {
+    let objects = objects::all(&Wanted::default(), &Program::Image(String::new()))?;
+    let rule = objects.iter().find(|object| object.place.kind == "PrometheusRule");
+    let groups = rule.and_then(|rule| rule.value.pointer("/spec/groups")?.as_array());
+    let groups = groups.context("a manifest has no rules")?.iter().filter_map(|group| {
+        let records = group.get("rules")?.as_array()?.iter();
+        let records = records.filter_map(|rule| Some(rule.get("record")?.as_str()?.to_owned()));
+        Some((group.get("name").and_then(Value::as_str)?.to_owned(), records.collect()))
+    });
+    Ok(groups.collect())
+}
+
+fn verdict(expected: &BTreeMap<String, Vec<String>>, groups: &[RuleGroup]) -> Check {
+    let (mut loaded, mut missing, mut waiting, mut failing) = (0, Vec::new(), 0, Vec::new());
+    for (group, records) in expected {
+        let rules = || groups.iter().filter(|found| found.name == *group).flat_map(|found| &found.rules);
+        for record in records {
+            match rules().find(|rule| rule.name == *record) {
+                None => missing.push(record.as_str()),
+                Some(rule) if rule.health == "err" => failing.push(format!("{record}: {}", rule.last_error)),
+                Some(rule) if rule.health != "ok" => waiting += 1,
+                Some(_) => loaded += 1,
+            }
+        }
+    }
+    let all = loaded + missing.len() + waiting + failing.len();
+    match (missing.first(), failing.first()) {
+        (Some(_), _) if missing.len() == all => {
+            Check::failed(RULES, "Prometheus has none of the rules", FOLLOWS)
+        }
+        (Some(_), _) => Check::failed(
+            RULES,
+            format!("Prometheus lacks {} of {all} rules: {}", missing.len(), missing.join(", ")),
+            "run oc interrogate install, and wait for it with oc interrogate status --wait",
+        ),
+        (None, Some(first)) => Check::failed(
+            RULES,
+            format!("{} of {all} rules fail; {first}", failing.len()),
+            "run oc interrogate install; if it stays so, see oc -n openshift-monitoring logs prometheus-k8s-0",
+        ),
+        (None, None) if waiting > 0 => Check::failed(
+            RULES,
+            format!("{waiting} of {all} rules have not been evaluated yet"),
+            "wait for it with oc interrogate status --wait",
+        ),
+        (None, None) => Check::ok(RULES, format!("{all} rules are loaded and evaluated")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::report::Verdict;
+    use serde_json::json;
+
+    fn groups(health: &str) -> Vec<RuleGroup> {
+        let expected = expected().unwrap();
+        let rules = |records: &[String]| -> Vec<Value> {
+            records
+                .iter()
+                .map(|record| json!({"name": record, "health": health, "lastError": "many-to-many"}))
+                .collect()
+        };
+        let groups: Vec<Value> = expected
+            .iter()
+            .map(|(name, records)| json!({"name": name, "interval": 15, "rules": rules(records)}))
+            .collect();
+        serde_json::from_value(groups.into()).unwrap()
+    }
+
+    #[test]
+    fn rules_are_all_there_evaluated_and_well() {
+        let expected = expected().unwrap();
+        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 6);
+        let check = |groups: &[RuleGroup]| verdict(&expected, groups);
+        assert_eq!(check(&groups("ok")).status, Verdict::Ok);
+        assert!(check(&groups("unknown")).message.contains("6 of 6 rules have not been evaluated yet"));
+        assert!(
+            check(&groups("err"))
+                .message
+                .contains("6 of 6 rules fail; namedprocess_namegroup_cpu_rate: many-to-many")
+        );
+        assert!(check(&[]).message.contains("none of the rules"));
+        let mut part = groups("ok");
+        part[0].rules.pop();
+        assert!(check(&part).message.contains("lacks 1 of 6 rules: instance:namedprocess_node_cpu_rate:sum"));
+    }
+}

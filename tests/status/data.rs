@@ -1,0 +1,156 @@
+//! From the targets to the data, each link broken in its turn.
+use crate::report::status;
+use crate::scraped::{Rules, scraped};
+use crate::site::{Site, site};
+use std::time::Duration;
+use test_cluster::{Prometheus, Spec, directory, free_port, until};
+
+fn installed() -> Site {
+    let site = site();
+    let done = site.install(&["--wait=false", "--scrape-interval", "1s"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    site
+}
+
+/// A Prometheus with this configuration, and samples of three nodes that end so many seconds ago.
+fn prometheus(site: &Site, name: &str, config: &str, ended: Option<u64>) -> Prometheus {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let history = directory().unwrap().join(format!("{name}.om"));
+    if let Some(ended) = ended {
+        let samples = (0..3).flat_map(|node| {
+            (0..20).rev().map(move |step| {
+                format!(
+                    "instance:namedprocess_node_cpu_rate:sum{{instance=\"node-{node}\"}} 1 {}\n",
+                    now - ended - 15 * step
+                )
+            })
+        });
+        let text: String = samples.collect();
+        std::fs::write(
+            &history,
+            format!("# TYPE instance:namedprocess_node_cpu_rate:sum gauge\n{text}# EOF\n"),
+        )
+        .unwrap();
+    }
+    let spec = Spec { config, history: ended.map(|_| history.as_path()), ..Spec::default() };
+    site.cluster.start_prometheus(name, &spec).unwrap()
+}
+
+#[test]
+fn all_is_well_and_then_the_config_is_not() {
+    let site = installed();
+    let scraped = scraped(&site, "well", Rules::All, 3);
+    scraped.await_data();
+    let flag = scraped.flag();
+    // Its first round may come before the last rule's first evaluation, or the pods.
+    let well = status(&site.plugin, &["--wait", &flag]);
+    assert_eq!(well.code, 0, "{well:?}");
+    assert_eq!(well.those("ok").len(), 12, "{well:?}");
+    assert_eq!(well.stderr, "");
+    well.has("prometheus", "ok", &format!("it answers at {}", scraped.prometheus.url), "");
+    well.has("targets", "ok", "3 of 3 nodes are scraped", "");
+    well.has("rules", "ok", "6 rules are loaded and evaluated", "");
+    well.has("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
+    well.has("attributed", "ok", " % of the busy time of 10 minutes; at worst ", "");
+    well.has("cost", "ok", " cores a node on average, at most 0.0", "");
+
+    std::fs::write(&scraped.config, "process_names: {").unwrap();
+    let found = until("the refusal to be seen of every node", Duration::from_secs(30), || {
+        let found = status(&site.plugin, &[&flag]);
+        anyhow::ensure!(format!("{found:?}").contains("node-0 and 2 more"), "{found:?}");
+        Ok(found)
+    })
+    .unwrap();
+    assert_eq!(
+        (found.code, found.those("warning")),
+        (0, vec!["config"]),
+        "a warning is no failure: {found:?}"
+    );
+    found.has(
+        "config",
+        "warning",
+        "could not be read by node-0 and 2 more",
+        "correct configmap/process-exporter",
+    );
+}
+
+#[test]
+fn a_node_too_few_and_a_rule_too_few() {
+    let site = installed();
+    let scraped = scraped(&site, "fewer", Rules::Fewer, 2);
+    let flag = scraped.flag();
+    until("two targets and five rules", Duration::from_secs(60), || {
+        let found = status(&site.plugin, &[&flag]);
+        anyhow::ensure!(found.those("failed") == ["targets", "rules", "samples"], "{found:?}");
+        let part = format!("{found:?}");
+        anyhow::ensure!(
+            part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 6"),
+            "{found:?}"
+        );
+        Ok(())
+    })
+    .unwrap();
+    let found = status(&site.plugin, &[&flag]);
+    found.has("targets", "failed", "2 of 3 nodes are scraped", "openshift.io/cluster-monitoring=true");
+    found.has(
+        "rules",
+        "failed",
+        "lacks 1 of 6 rules: instance:namedprocess_node_cpu_rate:sum",
+        "run oc interrogate install",
+    );
+    found.has("samples", "failed", "there is no sample of the last day", "targets and rules above");
+    assert_eq!(found.code, 1);
+}
+
+#[test]
+fn no_target_no_rule_and_an_old_sample() {
+    let site = installed();
+    let empty = prometheus(&site, "empty", "{}", Some(1200));
+    let flag = format!("--prometheus={}", empty.url);
+    let found = status(&site.plugin, &[&flag]);
+    assert_eq!(found.code, 1);
+    found.has(
+        "targets",
+        "failed",
+        "Prometheus scrapes no node",
+        "oc -n openshift-monitoring logs deployment/prometheus-operator",
+    );
+    found.has("rules", "failed", "Prometheus has none of the rules", "openshift.io/cluster-monitoring=true");
+    found.has("samples", "failed", "the newest sample is 2", "targets and rules above");
+    found.has("attributed", "skipped", "no samples of the last 10 minutes", "");
+    found.has("cost", "skipped", "no two samples", "");
+    // Two minutes old: still found by whoever asks, and too old all the same.
+    let stale = prometheus(&site, "stale", "{}", Some(120));
+    let found = status(&site.plugin, &[&format!("--prometheus={}", stale.url)]);
+    found.has(
+        "samples",
+        "failed",
+        "0 of 3 nodes have fresh samples, the newest 12",
+        "targets and rules above",
+    );
+}
+
+#[test]
+fn a_target_that_does_not_answer_is_told_with_the_scrapes_own_error() {
+    let site = installed();
+    let port = free_port();
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\n\
+         scrape_configs: [{{job_name: serviceMonitor/openshift-monitoring/process-exporter/0, static_configs: [\
+         {{targets: ['127.0.0.1:{port}'], labels: {{instance: node-1, job: process-exporter, namespace: openshift-monitoring}}}}]}}]\n"
+    );
+    let down = prometheus(&site, "down", &config, None);
+    let flag = format!("--prometheus={}", down.url);
+    until("a scrape to fail", Duration::from_secs(30), || {
+        let found = status(&site.plugin, &[&flag]);
+        anyhow::ensure!(format!("{found:?}").contains("connection refused"), "{found:?}");
+        found.has(
+            "targets",
+            "failed",
+            "0 of 3 nodes are scraped; node-1: Get ",
+            "logs daemonset/process-exporter",
+        );
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,190 @@
+//! Objects that are gone, others', or another version's, and pods that are not there: seen, and healed by the remedy.
+use crate::report::{Status, status};
+use crate::scraped::{Rules, scraped};
+use crate::site::{CONFIG, DAEMON_SET, HERE, Site, site};
+use serde_json::json;
+use std::time::Duration;
+use test_cluster::{Fleet, until};
+
+const NODE_EXPORTER: &str = "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/node-exporter";
+const RULE: &str =
+    "/apis/monitoring.coreos.com/v1/namespaces/openshift-monitoring/prometheusrules/process-exporter";
+const ROLE: &str =
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/openshift-monitoring/roles/process-exporter";
+
+/// Without a Prometheus: of the objects and pods alone.
+fn bare(site: &Site) -> Status {
+    status(&site.plugin, &[])
+}
+
+fn installed() -> Site {
+    let site = site();
+    let done = site.install(&["--wait=false"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    until("the pods to be ready", Duration::from_secs(60), || {
+        anyhow::ensure!(site.get(DAEMON_SET)["status"]["numberAvailable"] == 3);
+        Ok(())
+    })
+    .unwrap();
+    site
+}
+
+#[test]
+fn nothing_installed_is_said() {
+    let site = site();
+    let nothing = bare(&site);
+    assert_eq!(nothing.code, 1);
+    nothing.has(
+        "objects",
+        "failed",
+        "nothing of oc interrogate is installed on https://127.0.0.1",
+        "run oc interrogate install",
+    );
+    assert_eq!(nothing.those("failed"), ["objects"]);
+    let table = site.plugin.run(["status", "--wait"]).unwrap();
+    let lines: Vec<_> = table.stdout.lines().collect();
+    assert!(
+        table.code == 1 && lines.len() == 2 && lines[0].starts_with("CHECK       STATUS   MESSAGE"),
+        "{table:?}"
+    );
+    assert!(lines[1].starts_with("objects     failed   nothing of"), "{table:?}");
+    assert_eq!(table.stderr, "error: 1 of 1 checks failed: objects\n");
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "process-exporter",
+        "labels": {"app.kubernetes.io/managed-by": "Helm"}}});
+    site.cluster.api().apply(CONFIG, &map.to_string()).unwrap();
+    let foreign = bare(&site);
+    site.cluster.api().delete(CONFIG).unwrap();
+    foreign.has(
+        "objects",
+        "failed",
+        "others have objects of the same names: configmap/process-exporter (managed by Helm)",
+        "remove or rename",
+    );
+}
+
+#[test]
+fn without_prometheus_that_is_the_failure_and_what_follows_is_skipped() {
+    let site = installed();
+    let found = bare(&site);
+    assert_eq!(found.code, 1, "{}", found.stderr);
+    assert_eq!(found.those("ok"), ["objects", "version", "image", "pods", "rights"]);
+    assert_eq!(found.those("failed"), ["prometheus"]);
+    found.has("prometheus", "failed", "no way to Prometheus", "oc interrogate top");
+    assert_eq!(found.those("skipped"), ["targets", "rules", "samples", "attributed", "cost", "config"]);
+    found.has("objects", "ok", "12 of 12 are there and ours", "");
+    found.has("pods", "ok", "3 of 3 nodes are ready", "");
+    assert_eq!(found.stderr, "error: 1 of 12 checks failed: prometheus\n");
+    let late = site.plugin.run(["status", "--wait", "--timeout", "1s"]).unwrap();
+    assert!(late.code == 1 && late.stdout.contains("prometheus  failed"), "{late:?}");
+}
+
+#[test]
+fn what_is_gone_or_changed_is_seen_and_install_heals_it() {
+    let site = installed();
+    let api = site.cluster.api();
+    let payload = site.names().into_iter().find(|name| name.contains("-payload-")).unwrap();
+    let payload = payload.split('"').rfind(|part| part.contains("payload")).unwrap().to_owned();
+    api.delete(RULE).unwrap();
+    api.delete(&format!("/api/v1{HERE}/configmaps/{payload}")).unwrap();
+    api.merge(ROLE, &json!({"rules": []})).unwrap();
+    api.merge(DAEMON_SET, &json!({"metadata": {"labels": {"app.kubernetes.io/version": "0.0.9"}}})).unwrap();
+    let image = json!([
+        {"name": "kube-rbac-proxy", "image": "registry.test.example/kube-rbac-proxy"},
+        {"name": "node-exporter", "image": "registry.test.example/node-exporter@sha256:4567"},
+    ]);
+    api.merge(NODE_EXPORTER, &json!({"spec": {"template": {"spec": {"containers": image}}}})).unwrap();
+    until("the role to be without rules", Duration::from_secs(10), || {
+        anyhow::ensure!(bare(&site).those("failed").contains(&"rights"));
+        Ok(())
+    })
+    .unwrap();
+    let found = bare(&site);
+    let missing =
+        format!("missing: prometheusrule.monitoring.coreos.com/process-exporter, configmap/{payload}");
+    found.has("objects", "failed", &missing, "run oc interrogate install");
+    found.has("version", "warning", "installed is 0.0.9, and this plugin is 0.1.0", "which upgrades it");
+    found.has(
+        "image",
+        "warning",
+        "node-exporter's is registry.test.example/node-exporter@sha256:4567 now",
+        "run oc interrogate install",
+    );
+    found.has("rights", "failed", "may not use their constraints", "run oc interrogate install");
+    assert_eq!(found.code, 1);
+
+    let healed = site.install(&["--force-conflicts"]);
+    assert_eq!(healed.code, 0, "{}", healed.stderr);
+    until("the rights to hold", Duration::from_secs(10), || {
+        anyhow::ensure!(bare(&site).those("failed") == ["prometheus"]);
+        Ok(())
+    })
+    .unwrap();
+    let found = bare(&site);
+    assert_eq!(found.those("ok"), ["objects", "version", "image", "pods", "rights"]);
+    api.merge(DAEMON_SET, &json!({"metadata": {"labels": {"app.kubernetes.io/version": "9.0.0"}}})).unwrap();
+    bare(&site).has("version", "warning", "installed is 9.0.0", "update the plugin");
+    api.merge(DAEMON_SET, &json!({"metadata": {"labels": {"app.kubernetes.io/version": null}}})).unwrap();
+    bare(&site).has("version", "warning", "is not known", "run oc interrogate install");
+
+    // Another tool takes one of them over.
+    api.merge(RULE, &json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm"}}})).unwrap();
+    let taken = bare(&site);
+    api.delete(RULE).unwrap();
+    let message = "prometheusrule.monitoring.coreos.com/process-exporter (managed by Helm)";
+    taken.has("objects", "failed", message, "remove or rename them");
+
+    let back = json!([
+        {"name": "kube-rbac-proxy", "image": "registry.test.example/kube-rbac-proxy"},
+        {"name": "node-exporter", "image": Fleet::IMAGE},
+    ]);
+    api.merge(NODE_EXPORTER, &json!({"spec": {"template": {"spec": {"containers": back}}}})).unwrap();
+    // An image of one's own follows nothing.
+    let own =
+        site.plugin.run(["install", "--image", "registry/x:1", "--wait=false", "--force-conflicts"]).unwrap();
+    assert_eq!(own.code, 0, "{}", own.stderr);
+    bare(&site).has("image", "ok", "its own, registry/x:1", "");
+}
+
+#[test]
+fn a_node_without_a_pod_is_named_with_the_reason_and_waited_for() {
+    let site = installed();
+    let scraped = scraped(&site, "waited", Rules::All, 3);
+    scraped.await_data();
+    let path = format!("/api/v1{HERE}/resourcequotas/none");
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
+    site.cluster.api().apply(&path, &quota.to_string()).unwrap();
+    until("the quota to count", Duration::from_secs(30), || {
+        anyhow::ensure!(site.get(&path)["status"]["hard"]["pods"] == "0");
+        Ok(())
+    })
+    .unwrap();
+    let pods = site.get(&format!("/api/v1{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter"));
+    let pod = &pods["items"][0];
+    let (name, node) = (pod["metadata"]["name"].as_str().unwrap(), pod["spec"]["nodeName"].as_str().unwrap());
+    site.cluster.api().delete(&format!("/api/v1{HERE}/pods/{name}?gracePeriodSeconds=0")).unwrap();
+    let flag = scraped.flag();
+    until("the refusal to be told", Duration::from_secs(30), || {
+        let found = status(&site.plugin, &[&flag]);
+        anyhow::ensure!(found.stderr == "error: 1 of 12 checks failed: pods\n", "{found:?}");
+        found.has("pods", "failed", "2 of 3 nodes are ready", "oc interrogate status --wait");
+        anyhow::ensure!(format!("{found:?}").contains("exceeded quota"), "{found:?}");
+        Ok(())
+    })
+    .unwrap();
+    let found = status(&site.plugin, &[&flag]);
+    found.has(
+        "pods",
+        "failed",
+        &format!("{node}: no pods can be made"),
+        "raise the quota of openshift-monitoring",
+    );
+
+    let waiting = site.plugin.start(["status", "--wait", &flag]).unwrap();
+    site.cluster.api().delete(&path).unwrap();
+    let ended = waiting.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(
+        ended.status.success() && out.contains("pods        ok       3 of 3 nodes are ready"),
+        "{out}{err}"
+    );
+}

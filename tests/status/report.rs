@@ -1,0 +1,41 @@
+//! What `status` says, as scripts read it.
+use serde_json::Value;
+use test_cluster::Plugin;
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) code: i32,
+    pub(crate) stderr: String,
+    checks: Vec<Value>,
+}
+
+/// Runs `status -o json` with more arguments.
+pub(crate) fn status(plugin: &Plugin, more: &[&str]) -> Status {
+    let done = plugin.run(["status", "-o", "json"].iter().chain(more).copied()).unwrap();
+    let report: Value =
+        serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"));
+    assert_eq!((&report["apiVersion"], &report["kind"]), (&"interrogate/v1".into(), &"StatusReport".into()));
+    Status { code: done.code, stderr: done.stderr, checks: report["checks"].as_array().unwrap().clone() }
+}
+
+impl Status {
+    /// The names of the checks that came out so.
+    pub(crate) fn those(&self, status: &str) -> Vec<&str> {
+        let those = self.checks.iter().filter(|check| check["status"] == status);
+        those.map(|check| check["check"].as_str().unwrap()).collect()
+    }
+
+    /// That a check came out so, with texts in its message and its remedy (empty: no remedy).
+    #[track_caller]
+    pub(crate) fn has(&self, check: &str, status: &str, message: &str, remedy: &str) {
+        let found = self.checks.iter().find(|found| found["check"] == check);
+        let found = found.unwrap_or_else(|| panic!("no check {check}: {self:#?}"));
+        let text = |field: &str| found[field].as_str().unwrap_or_default();
+        assert!(found["status"] == status && text("message").contains(message), "{found:#}");
+        assert!(
+            text("remedy").contains(remedy) && (remedy.is_empty() == found["remedy"].is_null()),
+            "{found:#}"
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! A Prometheus with the rules as they are stored in the API server, which scrapes one real exporter under every node's
+//! name, and calls its targets as the prometheus-operator would.
+use crate::site::{HERE, NODES, Site};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+use test_cluster::{Process, Prometheus, Spec, directory, free_port, start, until};
+
+/// The exporter and who scrapes it.
+pub(crate) struct Scraped {
+    pub(crate) prometheus: Prometheus,
+    /// The exporter's own config.
+    pub(crate) config: PathBuf,
+    _exporter: Process,
+}
+
+/// Which of the stored rules Prometheus is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rules {
+    All,
+    /// All but the last of the first group.
+    Fewer,
+    None,
+}
+
+/// Starts both; `name` is unique in this process. `nodes`: how many of the nodes are scraped.
+pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Scraped {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_oc-interrogate")).with_file_name("process-exporter");
+    assert!(program.exists(), "{} is not built: run cargo test --workspace", program.display());
+    let folder = directory().unwrap().join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let (config, port) = (folder.join("config.yaml"), free_port());
+    std::fs::write(&config, "process_names: []").unwrap();
+    let arguments =
+        [format!("--web.listen-address=127.0.0.1:{port}"), format!("--config.path={}", config.display())];
+    let exporter = start(&format!("{name}-exporter"), program, &arguments).unwrap();
+    let path = format!("/apis/monitoring.coreos.com/v1{HERE}/prometheusrules/process-exporter");
+    let mut groups = site.get(&path)["spec"]["groups"].clone();
+    if rules == Rules::Fewer {
+        groups[0]["rules"].as_array_mut().unwrap().pop();
+    }
+    let file = folder.join("rules.yml");
+    std::fs::write(&file, json!({"groups": groups}).to_string()).unwrap();
+    let files = if rules == Rules::None { json!([]) } else { json!([file]) };
+    let targets: Vec<_> = (0..nodes)
+        .map(|node| json!({"targets": [format!("127.0.0.1:{port}")], "labels": {
+            "instance": format!("node-{node}"), "job": "process-exporter", "namespace": "openshift-monitoring"}}))
+        .collect();
+    let text = json!({
+        "global": {"scrape_interval": "1s"}, "rule_files": files,
+        "scrape_configs": [{"job_name": "serviceMonitor/openshift-monitoring/process-exporter/0", "static_configs": targets}],
+    })
+    .to_string();
+    let spec = Spec { config: &text, ..Spec::default() };
+    let prometheus = site.cluster.start_prometheus(name, &spec).unwrap();
+    Scraped { prometheus, config, _exporter: exporter }
+}
+
+impl Scraped {
+    /// Waits for the data of every node, the exporter's own cost among them.
+    pub(crate) fn await_data(&self) {
+        let busy =
+            "count(avg_over_time(instance_class:namedprocess_namegroup_cpu_rate:sum{class=\"host\"}[10m]))";
+        let url = format!("{}/api/v1/query", self.prometheus.url);
+        let url = url::Url::parse_with_params(&url, [("query", busy)]).unwrap();
+        until("recorded samples", Duration::from_secs(60), || {
+            let answer: serde_json::Value =
+                serde_json::from_str(&reqwest::blocking::get(url.clone())?.text()?)?;
+            let found = answer["data"]["result"][0]["value"][1].as_str().unwrap_or_default();
+            anyhow::ensure!(found == NODES.to_string(), "{answer}");
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    /// The flag that names it.
+    pub(crate) fn flag(&self) -> String {
+        format!("--prometheus={}", self.prometheus.url)
+    }
+}
