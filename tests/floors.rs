@@ -25,7 +25,7 @@ const TOP: Floors = &[
 
 const INSTALL: Floors = &[
     &["mod"],
-    &["uninstall", "rollout", "samples", "diff"],
+    &["uninstall", "rollout", "samples", "diff", "versions"],
     &["apply", "trouble"],
     &["preflight", "rights"],
     &["options"],
@@ -35,7 +35,14 @@ const INSTALL: Floors = &[
     &["place", "console"],
 ];
 
-const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["installing"], &["shared"], &["values"]];
+const CLI: Floors = &[
+    &["mod"],
+    &["typed", "complete"],
+    &["flags"],
+    &["installing", "completion", "version"],
+    &["shared"],
+    &["values"],
+];
 const EXPORTER: Floors = &[
     &["main"],
     &["serve", "fuzz"],

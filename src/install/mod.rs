@@ -6,6 +6,7 @@
 //!   uninstall   only what is ours, dependents first
 //!   rollout     n of m nodes ready, and what keeps the others          <- trouble: pods and events into lines
 //!   samples     the first data in Prometheus
+//!   versions    what came along, and what would
 //!   apply       server-side, one line an object                        <- diff: what would change
 //!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
 //!    |
@@ -29,6 +30,7 @@ mod rollout;
 mod samples;
 mod trouble;
 mod uninstall;
+mod versions;
 
 use crate::cluster::{Cluster, PrometheusOptions, Server};
 use anyhow::Result;
@@ -41,6 +43,7 @@ use payload::Payload;
 use place::NAMESPACE;
 use tokio::time::Instant;
 pub use uninstall::{Removal, uninstall};
+pub use versions::{ClusterVersions, Exporters, carried, in_cluster};
 
 /// Installs, or says what that would change. Errors: one line with the remedy; run again, it goes on where it ended.
 pub async fn install(
