@@ -3,7 +3,8 @@ use serde_json::json;
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use test_cluster::{Login, Plugin, free_port, shared, tool};
+use std::time::Duration;
+use test_cluster::{Login, Plugin, free_port, shared, tool, until};
 
 /// kubectl in a home of its own, the plugin on its PATH, and the shims as `completion --install` puts them there.
 struct Kubectl {
@@ -48,6 +49,11 @@ fn commands_flags_and_values_come_through_kubectl() {
     assert_eq!(kubectl.offered(&["top", "--no"]), ["--node", "--no-headers"]);
     assert_eq!(kubectl.offered(&["top", "--by", ""]), ["class", "namespace", "group", "thread"]);
     assert_eq!(kubectl.offered(&["top", "--class", "host,k"]), ["host,kernel"]);
+    // oc runs the other shim with the same words, and is not built here.
+    let shim = Plugin::new(kubectl.folder.join("oc_complete-interrogate").to_str().unwrap()).unwrap();
+    let shim = shim.variable("PATH", format!("{}:/usr/bin:/bin", kubectl.folder.display()));
+    let outcome = shim.run(["top", "--no"]).unwrap();
+    assert!(outcome.stdout.starts_with("--node\t") && outcome.stdout.ends_with("\n:4\n"), "{outcome:?}");
     // An `oc` or `kubectl` without its shim would find the files of the folder here.
     assert!(kubectl.offered(&["top", "nothing-stands-here"]).is_empty());
 }
@@ -71,6 +77,49 @@ fn names_are_those_of_the_cluster_that_the_line_speaks_of() {
     let line = ["top", "--kubeconfig", other.to_str().unwrap()];
     assert_eq!(kubectl.offered(&[&line[..], &["--context", ""]].concat()), ["viewer"]);
     assert!(kubectl.offered(&[&line[..], &["--node", ""]].concat()).is_empty());
+}
+
+/// Serves one of OpenShift's kinds, with one object of it, which the viewer may list.
+fn serve(group: &str, kind: &str, object: &str) {
+    let (api, plural) = (shared().api(), format!("{}s", kind.to_lowercase()));
+    let name = format!("{plural}.{group}");
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
+        "spec": {
+            "group": group, "scope": "Cluster", "names": {"kind": kind, "plural": plural},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+        },
+    });
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    api.apply(&format!("{definitions}/{name}"), &definition.to_string()).unwrap();
+    let list = format!("/apis/{group}/v1/{plural}");
+    until("the kind to be served", Duration::from_secs(30), || api.get(&list)).unwrap();
+    let object_of = json!({"apiVersion": format!("{group}/v1"), "kind": kind, "metadata": {"name": object}});
+    api.apply(&format!("{list}/{object}"), &object_of.to_string()).unwrap();
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "rules": [{"apiGroups": [group], "resources": [plural], "verbs": ["list"]}]});
+    api.apply(&format!("{rbac}/clusterroles/{name}"), &role.to_string()).unwrap();
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "viewer"}]});
+    api.apply(&format!("{rbac}/clusterrolebindings/{name}"), &binding.to_string()).unwrap();
+    until("the right to hold", Duration::from_secs(30), || {
+        anyhow::ensure!(api.get_as(&list, Login::Viewer.token())? == 200);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn groups_of_users_and_projects_are_openshifts() {
+    serve("user.openshift.io", "Group", "site-admins");
+    serve("project.openshift.io", "Project", "only-mine");
+    let kubectl = Kubectl::new(Login::Viewer);
+    assert_eq!(kubectl.offered(&["top", "--as-group", ""]), ["site-admins"]);
+    // Who may not list namespaces may list projects: those that are theirs.
+    assert_eq!(kubectl.offered(&["top", "--namespace", ""]), ["only-mine"]);
 }
 
 #[test]
