@@ -31,7 +31,7 @@ const TOP: Floors = &[
 
 const INSTALL: Floors = &[
     &["mod"],
-    &["uninstall", "rollout", "samples", "diff"],
+    &["uninstall", "rollout", "samples", "diff", "versions"],
     &["apply", "look"],
     &["preflight", "rights", "trouble", "set"],
     &["options"],
@@ -44,8 +44,14 @@ const INSTALL: Floors = &[
 const STATUS: Floors =
     &[&["mod"], &["measured", "page"], &["scraped", "running"], &["installed"], &["report"]];
 
-const CLI: Floors =
-    &[&["mod"], &["typed"], &["flags"], &["installing", "checking"], &["shared"], &["values"]];
+const CLI: Floors = &[
+    &["mod"],
+    &["typed", "complete"],
+    &["flags"],
+    &["installing", "checking", "completion", "version"],
+    &["shared"],
+    &["values"],
+];
 const EXPORTER: Floors = &[
     &["main"],
     &["serve", "fuzz"],

@@ -5,6 +5,7 @@
 
 mod children;
 mod client;
+mod course;
 mod exporters;
 mod floor;
 mod growth;
@@ -29,7 +30,7 @@ use spread::Spread;
 /// One of them: whether all is within its bounds.
 type Part = fn(&mut dyn Write) -> Result<bool>;
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("size", size::size),
     ("kernel", kernel::kernel),
     ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
@@ -40,6 +41,7 @@ const PARTS: [(&str, Part); 10] = [
     ("children", children::children),
     ("growth", growth::growth),
     ("prometheus", prometheus::prometheus),
+    ("course", course::course),
 ];
 
 fn main() -> ExitCode {

@@ -78,7 +78,10 @@ pub(super) async fn rules(client: &Client) -> Result<(Check, f64)> {
     let groups = match client.rule_groups(&names).await {
         Ok(groups) => groups,
         Err(error) => {
-            return Ok((Check::failed(RULES, format!("{error:#}"), "see oc interrogate top"), USUAL_INTERVAL));
+            return Ok((
+                Check::failed(RULES, format!("{error:#}"), "see oc interrogate top"),
+                USUAL_INTERVAL,
+            ));
         }
     };
     let interval =

@@ -13,6 +13,7 @@ mod certs;
 mod churn;
 mod config;
 mod crowd;
+mod documented;
 mod fake;
 mod limits;
 mod program;
