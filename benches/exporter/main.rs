@@ -10,6 +10,7 @@ mod floor;
 mod growth;
 mod kernel;
 mod load;
+mod memory;
 mod picture;
 mod pids;
 mod prometheus;
@@ -29,14 +30,15 @@ use spread::Spread;
 /// One of them: whether all is within its bounds.
 type Part = fn(&mut dyn Write) -> Result<bool>;
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("size", size::size),
     ("kernel", kernel::kernel),
     ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
     ("tenth", |out| scrapes::scrapes(out, &scrapes::TENTH)),
     ("active", |out| scrapes::scrapes(out, &scrapes::ACTIVE)),
+    ("threaded", |out| scrapes::scrapes(out, &scrapes::THREADED)),
     ("process", scrapes::process),
-    ("memory", scrapes::memory),
+    ("memory", memory::memory),
     ("children", children::children),
     ("growth", growth::growth),
     ("prometheus", prometheus::prometheus),

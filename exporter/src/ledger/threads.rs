@@ -20,13 +20,16 @@ const MOST_OF_GROUP: usize = 64;
 const CARRIED_US: i64 = 20_000;
 /// On a node at most, besides an `(other)` for each group.
 const MOST: usize = 4000;
+/// Living threads of a node that are named whether they have run or not. A node has 2000 to 5000; the kernel keeps 1.7 KiB
+/// for each, charged to who reads its name, so that these are 8 MiB.
+const MOST_NAMED: usize = 5000;
 
 /// One name in one group, held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Series(Id, u32);
 
 #[derive(Debug)]
-struct Named {
+struct Name {
     owed: Growth,
     shown: Cpu,
     living: u64,
@@ -36,7 +39,7 @@ struct Named {
 pub(super) struct Threads {
     /// By name: where its account is.
     names: Vec<(Arc<str>, u32)>,
-    accounts: Vec<Option<Named>>,
+    accounts: Vec<Option<Name>>,
     exited: Cpu,
 }
 
@@ -51,7 +54,7 @@ impl Threads {
         let grown = group.total_us();
         let named = || self.accounts.iter().flatten();
         let owed =
-            |named: &Named| named.owed.total_us().saturating_sub_unsigned(named.shown.total_us()).max(0);
+            |named: &Name| named.owed.total_us().saturating_sub_unsigned(named.shown.total_us()).max(0);
         let wanted = named().map(owed).fold(0, i64::saturating_add);
         let mut rest = group;
         // What all up to here want and get: cut in the sum, so that no microsecond is lost between them.
@@ -96,18 +99,18 @@ impl Threads {
             self.accounts.len() - 1
         });
         if let Some(account) = self.accounts.get_mut(slot) {
-            *account = Some(Named { owed: Growth::default(), shown: Cpu::default(), living: 0 });
+            *account = Some(Name { owed: Growth::default(), shown: Cpu::default(), living: 0 });
         }
         self.names.insert(at, (Arc::from(name), slot as u32));
         slot as u32
     }
 
-    fn get_mut(&mut self, slot: u32) -> Option<&mut Named> {
+    fn get_mut(&mut self, slot: u32) -> Option<&mut Name> {
         self.accounts.get_mut(slot as usize)?.as_mut()
     }
 }
 
-impl Named {
+impl Name {
     /// Drops what is no lag of ticks.
     fn drop_excess(&mut self) {
         let carried = self.owed.total_us().saturating_sub_unsigned(self.shown.total_us());
@@ -120,14 +123,39 @@ impl Named {
     }
 }
 
+/// How many living threads have a name, and how many are given one though they have not run.
+#[derive(Debug)]
+pub(super) struct Named {
+    living: usize,
+    most: usize,
+}
+
+impl Default for Named {
+    fn default() -> Named {
+        Named { living: 0, most: MOST_NAMED }
+    }
+}
+
 /// `part` of `whole` of what was wanted, in proportion.
 fn share(part: i64, whole: i64, wanted: i64) -> i64 {
     (i128::from(part) * i128::from(whole) / i128::from(wanted.max(1))) as i64
 }
 
 impl Ledger {
+    /// A ledger that has so many threads named whether they have run or not.
+    #[cfg(test)]
+    pub(crate) fn naming(most: usize) -> Ledger {
+        Ledger { named: Named { living: 0, most }, ..Ledger::default() }
+    }
+
+    /// Whether so many more living threads may be named though they have not run.
+    pub(crate) fn has_room_to_name(&self, more: usize) -> bool {
+        self.named.living + more <= self.named.most
+    }
+
     /// One more living thread of this name.
     pub(crate) fn begin_thread(&mut self, group: Id, name: &str) -> Series {
+        self.named.living += 1;
         let room = self.series < MOST;
         let Some(account) = self.account(group) else { return Series(group, u32::MAX) };
         let threads = &mut account.threads;
@@ -149,6 +177,7 @@ impl Ledger {
 
     /// One living thread less; its CPU stays.
     pub(crate) fn end_thread(&mut self, Series(group, slot): Series) {
+        self.named.living = self.named.living.saturating_sub(1);
         if let Some(named) = self.account(group).and_then(|account| account.threads.get_mut(slot)) {
             named.living = named.living.saturating_sub(1);
         }
