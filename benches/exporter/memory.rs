@@ -53,7 +53,10 @@ fn measured(out: &mut dyn Write, kind: Kind, size: usize, limit: Option<f64>) ->
             mib.push(exporter.unit.memory_mib()?.0);
             cpu.push(scrape.cpu_ms);
         }
-        writeln!(out, "{what}; worked: {work}: ms of a scrape {}", Spread::of(cpu)?)?;
+        writeln!(out, "{what}; worked: {work}")?;
+        if who.is_some() {
+            writeln!(out, "  ms of a scrape: {}", Spread::of(cpu)?)?;
+        }
         let mib = Spread::of(mib)?;
         match kind {
             Kind::Peer => writeln!(out, "  MiB: {mib}")?,

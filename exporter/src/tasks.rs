@@ -2,7 +2,7 @@
 //!
 //! They are read only when the process itself has used something or has another number of them: those first that used
 //! something when they were read before, and no more of them once what the process has used is accounted for. They are
-//! listed only when one came or went, and on a node of very many threads not before it takes more than the first
+//! listed only when one came or went; in pods, and where the host has very many, not before it takes more than the first
 //! one to account for a process: the kernel keeps 1.7 KiB for each thread whose counter was read, and charges
 //! it to the reader. Who has never been read counts as `(idle)`.
 
@@ -87,7 +87,7 @@ impl Tasks {
         let strangers = self.newborn_since.is_none() && number > 1;
         let all = (!process.counts && !first)
             || (self.newborn_since.is_some() && self.list.len() != number)
-            || (strangers && ledger.has_room_to_name(number))
+            || (strangers && ledger.has_room_to_name(process.group, number))
             || (first && stat.own.total_us() >= IDLE_US);
         self.unexplained = self.unexplained.saturating_add(stat.own.since(process.base()).total_us());
         if !all && stat.own == process.base() {

@@ -10,7 +10,7 @@
 use super::{Id, Ledger, raise};
 use crate::cpu::{Cpu, Growth};
 use crate::place::OTHER;
-use crate::reading::{Group, Thread};
+use crate::reading::{Class, Group, Thread};
 use std::sync::Arc;
 
 /// Names of threads in one group at most; what comes later is `(other)`. Programs whose names differ beyond a number
@@ -20,9 +20,10 @@ const MOST_OF_GROUP: usize = 64;
 const CARRIED_US: i64 = 20_000;
 /// On a node at most, besides an `(other)` for each group.
 const MOST: usize = 4000;
-/// Living threads of a node that are named whether they have run or not. A node has 2000 to 5000; the kernel keeps 1.7 KiB
-/// for each, charged to who reads its name, so that these are 8 MiB.
-const MOST_NAMED: usize = 5000;
+/// Living threads of a node's host that are named whether they have run or not: units have some hundred to two thousand.
+/// The kernel keeps 1.7 KiB for each, charged to who reads its name. The pods' are named once they run: all pods are one
+/// group, in which few names would tell anything.
+const MOST_NAMED: usize = 2000;
 
 /// One name in one group, held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,7 @@ impl Name {
     }
 }
 
-/// How many living threads have a name, and how many are given one though they have not run.
+/// How many living threads of the host have a name, and how many are given one though they have not run.
 #[derive(Debug)]
 pub(super) struct Named {
     living: usize,
@@ -148,14 +149,18 @@ impl Ledger {
         Ledger { named: Named { living: 0, most }, ..Ledger::default() }
     }
 
-    /// Whether so many more living threads may be named though they have not run.
-    pub(crate) fn has_room_to_name(&self, more: usize) -> bool {
-        self.named.living + more <= self.named.most
+    /// Whether so many more living threads of a group may be named though they have not run.
+    pub(crate) fn has_room_to_name(&self, group: Id, more: usize) -> bool {
+        self.named.living + more <= self.named.most && self.is_of_host(group)
+    }
+
+    fn is_of_host(&self, group: Id) -> bool {
+        self.get(group).is_some_and(|account| account.key.0 == Class::Host)
     }
 
     /// One more living thread of this name.
     pub(crate) fn begin_thread(&mut self, group: Id, name: &str) -> Series {
-        self.named.living += 1;
+        self.named.living += usize::from(self.is_of_host(group));
         let room = self.series < MOST;
         let Some(account) = self.account(group) else { return Series(group, u32::MAX) };
         let threads = &mut account.threads;
@@ -177,7 +182,7 @@ impl Ledger {
 
     /// One living thread less; its CPU stays.
     pub(crate) fn end_thread(&mut self, Series(group, slot): Series) {
-        self.named.living = self.named.living.saturating_sub(1);
+        self.named.living = self.named.living.saturating_sub(self.is_of_host(group).into());
         if let Some(named) = self.account(group).and_then(|account| account.threads.get_mut(slot)) {
             named.living = named.living.saturating_sub(1);
         }

@@ -7,6 +7,7 @@ use crate::config::Rules;
 /// `x` and `y` are units of the model; processes begin as `sh`, further threads of theirs as `worker-1`.
 const X: usize = 0;
 const Y: usize = 1;
+const POD: usize = 4;
 
 /// A process that is born after the first pass.
 struct Born {
@@ -98,8 +99,9 @@ fn count(reading: &Reading, name: &str) -> Option<u64> {
 #[test]
 fn where_there_is_room_threads_that_never_ran_are_named_too() {
     let mut world = World::new();
-    let idle = 101;
+    let (idle, of_pod) = (101, world.fork(0, POD, 1));
     (0..3).for_each(|_| world.thread(idle));
+    (0..3).for_each(|_| world.thread(of_pod));
     world.write();
     // The other process there is single-threaded.
     for (room, named, unnamed) in [(6, Some(3), None), (5, None, Some(3)), (0, None, Some(3))] {
@@ -107,6 +109,8 @@ fn where_there_is_room_threads_that_never_ran_are_named_too() {
         let reading = node.pass().unwrap();
         assert_eq!((count(&reading, "worker"), count(&reading, "(idle)")), (named, unnamed), "{room}");
         assert_eq!(count(&reading, "sh"), Some(2), "who has its process's name, {room}");
+        let pods = (Class::Pod, "conmon".into(), "(idle)".into());
+        assert_eq!(reading.thread_counts.get(&pods), Some(&3), "names of pods' threads tell little");
         assert_eq!(reading.work.threads, 0, "and nothing is read again, {room}");
     }
 }
