@@ -11,6 +11,7 @@ mod floor;
 mod growth;
 mod kernel;
 mod load;
+mod memory;
 mod picture;
 mod pids;
 mod prometheus;
@@ -36,8 +37,9 @@ const PARTS: [(&str, Part); 11] = [
     ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
     ("tenth", |out| scrapes::scrapes(out, &scrapes::TENTH)),
     ("active", |out| scrapes::scrapes(out, &scrapes::ACTIVE)),
+    ("threaded", |out| scrapes::scrapes(out, &scrapes::THREADED)),
     ("process", scrapes::process),
-    ("memory", scrapes::memory),
+    ("memory", memory::memory),
     ("children", children::children),
     ("growth", growth::growth),
     ("prometheus", prometheus::prometheus),

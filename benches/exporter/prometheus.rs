@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::exporters::{Exporter, Kind, tool};
-use crate::load::Loads;
+use crate::load::{Loads, Who};
 use crate::slice::{Slice, Unit};
 use crate::spread::Spread;
 use crate::targets;
@@ -35,7 +35,7 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
         let mut loads = Loads::start(&slice, NODE.0, NODE.1, NODE.2)?;
         let mut exposition = |name, flag| {
             let mut exporter = Exporter::of_tree(&slice, name, Kind::Http, &slice.root, &[flag])?;
-            loads.work(0, 1)?;
+            loads.work(Who::One, 0, 1)?;
             anyhow::Ok(exporter.scrape()?.text)
         };
         [exposition("ours-without", "--threads=false")?, exposition("ours-with", "--threads=true")?]

@@ -5,6 +5,7 @@ use crate::reading::Class;
 use std::fs;
 use std::path::Path;
 
+mod late;
 mod model;
 mod threads;
 

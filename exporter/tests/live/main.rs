@@ -17,6 +17,7 @@ mod documented;
 mod fake;
 mod limits;
 mod program;
+mod refused;
 #[allow(dead_code, reason = "the tests by process, in a program of their own, use the rest")]
 mod shell;
 mod tls;
