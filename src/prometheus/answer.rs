@@ -103,6 +103,8 @@ fn own_error(asked: &Asked<'_>, envelope: &Envelope<'_>) -> Refusal {
     let url = asked.url;
     let excess = match envelope {
         Envelope { error_type, .. } if error_type == "timeout" => Some(Excess::Time),
+        // Its time was up while it read, not while it computed.
+        Envelope { error, .. } if error.contains("context deadline exceeded") => Some(Excess::Time),
         Envelope { error, .. } if error.contains("too many samples") => Some(Excess::Size),
         _ => None,
     };
@@ -353,6 +355,7 @@ mod tests {
         for (status, body, expected) in [
             (503, error("timeout", "query timed out in expression evaluation"), Some(Excess::Time)),
             (422, error("execution", "query processing would load too many samples"), Some(Excess::Size)),
+            (422, error("execution", "expanding series: context deadline exceeded"), Some(Excess::Time)),
             (504, "<html>".to_owned(), Some(Excess::Time)),
             (503, error("canceled", "query was canceled"), None),
             (503, "<html>".to_owned(), None),
