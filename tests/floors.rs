@@ -23,10 +23,12 @@ const TOP: Floors = &[
     &["groups", "assemble", "pods", "course"],
     &["platform", "silent"],
     &["source"],
-    &["answers", "nodes", "question"],
+    &["nodes"],
+    &["answers", "question", "rhythm"],
     &["ask"],
-    &["rhythm", "filter"],
-    &["queries", "time"],
+    &["pieces", "filter"],
+    &["span", "queries"],
+    &["time"],
 ];
 
 const INSTALL: Floors = &[

@@ -27,8 +27,13 @@ pub struct Prometheus {
     pub url: String,
     /// Host name of its gate, port 443, its certificate signed by the ingress CA.
     pub host: String,
+    name: String,
+    arguments: Vec<String>,
+    /// Its client trusts the ingress CA.
+    client: reqwest::blocking::Client,
     /// Ended with this struct.
-    _parts: (Process, Gate),
+    process: Process,
+    _gate: Gate,
 }
 
 impl Prometheus {
@@ -50,17 +55,44 @@ impl Prometheus {
             format!("--web.listen-address=127.0.0.1:{port}"),
         ];
         arguments.extend(spec.arguments.iter().map(ToString::to_string));
-        let mut prometheus = start(name, tool("prometheus")?, &arguments)?;
-        prometheus.await_ready(|| {
-            let (status, text) = fetch(&client, &format!("{url}/-/ready"), None)?;
-            ensure!(status.is_success(), "{status}: {text}");
-            Ok(())
-        })?;
+        let mut process = start(name, tool("prometheus")?, &arguments)?;
+        await_ready(&mut process, &client, &url)?;
 
         let host = format!("{name}-openshift-monitoring.apps.test.example");
         let gate = doorway.open(parent, &host, &url, Certificate::Good)?;
-        Ok(Self { url, host, _parts: (prometheus, gate) })
+        Ok(Self { url, host, name: name.to_owned(), arguments, client, process, _gate: gate })
     }
+
+    /// The program's process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How many queries it has answered, refusals too, since it was started.
+    pub fn queries(&self) -> Result<u64> {
+        let (_, text) = fetch(&self.client, &format!("{}/metrics", self.url), None)?;
+        let of_queries = |line: &&str| {
+            line.starts_with("prometheus_http_requests_total{") && line.contains("handler=\"/api/v1/query")
+        };
+        let counts =
+            text.lines().filter(of_queries).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(counts.sum::<f64>() as u64)
+    }
+
+    /// Kills it, and starts it again with the data that it had, at the same address; ready when this returns.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        self.process = start(&self.name, tool("prometheus")?, &self.arguments)?;
+        await_ready(&mut self.process, &self.client, &self.url)
+    }
+}
+
+fn await_ready(process: &mut Process, client: &reqwest::blocking::Client, url: &str) -> Result<()> {
+    process.await_ready(|| {
+        let (status, text) = fetch(client, &format!("{url}/-/ready"), None)?;
+        ensure!(status.is_success(), "{status}: {text}");
+        Ok(())
+    })
 }
 
 fn fill(data: &Path, history: &Path) -> Result<()> {
