@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::exporters::{Exporter, Kind};
-use crate::load::Loads;
+use crate::load::{Loads, Who};
 use crate::picture::{self, Picture};
 use crate::prometheus::Server;
 use crate::slice::{Slice, Unit};
@@ -36,7 +36,7 @@ pub(crate) fn course(out: &mut dyn Write) -> Result<bool> {
         }
         for sample in 0..SAMPLES {
             let units = [exporter.as_ref().map(|exporter| &exporter.unit), Some(&server.unit)];
-            let used = millicores(units, || loads.work(sample % TENTH, TENTH).map(drop))?;
+            let used = millicores(units, || loads.work(Who::Every, sample % TENTH, TENTH).map(drop))?;
             curves.iter_mut().zip(used).for_each(|(curve, used)| curve.push(used));
         }
         for (name, curve) in ["exporter", "Prometheus"].iter().zip(&curves) {

@@ -31,7 +31,7 @@ use spread::Spread;
 /// One of them: whether all is within its bounds.
 type Part = fn(&mut dyn Write) -> Result<bool>;
 
-const PARTS: [(&str, Part); 11] = [
+const PARTS: [(&str, Part); 12] = [
     ("size", size::size),
     ("kernel", kernel::kernel),
     ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
