@@ -137,10 +137,18 @@ impl Api {
             401 => {
                 anyhow!("the API server {server} refused the credentials (401): log in again with oc login")
             }
-            code => anyhow!(
-                "the API server {server} answered with status {code} ({}): check its health",
-                one_line(&status.message)
-            ),
+            code => {
+                // An admission webhook that is asked and does not answer.
+                let remedy = if status.message.contains("failed calling webhook") {
+                    "have that webhook brought up, or wait for it"
+                } else {
+                    "check its health"
+                };
+                anyhow!(
+                    "the API server {server} answered with status {code} ({}): {remedy}",
+                    one_line(&status.message)
+                )
+            }
         }
     }
 }

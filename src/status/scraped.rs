@@ -64,11 +64,19 @@ pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: Option<us
     }
     let reasons: Vec<_> =
         reasons.into_iter().map(|(why, nodes)| format!("{}: {why}", named(nodes))).collect();
-    Check::failed(
-        TARGETS,
-        format!("{state}; {}", reasons.join("; ")),
-        "see oc -n openshift-monitoring logs daemonset/process-exporter, and what is between Prometheus and the nodes' port 9256",
-    )
+    let remedy = remedy(reasons.first().map_or("", String::as_str));
+    Check::failed(TARGETS, format!("{state}; {}", reasons.join("; ")), remedy)
+}
+
+/// What helps against a scrape's own error.
+fn remedy(error: &str) -> &'static str {
+    if error.contains("x509: ") {
+        "Prometheus does not trust the exporter's certificate: see oc get clusteroperator service-ca, and secret/process-exporter-tls"
+    } else if error.contains("remote error: tls: ") || error.contains("403 Forbidden") {
+        "the exporter does not take Prometheus's certificate: see oc get clusteroperator monitoring, and configmap/metrics-client-ca"
+    } else {
+        "see oc -n openshift-monitoring logs daemonset/process-exporter, and what is between Prometheus and the nodes' port 9256"
+    }
 }
 
 /// The rules, and the seconds between two evaluations of what is scraped.

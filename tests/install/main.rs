@@ -15,3 +15,4 @@ mod proxy;
 mod rights;
 mod scale;
 mod site;
+mod webhook;

@@ -11,26 +11,26 @@ use rcgen::{
 };
 
 /// Years in which a certificate is valid that is not about time.
-pub(crate) const ALWAYS: Range<i32> = 2000..4000;
+pub const ALWAYS: Range<i32> = 2000..4000;
 
 /// A certificate authority of its own; its certificate is at `file`.
-pub(crate) struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     /// The authority's certificate, PEM.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
 }
 
 /// A certificate and its private key, PEM files.
-pub(crate) struct Pair {
+pub struct Pair {
     /// The certificate.
-    pub(crate) certificate: PathBuf,
+    pub certificate: PathBuf,
     /// Its private key.
-    pub(crate) key: PathBuf,
+    pub key: PathBuf,
 }
 
 impl Authority {
     /// Makes an authority whose common name and file are called `name`.
-    pub(crate) fn new(directory: &Path, name: &str) -> Result<Self> {
+    pub fn new(directory: &Path, name: &str) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -43,7 +43,7 @@ impl Authority {
 
     /// A server's certificate for `names` (DNS names and IP addresses), valid in `years` (all but the last);
     /// its files are called after the first name.
-    pub(crate) fn server(&self, directory: &Path, names: &[&str], years: Range<i32>) -> Result<Pair> {
+    pub fn server(&self, directory: &Path, names: &[&str], years: Range<i32>) -> Result<Pair> {
         let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.not_before = date_time_ymd(years.start, 1, 1);
@@ -52,7 +52,7 @@ impl Authority {
     }
 
     /// A client's certificate for `user` in `group`; its files are called after the user.
-    pub(crate) fn client(&self, directory: &Path, user: &str, group: &str) -> Result<Pair> {
+    pub fn client(&self, directory: &Path, user: &str, group: &str) -> Result<Pair> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, user);
         params.distinguished_name.push(DnType::OrganizationName, group);

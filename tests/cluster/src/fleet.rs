@@ -1,7 +1,6 @@
 //! Nodes that are not there: a scheduler gives them pods and kwok says that those run. With the kinds that OpenShift has
 //! and `install` makes, and the DaemonSet whose image every node has.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::logins::Login;
 use crate::namespace::tool;
+use crate::objects::serve;
 use crate::process::{Process, start};
 use crate::wait::until;
 
@@ -34,11 +34,7 @@ impl Fleet {
     pub fn start(cluster: &Cluster, count: usize) -> Result<Self> {
         let api = cluster.api();
         for (group, plural) in KINDS {
-            let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}");
-            api.apply(&path, &fs::read_to_string(tool(&format!("{plural}.crd.yaml"))?)?)?;
-            until(&format!("{plural} to be served"), Duration::from_secs(30), || {
-                api.get(&format!("/apis/{group}/v1/{plural}"))
-            })?;
+            serve(api, group, plural)?;
         }
         api.apply(
             "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/node-exporter",

@@ -5,6 +5,8 @@
 //! cluster     what tests hold: all of the below, once per test process; `shared()`
 //!   door      where the Route leads, changed for the length of one test
 //!   prometheus  a Prometheus with its gate, as many as a test wants
+//!   operator    the prometheus-operator, and the configuration that it writes for Prometheus
+//!   pod         a pod of the API server as a process: its volumes, root, user and argv
 //!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
 //!   objects   what OpenShift would have made: namespaces, roles, the Route, the ingress CA
 //!   control_plane  etcd, API server, controller manager
@@ -29,19 +31,24 @@ mod gate;
 mod logins;
 mod namespace;
 mod objects;
+mod operator;
 mod plugin;
+mod pod;
 mod process;
 mod prometheus;
 mod wait;
 
 pub use api::Api;
+pub use certs::{ALWAYS, Authority, Pair};
 pub use cluster::{Cluster, shared};
 pub use door::Door;
 pub use fleet::{Fleet, add_node};
 pub use gate::{Certificate, Gate};
 pub use logins::Login;
 pub use namespace::{add_host, directory, free_port, tool};
+pub use operator::Operator;
 pub use plugin::{Outcome, Plugin};
+pub use pod::Pod;
 pub use process::{Process, start};
 pub use prometheus::{Prometheus, Spec};
 pub use wait::until;

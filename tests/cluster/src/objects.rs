@@ -40,15 +40,19 @@ pub(crate) fn apply(api: &Api, ingress_ca: &Path) -> Result<()> {
     publish(api, "default-ingress-cert", "ca-bundle.crt", &fs::read_to_string(ingress_ca)?)?;
     publish_defaults(api)?;
     roles(api)?;
-    api.apply(
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/routes.route.openshift.io",
-        &fs::read_to_string(tool("routes.crd.yaml")?)?,
-    )?;
-    until("routes to be served", Duration::from_secs(30), || {
-        api.get("/apis/route.openshift.io/v1/namespaces/openshift-monitoring/routes")
-    })?;
+    serve(api, "route.openshift.io", "routes")?;
     // The door remembers a refusal for half a minute: it must not ask before the roles hold.
     until("the roles to hold", Duration::from_secs(30), || ensure_viewer_may_query(api))
+}
+
+/// Has the API server serve a kind, by its real definition.
+pub(crate) fn serve(api: &Api, group: &str, plural: &str) -> Result<()> {
+    let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}");
+    api.apply(&path, &fs::read_to_string(tool(&format!("{plural}.crd.yaml"))?)?)?;
+    until(&format!("{plural} to be served"), Duration::from_secs(30), || {
+        api.get(&format!("/apis/{group}/v1/{plural}"))
+    })
+    .map(drop)
 }
 
 /// Makes what tests change: the console's address, and the login page's certificate, here none.

@@ -1,0 +1,174 @@
+//! The whole way from `install` to `top`, with nothing in between left out that is not the kubelet's or the service CA's: the
+//! installed pod runs as a process with its own argv, files and user; the real prometheus-operator turns what was installed
+//! into a configuration; a real Prometheus scrapes the pod with it over TLS of both sides and evaluates the rules; `status`
+//! says so, and `top` answers. Then every certificate is exchanged.
+//!
+//! In the place of OpenShift's: the service CA (an authority of this test), the kubelet and CRI-O (test_cluster::Pod), and
+//! Prometheus's rights to find targets (it asks the API server as the installer).
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how tests fail, helpers included"
+)]
+
+mod parts;
+
+use parts::{CLIENT_NAME, Chain, NODE, address, exporter};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+use test_cluster::{Login, Plugin, Spec, shared, until};
+
+#[test]
+fn what_is_installed_is_scraped_recorded_and_answered() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0
+        || fs::read_to_string("/proc/self/uid_map").unwrap().lines().count() > 1
+    {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "only root runs a pod as its own user: this test cannot run here"
+        );
+        writeln!(std::io::stderr(), "SKIPPED: the chain needs root, to run a pod as its own user").unwrap();
+        return;
+    }
+    let cluster = shared();
+    let mut chain = Chain::new(cluster);
+    let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
+    let plugin = plugin.kubeconfig(cluster.kubeconfig(Login::Installer));
+    let program = exporter();
+    let install =
+        ["install", "--exporter", program.to_str().unwrap(), "--scrape-interval", "2s", "--wait=false"];
+    let done = plugin.run(install).unwrap();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+
+    // The pod, as the API server has it.
+    let pod = chain.pod();
+    address(&pod);
+    pod.init().unwrap();
+    let mut process = pod.start().unwrap();
+    process
+        .await_ready(|| {
+            let status = pod.probe()?;
+            anyhow::ensure!(status == 200, "the readiness probe is answered {status}");
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(pod.ask("/metrics").unwrap(), 403, "without a certificate");
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        (field("Name:"), field("Uid:"), field("Gid:")),
+        ("process-exporte".into(), "65534 65534 65534 65534".into(), "65534 65534 65534 65534".into())
+    );
+    assert_eq!(
+        (field("CapEff:"), field("CapBnd:"), field("NoNewPrivs:")),
+        ("0000000000000000".into(), "0000000000000000".into(), "1".into())
+    );
+    let argv = fs::read_to_string(format!("/proc/{}/cmdline", process.id())).unwrap();
+    assert!(argv.starts_with("/exporter/process-exporter\0--web.listen-address=[::]:9256\0"), "{argv:?}");
+    let root = format!("/proc/{}/root", process.id());
+    assert!(fs::write(format!("{root}/written"), "").is_err(), "its root can be written to");
+    assert!(
+        fs::write(format!("{root}/host/sys/fs/cgroup/written"), "").is_err(),
+        "the node's cgroups can be written to"
+    );
+
+    // What Prometheus makes of it.
+    let config = chain.operator.configuration(cluster, "process-exporter").unwrap();
+    let prometheus = cluster.start_prometheus("chain", &Spec { config: &config, ..Spec::default() }).unwrap();
+    let flag = format!("--prometheus={}", prometheus.url);
+    let healthy = || {
+        let done = plugin.run(["status", "-o", "json", "--wait", "--timeout", "110s", &flag]).unwrap();
+        let report: Value = serde_json::from_str(&done.stdout).unwrap();
+        let wrong: Vec<_> = report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| check["status"] != "ok")
+            .cloned()
+            .collect();
+        // What is attributed depends on what else this machine does.
+        assert!(done.code == 0 && wrong.iter().all(|check| check["check"] == "attributed"), "{wrong:#?}");
+    };
+    healthy();
+    let series = chain.query(&prometheus, "up{job=\"process-exporter\"}");
+    let labels = json!({"__name__": "up", "instance": NODE, "job": "process-exporter", "namespace": "openshift-monitoring"});
+    assert_eq!(series[0]["metric"], labels, "its series carry the node's name, and no pod's");
+    let version = chain.query(&prometheus, "namedprocess_exporter_build_info");
+    assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
+
+    // Who may query asks by route and token.
+    let door = cluster.door();
+    door.lead_to(&prometheus).unwrap();
+    let viewer = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
+    let viewer = viewer.kubeconfig(cluster.kubeconfig(Login::Viewer));
+    let top = viewer.run(["top", "-i", "20s", "-o", "json"]).unwrap();
+    assert_eq!(top.code, 0, "{}", top.stderr);
+    let report: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert_eq!(
+        (&report["source"]["kind"], &report["source"]["nodes"]),
+        (&json!("exporter"), &json!(1)),
+        "{report}"
+    );
+    assert!(report["busy"]["avg"].as_f64().unwrap() > 0.0, "{}", report["busy"]);
+    let classes: Vec<_> =
+        report["rows"].as_array().unwrap().iter().map(|row| row["class"].as_str().unwrap()).collect();
+    assert!(classes.contains(&"host") && classes.contains(&"kernel"), "{classes:?}");
+
+    // The service CA issues another certificate; the kubelet brings it; nothing is restarted and no scrape fails.
+    let before = chain.shown(&pod);
+    chain.issue();
+    pod.sync().unwrap();
+    until("the new certificate to be shown", Duration::from_secs(30), || {
+        anyhow::ensure!(chain.shown(&pod) != before);
+        Ok(())
+    })
+    .unwrap();
+    chain.await_scrapes(&prometheus, 3);
+    let worst = chain.query(&prometheus, "min_over_time(up{job=\"process-exporter\"}[10s])");
+    assert_eq!(worst[0]["value"][1], "1", "a scrape failed");
+
+    // Where one side does not take the other's, status says so in the words of the scrape.
+    let refused = |said: &str, remedy: &str| {
+        let done = until(said, Duration::from_secs(60), || {
+            let done = plugin.run(["status", &flag])?;
+            anyhow::ensure!(done.code == 1 && done.stdout.contains(said), "{}", done.stdout);
+            Ok(done.stdout)
+        });
+        let done = done.unwrap();
+        let line = done
+            .lines()
+            .find(|line| line.starts_with("targets     failed   0 of 1 nodes are scraped; node-0: "));
+        assert!(line.is_some_and(|line| line.contains(said) && line.contains(remedy)), "{done}");
+    };
+    chain.trust(false);
+    refused(
+        "x509: certificate signed by unknown authority",
+        "Prometheus does not trust the exporter's certificate",
+    );
+    chain.trust(true);
+    // Another authority signs Prometheus's own: until it has one of it, and under its own name, it is refused.
+    chain.next_client_authority();
+    pod.sync().unwrap();
+    refused(
+        "remote error: tls: unknown certificate authority",
+        "the exporter does not take Prometheus's certificate",
+    );
+    chain.next_client_certificate("system:serviceaccount:openshift-monitoring:somebody");
+    refused(
+        "server returned HTTP status 403 Forbidden",
+        "the exporter does not take Prometheus's certificate",
+    );
+    chain.next_client_certificate(CLIENT_NAME);
+    healthy();
+    assert!(fs::metadata(&root).is_ok(), "the pod's process has ended");
+
+    let gone = plugin.run(["uninstall", "-y"]).unwrap();
+    assert_eq!(gone.code, 0, "{}", gone.stderr);
+}

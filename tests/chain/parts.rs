@@ -1,0 +1,152 @@
+//! What stands around the installed pod: a node, the operator, and the authorities whose certificates are exchanged.
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use test_cluster::{ALWAYS, Authority, Cluster, Fleet, Operator, Pair, Pod, Prometheus, directory, until};
+
+/// The one node's name.
+pub(crate) const NODE: &str = "node-0";
+const HERE: &str = "/api/v1/namespaces/openshift-monitoring";
+/// Where the ServiceMonitor has Prometheus look for certificates, below its folder.
+const SERVICE_CA: &str = "configmaps/serving-certs-ca-bundle/service-ca.crt";
+const CLIENT: [&str; 2] = ["secrets/metrics-client-certs/tls.crt", "secrets/metrics-client-certs/tls.key"];
+const SERVICE: &str = "process-exporter.openshift-monitoring.svc";
+pub(crate) const CLIENT_NAME: &str = "system:serviceaccount:openshift-monitoring:prometheus-k8s";
+
+pub(crate) struct Chain {
+    pub(crate) operator: Operator,
+    cluster: &'static Cluster,
+    folder: PathBuf,
+    service: Authority,
+    clients: Authority,
+    _fleet: Fleet,
+}
+
+impl Chain {
+    /// A cluster with one node, the operator, and what the service CA and the platform's monitoring publish.
+    pub(crate) fn new(cluster: &'static Cluster) -> Chain {
+        let fleet = Fleet::start(cluster, 1).unwrap();
+        let operator = Operator::start(cluster).unwrap();
+        let folder = directory().unwrap().join("chain");
+        fs::create_dir(&folder).unwrap();
+        let service = Authority::new(&folder, "service-ca").unwrap();
+        let clients = Authority::new(&folder, "clients").unwrap();
+        operator.put(SERVICE_CA, &service.file).unwrap();
+        let chain = Chain { operator, cluster, folder, service, clients, _fleet: fleet };
+        chain.issue();
+        chain.publish_clients();
+        chain.next_client_certificate(CLIENT_NAME);
+        chain
+    }
+
+    /// The service CA issues the serving certificate, anew.
+    pub(crate) fn issue(&self) {
+        let Pair { certificate, key } = self.service.server(&self.folder, &[SERVICE], ALWAYS).unwrap();
+        let [certificate, key] = [certificate, key].map(|file| fs::read_to_string(file).unwrap());
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "process-exporter-tls"},
+            "type": "kubernetes.io/tls", "stringData": {"tls.crt": certificate, "tls.key": key}});
+        self.cluster
+            .api()
+            .apply(&format!("{HERE}/secrets/process-exporter-tls"), &secret.to_string())
+            .unwrap();
+    }
+
+    /// From now on clients are of another authority.
+    pub(crate) fn next_client_authority(&mut self) {
+        let folder = self.folder.join("next");
+        fs::create_dir(&folder).unwrap();
+        self.clients = Authority::new(&folder, "clients-2").unwrap();
+        self.publish_clients();
+    }
+
+    /// Prometheus gets a certificate of that authority, of this name.
+    pub(crate) fn next_client_certificate(&self, name: &str) {
+        let Pair { certificate, key } = self.clients.client(&self.folder, name, "prometheus").unwrap();
+        for (place, file) in CLIENT.into_iter().zip([certificate, key]) {
+            self.operator.put(place, &file).unwrap();
+        }
+    }
+
+    /// Prometheus trusts the exporter's authority, or another one.
+    pub(crate) fn trust(&self, right: bool) {
+        let ca = if right { &self.service } else { &self.clients };
+        self.operator.put(SERVICE_CA, &ca.file).unwrap();
+    }
+
+    fn publish_clients(&self) {
+        let ca = fs::read_to_string(&self.clients.file).unwrap();
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "metrics-client-ca"}, "data": {"client-ca.crt": ca}});
+        self.cluster.api().apply(&format!("{HERE}/configmaps/metrics-client-ca"), &map.to_string()).unwrap();
+    }
+
+    /// The exporter's pod, once it has a node and an address.
+    pub(crate) fn pod(&self) -> Pod<'static> {
+        let path = format!("{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter");
+        let name = until("the pod to have an address", Duration::from_secs(60), || {
+            let list: Value = serde_json::from_str(&self.cluster.api().get(&path)?)?;
+            let pod = &list["items"][0];
+            anyhow::ensure!(pod["status"]["podIP"].is_string() && pod["spec"]["nodeName"] == NODE, "{pod}");
+            Ok(pod["metadata"]["name"].as_str().unwrap().to_owned())
+        });
+        Pod::new(self.cluster, &format!("{HERE}/pods/{}", name.unwrap())).unwrap()
+    }
+
+    /// The certificate that the pod shows, as openssl would print it.
+    pub(crate) fn shown(&self, pod: &Pod<'_>) -> Vec<u8> {
+        let address = format!("{}:9256", pod.object["status"]["podIP"].as_str().unwrap());
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = fs::read(&self.service.file).unwrap();
+        roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(&pem).unwrap()).unwrap();
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let mut client = rustls::ClientConnection::new(config.into(), SERVICE.try_into().unwrap()).unwrap();
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        while client.is_handshaking() {
+            client.complete_io(&mut stream).unwrap();
+        }
+        client.peer_certificates().unwrap()[0].to_vec()
+    }
+
+    /// The series that an instant query is answered with.
+    pub(crate) fn query(&self, prometheus: &Prometheus, query: &str) -> Value {
+        let url = format!("{}/api/v1/query", prometheus.url);
+        let url = url::Url::parse_with_params(&url, [("query", query)]).unwrap();
+        let answer = reqwest::blocking::get(url).unwrap().text().unwrap();
+        serde_json::from_str::<Value>(&answer).unwrap()["data"]["result"].clone()
+    }
+
+    /// Waits for so many more scrapes.
+    pub(crate) fn await_scrapes(&self, prometheus: &Prometheus, more: u64) {
+        let passes = || {
+            let series = self.query(prometheus, "namedprocess_exporter_passes_total");
+            series[0]["value"][1].as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default()
+        };
+        let first = passes();
+        until("more scrapes", Duration::from_secs(60), || {
+            anyhow::ensure!(passes() >= first + more);
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+/// Gives this machine the pod's address, in the network namespace that is the test's own.
+pub(crate) fn address(pod: &Pod<'_>) {
+    let address = format!("{}/32", pod.object["status"]["podIP"].as_str().unwrap());
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let done = Command::new("ip")
+        .args(["address", "add", &address, "dev", "lo"])
+        .env("PATH", path)
+        .status()
+        .unwrap();
+    assert!(done.success(), "ip address add {address}");
+}
+
+/// The exporter as it is shipped, built if it is not.
+pub(crate) fn exporter() -> PathBuf {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporter/build");
+    let built = Command::new(build).env("CARGO_NET_OFFLINE", "true").output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    String::from_utf8(built.stdout).unwrap().trim().into()
+}
