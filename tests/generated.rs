@@ -47,6 +47,7 @@ fn the_page_of_flags_is_the_help() {
     assert!(names.len() > 4, "{own}");
     for name in names.into_iter().filter(|name| *name != "help") {
         let help = printed(&[name, "--help"]);
+        assert!(help.contains(&format!("\nExamples:\n  oc interrogate {name}")), "{name} has no example");
         let help: Vec<_> = help.lines().map(str::trim_end).collect();
         page += &format!("\n## {name}\n\n```text\n{}\n```\n", help.join("\n").trim_end());
     }
