@@ -5,6 +5,7 @@
 //! cluster     what tests hold: all of the below, once per test process; `shared()`
 //!   door      where the Route leads, changed for the length of one test
 //!   prometheus  a Prometheus with its gate, as many as a test wants
+//!     bare    the same by itself, for tests without a cluster
 //!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
 //!   objects   what OpenShift would have made: namespaces, roles, the Route, the ingress CA
 //!   control_plane  etcd, API server, controller manager
@@ -13,6 +14,7 @@
 //!     certs   certificate authorities and what they sign
 //!     process programs that end with this process, however it ends
 //!     namespace  names, ports and files, ours alone (tests/in-namespace)
+//! cgroups     a tree of cgroups and loads in them, for tests of the exporter
 //! plugin      runs the real binary as a user would, in a clean environment
 //! ```
 //!
@@ -20,7 +22,9 @@
 //! started them, and drops the files with the mount namespace.
 
 mod api;
+mod bare;
 mod certs;
+mod cgroups;
 mod cluster;
 mod control_plane;
 mod door;
@@ -35,13 +39,15 @@ mod prometheus;
 mod wait;
 
 pub use api::Api;
+pub use bare::{Bare, Spec};
+pub use cgroups::{Cgroups, Load};
 pub use cluster::{Cluster, shared};
 pub use door::Door;
 pub use fleet::{Fleet, add_node};
 pub use gate::{Certificate, Gate};
 pub use logins::Login;
-pub use namespace::{add_host, directory, free_port, tool};
+pub use namespace::{add_host, directory, free_port, program, tool};
 pub use plugin::{Outcome, Plugin};
 pub use process::{Process, start};
-pub use prometheus::{Prometheus, Spec};
+pub use prometheus::Prometheus;
 pub use wait::until;
