@@ -87,6 +87,14 @@ fn no_circle_inside_of_a_room() {
     check("src/status", OF_FOLDER, STATUS);
 }
 
+/// Intervals are of the monotonic clock and starts of the ticks since boot, so that nothing happens when the clock is set.
+#[test]
+fn the_exporter_does_not_ask_for_the_time_of_day() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporter/src");
+    let asks = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("SystemTime");
+    assert_eq!(files(&root).into_iter().filter(asks).collect::<Vec<_>>(), Vec::<PathBuf>::new());
+}
+
 fn check(root: &str, import: &str, floors: Floors) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
     let floor = |room: &str| floors.iter().position(|rooms| rooms.contains(&room));

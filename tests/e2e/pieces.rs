@@ -115,10 +115,10 @@ fn the_answer_in_pieces_is_that_of_the_whole() {
         "-S app-.* --class host,infra",
     ] {
         let flags: Vec<&str> = flags.split_whitespace().collect();
-        let before = (whole.queries().unwrap(), pieces.queries().unwrap());
+        let before = (whole.bare.queries().unwrap(), pieces.bare.queries().unwrap());
         let (one, other) = (report(&ask(&whole, &flags)), report(&ask(&pieces, &flags)));
         assert_same(&flags.join(" "), &one, &other);
-        let asked = (whole.queries().unwrap() - before.0, pieces.queries().unwrap() - before.1);
+        let asked = (whole.bare.queries().unwrap() - before.0, pieces.bare.queries().unwrap() - before.1);
         assert!(asked.1 > 2 * asked.0, "{flags:?} was not asked in pieces: {asked:?} queries");
     }
 }
@@ -140,9 +140,9 @@ fn less_time_than_it_takes_is_a_right_answer_or_a_clear_error() {
 
 /// Asks in many pieces, and returns in the middle of it.
 fn begin(prometheus: &Prometheus) -> Child {
-    let before = prometheus.queries().unwrap();
+    let before = prometheus.bare.queries().unwrap();
     let mut plugin = plugin().start(question(prometheus, &["--by", "thread", "--per-node"])).unwrap();
-    while prometheus.queries().unwrap() < before + MIDDLE {
+    while prometheus.bare.queries().unwrap() < before + MIDDLE {
         assert!(plugin.try_wait().unwrap().is_none(), "it was done before its middle");
         yield_now();
     }
@@ -156,7 +156,7 @@ fn end(plugin: Child) -> Outcome {
 }
 
 fn signal(name: &str, prometheus: &Prometheus) {
-    assert!(Command::new("kill").args([name, &prometheus.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args([name, &prometheus.bare.id().to_string()]).status().unwrap().success());
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_pause_in_the_middle_changes_nothing() {
     let (whole, prometheus) = (serve("unpaused", &[]), serve("paused", &[FEW]));
     let mut plugin = begin(&prometheus);
     signal("-STOP", &prometheus);
-    let stat = format!("/proc/{}/stat", prometheus.id());
+    let stat = format!("/proc/{}/stat", prometheus.bare.id());
     while !fs::read_to_string(&stat).unwrap().contains(") T ") {
         yield_now();
     }
@@ -189,7 +189,7 @@ fn a_death_in_the_middle_is_told() {
     let mut prometheus = serve("killed", &[FEW]);
     let right = report(&ask(&serve("unkilled", &[]), &["--by", "thread", "--per-node"]));
     let plugin = begin(&prometheus);
-    prometheus.restart().unwrap();
+    prometheus.bare.restart().unwrap();
     let outcome = end(plugin);
     // A question or two may have been asked between the lives.
     if outcome.code == 0 {

@@ -86,6 +86,26 @@ fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
 }
 
 #[test]
+fn a_clock_that_is_set_changes_nothing() {
+    let fake = Fake::new();
+    let stat =
+        |booted: u64| fake.write("proc/stat", &format!("cpu  1000 0 0 7 7 10 500 9 9 9\nbtime {booted}\n"));
+    stat(1_700_000_000);
+    let collect = crate::reading::Collect { start: true, ..Default::default() };
+    let mut node = Node::open_by_process(&fake.paths(), Detail { threads: true, collect }).unwrap();
+    fake.ksoftirqd(112);
+    let before = node.pass().unwrap();
+    for booted in [0, 1_500_000_000, 1_900_000_000] {
+        stat(booted);
+        let now = node.pass().unwrap();
+        assert_eq!((&now.groups, &now.busy), (&before.groups, &before.busy), "{booted}");
+        assert_eq!((&now.collected, &now.errors), (&before.collected, &before.errors), "{booted}");
+    }
+    let ksoftirqd = &before.collected[&(Class::Kernel, "ksoftirqd".into())];
+    assert_eq!(ksoftirqd.oldest_start, 1_700_000_000 + 5 / node.procfs.hz());
+}
+
+#[test]
 fn the_line_at_the_start_says_what_is_seen() {
     let fake = Fake::new();
     let by_cgroup = Node::open(&fake.paths(), Detail::default()).unwrap().to_string();
