@@ -13,14 +13,16 @@ const PLUGIN: Floors =
     &[&["main"], &["cli"], &["top", "print", "install"], &["cluster", "progress"], &["prometheus", "report"]];
 const TOP: Floors = &[
     &["mod"],
+    &["watch"],
+    &["inquire"],
     &["limit", "local"],
     &["groups", "assemble", "pods", "course"],
     &["platform", "silent"],
     &["source"],
-    &["nodes"],
+    &["nodes", "summed"],
     &["answers", "question", "rhythm"],
     &["ask"],
-    &["pieces", "filter"],
+    &["pieces", "filter", "memory"],
     &["span", "queries"],
     &["time"],
 ];
@@ -37,7 +39,7 @@ const INSTALL: Floors = &[
     &["place", "console"],
 ];
 
-const CLI: Floors = &[&["mod"], &["typed"], &["flags"], &["installing"], &["shared"], &["values"]];
+const CLI: Floors = &[&["mod", "watch"], &["typed"], &["flags"], &["installing"], &["shared"], &["values"]];
 const EXPORTER: Floors = &[
     &["main"],
     &["serve", "fuzz"],

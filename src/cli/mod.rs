@@ -4,10 +4,11 @@ mod installing;
 mod shared;
 mod typed;
 mod values;
+mod watch;
 
 use crate::cluster::Cluster;
 use crate::install::{self, Console, Removal};
-use crate::print::{self, Format, Look};
+use crate::print::{self, Look};
 use crate::report::Report;
 use crate::top;
 use anyhow::{Context, Result};
@@ -57,7 +58,7 @@ fn run(command: Command) -> Result<()> {
 }
 
 async fn top(flags: TopFlags) -> Result<()> {
-    let (look, local, selector) = (flags.look(), flags.local, flags.selector.clone());
+    let (look, local, selector, watch) = (flags.look(), flags.local, flags.selector.clone(), flags.watch);
     let (mut question, session, prometheus) = flags.typed()?;
     let cluster = Cluster::new(session);
     if let Some(selector) = selector {
@@ -66,18 +67,23 @@ async fn top(flags: TopFlags) -> Result<()> {
         let both = |node: &String| nodes.as_ref().is_none_or(|nodes| nodes.contains(node));
         question.filter.nodes = Some(selected.into_iter().filter(both).collect());
     }
-    let percentiles = question.percentiles.iter().map(|percentile| percentile.name.clone()).collect();
-    let mut report = if local {
-        top::measure(&question).await?
+    let report = if local {
+        match watch {
+            Some(every) => return watch::local(question, every, look).await,
+            None => top::measure(&question).await?,
+        }
     } else {
         let connection = cluster.connect(&prometheus).await?;
+        if let Some(every) = watch {
+            connection.notes.iter().for_each(|note| complain("note", note));
+            return watch::cluster(&connection.client, question, every, look).await;
+        }
         let report = top::ask(&connection.client, &question).await?;
         // After the answer: where there is none, the error alone is what to read.
         connection.notes.iter().for_each(|note| complain("note", note));
         report
     };
-    report.percentiles = percentiles;
-    show(&report, look)
+    show(&report, look).map(|_| ())
 }
 
 async fn install(flags: InstallFlags) -> Result<()> {
@@ -94,16 +100,17 @@ async fn uninstall(flags: UninstallFlags) -> Result<()> {
     install::uninstall(&Cluster::new(session), &removal, &mut console).await
 }
 
-/// Prints a report on stdout; its notes on stderr, where the format does not hold them.
-fn show(report: &Report, look: Look) -> Result<()> {
+/// Prints a report on stdout; its notes on stderr, where the format does not hold them. Whether anybody reads it: a
+/// closed pipe is the reader's choice.
+fn show(report: &Report, look: Look) -> Result<bool> {
     match print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
         other => other.context("cannot write the report")?,
     }
-    if !matches!(look.format, Format::Json | Format::Yaml) {
+    if look.has_no_notes() {
         report.notes.iter().for_each(|note| complain("note", note));
     }
-    Ok(())
+    Ok(true)
 }
 
 /// clap's error without its usage lines, as one line: its paragraphs apart.
