@@ -75,6 +75,8 @@ pub enum SortBy {
     Name,
     /// Biggest percentile of this name first.
     Percentile(String),
+    /// Biggest at the end of the window first, where the course was asked for.
+    Now,
 }
 
 /// Percentiles by name (`p95`), in cores, in the order asked; in JSON an object.
@@ -167,9 +169,18 @@ pub struct Row {
     /// Samples there were of samples expected, 0 to 1; none where that was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<f64>,
+    /// The mean of each of some equal parts of the window, cores, where that was asked for; NaN where it was absent.
+    /// For people: no data format has it.
+    #[serde(skip)]
+    pub course: Vec<f64>,
 }
 
 impl Row {
+    /// The end of its course, cores; none where it was absent then, or the course was not asked for.
+    pub fn now(&self) -> Option<f64> {
+        self.course.last().copied().filter(|cores| cores.is_finite())
+    }
+
     /// Which of two rows comes first: the bigger one, or by name; ties by name, namespace, class, node and thread, so
     /// that runs compare.
     pub fn order(&self, other: &Row, by: &SortBy) -> std::cmp::Ordering {
@@ -178,6 +189,7 @@ impl Row {
             SortBy::Min => row.stats.min,
             SortBy::Max => row.stats.max,
             SortBy::Name => 0.0,
+            SortBy::Now => row.now().unwrap_or(0.0),
             SortBy::Percentile(name) => row.percentiles.as_ref().and_then(|all| all.get(name)).unwrap_or(0.0),
         };
         figure(other).total_cmp(&figure(self)).then_with(|| self.names().cmp(&other.names()))

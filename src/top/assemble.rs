@@ -49,7 +49,10 @@ fn entry(
 ) -> Option<Entry> {
     let expected = expected(span, part.grid);
     let figures = match samples {
-        Samples::Each(steps) => steps.figures(&question.quantiles())?,
+        Samples::Each(steps) => {
+            let figures = steps.figures(&question.quantiles())?;
+            Figures { course: steps.course(question.course), ..figures }
+        }
         Samples::Summed(figures) => figures.clone(),
     };
     let node = key.node.clone().or_else(|| {
@@ -67,6 +70,7 @@ fn entry(
         percentiles: percentiles(question, &figures),
         // A window that is no multiple of the step may hold one sample more.
         present: figures.samples.map(|samples| (samples / expected).min(1.0)),
+        course: figures.course,
     };
     Some(Entry { key: key.clone(), pod, row })
 }

@@ -7,6 +7,7 @@ use super::queries::{self, At};
 use super::question::{By, Question};
 use super::silent;
 use super::source::{Nodes, Source, Whose};
+use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
 use crate::report::{Class, SourceKind, Steps};
 use anyhow::Result;
@@ -194,10 +195,11 @@ impl Asker<'_> {
         };
         let load = self.load(name).by(&selector, "instance");
         if self.question.per_node {
-            let window = (self.source.span, self.grid, Load { answer: load.read, ..load });
-            let labels = format!("instance, {labels}");
-            let more = (&*self.question.quantiles(), self.question.present);
-            let rows = self.server.summed(&selector, &labels, window, more, key).await?;
+            let labels = &format!("instance, {labels}");
+            let load = Load { answer: load.read, ..load };
+            let subject =
+                Subject { selector: &selector, labels, span: self.source.span, grid: self.grid, load };
+            let rows = summed(self.server, subject, &self.question.want(), key).await?;
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
         }
         let query = |at: &At| queries::sum_by(labels, &at.of(&selector));

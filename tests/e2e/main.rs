@@ -15,5 +15,7 @@ mod nodes;
 mod odd_data;
 mod pieces;
 mod sources;
+mod terminal;
 mod trust;
+mod watch;
 mod way_in;

@@ -33,6 +33,7 @@ pub(in crate::print) fn example() -> Report {
         stats: host,
         percentiles: percentile(1.9),
         present: Some(1.0),
+        course: vec![0.5, f64::NAN, 2.0],
     };
     report.rows = vec![
         row.clone(),
@@ -100,8 +101,9 @@ fn a_terminal_is_filled_and_not_overrun() {
     report(&example(), look, &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
     let lines: Vec<&str> = page.lines().collect();
-    assert!(lines[0].starts_with("\u{1b}[1mCLASS") && lines[0].ends_with("PRESENT\u{1b}[0m"), "{page}");
+    assert!(lines[0].starts_with("\u{1b}[1mCLASS") && lines[0].ends_with("COURSE\u{1b}[0m"), "{page}");
     assert!(lines[2].contains('…') && lines[2].contains("100.0 %"), "{page}");
+    assert!(lines[1].ends_with("▂ █"), "{page}");
 }
 
 #[test]
