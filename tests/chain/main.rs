@@ -80,7 +80,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     );
 
     // What Prometheus makes of it.
-    let config = chain.operator.configuration(cluster, "process-exporter").unwrap();
+    let config = chain.operator.configuration(cluster, "process-exporter", "Endpoints").unwrap();
     let prometheus = cluster.start_prometheus("chain", &Spec { config: &config, ..Spec::default() }).unwrap();
     let flag = format!("--prometheus={}", prometheus.url);
     let healthy = || {
@@ -97,9 +97,20 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         assert!(done.code == 0 && wrong.iter().all(|check| check["check"] == "attributed"), "{wrong:#?}");
     };
     healthy();
-    let series = chain.query(&prometheus, "up{job=\"process-exporter\"}");
+    let config = chain.operator.configuration(cluster, "process-exporter", "EndpointSlice").unwrap();
+    let later =
+        cluster.start_prometheus("chain-later", &Spec { config: &config, ..Spec::default() }).unwrap();
+    // Its series carry the node's name, and no pod's, whichever way Prometheus finds it.
     let labels = json!({"__name__": "up", "instance": NODE, "job": "process-exporter", "namespace": "openshift-monitoring"});
-    assert_eq!(series[0]["metric"], labels, "its series carry the node's name, and no pod's");
+    for prometheus in [&prometheus, &later] {
+        until("a scrape that is answered", Duration::from_secs(60), || {
+            let series = chain.query(prometheus, "up");
+            anyhow::ensure!(series[0]["metric"] == labels && series[0]["value"][1] == "1", "{series}");
+            Ok(())
+        })
+        .unwrap();
+    }
+    drop(later);
     let version = chain.query(&prometheus, "namedprocess_exporter_build_info");
     assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
 
