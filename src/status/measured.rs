@@ -46,13 +46,17 @@ async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
 }
 
 /// All checks of the data at `now`, Unix milliseconds. `nodes`: how many there should be, where that is known;
-/// `interval`: seconds between two samples. Errors: Prometheus does not answer; one line.
-pub(super) async fn checks(
-    client: &Client,
-    now: i64,
-    nodes: Option<usize>,
-    interval: f64,
-) -> Result<Vec<Check>> {
+/// `interval`: seconds between two samples.
+pub(super) async fn checks(client: &Client, now: i64, nodes: Option<usize>, interval: f64) -> Vec<Check> {
+    answered(client, now, nodes, interval).await.unwrap_or_else(|error| {
+        let others =
+            [ATTRIBUTED, COST, CONFIG].map(|check| Check::skipped(check, "Prometheus did not answer"));
+        [Check::broken(SAMPLES, &error)].into_iter().chain(others).collect()
+    })
+}
+
+/// The same. Errors: Prometheus does not answer; one line.
+async fn answered(client: &Client, now: i64, nodes: Option<usize>, interval: f64) -> Result<Vec<Check>> {
     let (newest, busy, classes, own, refused) = tokio::try_join!(
         by_node(client, NEWEST, now),
         by_node(client, BUSY, now),
