@@ -33,6 +33,8 @@ const MOST: f64 = 1.2;
 /// Cores beyond which an exporter costs too much: ten times what its pod requests.
 const DEAR: f64 = 0.05;
 
+const FOLLOW: &str = "they follow from the targets and rules above (oc interrogate status --wait); where those are well, check this machine's clock";
+
 /// A figure for each node.
 type ByNode = BTreeMap<String, f64>;
 
@@ -44,13 +46,17 @@ async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
 }
 
 /// All checks of the data at `now`, Unix milliseconds. `nodes`: how many there should be, where that is known;
-/// `interval`: seconds between two samples. Errors: Prometheus does not answer; one line.
-pub(super) async fn checks(
-    client: &Client,
-    now: i64,
-    nodes: Option<usize>,
-    interval: f64,
-) -> Result<Vec<Check>> {
+/// `interval`: seconds between two samples.
+pub(super) async fn checks(client: &Client, now: i64, nodes: Option<usize>, interval: f64) -> Vec<Check> {
+    answered(client, now, nodes, interval).await.unwrap_or_else(|error| {
+        let others =
+            [ATTRIBUTED, COST, CONFIG].map(|check| Check::skipped(check, "Prometheus did not answer"));
+        [Check::broken(SAMPLES, &error)].into_iter().chain(others).collect()
+    })
+}
+
+/// The same. Errors: Prometheus does not answer; one line.
+async fn answered(client: &Client, now: i64, nodes: Option<usize>, interval: f64) -> Result<Vec<Check>> {
     let (newest, busy, classes, own, refused) = tokio::try_join!(
         by_node(client, NEWEST, now),
         by_node(client, BUSY, now),
@@ -77,24 +83,17 @@ fn samples(newest: &ByNode, now: f64, nodes: Option<usize>, interval: f64) -> Ch
         return Check::ok(SAMPLES, state);
     }
     let old = if old.is_empty() { String::new() } else { format!("; none of late of {}", named(old)) };
-    Check::failed(
-        SAMPLES,
-        format!("{state}{old}"),
-        "they follow from the targets and rules above: wait with oc interrogate status --wait",
-    )
+    Check::failed(SAMPLES, format!("{state}{old}"), FOLLOW)
 }
 
 async fn no_samples(client: &Client, now: i64) -> Result<Check> {
     let last = client.instant(LAST, now, |series| series.first().map(value)).await?;
-    let remedy = "they follow from the targets and rules above: wait with oc interrogate status --wait";
     Ok(match last.filter(|at| at.is_finite()) {
         Some(at) => {
             let minutes = (now as f64 / 1000.0 - at) / 60.0;
-            let what =
-                format!("the newest sample is {minutes:.0} minutes old, or this machine's clock is wrong");
-            Check::failed(SAMPLES, what, remedy)
+            Check::failed(SAMPLES, format!("the newest sample is {minutes:.0} minutes old"), FOLLOW)
         }
-        None => Check::failed(SAMPLES, "there is no sample of the last day", remedy),
+        None => Check::failed(SAMPLES, "there is no sample of the last day", FOLLOW),
     })
 }
 

@@ -63,6 +63,11 @@ impl Check {
         Check { check, status: Verdict::Failed, message: message.into(), remedy: Some(remedy.into()) }
     }
 
+    /// Failed by an error, whose line holds the remedy.
+    pub(super) fn broken(check: &'static str, error: &anyhow::Error) -> Check {
+        Check { check, status: Verdict::Failed, message: format!("{error:#}"), remedy: None }
+    }
+
     pub(super) fn skipped(check: &'static str, message: impl Into<String>) -> Check {
         Check { check, status: Verdict::Skipped, message: message.into(), remedy: None }
     }

@@ -85,12 +85,7 @@ pub(super) async fn rules(client: &Client) -> Result<(Check, f64)> {
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let groups = match client.rule_groups(&names).await {
         Ok(groups) => groups,
-        Err(error) => {
-            return Ok((
-                Check::failed(RULES, format!("{error:#}"), "see oc interrogate top"),
-                USUAL_INTERVAL,
-            ));
-        }
+        Err(error) => return Ok((Check::broken(RULES, &error), USUAL_INTERVAL)),
     };
     let interval =
         groups.iter().find(|group| group.name == SCRAPED).map_or(USUAL_INTERVAL, |group| group.interval);

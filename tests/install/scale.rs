@@ -8,6 +8,8 @@ use test_cluster::{Cluster, add_node, until};
 const MANY: usize = 1000;
 /// Requests of the plugin's own, whatever the number of nodes.
 const REQUESTS: usize = 100;
+/// Likewise of `status`.
+const REQUESTS_OF_STATUS: usize = 25;
 /// Its memory at most, KiB.
 const MEMORY: u64 = 100 * 1024;
 
@@ -46,6 +48,10 @@ fn a_thousand_nodes_take_no_more_requests_than_three() {
     let after = site.versions();
     let changed: Vec<_> = versions.iter().filter(|version| !after.contains(version)).collect();
     assert!(changed.is_empty(), "{changed:?}");
+    let proxy = Proxy::start(site.cluster, usize::MAX, Beyond::Hang);
+    let status = site.plugin.run(["status", "--server", &proxy.url, "--kubeconfig", "/dev/null"]).unwrap();
+    assert!(status.stdout.contains("pods        ok       1000 of 1000 nodes are ready"), "{}", status.stdout);
+    assert!(proxy.seen() <= REQUESTS_OF_STATUS, "{} requests", proxy.seen());
     let gone = site.uninstall();
     assert_eq!(gone.code, 0, "{}", gone.stderr);
 }

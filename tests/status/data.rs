@@ -103,6 +103,20 @@ fn a_node_too_few_and_a_rule_too_few() {
 }
 
 #[test]
+fn a_rule_that_fails_is_told_with_its_error() {
+    let site = installed();
+    let scraped = scraped(&site, "failing", Rules::Failing, 3);
+    until("the rule to fail", Duration::from_secs(60), || {
+        let found = status(&site.plugin, &[&scraped.flag()]);
+        anyhow::ensure!(format!("{found:?}").contains("1 of 6 rules fail"), "{found:?}");
+        let said = "1 of 6 rules fail; instance:namedprocess_node_cpu_rate:sum: found duplicate series";
+        found.has("rules", "failed", said, "run oc interrogate install");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn no_target_no_rule_and_an_old_sample() {
     let site = installed();
     let empty = prometheus(&site, "empty", "{}", Some(1200));

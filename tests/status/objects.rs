@@ -69,7 +69,7 @@ fn without_prometheus_that_is_the_failure_and_what_follows_is_skipped() {
     assert_eq!(found.code, 1, "{}", found.stderr);
     assert_eq!(found.those("ok"), ["objects", "version", "image", "pods", "rights"]);
     assert_eq!(found.those("failed"), ["prometheus"]);
-    found.has("prometheus", "failed", "no way to Prometheus", "oc interrogate top");
+    found.has("prometheus", "failed", "it cannot be asked: no way to Prometheus, neither by route", "");
     assert_eq!(found.those("skipped"), ["targets", "rules", "samples", "attributed", "cost", "config"]);
     found.has("objects", "ok", "12 of 12 are there and ours", "");
     found.has("pods", "ok", "3 of 3 nodes are ready", "");
@@ -143,6 +143,15 @@ fn what_is_gone_or_changed_is_seen_and_install_heals_it() {
         site.plugin.run(["install", "--image", "registry/x:1", "--wait=false", "--force-conflicts"]).unwrap();
     assert_eq!(own.code, 0, "{}", own.stderr);
     bare(&site).has("image", "ok", "its own, registry/x:1", "");
+    let nowhere = ["install", "--image", "registry/x:1", "--node-selector", "zone=nowhere", "--wait=false"];
+    assert_eq!(site.plugin.run(nowhere).unwrap().code, 0);
+    until("no node to run it", Duration::from_secs(30), || {
+        let found = bare(&site);
+        anyhow::ensure!(found.those("warning") == ["pods"], "{found:?}");
+        found.has("pods", "warning", "no node runs it", "check its node selector");
+        Ok(())
+    })
+    .unwrap();
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Users who may see less than there is.
 use crate::report::status;
 use crate::scraped::{Rules, scraped};
-use crate::site::site;
-use test_cluster::{Login, Plugin};
+use crate::site::{HERE, site};
+use serde_json::json;
+use std::time::Duration;
+use test_cluster::{Login, Plugin, until};
 
 fn plugin(login: Login) -> Plugin {
     let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
@@ -34,13 +36,46 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     let nobody = status(&plugin(Login::Nobody), &[]);
     assert_eq!(nobody.code, 1);
     assert_eq!(nobody.those("failed"), ["prometheus"]);
-    nobody.has(
-        "prometheus",
-        "failed",
-        "ask for the cluster role cluster-monitoring-view",
-        "top cannot ask it either",
-    );
+    nobody.has("prometheus", "failed", "it cannot be asked: user \"nobody\" may not query", "");
+    nobody.has("prometheus", "failed", "ask for the cluster role cluster-monitoring-view", "");
     let unknown = plugin(Login::WrongToken).run(["status"]).unwrap();
     assert!(unknown.code == 1 && unknown.stdout.is_empty(), "{unknown:?}");
     assert!(unknown.stderr.contains("(401): log in again with oc login"), "{unknown:?}");
+}
+
+#[test]
+fn with_a_part_of_the_rights_a_part_is_seen() {
+    let site = site();
+    assert_eq!(site.install(&[]).code, 0);
+    let api = site.cluster.api();
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/openshift-monitoring";
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "part"},
+        "rules": [{"apiGroups": ["apps"], "resources": ["daemonsets"], "verbs": ["get"]}]});
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "part"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "part"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "nobody"}]});
+    let objects = [(format!("{rbac}/roles/part"), role), (format!("{rbac}/rolebindings/part"), binding)];
+    objects.iter().for_each(|(path, object)| api.apply(path, &object.to_string()).unwrap());
+    let nobody = plugin(Login::Nobody);
+    until("the role to hold", Duration::from_secs(10), || {
+        anyhow::ensure!(status(&nobody, &[]).those("ok") == ["version", "image", "pods"]);
+        Ok(())
+    })
+    .unwrap();
+    status(&nobody, &[]).has("objects", "skipped", "1 are there and ours; securitycontextconstraints", "");
+
+    let pods = site.get(&format!("/api/v1{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter"));
+    let name = pods["items"][0]["metadata"]["name"].as_str().unwrap();
+    let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    api.merge(&format!("/api/v1{HERE}/pods/{name}/status"), &unready).unwrap();
+    until("the pod to be missed", Duration::from_secs(10), || {
+        anyhow::ensure!(status(&nobody, &[]).those("failed").contains(&"pods"));
+        Ok(())
+    })
+    .unwrap();
+    let blind = "ask for the right to list pods in openshift-monitoring and to list events in openshift-monitoring and to list nodes, which shows why";
+    status(&nobody, &[]).has("pods", "failed", "2 of 3 nodes are ready", blind);
+    let all = status(&site.plugin, &[]);
+    all.has("pods", "failed", "its pod is not ready yet", "oc -n openshift-monitoring describe pods");
+    objects.iter().for_each(|(path, _)| api.delete(path).unwrap());
 }

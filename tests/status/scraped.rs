@@ -20,6 +20,8 @@ pub(crate) enum Rules {
     All,
     /// All but the last of the first group.
     Fewer,
+    /// That one cannot be evaluated.
+    Failing,
     None,
 }
 
@@ -38,6 +40,11 @@ pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Sc
     let mut groups = site.get(&path)["spec"]["groups"].clone();
     if rules == Rules::Fewer {
         groups[0]["rules"].as_array_mut().unwrap().pop();
+    }
+    if rules == Rules::Failing {
+        let last = groups[0]["rules"].as_array_mut().unwrap().last_mut().unwrap();
+        last["expr"] =
+            "namedprocess_node_cpu_seconds_total + on () namedprocess_node_cpu_seconds_total".into();
     }
     let file = folder.join("rules.yml");
     std::fs::write(&file, json!({"groups": groups}).to_string()).unwrap();

@@ -76,8 +76,11 @@ impl Operator {
     }
 
     /// Waits until it has read the ServiceMonitor and the PrometheusRule of this name; gives the configuration, YAML, with
-    /// this machine's paths, its rule files written.
-    pub fn configuration(&self, cluster: &Cluster, name: &str) -> Result<String> {
+    /// this machine's paths, its rule files written. Targets are found by `Endpoints` or, as later releases do, by
+    /// `EndpointSlice`.
+    pub fn configuration(&self, cluster: &Cluster, name: &str, role: &str) -> Result<String> {
+        let role_of = json!({"spec": {"serviceDiscoveryRole": role}});
+        cluster.api().merge(&format!("/apis/{GROUP}/v1/{HERE}/prometheuses/k8s"), &role_of)?;
         let get = |path: &str| -> Result<Value> {
             Ok(serde_json::from_str(&cluster.api().get(&format!("/api/v1/{HERE}/{path}"))?)?)
         };
@@ -91,6 +94,7 @@ impl Operator {
                 text.contains(&format!("serviceMonitor/openshift-monitoring/{name}/0")),
                 "it has no such job"
             );
+            ensure!(text.contains(&format!("role: {}\n", role.to_lowercase())), "it finds targets otherwise");
             let rules = get("configmaps/prometheus-k8s-rulefiles-0")?;
             let rules = rules.pointer("/data").and_then(Value::as_object).context("no rule files")?;
             ensure!(rules.keys().any(|file| file.contains(name)), "it has no such rules");
