@@ -2,7 +2,7 @@
 //! terminal it fits: long names are cut in the middle.
 use super::sparks::sparks;
 use super::{Format, Look, printable};
-use crate::report::{Report, Row, Stats};
+use crate::report::{Report, Row, SeriesKind, Stats};
 use comfy_table::{CellAlignment, Table, presets};
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -129,16 +129,29 @@ fn totals(report: &Report) -> Vec<Vec<String>> {
     classes.chain(rest).filter_map(row).collect()
 }
 
-/// One line: what the figures are, of when, from where.
-pub(super) fn origin(report: &Report) -> String {
+/// One line: what the figures are, of when, how they were measured, and where they are from.
+fn origin(report: &Report) -> String {
     let (window, source) = (&report.window, &report.source);
+    let nodes = match source.cluster_nodes {
+        Some(all) if all != source.nodes => format!("{} of {all} nodes", source.nodes),
+        _ => format!("{} nodes", source.nodes),
+    };
+    let made_of = match source.series {
+        Some(SeriesKind::Sums) => ", by the sums that its rules keep,",
+        Some(SeriesKind::Raw) => ", each group on each node,",
+        None => "",
+    };
     let whence = match &source.url {
         Some(url) if source.nodes == 0 => format!("asked {url}"),
-        Some(url) => format!("{} series of {} nodes at {url}", source.kind.as_str(), source.nodes),
+        Some(url) => format!("{} series of {nodes}{made_of} at {url}", source.kind.as_str()),
         None => "this machine's kernel".to_owned(),
     };
+    let replica = source.replica.as_ref().map_or_else(String::new, |replica| format!(" ({replica})"));
+    let asked = window.asked_seconds.map_or_else(String::new, |asked| format!(" of {asked:.0} asked for"));
+    let pods = window.pod_step_seconds;
+    let pods = pods.map_or_else(String::new, |step| format!("; pods every {step} s, as 5-minute rates"));
     format!(
-        "{}, {} to {} ({:.*} s, a sample every {} s), {whence}",
+        "{}, {} to {} ({:.*} s{asked}, a sample every {} s{pods}), {whence}{replica}",
         report.unit,
         window.start.round(jiff::Unit::Second).unwrap_or(window.start),
         window.end.round(jiff::Unit::Second).unwrap_or(window.end),

@@ -105,8 +105,14 @@ pub struct Window {
     pub end: jiff::Timestamp,
     /// `end - start`, seconds.
     pub interval_seconds: f64,
-    /// Distance of two samples of host and kernel groups, seconds.
+    /// The length that was asked for, seconds, where the window was cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_seconds: Option<f64>,
+    /// Distance of two samples of host and kernel groups, seconds: the scrape interval, where they are the exporter's.
     pub step_seconds: f64,
+    /// Distance of two samples of pods, seconds, where those are asked of Prometheus: 5-minute rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_step_seconds: Option<f64>,
 }
 
 /// Where the figures come from.
@@ -119,6 +125,32 @@ pub struct Source {
     pub url: Option<String>,
     /// How many nodes answered at any time of the window.
     pub nodes: usize,
+    /// How many nodes the cluster has at its end, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_nodes: Option<usize>,
+    /// What the figures of host and kernel are made of, where they are the exporter's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesKind>,
+    /// Which Prometheus answered, by its host name, where it tells: gaps are that replica's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica: Option<String>,
+}
+
+impl Source {
+    /// Of which nothing more is known.
+    pub fn new(kind: SourceKind, nodes: usize) -> Source {
+        Source { kind, url: None, nodes, cluster_nodes: None, series: None, replica: None }
+    }
+}
+
+/// What figures are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeriesKind {
+    /// Sums over nodes or groups that the rules keep.
+    Sums,
+    /// Each group on each node.
+    Raw,
 }
 
 /// The kinds of source.

@@ -88,7 +88,7 @@ impl Course {
 
     /// The report; `host` is this node's name, where the question is of nodes, `step` the usual milliseconds.
     pub(super) fn report(&self, question: &Question, host: Option<&str>, span: Span, step: i64) -> Report {
-        let source = Source { kind: SourceKind::Local, url: None, nodes: 1 };
+        let source = Source::new(SourceKind::Local, 1);
         let mut report = Report::new(span.window(step), source);
         report.percentiles = question.names();
         if self.steps.is_empty() {

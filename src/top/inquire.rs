@@ -1,10 +1,12 @@
 //! From a question to a report by the cluster's Prometheus: what is asked after what.
-use super::answers::Answers;
+use super::answers::{Answers, Identity};
 use super::ask::Server;
 use super::pods::{self, Beats};
 use super::question::{By, Question};
 use super::source::Source;
-use super::{assemble, groups, limit};
+use super::span::Span;
+use super::{assemble, groups, limit, queries};
+use crate::prometheus::Series;
 use crate::report::Report;
 use anyhow::Result;
 
@@ -16,7 +18,8 @@ pub(super) async fn answer(
     mut beats: Beats,
 ) -> Result<Report> {
     let asked = question.span();
-    let mut answers = Answers { span: asked, groups: None, pods: None, notes: Vec::new() };
+    let mut answers =
+        Answers { span: asked, groups: None, pods: None, server: Identity::default(), notes: Vec::new() };
     if let Some(source) = &mut source {
         source.cut(server).await?;
         answers.span = source.span;
@@ -33,8 +36,16 @@ pub(super) async fn answer(
             None => Ok(None),
         }
     };
-    (answers.groups, answers.pods) =
-        tokio::try_join!(groups, pods::fetch(server, question, answers.span, beats))?;
+    (answers.groups, answers.pods, answers.server) = tokio::try_join!(
+        groups,
+        pods::fetch(server, question, answers.span, beats),
+        identity(server, asked)
+    )?;
+    if let (Some(source), Some(replica)) = (&source, &answers.server.replica)
+        && source.has_gaps()
+    {
+        answers.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
+    }
     let mut entries = assemble::entries(question, &answers);
     if question.by == By::Thread && entries.iter().all(|entry| entry.key.thread.is_none()) {
         answers.notes.push("no series of threads in this window: rows are of their groups".to_owned());
@@ -42,8 +53,16 @@ pub(super) async fn answer(
     if let Some(limit) = question.limit {
         limit::cut(server, &mut answers, &mut entries, limit).await?;
     }
-    let mut report = assemble::report(answers, entries, server.client().url());
+    let mut report = assemble::report(answers, asked, entries, server.client().url());
     report.notes.extend(server.client().warnings());
     report.percentiles = question.names();
     Ok(report)
+}
+
+/// Who answers, and of how many nodes.
+async fn identity(server: &Server<'_>, asked: Span) -> Result<Identity> {
+    let count = |answer: &[Series<'_>]| answer.first().and_then(|series| Some(series.samples.first()?.1));
+    let nodes = server.client().instant(queries::NODES, asked.end, count);
+    let (replica, nodes) = tokio::try_join!(server.client().host(), nodes)?;
+    Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }

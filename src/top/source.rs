@@ -177,6 +177,12 @@ impl Source {
         nodes
     }
 
+    /// Whether any node did not answer for a part of the window, once that is cut.
+    pub(super) fn has_gaps(&self) -> bool {
+        let Some(grid) = self.rhythm.grid(self.span) else { return false };
+        self.holes > 0 || self.counted.iter().any(|series| series.samples < ask::points(grid) as f64)
+    }
+
     /// How many nodes have series at all, for the load of a question.
     pub(super) fn size(&self) -> usize {
         self.counted.len()

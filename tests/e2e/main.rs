@@ -10,6 +10,7 @@ mod bad_days;
 mod bad_flags;
 mod bad_kubeconfig;
 mod bad_server;
+mod header;
 mod history;
 mod nodes;
 mod odd_data;
