@@ -11,11 +11,9 @@ use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
-use test_cluster::{directory, free_port, start, tool, until};
+use test_cluster::{Bare, Cgroups, Spec, directory, free_port, program, start, until};
 
 const GROUPS: &str = "namedprocess_namegroup_cpu_rate{groupname!~\"conmon.*\"}";
 const THREADS: &str = "namedprocess_namegroup_thread_cpu_rate{groupname!~\"conmon.*\"}";
@@ -37,37 +35,31 @@ type Answer = BTreeMap<(String, String), f64>;
 
 #[test]
 fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
-    let Some(tree) = Tree::new()? else {
-        assert!(std::env::var_os("CI").is_none(), "no cgroup v2 tree to write to: this test cannot run here");
-        writeln!(std::io::stderr(), "SKIPPED: the predecessor's queries need root and a cgroup v2 tree")?;
-        return Ok(());
-    };
-    // reqwest wants one for plain HTTP too.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let _loads = [tree.load(UNIT)?, tree.load(POD)?];
-    let (target, port) = (free_port(), free_port());
+    let Some(tree) = Cgroups::new("queries")? else { return Ok(()) };
+    let _loads = [tree.load(UNIT, SHARE, 50)?, tree.load(POD, SHARE, 50)?];
+    let target = free_port();
     // In the tree itself, as a pod's: its threads are what the third query leaves out.
-    let script = format!("echo 0 > '{}/cgroup.procs' && exec \"$0\" \"$@\"", tree.root.join(OWN).display());
+    let script = format!("echo 0 > '{}/cgroup.procs' && exec \"$0\" \"$@\"", tree.make(OWN)?.display());
     let arguments = [
         "-c".to_owned(),
         script,
-        program("process-exporter").display().to_string(),
+        program("process-exporter")?.display().to_string(),
         format!("--web.listen-address=127.0.0.1:{target}"),
-        format!("--cgroupfs={}", tree.root.display()),
+        format!("--cgroupfs={}", tree.root().display()),
     ];
     let _exporter = start("queries-exporter", "sh", &arguments)?;
-    let _prometheus = prometheus(port, target)?;
+    let prometheus = prometheus(target)?;
 
     // Ten evaluations, so that an average is one.
     let counted = "count_over_time(namedprocess_namegroup_thread_cpu_rate{groupname=\"asked\"}[10m])";
     until("ten evaluations", Duration::from_secs(90), || {
-        let answer = ask(port, counted, None)?;
+        let answer = ask(&prometheus, counted, None)?;
         ensure!(answer.values().any(|count| *count >= 10.0), "{answer:?}");
         Ok(())
     })?;
-    let newest = ask(port, "max(timestamp(namedprocess_namegroup_cpu_rate))", None)?;
+    let newest = ask(&prometheus, "max(timestamp(namedprocess_namegroup_cpu_rate))", None)?;
     let at = newest.values().next().copied();
-    let ask = |query: &str| ask(port, query, at);
+    let ask = |query: &str| ask(&prometheus, query, at);
 
     let (groups, all) = (ask(GROUPS)?, ask("namedprocess_namegroup_cpu_rate")?);
     near(&groups, "asked", "")?;
@@ -96,11 +88,11 @@ fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
     let total: f64 = averages.values().sum();
     let sum: Vec<f64> = sum.into_values().collect();
     ensure!(sum.len() == 1 && (sum[0] - total).abs() < 1e-6, "{sum:?} is not {total}");
-    dashboard(port)
+    dashboard(&prometheus)
 }
 
 /// Every panel of the dashboard shows something, in lines that its legend tells apart.
-fn dashboard(port: u16) -> Result<()> {
+fn dashboard(prometheus: &Bare) -> Result<()> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/dashboard.yaml");
     let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(manifest)?)?;
     let text = manifest["data"]["process-exporter.json"].as_str().context("no dashboard")?;
@@ -113,7 +105,7 @@ fn dashboard(port: u16) -> Result<()> {
     for target in targets {
         let query = target["expr"].as_str().context("no query")?.replace("$node", ".+");
         let legend = target["legendFormat"].as_str().context("no legend")?;
-        let series = series(port, &query, None)?;
+        let series = prometheus.series(&query, None)?;
         // There is no kubelet here that would tell what pods use, and nothing has failed.
         let bare = query.contains("pod_container_cpu_usage");
         ensure!(bare || !series.is_empty(), "{query} has no answer");
@@ -134,105 +126,25 @@ fn near(answer: &Answer, group: &str, thread: &str) -> Result<()> {
     Ok(())
 }
 
-fn ask(port: u16, query: &str, at: Option<f64>) -> Result<Answer> {
+fn ask(prometheus: &Bare, query: &str, at: Option<f64>) -> Result<Answer> {
     let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
     let value = |one: &Value| anyhow::Ok(one["value"][1].as_str().context("no value")?.parse::<f64>()?);
-    let series = series(port, query, at)?;
+    let series = prometheus.series(query, at)?;
     series.iter().map(|one| Ok(((label(one, "groupname"), label(one, "threadname")), value(one)?))).collect()
 }
 
-/// The series of an instant's answer.
-fn series(port: u16, query: &str, at: Option<f64>) -> Result<Vec<Value>> {
-    let mut parameters = vec![("query", query.to_owned())];
-    parameters.extend(at.map(|at| ("time", at.to_string())));
-    let url = format!("http://127.0.0.1:{port}/api/v1/query");
-    let answer = reqwest::blocking::get(reqwest::Url::parse_with_params(&url, parameters)?)?.text()?;
-    let answer: Value = serde_json::from_str(&answer)?;
-    let series = answer["data"]["result"].as_array().cloned();
-    series.with_context(|| format!("{query} has no answer: {answer}"))
-}
-
 /// Scrapes and evaluates the manifest's rules every second; ready when this returns.
-fn prometheus(port: u16, target: u16) -> Result<test_cluster::Process> {
-    let folder = directory()?.join("queries");
-    fs::create_dir(&folder)?;
+fn prometheus(target: u16) -> Result<Bare> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/prometheusrule.yaml");
     let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(manifest)?)?;
     let rules = serde_yaml::to_string(&manifest["spec"])?.replace("15s", "1s").replace("[1m]", "[4s]");
-    fs::write(folder.join("rules.yml"), rules)?;
+    let file = directory()?.join("queries-rules.yml");
+    fs::write(&file, rules)?;
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
-         rule_files: [rules.yml]\n\
-         scrape_configs: [{{job_name: process-exporter, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
+         rule_files: [{}]\n\
+         scrape_configs: [{{job_name: process-exporter, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n",
+        file.display()
     );
-    fs::write(folder.join("prometheus.yml"), config)?;
-    let arguments = [
-        format!("--config.file={}", folder.join("prometheus.yml").display()),
-        format!("--storage.tsdb.path={}", folder.join("data").display()),
-        format!("--web.listen-address=127.0.0.1:{port}"),
-    ];
-    let mut process = start("queries-prometheus", tool("prometheus")?, &arguments)?;
-    let ready = format!("http://127.0.0.1:{port}/-/ready");
-    process.await_ready(|| Ok(reqwest::blocking::get(&ready)?.error_for_status()?))?;
-    Ok(process)
-}
-
-/// A node's cgroups, removed when dropped.
-struct Tree {
-    root: PathBuf,
-}
-
-impl Tree {
-    /// None, where this machine has no cgroup v2 tree that we may change.
-    fn new() -> Result<Option<Tree>> {
-        let mounts = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
-        let Some(mount) = mounts.into_iter().find(|mount| mount.join("cgroup.controllers").exists()) else {
-            return Ok(None);
-        };
-        let root = mount.join(format!("queries{}", std::process::id()));
-        if fs::create_dir(&root).is_err() {
-            return Ok(None);
-        }
-        let tree = Tree { root };
-        for unit in [UNIT, POD, OWN] {
-            fs::create_dir_all(tree.root.join(unit))?;
-        }
-        Ok(Some(tree))
-    }
-
-    /// A load in a unit; it ends with its standard input, and so when it is dropped.
-    fn load(&self, unit: &str) -> Result<Load> {
-        let program = program("test-load");
-        let mut load = Command::new(&program);
-        load.args([&SHARE.to_string(), "50"]).arg(self.root.join(unit)).stdin(Stdio::piped());
-        Ok(Load(load.spawn().with_context(|| format!("starting {}", program.display()))?))
-    }
-}
-
-struct Load(Child);
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.0.stdin.take();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Tree {
-    fn drop(&mut self) {
-        let slices = ["system.slice", "kubepods.slice", ""];
-        for cgroup in [UNIT, POD, OWN].into_iter().chain(slices) {
-            // What ran in it has ended, or is about to.
-            let _ = until("a cgroup to go", Duration::from_secs(5), || {
-                Ok(fs::remove_dir(self.root.join(cgroup))?)
-            });
-        }
-    }
-}
-
-/// A program of this workspace, beside the plugin.
-fn program(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_oc-interrogate")).with_file_name(name);
-    assert!(path.exists(), "{} is not built: run cargo test --workspace", path.display());
-    path
+    Bare::start("queries-prometheus", &Spec { config: &config, ..Spec::default() })
 }

@@ -28,6 +28,7 @@ pub(crate) enum Kind {
 pub(crate) struct Exporter {
     pub(crate) name: &'static str,
     pub(crate) unit: Unit,
+    port: u16,
     child: Child,
     client: Client,
     _folder: tempfile::TempDir,
@@ -102,11 +103,16 @@ impl Exporter {
         let child = command.stderr(fs::File::create(folder.path().join("log"))?).spawn()?;
         let said = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
         let client = Client::connect(port, tls.as_ref()).with_context(|| format!("{name}: {}", said()))?;
-        let mut exporter = Exporter { name, unit, child, client, _folder: folder };
+        let mut exporter = Exporter { name, unit, port, child, client, _folder: folder };
         for _ in 0..3 {
             exporter.scrape()?;
         }
         Ok(exporter)
+    }
+
+    /// Of 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Scrapes it, by the kernel's count for its cgroup.

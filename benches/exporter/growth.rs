@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::exporters::{Exporter, Kind};
-use crate::picture;
+use crate::picture::{self, Picture};
 use crate::pids::Pids;
 use crate::slice::Slice;
 use crate::spread::Spread;
@@ -50,7 +50,17 @@ pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
     }
     let sizes: Vec<f64> = SIZES.iter().map(|size| *size as f64).collect();
     let curves: Vec<_> = names.into_iter().zip(curves).collect();
-    let path = picture::write("growth", "idle processes", "ms of CPU a scrape", &sizes, &curves)?;
+    let path = picture::write(
+        "growth",
+        &Picture {
+            x: "idle processes",
+            y: "ms of CPU a scrape",
+            xs: &sizes,
+            curves: &curves,
+            marks: &[],
+            logarithmic: true,
+        },
+    )?;
     writeln!(out, "drawn in {}", path.display())?;
     Ok(true)
 }

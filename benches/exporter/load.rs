@@ -7,6 +7,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -16,9 +17,18 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::pids::Pids;
 use crate::slice::Slice;
 
-/// What a process that works uses: just over one tick of 10 ms.
+/// What a thread that works uses: just over one tick of 10 ms.
 const WORK: Duration = Duration::from_millis(11);
 const BEAT: [u8; 1] = [b'.'];
+
+/// Which threads of a process work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Its first.
+    One = b'1' as isize,
+    /// All of them.
+    Every = b'*' as isize,
+}
 
 /// All units of one load; they end when dropped.
 pub(crate) struct Loads {
@@ -29,6 +39,7 @@ pub(crate) struct Loads {
 /// A leader with its workers.
 struct Running {
     pids: usize,
+    threads: usize,
     stdin: ChildStdin,
     stdout: ChildStdout,
 }
@@ -43,7 +54,7 @@ impl Loads {
             let unit = slice.unit(&name)?;
             let arguments = ["lead", &name, &pids.to_string(), &threads.to_string()].map(str::to_owned);
             let (stdin, stdout) = orphan(&arguments, &unit.path)?;
-            anyhow::Ok(Running { pids, stdin, stdout })
+            anyhow::Ok(Running { pids, threads: pids * threads, stdin, stdout })
         };
         let mut loads = Loads { units: (0..units).map(start).collect::<Result<_>>()?, _pids: pids };
         loads.units.iter_mut().try_for_each(Running::answered).context("a load did not start")?;
@@ -51,14 +62,14 @@ impl Loads {
     }
 
     /// Has every process of the units from `first` on, `step` apart, work for a moment, and waits for all of them. How
-    /// many processes those are.
-    pub(crate) fn work(&mut self, first: usize, step: usize) -> Result<usize> {
+    /// many threads those are.
+    pub(crate) fn work(&mut self, who: Who, first: usize, step: usize) -> Result<usize> {
         let mut done = 0;
         // One unit after the other, so that the machine is left usable.
         for unit in self.units.iter_mut().skip(first).step_by(step) {
-            unit.stdin.write_all(&BEAT)?;
+            unit.stdin.write_all(&[who as u8])?;
             unit.answered()?;
-            done += unit.pids;
+            done += if who == Who::Every { unit.threads } else { unit.pids };
         }
         Ok(done)
     }
@@ -113,22 +124,32 @@ fn lead(name: &str, processes: &str, threads: &str) -> Result<()> {
     work(threads, &mut workers)
 }
 
-/// Blocks, and works whenever a byte comes; says so before and after with a byte, once the workers have.
+/// Blocks, and works whenever a byte comes that says who; says so before and after with a byte, once the workers have.
 fn work(threads: &str, workers: &mut [Child]) -> Result<()> {
-    for _ in 1..threads.parse()? {
-        let blocked = || loop {
-            std::thread::park();
+    let threads = threads.parse()?;
+    // Passed at the beginning and at the end of what all do.
+    let together = Arc::new(Barrier::new(threads));
+    for _ in 1..threads {
+        let together = Arc::clone(&together);
+        let blocked = move || loop {
+            together.wait();
+            burn(WORK);
+            together.wait();
         };
         std::thread::Builder::new().name("blocked".to_owned()).stack_size(16 * 1024).spawn(blocked)?;
     }
     let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
     stdout.write_all(&BEAT)?;
     stdout.flush()?;
-    while stdin.read_exact(&mut [0]).is_ok() {
+    let mut who = [0];
+    while stdin.read_exact(&mut who).is_ok() {
         for worker in workers.iter_mut() {
-            worker.stdin.as_mut().context("no stdin")?.write_all(&BEAT)?;
+            worker.stdin.as_mut().context("no stdin")?.write_all(&who)?;
         }
+        let pass = || (who == [Who::Every as u8]).then(|| together.wait());
+        pass();
         burn(WORK);
+        pass();
         for worker in workers.iter_mut() {
             worker.stdout.as_mut().context("no stdout")?.read_exact(&mut [0])?;
         }

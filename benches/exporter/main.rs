@@ -5,11 +5,13 @@
 
 mod children;
 mod client;
+mod course;
 mod exporters;
 mod floor;
 mod growth;
 mod kernel;
 mod load;
+mod memory;
 mod picture;
 mod pids;
 mod prometheus;
@@ -29,17 +31,19 @@ use spread::Spread;
 /// One of them: whether all is within its bounds.
 type Part = fn(&mut dyn Write) -> Result<bool>;
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 12] = [
     ("size", size::size),
     ("kernel", kernel::kernel),
     ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
     ("tenth", |out| scrapes::scrapes(out, &scrapes::TENTH)),
     ("active", |out| scrapes::scrapes(out, &scrapes::ACTIVE)),
+    ("threaded", |out| scrapes::scrapes(out, &scrapes::THREADED)),
     ("process", scrapes::process),
-    ("memory", scrapes::memory),
+    ("memory", memory::memory),
     ("children", children::children),
     ("growth", growth::growth),
     ("prometheus", prometheus::prometheus),
+    ("course", course::course),
 ];
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Curves on two logarithmic axes, as an SVG.
+//! Curves on two axes, logarithmic or linear, as an SVG.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,38 +11,50 @@ const HEIGHT: f64 = 400.0;
 const EDGE: f64 = 56.0;
 const COLOURS: [&str; 4] = ["#06c", "#3a3", "#c30", "#888"];
 
-/// Writes `target/bench-exporter/NAME.svg`; every curve has a value above 0 for each of `xs`.
-pub(crate) fn write(
-    name: &str,
-    x: &str,
-    y: &str,
-    xs: &[f64],
-    curves: &[(&str, Vec<f64>)],
-) -> Result<PathBuf> {
+/// What is drawn. Every curve has a value for each of `xs`, on logarithmic axes above 0.
+pub(crate) struct Picture<'a> {
+    pub(crate) x: &'a str,
+    pub(crate) y: &'a str,
+    pub(crate) xs: &'a [f64],
+    pub(crate) curves: &'a [(&'a str, Vec<f64>)],
+    /// Where on the x axis something begins, and what.
+    pub(crate) marks: &'a [(f64, &'a str)],
+    pub(crate) logarithmic: bool,
+}
+
+/// Writes `target/bench-exporter/NAME.svg`.
+pub(crate) fn write(name: &str, picture: &Picture<'_>) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().context("no target folder")?;
     let folder = folder.join("bench-exporter");
     fs::create_dir_all(&folder)?;
     let path = folder.join(format!("{name}.svg"));
-    fs::write(&path, draw(x, y, xs, curves)?)?;
+    fs::write(&path, draw(picture)?)?;
     Ok(path)
 }
 
-fn draw(x: &str, y: &str, xs: &[f64], curves: &[(&str, Vec<f64>)]) -> Result<String> {
+fn draw(picture: &Picture<'_>) -> Result<String> {
+    let Picture { x, y, xs, curves, marks, logarithmic } = *picture;
     let ys: Vec<f64> = curves.iter().flat_map(|(_, ys)| ys.iter().copied()).collect();
-    let (across, up) = (Axis::of(xs, EDGE, WIDTH - EDGE), Axis::of(&ys, HEIGHT - EDGE, EDGE));
+    let axis = if logarithmic { Axis::logarithmic } else { Axis::linear };
+    let (across, up) = (axis(xs, EDGE, WIDTH - EDGE), axis(&ys, HEIGHT - EDGE, EDGE));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
          font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
-    for tick in across.ticks() {
+    for &tick in &across.ticks {
         let (at, bottom) = (across.at(tick), HEIGHT - EDGE);
         writeln!(svg, "<path d=\"M{at:.1} {EDGE}V{bottom}\" stroke=\"#ddd\"/>")?;
         writeln!(svg, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{tick}</text>", bottom + 14.0)?;
     }
-    for tick in up.ticks() {
+    for &tick in &up.ticks {
         let at = up.at(tick);
         writeln!(svg, "<path d=\"M{EDGE} {at:.1}H{}\" stroke=\"#ddd\"/>", WIDTH - EDGE)?;
         writeln!(svg, "<text x=\"{}\" y=\"{at:.1}\" text-anchor=\"end\">{tick}</text>", EDGE - 4.0)?;
+    }
+    for (at, name) in marks {
+        let (at, bottom) = (across.at(*at), HEIGHT - EDGE);
+        writeln!(svg, "<path d=\"M{at:.1} {EDGE}V{bottom}\" stroke=\"#888\" stroke-dasharray=\"4\"/>")?;
+        writeln!(svg, "<text x=\"{:.1}\" y=\"{}\">{name}</text>", at + 4.0, EDGE + 12.0)?;
     }
     for ((name, ys), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
         let mut points = String::new();
@@ -62,27 +74,41 @@ fn draw(x: &str, y: &str, xs: &[f64], curves: &[(&str, Vec<f64>)]) -> Result<Str
     Ok(svg)
 }
 
-/// From a power of ten to a power of ten.
+/// Where values are between two edges, and which of them are named.
 struct Axis {
-    low: i32,
-    high: i32,
+    /// What a value is by which it is placed: itself, or its logarithm.
+    place: fn(f64) -> f64,
+    low: f64,
+    high: f64,
     from: f64,
     to: f64,
+    ticks: Vec<f64>,
 }
 
 impl Axis {
-    fn of(values: &[f64], from: f64, to: f64) -> Axis {
+    /// From a power of ten to a power of ten.
+    fn logarithmic(values: &[f64], from: f64, to: f64) -> Axis {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min).log10().floor() as i32;
         let high = values.iter().copied().fold(0.0, f64::max).log10().ceil() as i32;
-        Axis { low, high: high.max(low + 1), from, to }
+        let high = high.max(low + 1);
+        let ticks = (low..=high).map(|power| 10_f64.powi(power)).collect();
+        Axis { place: f64::log10, low: low.into(), high: high.into(), from, to, ticks }
+    }
+
+    /// From 0, in four to ten steps of one, two or five times a power of ten.
+    fn linear(values: &[f64], from: f64, to: f64) -> Axis {
+        let most = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let ten = 10_f64.powf(most.log10().floor());
+        let step = [0.2, 0.5, 1.0].map(|share| share * ten).into_iter().find(|step| most / step <= 8.0);
+        let step = step.unwrap_or(2.0 * ten);
+        let steps = (most / step).ceil() as u32;
+        let ticks: Vec<f64> =
+            (0..=steps).map(|number| (f64::from(number) * step * 1e6).round() / 1e6).collect();
+        Axis { place: |value| value, low: 0.0, high: f64::from(steps) * step, from, to, ticks }
     }
 
     fn at(&self, value: f64) -> f64 {
-        let share = (value.log10() - f64::from(self.low)) / f64::from(self.high - self.low);
+        let share = ((self.place)(value) - self.low) / (self.high - self.low);
         self.from + (self.to - self.from) * share
-    }
-
-    fn ticks(&self) -> impl Iterator<Item = f64> {
-        (self.low..=self.high).map(|power| 10_f64.powi(power))
     }
 }

@@ -3,13 +3,15 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::exporters::{Exporter, Kind, tool};
-use crate::load::Loads;
+use crate::load::{Loads, Who};
 use crate::slice::{Slice, Unit};
 use crate::spread::Spread;
 use crate::targets;
@@ -33,7 +35,7 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
         let mut loads = Loads::start(&slice, NODE.0, NODE.1, NODE.2)?;
         let mut exposition = |name, flag| {
             let mut exporter = Exporter::of_tree(&slice, name, Kind::Http, &slice.root, &[flag])?;
-            loads.work(0, 1)?;
+            loads.work(Who::One, 0, 1)?;
             anyhow::Ok(exporter.scrape()?.text)
         };
         [exposition("ours-without", "--threads=false")?, exposition("ours-with", "--threads=true")?]
@@ -85,30 +87,36 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
 }
 
 /// Ends when dropped.
-struct Server {
-    unit: Unit,
+pub(crate) struct Server {
+    pub(crate) unit: Unit,
     port: u16,
     child: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    /// Seconds between scrapes and evaluations.
+    step: u64,
 }
 
 impl Server {
     /// One that scrapes a port as many nodes, with the manifest's rules.
     fn start(slice: &Slice, name: &str, target: Option<u16>) -> Result<Server> {
+        Server::of(slice, name, STEP, target.map(|port| (port, NODES)), true)
+    }
+
+    /// One that has neither targets nor rules.
+    pub(crate) fn alone(slice: &Slice, name: &str, step: u64) -> Result<Server> {
+        Server::of(slice, name, step, None, false)
+    }
+
+    /// Has it read a configuration with one node at a port, and the manifest's rules.
+    pub(crate) fn scrape_from_now_on(&self, port: u16) -> Result<()> {
+        configure(self.folder.path(), self.step, Some((port, 1)), true)?;
+        kill_process(Pid::from_child(&self.child), Signal::HUP)?;
+        Ok(())
+    }
+
+    fn of(slice: &Slice, name: &str, step: u64, target: Option<(u16, usize)>, rules: bool) -> Result<Server> {
         let (folder, unit) = (tempfile::tempdir()?, slice.measured_unit(name)?);
-        let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(RULES)?)?;
-        let rules = serde_yaml::to_string(manifest.get("spec").context("rules without a spec")?)?;
-        let rules = rules.replace("15s", &format!("{STEP}s")).replace("[1m]", &format!("[{}s]", 4 * STEP));
-        fs::write(folder.path().join("rules.yml"), rules)?;
-        let mut config = format!(
-            "global: {{scrape_interval: {STEP}s, scrape_timeout: {STEP}s, evaluation_interval: {STEP}s}}\nrule_files: [rules.yml]\n\
-             scrape_configs:\n- job_name: process-exporter\n  static_configs:\n"
-        );
-        for node in 0..target.map_or(0, |_| NODES) {
-            let port = target.unwrap_or_default();
-            config += &format!("  - {{targets: ['127.0.0.1:{port}'], labels: {{instance: node-{node}}}}}\n");
-        }
-        fs::write(folder.path().join("prometheus.yml"), config)?;
+        configure(folder.path(), step, target, rules)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = format!("{} && exec \"$0\" \"$@\"", unit.enter());
         let mut command = Command::new("setpriv");
@@ -120,7 +128,7 @@ impl Server {
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let child =
             command.stdin(Stdio::null()).stderr(fs::File::create(folder.path().join("log"))?).spawn()?;
-        let server = Server { unit, port, child, _folder: folder };
+        let server = Server { unit, port, child, folder, step };
         let ready = |_| std::thread::sleep(Duration::from_millis(100));
         (0..300)
             .map(ready)
@@ -163,6 +171,25 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Writes a configuration for so many nodes at a port, with or without the manifest's rules.
+fn configure(folder: &Path, step: u64, target: Option<(u16, usize)>, rules: bool) -> Result<()> {
+    let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(RULES)?)?;
+    let all = serde_yaml::to_string(manifest.get("spec").context("rules without a spec")?)?;
+    let all = all.replace("15s", &format!("{step}s")).replace("[1m]", &format!("[{}s]", 4 * step));
+    fs::write(folder.join("rules.yml"), all)?;
+    let files = if rules { "rules.yml" } else { "" };
+    let mut config = format!(
+        "global: {{scrape_interval: {step}s, scrape_timeout: {step}s, evaluation_interval: {step}s}}\nrule_files: [{files}]\n\
+         scrape_configs:\n- job_name: process-exporter\n  static_configs:\n"
+    );
+    let (port, nodes) = target.unwrap_or_default();
+    for node in 0..nodes {
+        config += &format!("  - {{targets: ['127.0.0.1:{port}'], labels: {{instance: node-{node}}}}}\n");
+    }
+    fs::write(folder.join("prometheus.yml"), config)?;
+    Ok(())
 }
 
 impl Drop for Server {

@@ -1,10 +1,10 @@
 //! A Prometheus that holds a history, and the predecessor's questions to it.
 
 use std::fs::{File, remove_file};
-use std::io::BufWriter;
+use std::io::{BufRead, BufWriter};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use reqwest::blocking::Client;
 use test_cluster::{Process, directory, free_port, start, tool};
 use test_history::{History, Spec};
@@ -50,8 +50,18 @@ impl Server {
         Ok(Server { url, client, end_s: spec.end_ms / 1000, _process: process })
     }
 
+    /// Runs the predecessor's way as a whole program, as the plugin is run.
+    pub(crate) fn predecessor(&self) -> Result<()> {
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/top/predecessor.py");
+        let ran = Command::new("python3").args([program, &self.url, &self.end_s.to_string()]).output();
+        let output = ran.context("python3, in which the predecessor's way is written: install it")?;
+        let (lines, error) = (output.stdout.lines().count(), String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success() && lines > 1000, "predecessor.py: {lines} lines: {error}");
+        Ok(())
+    }
+
     /// Asks the predecessor's six queries, one after the other, and returns the bytes of all answers. Nothing is parsed.
-    pub(crate) fn predecessor(&self) -> Result<usize> {
+    pub(crate) fn fetch_six(&self) -> Result<usize> {
         let mut bytes = 0;
         for series in
             ["namedprocess_namegroup_cpu_rate{groupname!~\"conmon\"}", "pod:container_cpu_usage:sum"]

@@ -14,12 +14,12 @@ mod threads;
 
 use crate::cpu::{Cpu, Growth};
 use crate::parse::Stat;
-use crate::place::{EXITED, Key, OTHER};
+use crate::place::{EXITED, IDLE, Key, OTHER};
 use crate::reading::{Class, Collected, Counts, Reading};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 pub(crate) use threads::Series;
-use threads::Threads;
+use threads::{Named, Threads};
 
 /// Groups of a node at most; what comes later is `(other)` of its class. A node has 60 to 120 units, some more where
 /// people log in, and about 60 families of kernel threads.
@@ -52,6 +52,7 @@ pub(crate) struct Ledger {
     touched: Vec<Id>,
     /// How many series of threads there are.
     series: usize,
+    named: Named,
 }
 
 impl Ledger {
@@ -185,7 +186,7 @@ impl Ledger {
         if !threads {
             return;
         }
-        let exited = Arc::from(EXITED);
+        let [exited, idle] = [EXITED, IDLE].map(Arc::from);
         for account in accounts() {
             let (class, group) = &account.key;
             let named = |name: &Arc<str>| (*class, Arc::clone(group), Arc::clone(name));
@@ -198,11 +199,16 @@ impl Ledger {
                 continue;
             }
             reading.threads.insert(named(&exited), account.threads.exited());
+            let mut unnamed = account.counts.threads;
             for (name, shown, living) in account.threads.shown() {
                 reading.threads.insert(named(name), shown);
                 if living > 0 {
                     reading.thread_counts.insert(named(name), living);
                 }
+                unnamed = unnamed.saturating_sub(living);
+            }
+            if unnamed > 0 {
+                reading.thread_counts.insert(named(&idle), unnamed);
             }
         }
     }

@@ -52,13 +52,13 @@ impl Node {
             Some(path) => find::named(path)?,
             None => find::mounted(&paths.procfs, &mut reader),
         };
-        Node::counting(paths, detail, found, reader, tree::kept_open())
+        Node::counting(paths, detail, found, reader, Ledger::default(), tree::kept_open())
     }
 
     /// As [`Node::open`], but counts by process also where there is a cgroup tree.
     pub fn open_by_process(paths: &Paths, detail: Detail) -> Result<Node> {
         let found = Found::None("it was not asked for".to_owned());
-        Node::counting(paths, detail, found, Reader::new(), 0)
+        Node::counting(paths, detail, found, Reader::new(), Ledger::default(), 0)
     }
 
     fn counting(
@@ -66,9 +66,9 @@ impl Node {
         detail: Detail,
         found: Found,
         mut reader: Reader,
+        mut ledger: Ledger,
         kept_open: usize,
     ) -> Result<Node> {
-        let mut ledger = Ledger::default();
         let (tree, why_no_tree) = match found {
             Found::Tree(root) => (Some(Tree::new(root, kept_open, &mut ledger)), String::new()),
             Found::None(why) => (None, why),

@@ -16,6 +16,8 @@ const UNITS: [&str; 10] =
 
 /// The name of what no living one accounts for: among groups, and among a group's threads.
 pub(crate) const EXITED: &str = "(exited)";
+/// The name of a group's threads that were never read: they have not run since the exporter started.
+pub(crate) const IDLE: &str = "(idle)";
 /// The name of what is past a limit.
 pub(crate) const OTHER: &str = "(other)";
 /// What has no name: a process may take its own away.

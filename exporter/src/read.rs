@@ -61,6 +61,7 @@ pub(crate) struct Reader {
     entries: Vec<u8>,
     errors: BTreeMap<&'static str, u64>,
     files: u64,
+    longest: Duration,
     deadline: Instant,
 }
 
@@ -71,14 +72,21 @@ impl Reader {
             entries: Vec::with_capacity(BUFFER),
             errors: REASONS.map(|reason| (reason, 0)).into(),
             files: 0,
+            longest: LONGEST_PASS,
             deadline: Instant::now() + LONGEST_PASS,
         }
+    }
+
+    /// Passes have this long from the next on.
+    #[cfg(test)]
+    pub(crate) fn take_at_most(&mut self, longest: Duration) {
+        self.longest = longest;
     }
 
     /// Begins a pass: it has this long, and has read nothing.
     pub(crate) fn begin(&mut self) {
         self.files = 0;
-        self.deadline = Instant::now() + LONGEST_PASS;
+        self.deadline = Instant::now() + self.longest;
     }
 
     /// Whether this pass should open no more processes; counted as an error for each that asks.
@@ -118,8 +126,7 @@ impl Reader {
         path: &[u8],
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Outcome<T> {
-        let file = rustix::fs::openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        let read = file.map_err(io::Error::from).and_then(|file| self.fill(File::from(file)));
+        let read = open_in(dir, path).and_then(|file| self.fill(File::from(file)));
         self.parse(read, parse)
     }
 
@@ -130,9 +137,9 @@ impl Reader {
         path: &[u8],
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Outcome<T> {
-        let file = rustix::fs::openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        let read = file.and_then(|file| rustix::io::read(&file, self.buffer.as_mut_slice()));
-        self.parse(read.map_err(io::Error::from), parse)
+        let read =
+            open_in(dir, path).and_then(|file| Ok(rustix::io::read(&file, self.buffer.as_mut_slice())?));
+        self.parse(read, parse)
     }
 
     /// Reads a file that is kept open from its beginning, in one reading.
@@ -209,6 +216,10 @@ impl Reader {
         self.count(reason);
         Outcome::Failed
     }
+}
+
+fn open_in(dir: impl AsFd, path: &[u8]) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::time::Instant;
 /// A group of one node: its class and its name.
 pub type Group = (Class, Arc<str>);
 
-/// The threads of one name in a group: class, group, and the name less what numbers it. Two names are no thread's:
-/// `(exited)`, for what no living thread accounts for, and `(other)`, for what is past the limit.
+/// The threads of one name in a group: class, group, and the name less what numbers it. Three names are no thread's:
+/// `(exited)`, for what no living thread accounts for, `(other)`, for what is past the limit, and `(idle)`, for those
+/// that have not run and were not read; these are counted and have no CPU.
 pub type Thread = (Class, Arc<str>, Arc<str>);
 
 /// Where CPU is spent: by the host's own programs, by pods, or by the kernel's threads and interrupts.
@@ -149,7 +150,7 @@ pub struct Reading {
     /// Each group's CPU by thread name; between two readings they grow together as the group does. Empty unless
     /// asked for.
     pub threads: BTreeMap<Thread, Cpu>,
-    /// The threads that live, by name; a name that is not here has none.
+    /// The threads that live, by name; a name that is not here has none. Together they are the group's.
     pub thread_counts: BTreeMap<Thread, u64>,
     /// How many live, of each group that has any.
     pub counts: BTreeMap<Group, Counts>,

@@ -1,7 +1,10 @@
 //! The threads of one process: what each has used, credited to its name in the process's group.
 //!
-//! They are read only when the process itself has used something or has another number of them, and listed only when
-//! one came or went.
+//! They are read only when the process itself has used something or has another number of them: those first that used
+//! something when they were read before, and no more of them once what the process has used is accounted for. They are
+//! listed only when one came or went; in pods, and where the host has very many, not before it takes more than the first
+//! one to account for a process: the kernel keeps 1.7 KiB for each thread whose counter was read, and charges
+//! it to the reader. Who has never been read counts as `(idle)`.
 
 use crate::cpu::{Cpu, Growth};
 use crate::ledger::{Id, Ledger, Series};
@@ -16,11 +19,15 @@ const LONGEST_COMM: usize = 15;
 /// The threads of one process as of the last time that they were read.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
-    /// By their number.
+    /// In no order but that those are first that used something when they were read last. Only the process's first
+    /// thread before they were listed.
     list: Vec<Task>,
     /// Who started at this tick or later, and is seen for the first time, counts in full; None before they were
     /// listed for the first time.
     newborn_since: Option<u64>,
+    /// By how much the process has grown more than these, in microseconds, since all of them were read; below zero
+    /// where a thread was read a little later than the process.
+    unexplained: i64,
 }
 
 #[derive(Debug)]
@@ -28,13 +35,15 @@ struct Task {
     tid: u32,
     series: Series,
     start: u64,
+    /// What it had used when it was read; at most this, where it was not.
     last: Cpu,
+    was_read: bool,
     comm: [u8; LONGEST_COMM + 1],
 }
 
-/// A process that had used less than this when it was first seen has its threads read only once it runs: the kernel
-/// keeps 1.7 KiB for each thread whose counter was read, and charges it to the reader. As no thread can have used more
-/// than its process, all of what it uses later but this is known.
+/// Where there is no room for the names of all threads, a process that had used less than this when it was first seen
+/// has them read only once it runs. As no thread can have used more than its process, all of what it uses later but
+/// this is known.
 const IDLE_US: u64 = 100_000;
 
 /// The process whose threads are read.
@@ -53,6 +62,14 @@ pub(crate) struct Process<'a> {
     pub(crate) begun: u64,
 }
 
+impl Process<'_> {
+    /// What it had used when all that it has used since began to count.
+    fn base(&self) -> Cpu {
+        let fresh = if self.newborn { Cpu::default() } else { self.stat.own };
+        self.before.unwrap_or(fresh)
+    }
+}
+
 impl Tasks {
     /// Reads them if they may have used something; how many were read.
     pub(crate) fn follow(
@@ -62,63 +79,92 @@ impl Tasks {
         reader: &mut Reader,
         ledger: &mut Ledger,
     ) -> u64 {
-        let Process { stat, before, newborn, counts, .. } = process;
-        let worth = match before {
-            None => newborn || stat.own.total_us() >= IDLE_US,
-            Some(before) => {
-                let number = stat.threads as usize;
-                stat.own != before || !counts || (!self.list.is_empty() && self.list.len() != number)
-            }
-        };
-        if worth {
-            return self.read(process, procfs, reader, ledger);
-        }
-        if before.is_none() && stat.threads == 1 {
+        let (stat, number) = (process.stat, process.stat.threads as usize);
+        let first = process.before.is_none();
+        if first {
             self.adopt(process, ledger);
         }
-        0
+        let strangers = self.newborn_since.is_none() && number > 1;
+        let all = (!process.counts && !first)
+            || (self.newborn_since.is_some() && self.list.len() != number)
+            || (strangers && ledger.has_room_to_name(process.group, number))
+            || (first && stat.own.total_us() >= IDLE_US);
+        self.unexplained = self.unexplained.saturating_add(stat.own.since(process.base()).total_us());
+        if !all && stat.own == process.base() {
+            return 0;
+        }
+        // What the unread ones had used before, at most.
+        let strangers_before = self.left_of(process.base());
+        let (mut read, ended) = self.read(process, all, procfs, reader, ledger);
+        let looked = all || self.unexplained > 0;
+        if ended || (looked && (self.list.len() != number || self.newborn_since.is_none())) {
+            read += self.find(process, strangers_before, procfs, reader, ledger);
+        }
+        if looked {
+            // All were read: what is left are parts of ticks, and what has ended.
+            self.unexplained = 0;
+        }
+        read
     }
 
-    /// Takes an idle process for its only thread, which has its name and used no more.
+    /// Takes the process for its first thread, which has its name and used no more.
     fn adopt(&mut self, process: Process<'_>, ledger: &mut Ledger) {
         let Process { pid, group, stat, begun, .. } = process;
         let comm = stat.comm.as_bytes();
         let series = ledger.begin_thread(group, &place::thread_name(comm));
-        self.list.push(Task { tid: pid, series, start: stat.start, last: stat.own, comm: cut(comm) });
-        self.newborn_since = Some(begun);
+        let (start, last, comm) = (stat.start, process.base(), cut(comm));
+        self.list.push(Task { tid: pid, series, start, last, was_read: false, comm });
+        self.newborn_since = (stat.threads == 1).then_some(begun);
     }
 
+    /// What of this the known threads did not use.
+    fn left_of(&self, used: Cpu) -> Cpu {
+        let known = self.list.iter().filter(|task| task.was_read).map(|task| task.last);
+        let known = known.fold(Cpu::default(), |sum, last| sum + last);
+        Cpu {
+            user_us: used.user_us.saturating_sub(known.user_us),
+            system_us: used.system_us.saturating_sub(known.system_us),
+        }
+    }
+
+    /// Reads those that are known, all or until the process is accounted for; how many were read, and whether any has
+    /// ended.
     fn read(
         &mut self,
         process: Process<'_>,
+        all: bool,
         procfs: &ProcFs,
         reader: &mut Reader,
         ledger: &mut Ledger,
-    ) -> u64 {
-        let (before, mut read) = (self.list.len(), 0);
-        self.list.retain_mut(|task| {
+    ) -> (u64, bool) {
+        let (mut at, mut moved, mut read, mut ended) = (0, 0, 0, false);
+        while all || self.unexplained > 0 {
+            let Some(task) = self.list.get_mut(at) else { break };
             read += 1;
             match procfs.thread(process.pid, task.tid, reader) {
                 Outcome::Got(stat) if stat.start == task.start => {
                     let grown = beyond(stat.own, task.last);
-                    task.last = stat.own;
+                    (task.last, task.was_read) = (stat.own, true);
                     task.name(&stat.comm, process.group, ledger);
+                    self.unexplained = self.unexplained.saturating_sub(grown.total_us());
                     if process.counts {
                         ledger.credit_thread(task.series, grown);
                     }
-                    true
+                    if grown != Growth::default() {
+                        self.list.swap(moved, at);
+                        moved += 1;
+                    }
+                    at += 1;
                 }
-                Outcome::Failed => true,
+                Outcome::Failed => at += 1,
                 Outcome::Got(_) | Outcome::Gone => {
                     ledger.end_thread(task.series);
-                    false
+                    self.list.swap_remove(at);
+                    ended = true;
                 }
             }
-        });
-        if self.list.len() < before || self.list.len() != process.stat.threads as usize {
-            read += self.find(process, procfs, reader, ledger);
         }
-        read
+        (read, ended)
     }
 
     /// Moves them to another group: what they use from now on is for that.
@@ -135,10 +181,11 @@ impl Tasks {
         self.list.iter().for_each(|task| ledger.end_thread(task.series));
     }
 
-    /// Finds those that are new.
+    /// Finds those that are new; what they had used before the process was read last is at most so much.
     fn find(
         &mut self,
         process: Process<'_>,
+        before: Cpu,
         procfs: &ProcFs,
         reader: &mut Reader,
         ledger: &mut Ledger,
@@ -147,34 +194,24 @@ impl Tasks {
         if procfs.threads(process.pid, &mut tids, reader) != Outcome::Got(()) {
             return 0;
         }
-        tids.sort_unstable();
-        self.list.reserve_exact(tids.len().saturating_sub(self.list.len()));
+        let mut known: Vec<u32> = self.list.iter().map(|task| task.tid).collect();
+        known.sort_unstable();
+        tids.retain(|tid| known.binary_search(tid).is_err());
+        self.list.reserve_exact(tids.len());
         for tid in tids {
-            let Err(at) = self.list.binary_search_by_key(&tid, |task| task.tid) else { continue };
             read += 1;
             let Outcome::Got(stat) = procfs.thread(process.pid, tid, reader) else { continue };
             let series = ledger.begin_thread(process.group, &place::thread_name(stat.comm.as_bytes()));
             if process.counts {
-                ledger.credit_thread(series, self.first(&stat, process));
+                let younger = self.newborn_since.is_some_and(|since| stat.start >= since);
+                let before = if younger { Cpu::default() } else { before };
+                ledger.credit_thread(series, beyond(stat.own, before));
             }
-            let task =
-                Task { tid, series, start: stat.start, last: stat.own, comm: cut(stat.comm.as_bytes()) };
-            self.list.insert(at, task);
+            let (start, last, comm) = (stat.start, stat.own, cut(stat.comm.as_bytes()));
+            self.list.push(Task { tid, series, start, last, was_read: true, comm });
         }
         self.newborn_since = Some(process.begun);
         read
-    }
-
-    /// What one that is seen for the first time has used since its process was read before: all, if it is younger; else
-    /// as much as is certain.
-    fn first(&self, stat: &Stat, process: Process<'_>) -> Growth {
-        let younger = self.newborn_since.is_some_and(|since| stat.start >= since);
-        let before = match process.before {
-            Some(before) if !younger => before,
-            None if !process.newborn => process.stat.own,
-            _ => Cpu::default(),
-        };
-        beyond(stat.own, before)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The flags, as clap parses them, with their help.
 use super::checking::StatusFlags;
+use super::completion::CompletionFlags;
 use super::installing::{InstallFlags, UninstallFlags};
 use super::shared::{ApiFlags, PrometheusFlags};
 use super::values::{parse_duration, parse_namespaces, parse_percentile, parse_sort, parse_time};
+use super::version::VersionFlags;
 use crate::print::Format;
 use crate::report::SortBy;
 use crate::top::{By, Namespaces, Percentile};
@@ -10,8 +12,12 @@ use clap::{Args, Parser, Subcommand};
 
 /// Where the CPU of OpenShift nodes goes, outside and inside of pods.
 #[derive(Parser)]
-#[command(name = "oc interrogate", bin_name = "oc interrogate", version, arg_required_else_help = false)]
-#[command(after_help = "Example: oc interrogate top --interval 1h -S openshift-logging")]
+#[command(name = "oc interrogate", bin_name = "oc interrogate", version, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  oc interrogate top --local                                 # this machine, no cluster
+  oc interrogate top --interval 1h -S openshift-logging
+  oc interrogate install
+  oc interrogate COMMAND --help")]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -32,6 +38,9 @@ pub(super) enum Command {
   oc interrogate install -o yaml | oc apply --server-side -f -")]
     Install(Box<InstallFlags>),
     /// Take all of it out of the cluster again
+    #[command(after_help = "Examples:
+  oc interrogate uninstall --dry-run
+  oc interrogate uninstall -y")]
     Uninstall(Box<UninstallFlags>),
     /// Check the installation from its objects to its data: what is wrong, and what helps
     #[command(
@@ -44,6 +53,18 @@ Examples:
   oc interrogate status -o json | jq '.checks[] | select(.status != \"ok\")'"
     )]
     Status(Box<StatusFlags>),
+    /// Complete commands, flags and names at the Tab key, in kubectl, oc and shells
+    #[command(after_help = "Examples:
+  oc interrogate completion --install    # oc interrogate top --node <Tab>
+  oc interrogate completion bash > ~/.local/share/bash-completion/completions/oc-interrogate
+  oc interrogate completion --remove")]
+    Completion(CompletionFlags),
+    /// This program's version, the exporter's that it brings along, the cluster's, and what is installed there
+    #[command(after_help = "Examples:
+  oc interrogate version
+  oc interrogate version --client
+  oc interrogate version -o json")]
+    Version(Box<VersionFlags>),
 }
 
 #[derive(Args)]

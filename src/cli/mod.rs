@@ -1,10 +1,13 @@
 //! The command line: what runs, exit codes, the error line.
 mod checking;
+mod complete;
+mod completion;
 mod flags;
 mod installing;
 mod shared;
 mod typed;
 mod values;
+mod version;
 
 use crate::cluster::Cluster;
 use crate::install::{self, Console, Removal};
@@ -14,6 +17,7 @@ use crate::status;
 use crate::top;
 use anyhow::{Context, Result, bail};
 use checking::StatusFlags;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use flags::{Cli, Command, TopFlags};
 use installing::{InstallFlags, UninstallFlags};
@@ -28,15 +32,25 @@ const USAGE: u8 = 2;
 
 /// Parses, runs, prints the error, returns the code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Who asks for completion listens to nothing but candidates, and may close the pipe at any time.
+    if complete::answered(&args, &mut io::stdout().lock()).unwrap_or(true) {
+        return ExitCode::SUCCESS;
+    }
+    let program = completion::program(args.first());
     let cli = Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     match cli {
-        Ok(cli) => match run(cli.command) {
+        Ok(cli) => match run(cli.command, program) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 complain("error", &format!("{error:#}"));
                 ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
             }
         },
+        Err(help) if help.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = help.print(); // stderr: it is not what anybody asked for
+            ExitCode::from(USAGE)
+        }
         Err(error) if error.use_stderr() => {
             complain("error", &usage_line(&error));
             ExitCode::from(USAGE)
@@ -49,7 +63,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: Command, program: &str) -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     match command {
@@ -57,6 +71,8 @@ fn run(command: Command) -> Result<()> {
         Command::Install(flags) => runtime.block_on(install(*flags)),
         Command::Uninstall(flags) => runtime.block_on(uninstall(*flags)),
         Command::Status(flags) => runtime.block_on(status(*flags)),
+        Command::Version(flags) => runtime.block_on(flags.run(&mut io::stdout())),
+        Command::Completion(flags) => flags.run(program, &mut io::stdout().lock()),
     }
 }
 

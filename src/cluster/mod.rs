@@ -4,6 +4,7 @@ mod api;
 mod files;
 mod forward;
 mod kubeconfig;
+mod names;
 mod nodes;
 mod plugin;
 mod proxy;
@@ -23,6 +24,7 @@ use tokio::sync::OnceCell;
 
 use self::api::NoWay;
 use self::forward::Forward;
+pub use self::names::Named;
 use self::route::Found;
 pub use self::server::{Applied, Events, FIELD_MANAGER, Failure, Part, Server};
 use self::session::Session;

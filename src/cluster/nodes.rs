@@ -1,6 +1,6 @@
 //! The nodes that a label selector matches.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api as Objects, ListParams};
 
@@ -15,18 +15,22 @@ impl Cluster {
         let nodes = Objects::<Node>::all(opened.api.client.clone());
         let matching = ListParams::default().labels(selector);
         // Names alone: a thousand nodes with their status are tens of megabytes.
-        let list = opened.api.ask(nodes.list_metadata(&matching)).await.map_err(|refusal| match refusal {
-        Refusal::Invalid(said) => anyhow!(
-            "\"{selector}\" is no label selector ({said}): give one such as node-role.kubernetes.io/worker= or zone in (a,b)"
-        ),
+        let list = opened.api.ask(nodes.list_metadata(&matching)).await;
+        let list = list.map_err(|refusal| refused(refusal, selector))?;
+        let mut names: Vec<_> = list.items.into_iter().filter_map(|node| node.metadata.name).collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+fn refused(refusal: Refusal, selector: &str) -> Error {
+    const SUCH_AS: &str = "give one such as node-role.kubernetes.io/worker= or zone in (a,b)";
+    match refusal {
+        Refusal::Invalid(said) => anyhow!("\"{selector}\" is no label selector ({said}): {SUCH_AS}"),
         Refusal::Forbidden(said) => {
             anyhow!("the nodes cannot be selected by label ({said}): name them with --node NAME")
         }
         Refusal::NotFound => anyhow!("the API server knows no nodes: check --server and the context"),
         Refusal::Failed(error) => error,
-    })?;
-        let mut names: Vec<_> = list.items.into_iter().filter_map(|node| node.metadata.name).collect();
-        names.sort();
-        Ok(names)
     }
 }

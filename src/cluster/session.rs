@@ -137,7 +137,7 @@ impl Session {
     }
 }
 
-fn files(options: &SessionOptions) -> Files {
+pub(super) fn files(options: &SessionOptions) -> Files {
     Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), dirs::home_dir())
 }
 

@@ -7,6 +7,7 @@
 //!   uninstall   only what is ours, dependents first
 //!   rollout     n of m nodes ready, and what keeps the others          <- look: pods, events and nodes into trouble
 //!   samples     the first data in Prometheus
+//!   versions    what came along, and what would
 //!   apply       server-side, one line an object                        <- diff: what would change
 //!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
 //!    |
@@ -32,6 +33,7 @@ mod samples;
 pub(crate) mod set;
 pub(crate) mod trouble;
 mod uninstall;
+mod versions;
 
 use crate::cluster::{Cluster, PrometheusOptions, Server};
 use anyhow::Result;
@@ -44,6 +46,7 @@ use payload::Payload;
 use place::NAMESPACE;
 use tokio::time::Instant;
 pub use uninstall::{Removal, uninstall};
+pub use versions::{ClusterVersions, Exporters, carried, in_cluster};
 
 /// Installs, or says what that would change. Errors: one line with the remedy; run again, it goes on where it ended.
 pub async fn install(

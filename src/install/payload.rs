@@ -139,13 +139,30 @@ mv -f {UNPACKED}/{NAME}.new {UNPACKED}/{NAME}
     )
 }
 
+/// By architecture: the hash of each exporter that would come along from beside this program. One that would not do is
+/// none; `install` says why.
+pub(super) fn carried() -> Result<BTreeMap<&'static str, String>> {
+    let places = beside()?;
+    let mut hashes = BTreeMap::new();
+    for (name, ..) in ARCHITECTURES {
+        if let Ok(Some((architecture, bytes))) = find(&places, name) {
+            hashes.insert(architecture, hash(&bytes));
+        }
+    }
+    Ok(hashes)
+}
+
+/// What a binary is known by: the first 12 digits of its SHA-256.
+fn hash(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A hash of a binary and its gzip: of the same bytes always the same.
 fn pack(bytes: &[u8]) -> Result<(String, Vec<u8>)> {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    let hash: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
     gzip.write_all(bytes).context("packing the exporter")?;
-    Ok((hash, gzip.finish().context("packing the exporter")?))
+    Ok((hash(bytes), gzip.finish().context("packing the exporter")?))
 }
 
 /// A static program and its architecture.

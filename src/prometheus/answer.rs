@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use anyhow::{Result, anyhow};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::Series;
 use super::failure::one_line;
+use super::refusal::{Excess, Refusal};
 
 /// Whom was asked, for messages.
 pub(super) struct Asked<'a> {
@@ -49,7 +49,7 @@ pub(super) fn read<'a>(
     status: u16,
     location: Option<&str>,
     body: &'a [u8],
-) -> Result<Reply<'a>> {
+) -> Result<Reply<'a>, Refusal> {
     let (Data { result: series }, warnings) = data(asked, status, location, body)?;
     Ok(Reply { series, warnings })
 }
@@ -60,18 +60,21 @@ pub(super) fn data<'a, T: Deserialize<'a>>(
     status: u16,
     location: Option<&str>,
     body: &'a [u8],
-) -> Result<(T, Vec<String>)> {
+) -> Result<(T, Vec<String>), Refusal> {
     let parsed = serde_json::from_slice::<Envelope<T>>(body);
     match (status, parsed) {
         (200..=299, Ok(Envelope { status, data: Some(data), warnings, .. })) if status == "success" => {
             Ok((data, warnings.iter().map(|text| one_line(text)).collect()))
         }
         (_, Ok(Envelope { status, error_type, error, .. })) if status == "error" => {
-            Err(anyhow!(own_error(asked, &error_type, &error)))
+            Err(own_error(asked, &error_type, &error))
         }
-        (200..=299, Ok(_)) => Err(anyhow!(foreign(asked, "an object without series"))),
-        (200..=299, Err(error)) => Err(anyhow!(unreadable(asked, &error, body))),
-        (_, _) => Err(anyhow!(refusal(asked, status, location, &String::from_utf8_lossy(body)))),
+        (200..=299, Ok(_)) => Err(Refusal::new(foreign(asked, "an object without series"), None)),
+        (200..=299, Err(error)) => Err(Refusal::new(unreadable(asked, &error, body), None)),
+        (_, _) => {
+            let words = refusal(asked, status, location, &String::from_utf8_lossy(body));
+            Err(Refusal::new(words, (status == 504).then_some(Excess::Time)))
+        }
     }
 }
 
@@ -90,20 +93,39 @@ pub(super) fn version(body: &[u8]) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
+/// The values of a label, from the answer that lists them; none where it is no such list.
+pub(super) fn values(body: &[u8]) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        status: String,
+        data: Vec<String>,
+    }
+    let answer = serde_json::from_slice::<Answer>(body).ok()?;
+    (answer.status == "success").then_some(answer.data)
+}
+
 /// The message for a body that ended before the answer did.
 pub(super) fn cut_short(url: &str, length: usize) -> String {
     format!("the answer of {url} broke off after {length} bytes: try again, or shorten --interval")
 }
 
 /// Prometheus's own refusal of a query.
-fn own_error(asked: &Asked<'_>, error_type: &str, error: &str) -> String {
+fn own_error(asked: &Asked<'_>, error_type: &str, error: &str) -> Refusal {
     let said = one_line(&format!("{error_type}: {error}"));
     let url = asked.url;
-    if error_type == "timeout" || error.contains("too many samples") {
+    let excess = match error_type {
+        "timeout" => Some(Excess::Time),
+        // Its time was up while it read, not while it computed.
+        _ if error.contains("context deadline exceeded") => Some(Excess::Time),
+        _ if error.contains("too many samples") => Some(Excess::Size),
+        _ => None,
+    };
+    let words = if excess.is_some() {
         format!("the query is too much for {url} ({said}): shorten --interval")
     } else {
         format!("Prometheus at {url} refused the query ({said}): see its own log")
-    }
+    };
+    Refusal::new(words, excess)
 }
 
 fn unreadable(asked: &Asked<'_>, error: &serde_json::Error, body: &[u8]) -> String {

@@ -13,6 +13,7 @@ use url::form_urlencoded;
 
 use super::answer::{self, Reply};
 use super::failure::{self, Party};
+use super::refusal::{Excess, Refusal};
 use super::{Endpoint, Grid, Series, is_loopback, promql};
 
 /// Questions up to this many bytes travel in the URL (GET: the right that every reader has); longer ones in a body (POST).
@@ -120,6 +121,15 @@ impl Client {
         self.ask("query", &[("query", query), ("time", &seconds(at))], read).await
     }
 
+    /// The values that a label of the series of `selector` has in a time, Unix milliseconds; none where the server
+    /// does not list them. No sample is read for it.
+    pub async fn values(&self, label: &str, selector: &str, (start, end): (i64, i64)) -> Result<Vec<String>> {
+        let (start, end) = (seconds(start), seconds(end));
+        let parameters = [("match[]", selector), ("start", &start), ("end", &end)];
+        let (_, _, body) = self.send(&format!("label/{label}/values"), &parameters).await?;
+        Ok(answer::values(&body).unwrap_or_default())
+    }
+
     async fn ask<T>(
         &self,
         path: &str,
@@ -128,7 +138,7 @@ impl Client {
     ) -> Result<T> {
         let (status, location, body) = self.send(path, parameters).await?;
         let Reply { series, warnings } = answer::read(&self.asked(), status, location.as_deref(), &body)
-            .map_err(|refusal| anyhow!(self.without_token(&refusal.to_string())))?;
+            .map_err(|refusal| refusal.map(|words| self.without_token(words)))?;
         let warnings = warnings.iter().map(|warning| self.without_token(warning));
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
         Ok(read(&series))
@@ -142,7 +152,7 @@ impl Client {
     ) -> Result<T> {
         let (status, location, body) = self.send(path, parameters).await?;
         let (data, _) = answer::data(&self.asked(), status, location.as_deref(), &body)
-            .map_err(|refusal| anyhow!(self.without_token(&refusal.to_string())))?;
+            .map_err(|refusal| refusal.map(|words| self.without_token(words)))?;
         Ok(data)
     }
 
@@ -187,22 +197,25 @@ impl Client {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > self.largest => {
-                    bail!(
+                    let words = format!(
                         "the answer of {} is larger than {} bytes: shorten --interval",
-                        self.url,
-                        self.largest
-                    )
+                        self.url, self.largest
+                    );
+                    bail!(Refusal::new(words, Some(Excess::Size)))
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(body),
                 Err(error) if error.is_timeout() && begun.elapsed() < self.timeout * DRIPPING => {
                     return Err(self.unanswered(&error));
                 }
-                Err(error) if error.is_timeout() => bail!(
-                    "the answer of {} was not whole after {} s: shorten --interval, or check the way there",
-                    self.url,
-                    (self.timeout * DRIPPING).as_secs_f64()
-                ),
+                Err(error) if error.is_timeout() => {
+                    let words = format!(
+                        "the answer of {} was not whole after {} s: shorten --interval, or check the way there",
+                        self.url,
+                        (self.timeout * DRIPPING).as_secs_f64()
+                    );
+                    bail!(Refusal::new(words, Some(Excess::Time)))
+                }
                 Err(_) => bail!("{}", answer::cut_short(&self.url, body.len())),
             }
         }

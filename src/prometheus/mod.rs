@@ -6,12 +6,14 @@ mod answer;
 mod client;
 pub(crate) mod failure;
 pub mod promql;
+mod refusal;
 mod state;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 pub use client::Client;
+pub use refusal::{Excess, Refusal, excess};
 /// A string that no `Debug` output shows: a bearer token.
 pub use secrecy::SecretString as Secret;
 pub use state::{Rule, RuleGroup, Target};

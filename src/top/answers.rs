@@ -1,6 +1,6 @@
 //! What was answered, in the terms of the question: rows as far as filters let them through, and the totals before any
 //! filter. The ground that a report is computed from.
-use super::rhythm::Span;
+use super::span::Span;
 use crate::prometheus::Grid;
 use crate::report::{Class, Figures, SourceKind, Steps};
 use std::collections::BTreeMap;

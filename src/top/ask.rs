@@ -1,16 +1,24 @@
-//! Questions in pieces that a server does not refuse, and answers put on the grid of their steps.
-use super::queries::{self, At};
-use super::rhythm::Span;
+//! Questions put to a server piece by piece, and answers put on the grid of their steps.
+use super::pieces::{Cut, Load, Piece, Pieces, Whole};
+use super::queries::{self, At, How};
+use super::span::Span;
+use crate::progress::Progress;
 use crate::prometheus::{Client, Grid, Series};
 use crate::report::{Figures, Steps};
 use anyhow::Result;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 /// Points of a series that one query asks for; Prometheus refuses more than 11,000.
 const POINTS: i64 = 10_000;
 /// Samples that one answer holds at most, about; bounds the memory for it.
-const SAMPLES: i64 = 250_000;
+const ANSWERED: i64 = 250_000;
+/// Samples that a server reads for one query at most, about: a second's work or two, and a fifth of its default limit.
+const READ: i64 = 10_000_000;
+/// What a series' distance between two samples is taken for before it is known, milliseconds; statistics are cut at
+/// multiples of a second.
+const USUAL_STEP: i64 = 15_000;
+const SECOND: i64 = 1000;
 
 /// How many steps a grid has.
 pub(super) fn points(grid: Grid) -> usize {
@@ -18,32 +26,43 @@ pub(super) fn points(grid: Grid) -> usize {
 }
 
 /// A query of samples at the steps of a grid: its text, by how these are asked for.
-pub(super) type Query<'a> = dyn Fn(At) -> String + 'a;
+pub(super) type Query<'a> = dyn Fn(&At) -> String + 'a;
 
 /// A Prometheus, and what it can.
 #[derive(Debug)]
 pub(super) struct Server<'a> {
-    pub client: &'a Client,
+    pieces: Pieces<'a>,
     /// Whether it heeds a query's own lookback.
-    lookback: bool,
+    lookback: Cell<bool>,
 }
 
 impl<'a> Server<'a> {
-    /// Asks what it can.
-    pub(super) async fn meet(client: &'a Client) -> Result<Server<'a>> {
-        Ok(Server { client, lookback: client.heeds_lookback().await? })
+    /// Nothing is asked yet.
+    pub(super) fn new(client: &'a Client, progress: &'a Progress) -> Server<'a> {
+        Server { pieces: Pieces::new(client, progress), lookback: Cell::new(false) }
     }
 
-    /// A range query of so many series, about: its answers' series by a key, on the grid. Series of one key are added.
+    /// Asks what it can; before that it is taken to be old.
+    pub(super) async fn meet(&self) -> Result<()> {
+        self.lookback.set(self.pieces.client.heeds_lookback().await?);
+        Ok(())
+    }
+
+    /// The connection, for what is no question in pieces.
+    pub(super) fn client(&self) -> &'a Client {
+        self.pieces.client
+    }
+
+    /// A range query: its answers' series by a key, on the grid. Series of one key are added.
     pub(super) async fn range<K: Ord>(
         &self,
         query: &Query<'_>,
         grid: Grid,
-        series: usize,
+        load: Load<'_>,
         key: impl Fn(&Series<'_>) -> K,
     ) -> Result<BTreeMap<K, Steps>> {
         let mut whole = BTreeMap::new();
-        self.each(query, grid, series, |series| {
+        self.each(query, grid, load, |series| {
             let steps = whole.entry(key(series)).or_insert_with(|| Steps::absent(points(grid)));
             put(steps, grid, &series.samples);
         })
@@ -51,58 +70,83 @@ impl<'a> Server<'a> {
         Ok(whole)
     }
 
-    /// A range query of so many series, about: every series, in as many parts as there were pieces.
+    /// A range query: every series, in as many parts as there were pieces, in any order.
     pub(super) async fn each(
         &self,
         query: &Query<'_>,
         grid: Grid,
-        series: usize,
-        mut take: impl FnMut(&Series<'_>),
+        load: Load<'_>,
+        take: impl FnMut(&Series<'_>),
     ) -> Result<()> {
-        let points = POINTS.min(SAMPLES / i64::try_from(series.max(1)).unwrap_or(SAMPLES)).max(1);
-        let mut start = grid.start;
-        while start <= grid.end {
-            let end = grid.end.min(start + (points - 1) * grid.step);
-            self.piece(query, Grid { start, end, ..grid }, &mut take).await?;
-            start = end + grid.step;
-        }
-        Ok(())
+        let span = Span { start: grid.start - grid.step, end: grid.end };
+        let units = POINTS.min(share(ANSWERED, load.answer)).min(share(READ, load.read));
+        let whole = Whole { span, unit: grid.step, units, cut: Cut::Time, load };
+        let take = RefCell::new(take);
+        self.pieces.ask(&whole, async |piece| self.piece(query, grid.step, piece, &take).await).await
     }
 
-    async fn piece(&self, query: &Query<'_>, grid: Grid, take: &mut impl FnMut(&Series<'_>)) -> Result<()> {
-        let Grid { step, .. } = grid;
-        let (at, lookback) =
-            if self.lookback { (At::Plain, Some(step - 1)) } else { (At::Range { step }, None) };
+    async fn piece(
+        &self,
+        query: &Query<'_>,
+        step: i64,
+        piece: &Piece,
+        take: &RefCell<impl FnMut(&Series<'_>)>,
+    ) -> Result<()> {
+        let grid = Grid { start: piece.span.start + step, end: piece.span.end, step };
+        let at = |how| At { how, step, matcher: piece.matcher() };
+        let (how, lookback) =
+            if self.lookback.get() { (How::Plain, Some(step - 1)) } else { (How::Range, None) };
         let finite = |series: &Series<'_>| series.samples.iter().all(|(_, value)| value.is_finite());
+        let take_all = |answer: &[Series<'_>]| answer.iter().for_each(&mut *take.borrow_mut());
         let read = |answer: &[Series<'_>]| {
             let all = answer.iter().all(finite);
             if all {
-                answer.iter().for_each(&mut *take);
+                take_all(answer);
             }
             all
         };
-        if !self.client.range(&query(at), grid, lookback, read).await? {
-            let query = query(At::Finite { step });
-            self.client.range(&query, grid, None, |answer| answer.iter().for_each(take)).await?;
+        let client = self.pieces.client;
+        if !client.range(&query(&at(how)), grid, lookback, read).await? {
+            client.range(&query(&at(How::Finite)), grid, None, take_all).await?;
         }
         Ok(())
     }
 
-    /// A range query whose answer is one series; absent throughout where there is none.
-    pub(super) async fn one(&self, query: &Query<'_>, grid: Grid) -> Result<Steps> {
-        let whole = self.range(query, grid, 1, |_| ()).await?;
+    /// A range query whose answer is one series, of so many that the server reads; absent throughout where there is none.
+    pub(super) async fn one(&self, query: &Query<'_>, grid: Grid, load: Load<'_>) -> Result<Steps> {
+        let whole = self.range(query, grid, load, |_| ()).await?;
         Ok(whole.into_values().next().unwrap_or_else(|| Steps::absent(points(grid))))
     }
 
-    /// Each series' statistics over a window, computed by the server, by a key that tells the series
-    /// apart: with quantiles, and with the number of samples if `count`ed.
+    /// An instant query about a window, by its text for a piece of it: a selector with one more matcher, and a length in
+    /// milliseconds. What `read` makes of the pieces must add up to what it would make of the whole.
+    pub(super) async fn over(
+        &self,
+        query: impl Fn(&str, i64) -> String,
+        selector: &str,
+        span: Span,
+        (cut, load): (Cut, Load<'_>),
+        read: impl FnMut(&[Series<'_>]),
+    ) -> Result<()> {
+        let units = share(READ, load.read) * (USUAL_STEP / SECOND);
+        let whole = Whole { span, unit: SECOND, units, cut, load };
+        let read = RefCell::new(read);
+        let ask = async |piece: &Piece| {
+            let text = query(&queries::and(selector, piece.matcher().as_deref()), piece.span.length());
+            let take = |answer: &[Series<'_>]| (read.borrow_mut())(answer);
+            self.pieces.client.instant(&text, piece.span.end, take).await
+        };
+        self.pieces.ask(&whole, ask).await
+    }
+
+    /// Each series' statistics over a window, computed by the server, by a key that tells the series apart: with
+    /// quantiles, and with the number of samples if `count`ed.
     pub(super) async fn summed<K: Ord + Clone>(
         &self,
         selector: &str,
         labels: &str,
-        (span, grid): (Span, Grid),
-        quantiles: &[f64],
-        count: bool,
+        (span, grid, load): (Span, Grid, Load<'_>),
+        (quantiles, count): (&[f64], bool),
         key: impl Fn(&Series<'_>) -> K,
     ) -> Result<BTreeMap<K, Figures>> {
         let nothing = Figures {
@@ -113,8 +157,7 @@ impl<'a> Server<'a> {
             quantiles: vec![f64::NAN; quantiles.len()],
         };
         let whole: RefCell<BTreeMap<K, Figures>> = RefCell::default();
-        // Series of one key follow each other in time: labels that tell nothing here have changed.
-        let fold = async |query: String, add: &dyn Fn(&mut Figures, f64)| {
+        let fold = async |cut: Cut, query: &dyn Fn(&str, i64) -> String, add: &dyn Fn(&mut Figures, f64)| {
             let read = |answer: &[Series<'_>]| {
                 let mut whole = whole.borrow_mut();
                 for series in answer {
@@ -123,34 +166,45 @@ impl<'a> Server<'a> {
                     }
                 }
             };
-            self.client.instant(&query, span.end, read).await
+            self.over(query, selector, span, (cut, load), read).await
         };
-        let statistic = |name: &str| queries::statistic(name, selector, span.length());
+        let statistic = |name: &'static str| {
+            move |selector: &str, window: i64| queries::statistic(name, selector, window)
+        };
+        let [sum, min, max] = ["sum", "min", "max"].map(statistic);
         let counts = async {
             if !count {
                 return Ok(());
             }
-            fold(statistic("count"), &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
+            let add = |figures: &mut Figures, value| *figures.samples.get_or_insert(0.0) += value;
+            fold(Cut::Label, &statistic("count"), &add).await
         };
         tokio::try_join!(
-            fold(statistic("sum"), &|figures, value| figures.sum += value),
-            fold(statistic("min"), &|figures, value| figures.min = figures.min.min(value)),
-            fold(statistic("max"), &|figures, value| figures.max = figures.max.max(value)),
+            fold(Cut::Label, &sum, &|figures, value| figures.sum += value),
+            fold(Cut::Label, &min, &|figures, value| figures.min = figures.min.min(value)),
+            fold(Cut::Label, &max, &|figures, value| figures.max = figures.max.max(value)),
             counts,
         )?;
         for (index, share) in quantiles.iter().enumerate() {
+            // Labels that tell nothing here may have changed: then several series of one key follow each other, and
+            // have no quantile together but by their samples.
             let add = |figures: &mut Figures, value| {
-                figures.quantiles.get_mut(index).into_iter().for_each(|slot| *slot = value);
+                let slot = figures.quantiles.get_mut(index).into_iter();
+                slot.for_each(|slot| *slot = if slot.is_nan() { value } else { f64::INFINITY });
             };
-            fold(queries::quantile(*share, labels, selector, span.length()), &add).await?;
+            let query = |selector: &str, window: i64| queries::quantile(*share, selector, window);
+            fold(Cut::Never, &query, &add).await?;
         }
         let mut whole = whole.into_inner();
         // A sample that is no finite number spoils these; such a series' others are taken one by one.
-        let spoilt = |figures: &Figures| !figures.sum.is_finite() || figures.min > figures.max;
+        let spoilt = |figures: &Figures| {
+            let no_quantile = figures.quantiles.iter().any(|quantile| !quantile.is_finite());
+            !figures.sum.is_finite() || figures.min > figures.max || no_quantile
+        };
         if whole.values().any(spoilt) {
-            let query = |at: At| queries::sum_by(labels, &at.of(selector));
+            let query = |at: &At| queries::sum_by(labels, &at.of(selector));
             let mut mended: BTreeMap<K, Steps> = BTreeMap::new();
-            self.each(&query, grid, whole.len(), |series| {
+            self.each(&query, grid, load, |series| {
                 let key = key(series);
                 if whole.get(&key).is_some_and(spoilt) {
                     put(
@@ -167,6 +221,11 @@ impl<'a> Server<'a> {
         }
         Ok(whole)
     }
+}
+
+/// How many times so many series have as many samples.
+fn share(samples: i64, series: usize) -> i64 {
+    (samples / i64::try_from(series).unwrap_or(i64::MAX).max(1)).max(1)
 }
 
 /// Adds samples at their steps.

@@ -2,7 +2,7 @@
 use super::answers::{Answers, Key, Part, Samples};
 use super::ask::points;
 use super::question::Question;
-use super::rhythm::Span;
+use super::span::Span;
 use crate::prometheus::Grid;
 use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
 

@@ -2,7 +2,7 @@
 //! percentiles are over the samples, each by its own length.
 use super::filter::Filter;
 use super::question::{By, Question};
-use super::rhythm::Span;
+use super::span::Span;
 use crate::report::{Class, ClassTotal, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
 use process_exporter::{Class as Counted, Reading};
 use std::collections::BTreeMap;

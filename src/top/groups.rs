@@ -1,6 +1,7 @@
 //! Host and kernel: rows of process groups, threads or classes, their totals, and the nodes' busy time.
 use super::answers::{Groups, Key, Part, Samples};
 use super::ask::{self, Server};
+use super::pieces::Load;
 use super::platform;
 use super::queries::{self, At};
 use super::question::{By, Question};
@@ -14,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Series that one node's groups, or its threads, are taken for when an answer's size is judged.
 const GROUPS_PER_NODE: usize = 100;
 const THREADS_PER_NODE: usize = 500;
+/// Host, kernel and pod.
+const CLASSES: usize = 3;
 
 /// Each group over all nodes, or over some.
 type Sums = BTreeMap<(Class, String), Steps>;
@@ -76,8 +79,19 @@ impl Asker<'_> {
         // The predecessor's groups have no class but by their names.
         let classes = classes && self.source.whose != Whose::Predecessor;
         let labels = if classes { "class" } else { "class, groupname" };
-        let query = |at: At| queries::sum_by(labels, &at.of(name));
-        self.server.range(&query, self.grid, GROUPS_PER_NODE, group).await
+        let query = |at: &At| queries::sum_by(labels, &at.of(name));
+        self.server.range(&query, self.grid, self.load(name), group).await
+    }
+
+    /// What one answered series for each group costs that is read from a metric of groups.
+    fn load<'b>(&self, metric: &'b str) -> Load<'b> {
+        let nodes = self.source.size();
+        match metric {
+            queries::GROUP_SUMS => Load::of(GROUPS_PER_NODE, GROUPS_PER_NODE),
+            queries::CLASS_SUMS => Load::of(GROUPS_PER_NODE, nodes * CLASSES).by(metric, "instance"),
+            queries::THREADS => Load::of(THREADS_PER_NODE, nodes * THREADS_PER_NODE).by(metric, "instance"),
+            _ => Load::of(GROUPS_PER_NODE, nodes * GROUPS_PER_NODE).by(metric, "instance"),
+        }
     }
 
     /// Busy time; none with the predecessor's exporter.
@@ -85,8 +99,9 @@ impl Asker<'_> {
         if self.source.whose == Whose::Predecessor {
             return Ok(None);
         }
-        let query = |at: At| queries::sum_by("", &at.of(queries::BUSY));
-        self.server.one(&query, self.grid).await.map(Some)
+        let query = |at: &At| queries::sum_by("", &at.of(queries::BUSY));
+        let load = Load::of(1, self.source.size()).by(queries::BUSY, "instance");
+        self.server.one(&query, self.grid, load).await.map(Some)
     }
 
     /// What groups used on nodes that did not tell their busy time at that step.
@@ -95,9 +110,10 @@ impl Asker<'_> {
             return Ok(Steps::absent(ask::points(self.grid)));
         }
         if self.recorded_sums() {
-            return silent::compared(self.server, queries::CLASS_SUMS, nodes, self.grid).await;
+            return silent::compared(self.server, (queries::CLASS_SUMS, CLASSES), nodes, self.grid).await;
         }
-        silent::used(self.server, queries::GROUPS, nodes, self.source.span, self.grid).await
+        let groups = (queries::GROUPS, GROUPS_PER_NODE);
+        silent::used(self.server, groups, nodes, self.source.span, self.grid).await
     }
 
     /// Rows on some nodes, or each node's own; none where nodes do not matter.
@@ -153,12 +169,14 @@ impl Asker<'_> {
     async fn classes_of_nodes(&self, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
         // The predecessor's series have no class; its pods are told by the group's name.
         let (name, labels, series) = match self.source.whose {
-            Whose::Exporter { sums: true } => (queries::CLASS_SUMS, "instance, class", nodes * 3),
-            Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * 3),
+            Whose::Exporter { sums: true } => (queries::CLASS_SUMS, "instance, class", nodes * CLASSES),
+            Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * CLASSES),
             _ => (queries::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
         };
-        let query = |at: At| queries::sum_by(labels, &at.of(&self.select(name)));
-        let rows = self.server.range(&query, self.grid, series, |series| {
+        let selector = self.select(name);
+        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
+        let load = Load { answer: series, ..self.load(name) }.by(&selector, "instance");
+        let rows = self.server.range(&query, self.grid, load, |series| {
             let class = group(series).0;
             Key { node: self.node(series), ..Key::of_class(class) }
         });
@@ -174,18 +192,16 @@ impl Asker<'_> {
             let thread = threads.then(|| series.label("threadname").to_owned());
             Key { class, namespace: None, name, node: self.node(series), thread }
         };
+        let load = self.load(name).by(&selector, "instance");
         if self.question.per_node {
-            let window = (self.source.span, self.grid);
+            let window = (self.source.span, self.grid, Load { answer: load.read, ..load });
             let labels = format!("instance, {labels}");
-            let rows = self
-                .server
-                .summed(&selector, &labels, window, &self.question.quantiles(), self.question.present, key)
-                .await?;
+            let more = (&*self.question.quantiles(), self.question.present);
+            let rows = self.server.summed(&selector, &labels, window, more, key).await?;
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
         }
-        let query = |at: At| queries::sum_by(labels, &at.of(&selector));
-        let series = if threads { THREADS_PER_NODE } else { GROUPS_PER_NODE };
-        Ok(each(self.server.range(&query, self.grid, series, key).await?))
+        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
+        Ok(each(self.server.range(&query, self.grid, load, key).await?))
     }
 
     fn node(&self, series: &Series<'_>) -> Option<String> {
@@ -204,9 +220,10 @@ impl Asker<'_> {
         let mut left_out = Steps::total(points, hidden.iter().map(|(_, steps)| *steps));
         if filter.nodes.is_some() && !shown.is_empty() {
             let name = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
-            let query = |at: At| queries::sum_by("class, groupname", &at.of(&self.select(name)));
-            let here =
-                self.server.range(&query, self.grid, GROUPS_PER_NODE, |series| group(series).0).await?;
+            let selector = self.select(name);
+            let query = |at: &At| queries::sum_by("class, groupname", &at.of(&selector));
+            let load = self.load(name).by(&selector, "instance");
+            let here = self.server.range(&query, self.grid, load, |series| group(series).0).await?;
             let here = here.iter().filter(|(class, _)| counted(class) && filter.has_class(**class));
             let here = Steps::total(points, here.map(|(_, steps)| steps));
             left_out.add_all(&Steps::total(points, shown.iter().map(|(_, steps)| *steps)).less(&here));

@@ -4,6 +4,7 @@ use super::answers::{Answers, Key, Part, Samples};
 use super::ask::{self, Server};
 use super::assemble::Entry;
 use super::groups;
+use super::pieces::Load;
 use super::queries::{self, At};
 use crate::prometheus::Series;
 use crate::report::{Class, Steps};
@@ -49,9 +50,9 @@ async fn rest(server: &Server<'_>, part: &Part, kept: &[&Entry], with_pods: bool
     if !summed.is_empty() {
         let (selector, labels) = selector(&summed);
         let wanted: BTreeSet<Identity> = summed.iter().map(|key| identity(key)).collect();
-        let query = |at: At| queries::sum_by(labels, &at.of(&selector));
+        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
         server
-            .each(&query, part.grid, summed.len(), |series| {
+            .each(&query, part.grid, Load::of(summed.len(), summed.len()), |series| {
                 if wanted.contains(&identity_of(series)) {
                     ask::put(&mut shown, part.grid, &series.samples);
                 }

@@ -2,7 +2,7 @@
 //! read it, when to stop, and what could not be seen; `course` makes rows and totals of what was read.
 use super::course::Course;
 use super::question::{By, Question};
-use super::rhythm::Span;
+use super::span::Span;
 use super::time::show_duration;
 use crate::progress::Progress;
 use crate::report::{Class, Report};

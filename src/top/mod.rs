@@ -5,7 +5,7 @@
 //!    |
 //!   source, rhythm        whose series answer, when they were sampled, which part of the window they cover
 //!    |
-//!   groups, silent, platform, pods, nodes      ask `queries` by way of `ask`, on that grid
+//!   groups, silent, platform, pods, nodes      ask `queries` by way of `ask`, on that grid, in `pieces`
 //!    |
 //!   answers -> assemble -> limit       rows and totals
 //!
@@ -20,6 +20,7 @@ mod groups;
 mod limit;
 mod local;
 mod nodes;
+mod pieces;
 mod platform;
 mod pods;
 mod queries;
@@ -27,6 +28,7 @@ mod question;
 mod rhythm;
 mod silent;
 mod source;
+mod span;
 pub mod time;
 
 pub use filter::{Filter, Namespaces};
@@ -39,17 +41,17 @@ use answers::Answers;
 use anyhow::Result;
 use ask::Server;
 use pods::Beats;
-use rhythm::Span;
 use source::Source;
+use span::Span;
 
 /// Asks a cluster's Prometheus. Errors are those of the client: what was asked, and what came back.
 pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("asking Prometheus");
     let asked = Span { start: question.end - question.interval, end: question.end };
     let mut answers = Answers { span: asked, groups: None, pods: None, notes: Vec::new() };
-    let (server, mut source, mut beats) =
-        tokio::try_join!(Server::meet(client), Source::find(client, asked), Beats::find(client, asked),)?;
-    progress.set(0.1);
+    let server = Server::new(client, &progress);
+    let ((), mut source, mut beats) =
+        tokio::try_join!(server.meet(), Source::find(&server, asked), Beats::find(&server, asked))?;
     if let Some(source) = &mut source {
         source.cut(&server).await?;
         answers.span = source.span;
@@ -57,7 +59,7 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
         answers.notes.extend(source.rhythm.note(source.span));
     }
     if answers.span != asked {
-        beats = Beats::find(client, answers.span).await?;
+        beats = Beats::find(&server, answers.span).await?;
     }
     let groups = async {
         match &source {
@@ -67,7 +69,6 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     };
     (answers.groups, answers.pods) =
         tokio::try_join!(groups, pods::fetch(&server, question, answers.span, beats))?;
-    progress.set(0.9);
     let mut entries = assemble::entries(question, &answers);
     if question.by == By::Thread && entries.iter().all(|entry| entry.key.thread.is_none()) {
         answers.notes.push("no series of threads in this window: rows are of their groups".to_owned());

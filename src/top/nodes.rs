@@ -1,12 +1,16 @@
 //! Where pods ran and when: `kube_pod_info`, joined in the client by namespace and pod.
+use super::ask::Server;
+use super::pieces::{Cut, Load};
 use super::queries;
-use super::rhythm::Span;
-use crate::prometheus::{Client, Series};
+use super::span::Span;
+use crate::prometheus::Series;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods whose samples one query asks for; keeps its text short.
 const BATCH: usize = 500;
+/// Pods of a cluster, before their number is known.
+const PODS: usize = 8000;
 /// The last part of a window, milliseconds, that holds a sample of every pod that is still there.
 const LATELY: i64 = 120_000;
 
@@ -25,32 +29,31 @@ pub(super) struct Whereabouts {
 impl Whereabouts {
     /// Asks for a window: for the last nodes of the pods that were there lately, which are most; for the nodes of all
     /// pods, with all that moved, where `moves` matter.
-    pub(super) async fn find(client: &Client, span: Span, moves: bool) -> Result<Whereabouts> {
+    pub(super) async fn find(server: &Server<'_>, span: Span, moves: bool) -> Result<Whereabouts> {
         let window = if moves { span.length() } else { LATELY.min(span.length()) };
-        let seen = client.instant(&queries::pod_nodes(&[], window), span.end, nodes_of).await?;
+        let lately = Span { start: span.end - window, ..span };
+        let seen = nodes_of(server, queries::POD_INFO, lately, PODS).await?;
         let mut whereabouts = Whereabouts::default();
-        whereabouts.take(client, span, seen).await?;
+        whereabouts.take(server, span, seen).await?;
         Ok(whereabouts)
     }
 
     /// Asks for the last nodes of pods that were not there lately.
-    pub(super) async fn add(&mut self, client: &Client, span: Span, pods: &[Pod]) -> Result<()> {
+    pub(super) async fn add(&mut self, server: &Server<'_>, span: Span, pods: &[Pod]) -> Result<()> {
         for batch in pods.chunks(BATCH) {
-            let query = queries::pod_nodes(&queries::these(batch), span.length());
-            let mut seen = client.instant(&query, span.end, nodes_of).await?;
+            let mut seen = nodes_of(server, &queries::pod_info(batch), span, batch.len()).await?;
             seen.retain(|pod, _| batch.binary_search(pod).is_ok());
-            self.take(client, span, seen).await?;
+            self.take(server, span, seen).await?;
         }
         Ok(())
     }
 
     /// Takes in who was seen where. Few pods move, and only of those it matters when.
-    async fn take(&mut self, client: &Client, span: Span, seen: Nodes) -> Result<()> {
+    async fn take(&mut self, server: &Server<'_>, span: Span, seen: Nodes) -> Result<()> {
         let several: Vec<Pod> =
             seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect();
         for batch in several.chunks(BATCH) {
-            let query = queries::pod_info(batch, span.length());
-            let mut moved = client.instant(&query, span.end, times_on_nodes).await?;
+            let mut moved = times_on_nodes(server, &queries::pod_info(batch), span, batch.len()).await?;
             moved.retain(|pod, _| batch.binary_search(pod).is_ok());
             self.moved.extend(moved);
         }
@@ -90,27 +93,39 @@ impl Whereabouts {
 /// The nodes of each pod.
 type Nodes = BTreeMap<Pod, BTreeSet<String>>;
 
-fn nodes_of(answer: &[Series<'_>]) -> Nodes {
+async fn nodes_of(server: &Server<'_>, info: &str, span: Span, pods: usize) -> Result<Nodes> {
     let mut seen = Nodes::new();
-    for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
-        seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
-    }
-    seen
+    let take = |answer: &[Series<'_>]| {
+        for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
+            seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
+        }
+    };
+    let load = Load::of(pods, pods).by(info, "namespace");
+    server.over(queries::pod_nodes, info, span, (Cut::Label, load), take).await?;
+    Ok(seen)
 }
 
 /// Since when each pod was on which node.
-fn times_on_nodes(answer: &[Series<'_>]) -> BTreeMap<Pod, Vec<(i64, String)>> {
-    let mut seen: BTreeMap<Pod, Vec<(i64, &str)>> = BTreeMap::new();
-    for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
-        let times = series.samples.iter().map(|(at, _)| (*at, series.label("node")));
-        seen.entry(pod(series)).or_default().extend(times);
-    }
-    let sorted = |(pod, mut times): (Pod, Vec<(i64, &str)>)| {
-        times.sort_unstable();
-        times.dedup_by_key(|(_, node)| *node);
-        (pod, times.into_iter().map(|(at, node)| (at, node.to_owned())).collect())
+async fn times_on_nodes(
+    server: &Server<'_>,
+    info: &str,
+    span: Span,
+    pods: usize,
+) -> Result<BTreeMap<Pod, Vec<(i64, String)>>> {
+    let mut seen: BTreeMap<Pod, Vec<(i64, String)>> = BTreeMap::new();
+    let take = |answer: &[Series<'_>]| {
+        for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
+            let times = series.samples.iter().map(|(at, _)| (*at, series.label("node").to_owned()));
+            seen.entry(pod(series)).or_default().extend(times);
+        }
     };
-    seen.into_iter().map(sorted).collect()
+    let load = Load::of(pods, pods).by(info, "namespace");
+    server.over(queries::samples, info, span, (Cut::Time, load), take).await?;
+    for times in seen.values_mut() {
+        times.sort_unstable();
+        times.dedup_by(|later, earlier| later.1 == earlier.1);
+    }
+    Ok(seen)
 }
 
 /// Of which pod a series is.

@@ -2,6 +2,7 @@
 //! rates like the pods', and the nodes' busy time; no kernel threads.
 use super::answers::{Groups, Key, Part, Samples};
 use super::ask::{self, Server};
+use super::pieces::Load;
 use super::queries::{self, At};
 use super::question::{By, Question};
 use super::source::Source;
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// Services of one node, when an answer's size is judged.
 const SERVICES: usize = 60;
+/// Samples that a rate of five minutes reads at each step.
+const SCRAPES: usize = 10;
 
 /// Asks for host rows and busy time.
 pub(super) async fn fetch(
@@ -27,9 +30,11 @@ pub(super) async fn fetch(
             .to_owned(),
     );
     let nodes = source.nodes(grid, notes).count();
-    let busy = |at: At| queries::sum_by("", &at.of(queries::PLATFORM_BUSY));
-    let all = |_: At| queries::sum_by("", &queries::platform_groups(&[]));
-    let (busy, host) = tokio::try_join!(server.one(&busy, grid), server.one(&all, grid))?;
+    let busy = |at: &At| queries::sum_by("", &at.of(queries::PLATFORM_BUSY));
+    let all = |_: &At| queries::sum_by("", &queries::platform_groups(&[]));
+    let read = Load::of(1, nodes * SERVICES * SCRAPES);
+    let (busy, host) =
+        tokio::try_join!(server.one(&busy, grid, Load::of(1, nodes)), server.one(&all, grid, read))?;
     let mut rows = BTreeMap::new();
     if question.filter.has_class(Class::Host) {
         let wanted = question.filter.nodes.as_ref();
@@ -39,8 +44,9 @@ pub(super) async fn fetch(
             .collect();
         let (labels, series) =
             if question.per_node { ("node, id", nodes * SERVICES) } else { ("id", SERVICES) };
-        let query = |_: At| queries::sum_by(labels, &queries::platform_groups(&wanted));
-        rows = server.range(&query, grid, series, |series| key(question, series)).await?;
+        let query = |_: &At| queries::sum_by(labels, &queries::platform_groups(&wanted));
+        let load = Load { answer: series, ..read };
+        rows = server.range(&query, grid, load, |series| key(question, series)).await?;
     }
     let shown = Steps::total(ask::points(grid), rows.values());
     let filtered = question.filter.nodes.is_some() || !question.filter.has_class(Class::Host);

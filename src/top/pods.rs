@@ -2,10 +2,12 @@
 use super::answers::{Key, Part, Samples};
 use super::ask::{self, Server};
 use super::nodes::{Pod, Whereabouts, pod};
+use super::pieces::Load;
 use super::queries::{self, At};
 use super::question::{By, Question};
-use super::rhythm::{Rhythm, Span};
-use crate::prometheus::{Client, Grid, Series};
+use super::rhythm::Rhythm;
+use super::span::Span;
+use crate::prometheus::{Grid, Series};
 use crate::report::{Class, Steps};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -29,14 +31,14 @@ pub(super) struct Beats {
 
 impl Beats {
     /// Asks for a window.
-    pub(super) async fn find(client: &Client, span: Span) -> Result<Beats> {
+    pub(super) async fn find(server: &Server<'_>, span: Span) -> Result<Beats> {
         let pods = async {
-            match Rhythm::find(client, queries::SOME_PODS, span, STEP).await? {
-                None => Rhythm::find(client, queries::PODS, span, STEP).await,
+            match Rhythm::find(server, (queries::SOME_PODS, PODS), span, STEP).await? {
+                None => Rhythm::find(server, (queries::PODS, PODS), span, STEP).await,
                 some => Ok(some),
             }
         };
-        let sums = Rhythm::find(client, queries::NAMESPACE_SUMS, span, STEP);
+        let sums = Rhythm::find(server, (queries::NAMESPACE_SUMS, NAMESPACES), span, STEP);
         let (pods, sums) = tokio::try_join!(pods, sums)?;
         Ok(Beats { pods, sums })
     }
@@ -101,22 +103,26 @@ struct Namespaces {
 
 impl Namespaces {
     async fn find(server: &Server<'_>, grid: Grid, sums: bool) -> Result<Namespaces> {
-        let by_namespace = |pods: String| move |at: At| queries::sum_by("namespace", &at.of(&pods));
-        let [others, monitoring] = queries::other_pods().map(by_namespace);
-        let exporters = by_namespace(queries::exporter_pods());
+        let ([others, monitoring], exporters) = (queries::other_pods(), queries::exporter_pods());
+        let of_others = Load::of(NAMESPACES, PODS).by(&others, "namespace");
+        let [of_monitoring, of_exporters] =
+            [&monitoring, &exporters].map(|pods| Load::of(1, PODS).by(pods, "pod"));
+        let others = |at: &At| queries::sum_by("namespace", &at.of(&others));
+        let monitoring = |at: &At| queries::sum_by("namespace", &at.of(&monitoring));
+        let exporters = |at: &At| queries::sum_by("namespace", &at.of(&exporters));
         let namespace = |series: &Series<'_>| series.label("namespace").to_owned();
         if sums {
-            let others = |at: At| at.of(queries::NAMESPACE_SUMS);
+            let others = |at: &At| at.of(queries::NAMESPACE_SUMS);
             let (others, exporters) = tokio::try_join!(
-                server.range(&others, grid, NAMESPACES, namespace),
-                server.range(&exporters, grid, 1, namespace),
+                server.range(&others, grid, Load::of(NAMESPACES, NAMESPACES), namespace),
+                server.range(&exporters, grid, of_exporters, namespace),
             )?;
             return Ok(Namespaces { others, exporters });
         }
         let (mut others, monitoring, exporters) = tokio::try_join!(
-            server.range(&others, grid, NAMESPACES, namespace),
-            server.range(&monitoring, grid, 1, namespace),
-            server.range(&exporters, grid, 1, namespace),
+            server.range(&others, grid, of_others, namespace),
+            server.range(&monitoring, grid, of_monitoring, namespace),
+            server.range(&exporters, grid, of_exporters, namespace),
         )?;
         others.extend(monitoring);
         Ok(Namespaces { others, exporters })
@@ -178,17 +184,18 @@ impl Asker<'_> {
     /// Every pod, summed up by the server: a pod's row is one series, so its extremes need no sum. Only pods that moved,
     /// where each node has rows, need their samples.
     async fn each_pod(&self) -> Result<Rows> {
-        let (question, window) = (self.question, (self.span, self.grid));
+        let question = self.question;
         let (selector, quantiles) = (self.selector(), question.quantiles());
+        let window = (self.span, self.grid, Load::of(PODS, PODS).by(&selector, "namespace"));
         let (pods, mut whereabouts) = tokio::try_join!(
-            self.server.summed(&selector, "namespace, pod", window, &quantiles, question.present, pod),
-            Whereabouts::find(self.server.client, self.span, question.per_node),
+            self.server.summed(&selector, "namespace, pod", window, (&quantiles, question.present), pod),
+            Whereabouts::find(self.server, self.span, question.per_node),
         )?;
         let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
         let ended: Vec<Pod> =
             pods.keys().filter(|pod| shown(pod) && !whereabouts.last.contains_key(*pod)).cloned().collect();
         if !question.per_node {
-            whereabouts.add(self.server.client, self.span, &ended).await?;
+            whereabouts.add(self.server, self.span, &ended).await?;
         }
         let mut rows = BTreeMap::new();
         let mut moved: Vec<Pod> = Vec::new();
@@ -219,7 +226,7 @@ impl Asker<'_> {
 
     /// Rows on some nodes, or each node's own, from every sample of every pod.
     async fn of_nodes(&self) -> Result<Rows> {
-        let mut whereabouts = Whereabouts::find(self.server.client, self.span, true).await?;
+        let mut whereabouts = Whereabouts::find(self.server, self.span, true).await?;
         let wanted = |pod: &Pod| self.question.filter.has_pod(&pod.0, &pod.1);
         let rows = self.split(&self.selector(), PODS, wanted, &whereabouts).await?;
         // Of a pod that moved, only what it used on these nodes is in its row.
@@ -239,10 +246,10 @@ impl Asker<'_> {
         whereabouts: &Whereabouts,
     ) -> Result<BTreeMap<Key, Steps>> {
         let (question, grid) = (self.question, self.grid);
-        let query = |at: At| queries::sum_by("namespace, pod", &at.of(selector));
+        let query = |at: &At| queries::sum_by("namespace, pod", &at.of(selector));
         let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
         self.server
-            .each(&query, grid, count, |series| {
+            .each(&query, grid, Load::of(count, count).by(selector, "namespace"), |series| {
                 let pod = pod(series);
                 if !wanted(&pod) {
                     return;

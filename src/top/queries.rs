@@ -27,7 +27,7 @@ pub(super) const NAMESPACE_SUMS: &str = "namespace:pod_container_cpu_usage:sum";
 /// Some of the pods, which a cluster always has: their rhythm is that of all.
 pub(super) const SOME_PODS: &str = r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring"}"#;
 /// Where each pod runs.
-const POD_INFO: &str = "kube_pod_info";
+pub(super) const POD_INFO: &str = "kube_pod_info";
 /// The services of the host that the kubelet counts: those slices' direct children, which hold all below them.
 const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system|ovs)[.]slice/[^/]+""#;
 
@@ -66,49 +66,57 @@ pub(super) fn fullest(selector: &str, window: i64) -> String {
     format!("topk(1, count_over_time({selector}[{}]))", range(window))
 }
 
-/// All samples of one series in a window, by its name and all of its labels.
-pub(super) fn raw(name: &str, labels: &BTreeMap<String, String>, window: i64) -> String {
-    let matchers: Vec<String> = labels.iter().map(|(label, value)| equal(label, value)).collect();
-    samples(&select(name, &matchers), window)
+/// A selector of one series, by its name and all of its labels.
+pub(super) fn exactly(name: &str, labels: &BTreeMap<String, String>) -> String {
+    select(name, &labels.iter().map(|(label, value)| equal(label, value)).collect::<Vec<_>>())
 }
 
 /// How a selector's samples at a step are asked for: of the step alone, none where the series has none there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum At {
+pub(super) enum How {
     /// By the selector itself; for a server that heeds the lookback that goes with the query. The cheapest.
     Plain,
     /// By a range of one step less a millisecond.
-    Range {
-        /// Milliseconds.
-        step: i64,
-    },
+    Range,
     /// The same, without samples that are no finite numbers, which would spoil the sums that they are a part of. Dear,
     /// so for questions whose answers hold such.
-    Finite {
-        /// Milliseconds.
-        step: i64,
-    },
+    Finite,
+}
+
+/// The same, of a piece of the series.
+#[derive(Debug)]
+pub(super) struct At {
+    pub how: How,
+    /// Milliseconds.
+    pub step: i64,
+    /// A matcher of the series; none where all are asked for.
+    pub matcher: Option<String>,
 }
 
 impl At {
     /// The samples of a selector.
-    pub(super) fn of(self, selector: &str) -> String {
-        match self {
-            At::Plain => selector.to_owned(),
-            At::Range { step } => format!("last_over_time({selector}[{}])", range(step)),
-            At::Finite { step } => format!("(last_over_time({selector}[{}]) > -Inf < Inf)", range(step)),
+    pub(super) fn of(&self, selector: &str) -> String {
+        let selector = and(selector, self.matcher.as_deref());
+        match self.how {
+            How::Plain => selector,
+            How::Range => format!("last_over_time({selector}[{}])", range(self.step)),
+            How::Finite => format!("(last_over_time({selector}[{}]) > -Inf < Inf)", range(self.step)),
         }
+    }
+}
+
+/// A selector with one more matcher.
+pub(super) fn and(selector: &str, matcher: Option<&str>) -> String {
+    match (matcher, selector.strip_suffix('}')) {
+        (None, _) => selector.to_owned(),
+        (Some(matcher), Some(head)) => format!("{head},{matcher}}}"),
+        (Some(matcher), None) => format!("{selector}{{{matcher}}}"),
     }
 }
 
 /// All samples of a selector in a window.
 pub(super) fn samples(selector: &str, window: i64) -> String {
     format!("{selector}[{}]", range(window))
-}
-
-/// How many samples the fullest series of a selector has in a window.
-pub(super) fn most(selector: &str, window: i64) -> String {
-    format!("max(count_over_time({selector}[{}]))", range(window))
 }
 
 /// The rates of the host's services at any time, by the platform.
@@ -128,8 +136,8 @@ pub(super) fn statistic(name: &str, selector: &str, window: i64) -> String {
 }
 
 /// A quantile (0 to 1) of each series over a window.
-pub(super) fn quantile(share: f64, labels: &str, selector: &str, window: i64) -> String {
-    format!("max by ({labels}) (quantile_over_time({share}, {selector}[{}]))", range(window))
+pub(super) fn quantile(share: f64, selector: &str, window: i64) -> String {
+    format!("quantile_over_time({share}, {selector}[{}])", range(window))
 }
 
 /// Selectors of all pods but the exporter's own. Two, as a selector cannot say "not both"; no pod is in both.
@@ -151,15 +159,14 @@ pub(super) fn is_exporter_pod(namespace: &str, pod: &str) -> bool {
     namespace == "openshift-monitoring" && pod.starts_with("process-exporter-")
 }
 
-/// The nodes of each pod, of all or of those that match, at any time of a window.
-pub(super) fn pod_nodes(matchers: &[String], window: i64) -> String {
-    let info = select(POD_INFO, matchers);
+/// The nodes of each pod in `info`, a selector of where pods run, at any time of a window.
+pub(super) fn pod_nodes(info: &str, window: i64) -> String {
     format!("group by (namespace, pod, node) (last_over_time({info}[{}]))", range(window))
 }
 
-/// All samples in a window of where some pods run, and a few more of the same names, to see when they moved.
-pub(super) fn pod_info(pods: &[(String, String)], window: i64) -> String {
-    samples(&select(POD_INFO, &these(pods)), window)
+/// Where some pods run, and a few more of the same names.
+pub(super) fn pod_info(pods: &[(String, String)]) -> String {
+    select(POD_INFO, &these(pods))
 }
 
 /// Matchers of some pods by namespace and name, and of a few more: every combination of theirs.
@@ -167,4 +174,16 @@ pub(super) fn these(pods: &[(String, String)]) -> [String; 2] {
     let namespaces: BTreeSet<&str> = pods.iter().map(|pod| pod.0.as_str()).collect();
     let names: BTreeSet<&str> = pods.iter().map(|pod| pod.1.as_str()).collect();
     [any_of("namespace", namespaces), any_of("pod", names)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::and;
+
+    #[test]
+    fn a_matcher_joins_those_that_are_there() {
+        assert_eq!(and("m", Some(r#"a="b""#)), r#"m{a="b"}"#);
+        assert_eq!(and(r#"m{c="d"}"#, Some(r#"a="b""#)), r#"m{c="d",a="b"}"#);
+        assert_eq!(and("m", None), "m");
+    }
 }

@@ -1,39 +1,15 @@
 //! When a source's samples were taken: their distance, their phase, and the grid of steps that they give a window.
 //! Recorded series of one rule group share their times, so one series tells those of all.
+use super::ask::Server;
+use super::pieces::{Cut, Load};
+use super::span::Span;
 use super::{queries, time};
-use crate::prometheus::{Client, Grid, Series};
-use crate::report::Window;
+use crate::prometheus::{Grid, Series, excess};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
 /// A window that holds several samples at any usual interval, milliseconds.
 const ENOUGH: i64 = 300_000;
-
-/// A window `(start, end]` in Unix milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    /// Exclusive.
-    pub start: i64,
-    /// Inclusive.
-    pub end: i64,
-}
-
-impl Span {
-    /// Milliseconds.
-    pub(super) fn length(self) -> i64 {
-        self.end - self.start
-    }
-
-    /// As a report shows it, with the milliseconds between two samples.
-    pub(super) fn window(self, step: i64) -> Window {
-        Window {
-            start: time::timestamp(self.start),
-            end: time::timestamp(self.end),
-            interval_seconds: self.length() as f64 / 1000.0,
-            step_seconds: step as f64 / 1000.0,
-        }
-    }
-}
 
 /// Samples at `phase + k * step`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,34 +23,45 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    /// The rhythm of the series of `selector` with the most samples in the window, or before it where the window is too
-    /// short to tell; none without a sample. A single sample tells no distance: then it is `default_step`.
+    /// The rhythm of the series of `selector`, so many, with the most samples in the window, or before it where the
+    /// window is too short to tell; none without a sample. A single sample tells no distance: then it is `default_step`.
     pub(super) async fn find(
-        client: &Client,
-        selector: &str,
+        server: &Server<'_>,
+        (selector, series): (&str, usize),
         span: Span,
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
-        let window = span.length().max(ENOUGH);
-        let fullest = client.instant(&queries::fullest(selector, window), span.end, Counted::of).await?;
-        let Some(series) = fullest.into_iter().next() else { return Ok(None) };
-        let span = Span { start: span.end - window, end: span.end };
-        Rhythm::of_series(client, selector, &series, span, default_step).await
+        let span = Span { start: span.end - span.length().max(ENOUGH), ..span };
+        let fullest = queries::fullest(selector, span.length());
+        let counted = match server.client().instant(&fullest, span.end, Counted::of).await {
+            Err(error) if excess(&error).is_some() => Counted::find(server, selector, span, series).await?,
+            other => other?,
+        };
+        let Some(series) = Counted::fullest(&counted) else { return Ok(None) };
+        Rhythm::of_series(server, selector, series, span, default_step).await
     }
 
     /// The rhythm of one series of `selector` in a window.
     pub(super) async fn of_series(
-        client: &Client,
+        server: &Server<'_>,
         selector: &str,
         series: &Counted,
         span: Span,
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
         let name = selector.split('{').next().unwrap_or(selector);
-        let query = queries::raw(name, &series.labels, span.length());
-        let longest =
-            |answer: &[Series<'_>]| answer.iter().map(times).max_by_key(Vec::len).unwrap_or_default();
-        Ok(Rhythm::of(&client.instant(&query, span.end, longest).await?, default_step))
+        // Several have these labels where theirs are more.
+        let mut all: BTreeMap<Labels, Vec<i64>> = BTreeMap::new();
+        let take = |answer: &[Series<'_>]| {
+            for series in answer {
+                all.entry(labels(series)).or_default().extend(series.samples.iter().map(|(at, _)| *at));
+            }
+        };
+        let exactly = queries::exactly(name, &series.labels);
+        server.over(queries::samples, &exactly, span, (Cut::Time, Load::of(1, 1)), take).await?;
+        let mut times = all.into_values().max_by_key(Vec::len).unwrap_or_default();
+        times.sort_unstable();
+        Ok(Rhythm::of(&times, default_step))
     }
 
     /// The rhythm of samples at these times, in ascending order: the most frequent distance, the phase of the last.
@@ -115,28 +102,51 @@ impl Rhythm {
     }
 }
 
+/// What tells a series from others.
+type Labels = BTreeMap<String, String>;
+
+fn labels(series: &Series<'_>) -> Labels {
+    series.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
 /// How many samples one series has in a window.
 #[derive(Debug)]
 pub(super) struct Counted {
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     pub samples: f64,
 }
 
 impl Counted {
-    /// From the answer to a count of each series.
-    pub(super) fn of(answer: &[Series<'_>]) -> Vec<Counted> {
-        let labels = |series: &Series<'_>| {
-            series.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    /// Asks for each series of a selector, so many about.
+    pub(super) async fn find(
+        server: &Server<'_>,
+        selector: &str,
+        span: Span,
+        series: usize,
+    ) -> Result<Vec<Counted>> {
+        let mut all: BTreeMap<Labels, f64> = BTreeMap::new();
+        let count = |selector: &str, window: i64| queries::statistic("count", selector, window);
+        let take = |answer: &[Series<'_>]| {
+            for Counted { labels, samples } in Counted::of(answer) {
+                *all.entry(labels).or_default() += samples;
+            }
         };
+        server.over(count, selector, span, (Cut::Time, Load::of(series, series)), take).await?;
+        Ok(all.into_iter().map(|(labels, samples)| Counted { labels, samples }).collect())
+    }
+
+    /// From the answer to a count of each series.
+    fn of(answer: &[Series<'_>]) -> Vec<Counted> {
         let counted = |series: &Series<'_>| {
             Some(Counted { labels: labels(series), samples: series.samples.first()?.1 })
         };
         answer.iter().filter_map(counted).collect()
     }
-}
 
-fn times(series: &Series<'_>) -> Vec<i64> {
-    series.samples.iter().map(|(at, _)| *at).collect()
+    /// The series with the most samples.
+    pub(super) fn fullest(all: &[Counted]) -> Option<&Counted> {
+        all.iter().max_by(|a, b| a.samples.total_cmp(&b.samples))
+    }
 }
 
 #[cfg(test)]

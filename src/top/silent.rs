@@ -1,9 +1,10 @@
 //! What groups used while their node did not tell how busy it was: no part of `busy`, and so none of `unattributed`.
 //! The steps at which a node was silent come from the samples that it has; asked for is only what groups used then.
 use super::ask::{self, Server};
+use super::pieces::{Cut, Load};
 use super::queries::{self, At};
-use super::rhythm::Span;
 use super::source::Nodes;
+use super::span::Span;
 use crate::prometheus::{Grid, Series};
 use crate::report::Steps;
 use anyhow::Result;
@@ -17,10 +18,10 @@ const STRETCHES: usize = 16;
 /// Steps from the first to the last of a silence, and the nodes that kept it.
 type Stretches = BTreeMap<(usize, usize), Vec<String>>;
 
-/// The CPU of `groups`, a metric of groups by node, on nodes that did not tell their busy time at that step.
+/// The CPU of `groups`, a metric of so many groups by node, on nodes that did not tell their busy time at that step.
 pub(super) async fn used(
     server: &Server<'_>,
-    groups: &str,
+    (groups, of_node): (&str, usize),
     nodes: &Nodes,
     span: Span,
     grid: Grid,
@@ -29,16 +30,18 @@ pub(super) async fn used(
     // Who never told anything is silent from the first step to the last.
     let told = nodes.complete.iter().chain(&nodes.silent).map(String::as_str);
     let never = queries::select(groups, &[queries::none_of("instance", told)]);
-    let never = |at: At| queries::sum_by("", &at.of(&never));
+    let load = Load::of(1, of_node).by(&never, "instance");
+    let query = |at: &At| queries::sum_by("", &at.of(&never));
     let (never, stretches) =
-        tokio::try_join!(server.one(&never, grid), stretches(server, &nodes.silent, span, grid))?;
-    let Some(stretches) = stretches else { return compared(server, groups, nodes, grid).await };
+        tokio::try_join!(server.one(&query, grid, load), stretches(server, &nodes.silent, span, grid))?;
+    let Some(stretches) = stretches else { return compared(server, (groups, of_node), nodes, grid).await };
     used.add_all(&never);
     for ((first, last), nodes) in stretches {
         let at = |step: usize| grid.start + step as i64 * grid.step;
         let part = Grid { start: at(first), end: at(last), ..grid };
         let selector = queries::select(groups, &[of(&nodes)]);
-        let steps = server.one(&|at: At| queries::sum_by("", &at.of(&selector)), part).await?;
+        let load = Load::of(1, of_node * nodes.len()).by(&selector, "instance");
+        let steps = server.one(&|at: &At| queries::sum_by("", &at.of(&selector)), part, load).await?;
         for (step, value) in (0..steps.count()).filter_map(|step| Some((step, steps.at(step)?))) {
             used.add(first + step, value);
         }
@@ -48,13 +51,20 @@ pub(super) async fn used(
 
 /// The same by one query, for which the server compares at every step the nodes that did not always tell. Dear where
 /// `groups` is a series for each group, cheap where it is one for each class.
-pub(super) async fn compared(server: &Server<'_>, groups: &str, nodes: &Nodes, grid: Grid) -> Result<Steps> {
+pub(super) async fn compared(
+    server: &Server<'_>,
+    (groups, of_node): (&str, usize),
+    nodes: &Nodes,
+    grid: Grid,
+) -> Result<Steps> {
     let others = [queries::none_of("instance", nodes.complete.iter().map(String::as_str))];
-    let query = |at: At| {
-        let [groups, busy] = [groups, queries::BUSY].map(|name| at.of(&queries::select(name, &others)));
-        queries::sum_by("", &format!("{} unless on (instance) {busy}", queries::sum_by("instance", &groups)))
+    let [groups, busy] = [groups, queries::BUSY].map(|name| queries::select(name, &others));
+    let query = |at: &At| {
+        let groups = queries::sum_by("instance", &at.of(&groups));
+        queries::sum_by("", &format!("{groups} unless on (instance) {}", at.of(&busy)))
     };
-    server.one(&query, grid).await
+    let load = Load::of(1, (of_node + 1) * nodes.silent.len()).by(&groups, "instance");
+    server.one(&query, grid, load).await
 }
 
 fn of(nodes: &[String]) -> String {
@@ -75,22 +85,31 @@ async fn stretches(
     if nodes.len() * points > SAMPLES {
         return Ok(None);
     }
-    let told = queries::samples(&queries::select(queries::BUSY, &[of(nodes)]), span.length());
-    let stretches = server.client.instant(&told, span.end, |answer| silences(answer, grid)).await?;
+    let busy = queries::select(queries::BUSY, &[of(nodes)]);
+    let mut told = Told::new();
+    let load = Load::of(nodes.len(), nodes.len()).by(&busy, "instance");
+    let take = |answer: &[Series<'_>]| tell(&mut told, answer, grid);
+    server.over(queries::samples, &busy, span, (Cut::Time, load), take).await?;
+    let stretches = silences(&told);
     Ok((stretches.len() <= STRETCHES).then_some(stretches))
 }
 
-/// The gaps between the samples of each node, on the grid.
-fn silences(answer: &[Series<'_>], grid: Grid) -> Stretches {
-    let points = ask::points(grid);
-    let mut told: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
+/// Whether each node told its busy time, at each step.
+type Told = BTreeMap<String, Vec<bool>>;
+
+fn tell(told: &mut Told, answer: &[Series<'_>], grid: Grid) {
     for series in answer {
-        let told = told.entry(series.label("instance")).or_insert_with(|| vec![false; points]);
+        let steps = || vec![false; ask::points(grid)];
+        let told = told.entry(series.label("instance").to_owned()).or_insert_with(steps);
         for (at, _) in series.samples.iter().filter(|(_, value)| value.is_finite()) {
             let step = usize::try_from((at - grid.start).div_euclid(grid.step));
             step.ok().and_then(|step| told.get_mut(step)).into_iter().for_each(|told| *told = true);
         }
     }
+}
+
+/// The gaps between the samples of each node.
+fn silences(told: &Told) -> Stretches {
     let mut stretches = Stretches::new();
     for (node, told) in told {
         let mut first = 0;
@@ -106,7 +125,7 @@ fn silences(answer: &[Series<'_>], grid: Grid) -> Stretches {
 
 #[cfg(test)]
 mod tests {
-    use super::{Grid, Series, silences};
+    use super::{Grid, Series, Told, silences, tell};
 
     #[test]
     fn a_silence_is_a_gap_between_samples() {
@@ -122,7 +141,9 @@ mod tests {
             series("b", &[(100, 1.0), (110, 1.0)]),
             series("c", &[(100, 1.0), (110, 1.0), (140, 1.0), (150, 1.0)]),
         ];
-        let found: Vec<_> = silences(&answer, grid).into_iter().collect();
+        let mut told = Told::new();
+        tell(&mut told, &answer, grid);
+        let found: Vec<_> = silences(&told).into_iter().collect();
         let nodes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(found, [((2, 3), nodes(&["a", "c"])), ((3, 3), nodes(&["b"])), ((5, 5), nodes(&["a"]))]);
     }

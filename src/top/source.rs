@@ -1,9 +1,11 @@
 //! Whose series answer for host and kernel, when they were sampled, and which part of the window they cover.
 use super::ask::{self, Server};
+use super::pieces::Load;
 use super::queries::{self, At};
-use super::rhythm::{Counted, Rhythm, Span};
+use super::rhythm::{Counted, Rhythm};
+use super::span::Span;
 use super::time::{show_duration, show_time};
-use crate::prometheus::{Client, Grid, Series};
+use crate::prometheus::Grid;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -11,6 +13,9 @@ use std::collections::BTreeMap;
 /// platform's evaluation interval.
 const EXPORTER_STEP: i64 = 15_000;
 const PLATFORM_STEP: i64 = 30_000;
+/// Nodes, before their number is known; and groups over all of them.
+const NODES: usize = 500;
+const GROUPS: usize = 100;
 
 /// Whose series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,20 +74,19 @@ impl Nodes {
 
 impl Source {
     /// The best source that has samples in the window; none where none has. Not yet cut to what it covers.
-    pub(super) async fn find(client: &Client, asked: Span) -> Result<Option<Source>> {
+    pub(super) async fn find(server: &Server<'_>, asked: Span) -> Result<Option<Source>> {
         for whose in [Whose::Exporter { sums: false }, Whose::Predecessor, Whose::Platform] {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
-            let count = queries::statistic("count", whose.beat(), asked.length());
-            let counted = client.instant(&count, asked.end, Counted::of).await?;
+            let counted = Counted::find(server, whose.beat(), asked, NODES).await?;
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
-            let fullest = counted.iter().max_by(|a, b| a.samples.total_cmp(&b.samples));
+            let fullest = Counted::fullest(&counted).filter(|series| series.samples > 1.0);
             let rhythm = async {
-                match fullest.filter(|series| series.samples > 1.0) {
-                    Some(series) => Rhythm::of_series(client, whose.beat(), series, asked, step).await,
-                    None => Rhythm::find(client, whose.beat(), asked, step).await,
+                match fullest {
+                    Some(series) => Rhythm::of_series(server, whose.beat(), series, asked, step).await,
+                    None => Rhythm::find(server, (whose.beat(), NODES), asked, step).await,
                 }
             };
-            let (rhythm, sums) = tokio::try_join!(rhythm, recorded_sums(client, whose, asked))?;
+            let (rhythm, sums) = tokio::try_join!(rhythm, recorded_sums(server, whose, asked))?;
             if let Some(rhythm) = rhythm {
                 return Ok(Some(Source { whose, rhythm, span: asked, holes: 0, counted, sums }));
             }
@@ -98,7 +102,8 @@ impl Source {
         // A series that has a sample at every step leaves nothing to cut.
         if self.counted.iter().all(|series| series.samples < steps as f64) {
             let beat = self.whose.beat();
-            let present = server.one(&|at: At| format!("count({})", at.of(beat)), grid).await?;
+            let load = Load::of(1, self.counted.len());
+            let present = server.one(&|at: &At| format!("count({})", at.of(beat)), grid, load).await?;
             let there: Vec<i64> = (0..present.count())
                 .filter(|index| present.at(*index).is_some())
                 .map(|index| grid.start + index as i64 * step)
@@ -147,6 +152,11 @@ impl Source {
         nodes
     }
 
+    /// How many nodes have series at all, for the load of a question.
+    pub(super) fn size(&self) -> usize {
+        self.counted.len()
+    }
+
     /// What a reader must know of the cover.
     pub(super) fn note(&self, asked: Span) -> Option<String> {
         (self.span != asked).then(|| {
@@ -164,15 +174,10 @@ impl Source {
 
 /// The samples of the recorded sums' fullest series in a window; the rules of one group are evaluated together, so it
 /// has one wherever any of them has.
-async fn recorded_sums(client: &Client, whose: Whose, span: Span) -> Result<f64> {
+async fn recorded_sums(server: &Server<'_>, whose: Whose, span: Span) -> Result<f64> {
     if !matches!(whose, Whose::Exporter { .. }) {
         return Ok(0.0);
     }
-    let query = queries::most(queries::GROUP_SUMS, span.length());
-    client.instant(&query, span.end, |answer| answer.iter().filter_map(value).fold(0.0, f64::max)).await
-}
-
-/// The single value of an instant answer's series.
-fn value(series: &Series<'_>) -> Option<f64> {
-    series.samples.first().map(|(_, value)| *value)
+    let counted = Counted::find(server, queries::GROUP_SUMS, span, GROUPS).await?;
+    Ok(Counted::fullest(&counted).map_or(0.0, |series| series.samples))
 }

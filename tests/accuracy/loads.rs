@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use test_cluster::{Cgroups, Load, until};
 
 /// The loads of one test, and a thread that keeps reading what they use.
 pub(crate) struct Loads {
-    /// A tree of their own in the machine's cgroup v2 tree, so that no other program's units matter.
-    root: PathBuf,
-    /// The slice of their units, in there.
-    slice: PathBuf,
     program: PathBuf,
     scratch: PathBuf,
-    running: BTreeMap<String, Load>,
+    running: BTreeMap<String, Running>,
+    /// A tree of their own, so that no other program's units matter; dropped after them.
+    tree: Cgroups,
     sources: Arc<Mutex<BTreeMap<String, PathBuf>>>,
     course: Arc<Mutex<Vec<Reading>>>,
     stop: Arc<AtomicBool>,
@@ -28,22 +27,16 @@ pub(crate) struct Loads {
 /// Unix seconds, and CPU seconds used by each load until then.
 type Reading = (f64, BTreeMap<String, f64>);
 
-struct Load {
-    unit: Option<PathBuf>,
-    child: Child,
-    /// Its end is the load's end.
-    _life: Option<ChildStdin>,
+struct Running {
+    unit: Option<String>,
+    load: Load,
 }
 
 impl Loads {
     /// Makes the tree; none, where this machine has no cgroup v2 tree that we may change.
-    pub(crate) fn new(program: &Path, scratch: &Path) -> Result<Option<Loads>> {
-        let Some(root) = cgroup_root() else { return Ok(None) };
-        let root = root.join(format!("accuracy{}", std::process::id()));
-        let slice = root.join("system.slice");
-        if fs::create_dir_all(&slice).is_err() {
-            return Ok(None);
-        }
+    pub(crate) fn new(program: PathBuf, scratch: PathBuf) -> Result<Option<Loads>> {
+        let Some(tree) = Cgroups::new("accuracy")? else { return Ok(None) };
+        tree.make("system.slice")?;
         let sources: Arc<Mutex<BTreeMap<String, PathBuf>>> = Arc::default();
         let (course, stop): (Arc<Mutex<Vec<Reading>>>, Arc<AtomicBool>) = Default::default();
         let (their_sources, their_course, their_stop) = (sources.clone(), course.clone(), stop.clone());
@@ -60,38 +53,22 @@ impl Loads {
                 std::thread::sleep(Duration::from_millis(50)); // the distance of two readings
             }
         });
-        let (program, scratch) = (program.to_owned(), scratch.to_owned());
-        let running = BTreeMap::new();
-        Ok(Some(Loads {
-            root,
-            slice,
-            program,
-            scratch,
-            running,
-            sources,
-            course,
-            stop,
-            reader: Some(reader),
-        }))
+        let (running, reader) = (BTreeMap::new(), Some(reader));
+        Ok(Some(Loads { tree, program, scratch, running, sources, course, stop, reader }))
     }
 
     /// The root of the tree.
     pub(crate) fn cgroup_root(&self) -> &Path {
-        &self.root
+        self.tree.root()
     }
 
     /// A load in a unit of its own, whose group is `name`: a share of a core, in a burst every so many ms.
     pub(crate) fn in_unit(&mut self, name: &str, share: f64, period_ms: u32) -> Result<()> {
-        let unit = self.slice.join(format!("{name}.service"));
-        fs::create_dir(&unit).with_context(|| format!("making {}", unit.display()))?;
-        let mut child = Command::new(&self.program)
-            .args([share.to_string(), period_ms.to_string(), unit.display().to_string()])
-            .stdin(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {}", self.program.display()))?;
-        let life = child.stdin.take();
-        self.sources.lock().unwrap().insert(name.to_owned(), unit.join("cpu.stat"));
-        self.running.insert(name.to_owned(), Load { unit: Some(unit), child, _life: life });
+        let unit = format!("system.slice/{name}.service");
+        let load = self.tree.load(&unit, share, period_ms)?;
+        let counter = self.tree.root().join(&unit).join("cpu.stat");
+        self.sources.lock().unwrap().insert(name.to_owned(), counter);
+        self.running.insert(name.to_owned(), Running { unit: Some(unit), load });
         Ok(())
     }
 
@@ -111,7 +88,8 @@ impl Loads {
         let mut pid = String::new();
         child.stdout.take().context("no pipe")?.read_to_string(&mut pid)?;
         child.wait()?;
-        fs::write(self.root.join("cgroup.procs"), pid.trim()).context("moving a load to the root")?;
+        child.stdin = life;
+        fs::write(self.tree.root().join("cgroup.procs"), pid.trim()).context("moving a load to the root")?;
         let process = Path::new("/proc").join(pid.trim());
         let status = fs::read_to_string(process.join("status"))?;
         ensure!(
@@ -119,20 +97,18 @@ impl Loads {
             "{name} is no child of PID 1: a subreaper is above this test"
         );
         self.sources.lock().unwrap().insert(name.to_owned(), process.join("schedstat"));
-        self.running.insert(name.to_owned(), Load { unit: None, child, _life: life });
+        self.running.insert(name.to_owned(), Running { unit: None, load: Load::of(child) });
         Ok(())
     }
 
     /// Ends a load and removes its unit.
     pub(crate) fn end(&mut self, name: &str) -> Result<()> {
-        let mut load = self.running.remove(name).with_context(|| format!("no load {name}"))?;
-        drop(load._life.take());
-        load.child.wait()?;
-        let Some(unit) = load.unit else { return Ok(()) };
+        let Running { unit, load } = self.running.remove(name).with_context(|| format!("no load {name}"))?;
+        drop(load);
+        let Some(unit) = unit else { return Ok(()) };
         // What it used in the end, before its counter goes.
-        let read = || fs::read_to_string(unit.join("cpu.stat")).ok().and_then(|text| cpu_seconds(&text));
-        let last = read().with_context(|| format!("reading {}", unit.display()))?;
-        test_cluster::until("the reader to have seen the last", Duration::from_secs(5), || {
+        let last = self.tree.used(&unit)?;
+        until("the reader to have seen the last", Duration::from_secs(5), || {
             let course = self.course.lock().unwrap();
             ensure!(
                 course.last().and_then(|(_, used)| used.get(name)).is_some_and(|seen| *seen >= last),
@@ -140,7 +116,7 @@ impl Loads {
             );
             Ok(())
         })?;
-        fs::remove_dir(&unit).with_context(|| format!("removing {}", unit.display()))
+        self.tree.remove(&unit)
     }
 
     /// CPU seconds that a load used in `(start, end]`, Unix seconds, by the kernel's count.
@@ -166,35 +142,12 @@ impl Drop for Loads {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
-        for (_, mut load) in std::mem::take(&mut self.running) {
-            drop(load._life.take());
-            let _ = load.child.wait();
-            if let Some(unit) = load.unit {
-                let _ = fs::remove_dir(unit);
-            }
-        }
-        let _ = fs::remove_dir(&self.slice);
-        // Loads in the root are nobody's children: they are gone a moment after their pipes.
-        let _ = test_cluster::until("the tree to be empty", Duration::from_secs(5), || {
-            Ok(fs::remove_dir(&self.root)?)
-        });
     }
 }
 
 /// Unix seconds.
 pub(crate) fn unix_now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
-
-/// Where a cgroup v2 tree is mounted.
-fn cgroup_root() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-    let mut mounts = mounts.lines().map(|line| line.split(' '));
-    mounts
-        .find_map(|mut fields| {
-            Some((fields.nth(1)?.into(), fields.next()?)).filter(|(_, kind)| *kind == "cgroup2")
-        })
-        .map(|(path, _)| path)
 }
 
 /// Of `cpu.stat` (`usage_usec N` first) or of `schedstat` (nanoseconds first).

@@ -27,11 +27,12 @@ use anyhow::{Context, Result, ensure};
 use loads::{Loads, unix_now};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use test_cluster::{Login, Plugin, Process, Prometheus, Spec, free_port, shared, start, until};
+use test_cluster::{
+    Login, Plugin, Process, Prometheus, Spec, directory, free_port, program, shared, start, until,
+};
 
 /// Seconds between two scrapes.
 const STEP: f64 = 2.0;
@@ -51,12 +52,8 @@ struct Chain {
 
 #[test]
 fn what_top_says_is_what_the_kernel_counted() -> Result<()> {
-    let scratch = test_cluster::directory()?;
-    let Some(mut loads) = Loads::new(&program("test-load"), &scratch)? else {
-        assert!(std::env::var_os("CI").is_none(), "no cgroup v2 tree to write to: this test cannot run here");
-        writeln!(std::io::stderr(), "SKIPPED: the accuracy test needs root and a cgroup v2 tree")?;
-        return Ok(());
-    };
+    let scratch = directory()?;
+    let Some(mut loads) = Loads::new(program("test-load")?, scratch)? else { return Ok(()) };
     // One of a machine without cgroups, one of a tree that holds the loads alone.
     let by_process = Chain::start("by-process", Vec::new(), "process")?;
     let tree = format!("--cgroupfs={}", loads.cgroup_root().display());
@@ -145,7 +142,7 @@ impl Chain {
         let (port, cluster) = (free_port(), shared());
         arguments.push(format!("--web.listen-address=127.0.0.1:{port}"));
         let exporter = start_exporter(name, &arguments)?;
-        let rules = test_cluster::directory()?.join(format!("{name}-rules.yaml"));
+        let rules = directory()?.join(format!("{name}-rules.yaml"));
         fs::write(&rules, fast_rules()?)?;
         // Where a scrape and an evaluation fall on the same moment, which of them is first is chance, and a sample may
         // be seen twice or never. Their phases are hashes of names and labels: another label is another phase.
@@ -227,10 +224,10 @@ impl Chain {
 /// An exporter that sees no cgroups but those that its arguments name.
 fn start_exporter(name: &str, arguments: &[String]) -> Result<Process> {
     if arguments.iter().any(|argument| argument.starts_with("--cgroupfs")) {
-        return start(name, program("process-exporter"), arguments);
+        return start(name, program("process-exporter")?, arguments);
     }
     let script = r#"umount -lR /sys/fs/cgroup && exec "$0" "$@""#;
-    let command = ["--mount", "sh", "-c", script, &program("process-exporter").display().to_string()];
+    let command = ["--mount", "sh", "-c", script, &program("process-exporter")?.display().to_string()];
     let command: Vec<String> =
         command.into_iter().map(str::to_owned).chain(arguments.iter().cloned()).collect();
     start(name, "unshare", &command)
@@ -261,11 +258,4 @@ fn config(port: u16, rules: &Path, attempt: u32) -> String {
          scrape_configs: [{{job_name: process-exporter, static_configs: [{{targets: ['127.0.0.1:{port}'], labels: {{instance: node-1}}}}]}}]\n",
         rules.display(),
     )
-}
-
-/// A program of this workspace, beside the plugin.
-fn program(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_oc-interrogate")).with_file_name(name);
-    assert!(path.exists(), "{} is not built: run cargo test --workspace", path.display());
-    path
 }

@@ -128,7 +128,11 @@ fn choices() {
 
 #[test]
 fn nothing_at_all() {
-    assert_usage("no command", &run(&[]), &["subcommand"]);
+    let outcome = run(&[]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{outcome:?}");
+    for part in ["\nUsage: oc interrogate <COMMAND>\n", "\n  uninstall", "\nExamples:\n"] {
+        assert!(outcome.stderr.contains(part), "the help is not there: {outcome:?}");
+    }
 }
 
 #[test]

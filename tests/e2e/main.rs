@@ -13,6 +13,7 @@ mod bad_server;
 mod history;
 mod nodes;
 mod odd_data;
+mod pieces;
 mod sources;
 mod trust;
 mod way_in;

@@ -3,7 +3,7 @@ use crate::proxy::{Beyond, Proxy};
 use crate::site::{NODES, site};
 use std::fs;
 use std::time::Duration;
-use test_cluster::{add_node, until};
+use test_cluster::{Cluster, add_node, until};
 
 const MANY: usize = 1000;
 /// Requests of the plugin's own, whatever the number of nodes.
@@ -16,8 +16,7 @@ const MEMORY: u64 = 100 * 1024;
 #[test]
 fn a_thousand_nodes_take_no_more_requests_than_three() {
     let site = site();
-    let more: Vec<_> = (NODES..MANY).map(|number| format!("node-{number}")).collect();
-    more.iter().for_each(|name| add_node(site.cluster, name, "amd64").unwrap());
+    let _crowd = Crowd::join(site.cluster);
     let proxy = Proxy::start(site.cluster, usize::MAX, Beyond::Hang);
     let exporter = site.exporter.to_str().unwrap();
     let arguments = ["install", "--exporter", exporter, "--server", &proxy.url, "--kubeconfig", "/dev/null"];
@@ -55,5 +54,28 @@ fn a_thousand_nodes_take_no_more_requests_than_three() {
     assert!(proxy.seen() <= REQUESTS_OF_STATUS, "{} requests", proxy.seen());
     let gone = site.uninstall();
     assert_eq!(gone.code, 0, "{}", gone.stderr);
-    more.iter().for_each(|name| site.cluster.api().delete(&format!("/api/v1/nodes/{name}")).unwrap());
+}
+
+/// The nodes that make them many; gone when dropped, since the tests after this one count on few.
+struct Crowd(&'static Cluster);
+
+impl Crowd {
+    fn join(cluster: &'static Cluster) -> Self {
+        let crowd = Crowd(cluster);
+        Self::names().for_each(|name| add_node(cluster, &name, "amd64").unwrap());
+        crowd
+    }
+
+    fn names() -> impl Iterator<Item = String> {
+        (NODES..MANY).map(|number| format!("node-{number}"))
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for name in Self::names() {
+            // Those that did not come to be, where the test failed early, are not there to be deleted.
+            let _ = self.0.api().delete(&format!("/api/v1/nodes/{name}"));
+        }
+    }
 }

@@ -125,8 +125,7 @@ impl Site {
 
     /// What we have applied, as it is; without what the server counts and dates.
     pub(crate) fn ours(&self) -> Vec<Value> {
-        let mut ours: Vec<Value> =
-            self.objects().into_iter().filter(|object| is_ours(object) && object["kind"] != "pods").collect();
+        let mut ours: Vec<Value> = self.objects().into_iter().filter(is_applied).collect();
         for object in &mut ours {
             object.as_object_mut().unwrap().remove("status");
             let metadata = object["metadata"].as_object_mut().unwrap();
@@ -134,17 +133,13 @@ impl Site {
                 metadata.remove(field);
             }
         }
-        // What controllers made of ours is theirs.
-        ours.retain(|object| {
-            object["metadata"].get("ownerReferences").is_none() && object["kind"] != "endpoints"
-        });
         ours.sort_by_key(name);
         ours
     }
 
     /// The resource versions of what we have applied, by name.
     pub(crate) fn versions(&self) -> Vec<(String, String)> {
-        let ours = self.objects().into_iter().filter(|object| is_ours(object) && object["kind"] != "pods");
+        let ours = self.objects().into_iter().filter(is_applied);
         ours.map(|object| (name(&object), object["metadata"]["resourceVersion"].to_string())).collect()
     }
 
@@ -176,4 +171,10 @@ fn name(object: &Value) -> String {
 
 fn is_ours(object: &Value) -> bool {
     object["metadata"]["labels"]["app.kubernetes.io/name"] == "process-exporter"
+}
+
+/// Ours, and not what controllers made of it: they change theirs as they like.
+fn is_applied(object: &Value) -> bool {
+    let made = object["metadata"].get("ownerReferences").is_some();
+    is_ours(object) && !made && object["kind"] != "endpoints"
 }

@@ -2,7 +2,7 @@
 
 use super::text::{Text, seconds};
 use crate::cpu::Cpu;
-use crate::place::{EXITED, INTERRUPTS};
+use crate::place::{EXITED, IDLE, INTERRUPTS};
 use crate::reading::{Group, Reading, STATES, Thread};
 
 impl Text {
@@ -53,10 +53,13 @@ impl Text {
         }
         let mut counts =
             self.gauge("namedprocess_namegroup_thread_count", "Threads of a name in a group that live.");
-        for (key, _) in threads.iter().filter(|(key, _)| &*key.2 != EXITED) {
+        let named = threads.iter().map(|(key, _)| *key).filter(|key| &*key.2 != EXITED);
+        // They have used nothing, and so have no CPU to be shown with.
+        let idle = reading.thread_counts.keys().filter(|key| &*key.2 == IDLE);
+        for key in named.chain(idle) {
             let (class, group, name) = key;
             let labels = [("class", class.as_str()), ("groupname", group), ("threadname", name)];
-            counts.sample(&labels, reading.thread_counts.get(*key).copied().unwrap_or_default());
+            counts.sample(&labels, reading.thread_counts.get(key).copied().unwrap_or_default());
         }
     }
 

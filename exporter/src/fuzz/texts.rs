@@ -2,7 +2,7 @@
 
 use crate::config::{Identity, Rules};
 use crate::parse;
-use crate::place::{self, EXITED, OTHER, Place};
+use crate::place::{self, EXITED, IDLE, OTHER, Place};
 use crate::reading::Class;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -89,7 +89,7 @@ fn is_name(name: &str) {
 /// A thread's name is one, is none of ours, and does not tell a pool's threads apart.
 fn thread(comm: &[u8]) {
     let name = place::thread_name(comm);
-    assert!(!name.is_empty() && name != EXITED && name != OTHER, "{comm:?}: {name}");
+    assert!(!name.is_empty() && ![EXITED, IDLE, OTHER].contains(&name.as_str()), "{comm:?}: {name}");
     let numbered = |number: &[u8]| place::thread_name(&[comm, b"-", number].concat());
     assert_eq!(numbered(b"1"), numbered(b"4294967295"), "{comm:?}");
 }

@@ -10,7 +10,7 @@
 use super::{Id, Ledger, raise};
 use crate::cpu::{Cpu, Growth};
 use crate::place::OTHER;
-use crate::reading::{Group, Thread};
+use crate::reading::{Class, Group, Thread};
 use std::sync::Arc;
 
 /// Names of threads in one group at most; what comes later is `(other)`. Programs whose names differ beyond a number
@@ -20,13 +20,17 @@ const MOST_OF_GROUP: usize = 64;
 const CARRIED_US: i64 = 20_000;
 /// On a node at most, besides an `(other)` for each group.
 const MOST: usize = 4000;
+/// Living threads of a node's host that are named whether they have run or not: units have some hundred to two thousand.
+/// The kernel keeps 1.7 KiB for each, charged to who reads its name. The pods' are named once they run: all pods are one
+/// group, in which few names would tell anything.
+const MOST_NAMED: usize = 2000;
 
 /// One name in one group, held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Series(Id, u32);
 
 #[derive(Debug)]
-struct Named {
+struct Name {
     owed: Growth,
     shown: Cpu,
     living: u64,
@@ -36,7 +40,7 @@ struct Named {
 pub(super) struct Threads {
     /// By name: where its account is.
     names: Vec<(Arc<str>, u32)>,
-    accounts: Vec<Option<Named>>,
+    accounts: Vec<Option<Name>>,
     exited: Cpu,
 }
 
@@ -51,7 +55,7 @@ impl Threads {
         let grown = group.total_us();
         let named = || self.accounts.iter().flatten();
         let owed =
-            |named: &Named| named.owed.total_us().saturating_sub_unsigned(named.shown.total_us()).max(0);
+            |named: &Name| named.owed.total_us().saturating_sub_unsigned(named.shown.total_us()).max(0);
         let wanted = named().map(owed).fold(0, i64::saturating_add);
         let mut rest = group;
         // What all up to here want and get: cut in the sum, so that no microsecond is lost between them.
@@ -96,18 +100,18 @@ impl Threads {
             self.accounts.len() - 1
         });
         if let Some(account) = self.accounts.get_mut(slot) {
-            *account = Some(Named { owed: Growth::default(), shown: Cpu::default(), living: 0 });
+            *account = Some(Name { owed: Growth::default(), shown: Cpu::default(), living: 0 });
         }
         self.names.insert(at, (Arc::from(name), slot as u32));
         slot as u32
     }
 
-    fn get_mut(&mut self, slot: u32) -> Option<&mut Named> {
+    fn get_mut(&mut self, slot: u32) -> Option<&mut Name> {
         self.accounts.get_mut(slot as usize)?.as_mut()
     }
 }
 
-impl Named {
+impl Name {
     /// Drops what is no lag of ticks.
     fn drop_excess(&mut self) {
         let carried = self.owed.total_us().saturating_sub_unsigned(self.shown.total_us());
@@ -120,14 +124,43 @@ impl Named {
     }
 }
 
+/// How many living threads of the host have a name, and how many are given one though they have not run.
+#[derive(Debug)]
+pub(super) struct Named {
+    living: usize,
+    most: usize,
+}
+
+impl Default for Named {
+    fn default() -> Named {
+        Named { living: 0, most: MOST_NAMED }
+    }
+}
+
 /// `part` of `whole` of what was wanted, in proportion.
 fn share(part: i64, whole: i64, wanted: i64) -> i64 {
     (i128::from(part) * i128::from(whole) / i128::from(wanted.max(1))) as i64
 }
 
 impl Ledger {
+    /// A ledger that has so many threads named whether they have run or not.
+    #[cfg(test)]
+    pub(crate) fn naming(most: usize) -> Ledger {
+        Ledger { named: Named { living: 0, most }, ..Ledger::default() }
+    }
+
+    /// Whether so many more living threads of a group may be named though they have not run.
+    pub(crate) fn has_room_to_name(&self, group: Id, more: usize) -> bool {
+        self.named.living + more <= self.named.most && self.is_of_host(group)
+    }
+
+    fn is_of_host(&self, group: Id) -> bool {
+        self.get(group).is_some_and(|account| account.key.0 == Class::Host)
+    }
+
     /// One more living thread of this name.
     pub(crate) fn begin_thread(&mut self, group: Id, name: &str) -> Series {
+        self.named.living += usize::from(self.is_of_host(group));
         let room = self.series < MOST;
         let Some(account) = self.account(group) else { return Series(group, u32::MAX) };
         let threads = &mut account.threads;
@@ -149,6 +182,7 @@ impl Ledger {
 
     /// One living thread less; its CPU stays.
     pub(crate) fn end_thread(&mut self, Series(group, slot): Series) {
+        self.named.living = self.named.living.saturating_sub(self.is_of_host(group).into());
         if let Some(named) = self.account(group).and_then(|account| account.threads.get_mut(slot)) {
             named.living = named.living.saturating_sub(1);
         }

@@ -5,6 +5,7 @@ use crate::reading::Class;
 use std::fs;
 use std::path::Path;
 
+mod late;
 mod model;
 mod threads;
 
@@ -82,6 +83,26 @@ fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
     let last = node.pass().unwrap();
     assert_eq!(total(&last, kernel, "(interrupts)"), Some(19 * 1_000_000 / hz));
     assert_eq!(last.busy["user"], 3 * 1_000_000 / hz, "busy time does not fall either");
+}
+
+#[test]
+fn a_clock_that_is_set_changes_nothing() {
+    let fake = Fake::new();
+    let stat =
+        |booted: u64| fake.write("proc/stat", &format!("cpu  1000 0 0 7 7 10 500 9 9 9\nbtime {booted}\n"));
+    stat(1_700_000_000);
+    let collect = crate::reading::Collect { start: true, ..Default::default() };
+    let mut node = Node::open_by_process(&fake.paths(), Detail { threads: true, collect }).unwrap();
+    fake.ksoftirqd(112);
+    let before = node.pass().unwrap();
+    for booted in [0, 1_500_000_000, 1_900_000_000] {
+        stat(booted);
+        let now = node.pass().unwrap();
+        assert_eq!((&now.groups, &now.busy), (&before.groups, &before.busy), "{booted}");
+        assert_eq!((&now.collected, &now.errors), (&before.collected, &before.errors), "{booted}");
+    }
+    let ksoftirqd = &before.collected[&(Class::Kernel, "ksoftirqd".into())];
+    assert_eq!(ksoftirqd.oldest_start, 1_700_000_000 + 5 / node.procfs.hz());
 }
 
 #[test]

@@ -193,5 +193,8 @@ fn of_5000_cgroups_the_sum_is_right_and_the_series_are_bounded() {
     assert!((counted - truth).abs() < 0.0001, "counted {counted} of {truth} s");
     let series = text.lines().filter(|line| line.starts_with(CPU)).count();
     assert!(series < 2 * 1000, "{series} series");
+    // Of all counters only so many are kept open; the others were read all the same.
+    let open = Program::value(&text, "namedprocess_exporter_files_open");
+    assert!((1.0..=512.0).contains(&open), "{open} files are kept open");
     assert!(errors(&text).is_empty(), "{:?}", errors(&text));
 }

@@ -13,9 +13,11 @@ mod certs;
 mod churn;
 mod config;
 mod crowd;
+mod documented;
 mod fake;
 mod limits;
 mod program;
+mod refused;
 #[allow(dead_code, reason = "the tests by process, in a program of their own, use the rest")]
 mod shell;
 mod tls;

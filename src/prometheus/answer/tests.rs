@@ -1,7 +1,7 @@
 //! What servers say, and what is made of it.
 use super::*;
 
-fn ask(status: u16, body: &str) -> Result<Reply<'_>> {
+fn ask(status: u16, body: &str) -> Result<Reply<'_>, Refusal> {
     read(&Asked { url: "https://prom", with_token: true }, status, None, body.as_bytes())
 }
 
@@ -69,6 +69,23 @@ fn each_refusal_names_its_remedy() {
         let message = refused(status, body);
         assert!(message.contains(expected), "{status} {body}: {message}");
         assert!(!message.contains(char::is_control), "{message}");
+    }
+}
+
+#[test]
+fn only_what_is_too_big_is_worth_splitting() {
+    let error =
+        |kind: &str, said: &str| format!(r#"{{"status":"error","errorType":"{kind}","error":"{said}"}}"#);
+    for (status, body, expected) in [
+        (503, error("timeout", "query timed out in expression evaluation"), Some(Excess::Time)),
+        (422, error("execution", "query processing would load too many samples"), Some(Excess::Size)),
+        (422, error("execution", "expanding series: context deadline exceeded"), Some(Excess::Time)),
+        (504, "<html>".to_owned(), Some(Excess::Time)),
+        (503, error("canceled", "query was canceled"), None),
+        (503, "<html>".to_owned(), None),
+        (200, "{".to_owned(), None),
+    ] {
+        assert_eq!(ask(status, &body).unwrap_err().excess, expected, "{status} {body}");
     }
 }
 

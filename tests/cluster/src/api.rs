@@ -80,10 +80,15 @@ impl Api {
 
 /// An HTTP client that trusts one authority and none of the machine's.
 pub(crate) fn trusting(ca: &Path) -> Result<ClientBuilder> {
+    let ca = fs::read(ca).with_context(|| format!("reading {}", ca.display()))?;
+    Ok(with_ring().tls_certs_only([Certificate::from_pem(&ca)?]))
+}
+
+/// An HTTP client, which asks for a provider of TLS even where it speaks plain HTTP.
+pub(crate) fn with_ring() -> ClientBuilder {
     // Fails only where another has installed one, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let ca = fs::read(ca).with_context(|| format!("reading {}", ca.display()))?;
-    Ok(Client::builder().tls_certs_only([Certificate::from_pem(&ca)?]).timeout(Duration::from_secs(10)))
+    Client::builder().timeout(Duration::from_secs(10))
 }
 
 /// The status and text that a URL answers with.

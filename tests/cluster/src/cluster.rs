@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::{Context, Result};
 
 use crate::api::{Api, fetch, trusting};
+use crate::bare::Spec;
 use crate::certs::Authority;
 use crate::control_plane::ControlPlane;
 use crate::door::Door;
@@ -14,7 +15,7 @@ use crate::gate::{Certificate, Doorway, Gate};
 use crate::logins::{Login, door_kubeconfig};
 use crate::namespace::directory;
 use crate::objects;
-use crate::prometheus::{Prometheus, Spec};
+use crate::prometheus::Prometheus;
 
 /// A running cluster; ended when dropped, and with this process.
 pub struct Cluster {

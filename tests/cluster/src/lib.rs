@@ -5,6 +5,7 @@
 //! cluster     what tests hold: all of the below, once per test process; `shared()`
 //!   door      where the Route leads, changed for the length of one test
 //!   prometheus  a Prometheus with its gate, as many as a test wants
+//!     bare    the same by itself, for tests without a cluster
 //!   operator    the prometheus-operator, and the configuration that it writes for Prometheus
 //!   pod         a pod of the API server as a process: its volumes, root, user and argv
 //!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
@@ -15,6 +16,7 @@
 //!     certs   certificate authorities and what they sign
 //!     process programs that end with this process, however it ends
 //!     namespace  names, ports and files, ours alone (tests/in-namespace)
+//! cgroups     a tree of cgroups and loads in them, for tests of the exporter
 //! plugin      runs the real binary as a user would, in a clean environment
 //! ```
 //!
@@ -22,7 +24,9 @@
 //! started them, and drops the files with the mount namespace.
 
 mod api;
+mod bare;
 mod certs;
+mod cgroups;
 mod cluster;
 mod control_plane;
 mod door;
@@ -39,16 +43,18 @@ mod prometheus;
 mod wait;
 
 pub use api::Api;
+pub use bare::{Bare, Spec};
 pub use certs::{ALWAYS, Authority, Pair};
+pub use cgroups::{Cgroups, Load};
 pub use cluster::{Cluster, shared};
 pub use door::Door;
 pub use fleet::{Fleet, add_node};
 pub use gate::{Certificate, Gate};
 pub use logins::Login;
-pub use namespace::{add_host, directory, free_port, tool};
+pub use namespace::{add_host, directory, free_port, program, tool};
 pub use operator::Operator;
 pub use plugin::{Outcome, Plugin};
 pub use pod::Pod;
 pub use process::{Process, start};
-pub use prometheus::{Prometheus, Spec};
+pub use prometheus::Prometheus;
 pub use wait::until;

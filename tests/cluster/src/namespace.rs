@@ -20,6 +20,14 @@ pub fn tool(name: &str) -> Result<PathBuf> {
     Ok(directory()?.join("bin").join(name))
 }
 
+/// The path of a program of this workspace, beside the test that asks for it. An error says how to build it.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    // Tests are in a folder of their own there.
+    let built = test.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.exists());
+    built.with_context(|| format!("{name} is not built: run cargo test --workspace"))
+}
+
 /// A port that nothing here uses: handed out in turn, below those that the kernel gives to connections.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);

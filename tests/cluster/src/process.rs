@@ -74,6 +74,13 @@ impl Process {
         })
     }
 
+    /// Kills it, and waits until it is gone.
+    pub fn kill(&mut self) {
+        // Both fail only for a program that has ended and been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// The last lines that the program wrote.
     pub fn log_tail(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
@@ -85,9 +92,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a program that has ended and been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -330,10 +330,17 @@ impl World {
         Paths { procfs: self.dir.path().join("proc"), cgroupfs: None }
     }
 
+    /// A node that names so many threads whether they have run or not.
+    pub(super) fn open_naming(&self, most: usize) -> Node {
+        let detail = Detail { threads: true, ..Detail::default() };
+        let (root, ledger) = (Found::Tree(self.cgroup("")), Ledger::naming(most));
+        Node::counting(&self.paths(), detail, root, Reader::new(), ledger, 0).unwrap()
+    }
+
     pub(super) fn open(&self, threads: bool) -> Node {
-        let paths = self.paths();
         let detail = Detail { threads, ..Detail::default() };
-        Node::counting(&paths, detail, Found::Tree(self.cgroup("")), Reader::new(), 0).unwrap()
+        let root = Found::Tree(self.cgroup(""));
+        Node::counting(&self.paths(), detail, root, Reader::new(), Ledger::default(), 0).unwrap()
     }
 
     /// Living processes and threads of each group.
@@ -366,6 +373,10 @@ fn sound(before: &Reading, now: &Reading, threads: bool) -> Result<(), TestCaseE
         let of_group = now.threads.iter().filter(|(key, _)| (&key.0, &key.1) == (class, group));
         let all: u64 = of_group.map(|(_, cpu)| cpu.total_us()).sum();
         prop_assert_eq!(all, if threads { cpu.total_us() } else { 0 }, "threads of {}", group);
+        let of_group = now.thread_counts.iter().filter(|(key, _)| (&key.0, &key.1) == (class, group));
+        let living: u64 = of_group.map(|(_, count)| count).sum();
+        let all = now.counts.get(&(*class, Arc::clone(group))).map_or(0, |counts| counts.threads);
+        prop_assert_eq!(living, if threads { all } else { 0 }, "living threads of {}", group);
     }
     Ok(())
 }
@@ -375,10 +386,10 @@ proptest! {
 
     /// Without rules, to the microsecond.
     #[test]
-    fn groups_are_the_top_and_threads_are_their_groups(steps in steps(), threads in any::<bool>()) {
+    fn groups_are_the_top_and_threads_are_their_groups(steps in steps(), named in prop::option::of(0usize..12)) {
         let mut world = World::new();
-        let top = world.top();
-        let mut node = world.open(threads);
+        let (top, threads) = (world.top(), named.is_some());
+        let mut node = named.map_or_else(|| world.open(false), |most| world.open_naming(most));
         let mut before = node.pass().unwrap();
         for step in steps.into_iter().chain([Step::Pass, Step::Pass]) {
             if !matches!(step, Step::Pass) {

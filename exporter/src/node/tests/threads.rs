@@ -7,6 +7,7 @@ use crate::config::Rules;
 /// `x` and `y` are units of the model; processes begin as `sh`, further threads of theirs as `worker-1`.
 const X: usize = 0;
 const Y: usize = 1;
+const POD: usize = 4;
 
 /// A process that is born after the first pass.
 struct Born {
@@ -90,22 +91,89 @@ fn who_was_there_before_counts_from_the_first_pass_on_whether_its_threads_were_r
     assert_eq!(reading.thread_counts[&sh], 2);
 }
 
+/// How many live of a name of threads in the group `x`.
+fn count(reading: &Reading, name: &str) -> Option<u64> {
+    reading.thread_counts.get(&(Class::Host, "x".into(), name.into())).copied()
+}
+
 #[test]
-fn an_idle_process_of_many_threads_has_them_read_once_it_runs() {
+fn where_there_is_room_threads_that_never_ran_are_named_too() {
+    let mut world = World::new();
+    let (idle, of_pod) = (101, world.fork(0, POD, 1));
+    (0..3).for_each(|_| world.thread(idle));
+    (0..3).for_each(|_| world.thread(of_pod));
+    world.write();
+    // The other process there is single-threaded.
+    for (room, named, unnamed) in [(6, Some(3), None), (5, None, Some(3)), (0, None, Some(3))] {
+        let mut node = world.open_naming(room);
+        let reading = node.pass().unwrap();
+        assert_eq!((count(&reading, "worker"), count(&reading, "(idle)")), (named, unnamed), "{room}");
+        assert_eq!(count(&reading, "sh"), Some(2), "who has its process's name, {room}");
+        let pods = (Class::Pod, "conmon".into(), "(idle)".into());
+        assert_eq!(reading.thread_counts.get(&pods), Some(&3), "names of pods' threads tell little");
+        assert_eq!(reading.work.threads, 0, "and nothing is read again, {room}");
+    }
+}
+
+#[test]
+fn where_there_is_no_room_they_are_read_once_their_process_runs_and_its_first_thread_does_not_account_for_it()
+{
     let mut world = World::new();
     let idle = 101;
     world.thread(idle);
     world.run(idle, 1, 2 * TICK, 0);
     world.write();
-    let mut node = world.open(true);
+    let mut node = world.open_naming(0);
     assert_eq!(node.work().threads, 2, "those of the two busy ones");
+    world.run(idle, 0, 3 * TICK, 0);
+    world.write();
+    let reading = node.pass().unwrap();
+    let of = |reading: &Reading, name: &str| {
+        reading.threads.get(&(Class::Host, "x".into(), name.into())).map_or(0, |cpu| cpu.total_us())
+    };
+    // Two of the three may have been used before.
+    assert_eq!((of(&reading, "sh"), of(&reading, "worker"), of(&reading, "(exited)")), (TICK, 0, 2 * TICK));
+    world.run(idle, 0, 4 * TICK, 0);
+    world.write();
+    let reading = node.pass().unwrap();
+    assert_eq!((of(&reading, "sh"), reading.work.threads), (5 * TICK, 1), "the first accounts for it");
     world.run(idle, 1, 6 * TICK, 0);
     world.write();
     let reading = node.pass().unwrap();
-    let of = |name: &str| reading.threads[&(Class::Host, "x".into(), name.into())].total_us();
-    // Two ticks of what it has used may have been used before.
-    assert_eq!((of("worker"), of("(exited)")), (6 * TICK, 0));
-    assert_eq!(reading.work.threads, 2);
+    assert_eq!((of(&reading, "sh"), of(&reading, "worker")), (5 * TICK, 6 * TICK));
+    assert_eq!((reading.work.threads, count(&reading, "(idle)")), (2, None));
+}
+
+#[test]
+fn threads_that_account_for_their_process_are_read_first_and_alone_and_nobody_starves() {
+    const NAMES: [&str; 4] = ["sh", "worker-2", "nginx: w", "sleep"];
+    let mut born = Born::new(true);
+    for (thread, name) in NAMES.iter().enumerate().skip(1) {
+        born.world.thread(born.pid);
+        born.world.rename(born.pid, thread, name);
+    }
+    born.pass();
+    born.world.run(born.pid, 2, 5 * TICK, 0);
+    born.pass();
+    born.world.run(born.pid, 2, 5 * TICK, 0);
+    assert_eq!(born.pass().work.threads, 1);
+    let names = ["sh", "worker", "nginx: w", "sleep"];
+    let before = born.threads(names);
+    let mut truth = [0; NAMES.len()];
+    // Much and little, in turns that do not repeat.
+    for round in 0..200u64 {
+        for (thread, truth) in truth.iter_mut().enumerate() {
+            let used = (round * 7919 + thread as u64 * 104_729) % 13 * 1000 * (1 + thread as u64 % 2 * 3);
+            born.world.run(born.pid, thread, used, 0);
+            *truth += used;
+        }
+        born.pass();
+    }
+    for ((now, before), (truth, name)) in born.threads(names).iter().zip(before).zip(truth.iter().zip(names))
+    {
+        let counted = now - before;
+        assert!(counted.abs_diff(*truth) <= 2 * TICK, "{name}: counted {counted} of {truth} us");
+    }
 }
 
 #[test]

@@ -1,0 +1,1 @@
+complete --keep-order --exclusive --command oc-interrogate --arguments "(OC_INTERROGATE_COMPLETE=fish oc-interrogate -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"

@@ -1,0 +1,32 @@
+//! `docs/metrics.md` names every metric that the program shows, and the recording rules', and no others.
+
+use crate::program::Program;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn names<'a>(text: &'a str, line: impl Fn(&'a str) -> Option<&'a str>) -> BTreeSet<&'a str> {
+    text.lines().filter_map(line).collect()
+}
+
+#[test]
+fn every_metric_has_its_line() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    fs::write(&config, "process_names: []\n").unwrap();
+    let everything = ["--collect=memory,faults,states,start", "--config.path", config.to_str().unwrap()];
+    let shown = Program::start(&everything).metrics();
+    let mut all = names(&shown, |line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    // Only over TLS, which the tests of that look at.
+    all.insert("namedprocess_exporter_tls_last_reload_successful");
+    let rules = fs::read_to_string(root.join("manifests/prometheusrule.yaml")).unwrap();
+    all.extend(names(&rules, |line| line.trim_start().strip_prefix("- record: ")));
+    assert!(all.len() > 25, "{all:?}");
+
+    let page = fs::read_to_string(root.join("docs/metrics.md")).unwrap();
+    // The first column of each table, between backticks.
+    let cells = page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let told: BTreeSet<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(told, all, "docs/metrics.md and what there is differ");
+}

@@ -1,0 +1,95 @@
+//! `version`: what is here, and what is in the cluster.
+use super::shared::ApiFlags;
+use crate::cluster::Cluster;
+use crate::install::{self, ClusterVersions, Exporters};
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use std::io::{self, ErrorKind, Write};
+
+#[derive(Args)]
+pub(super) struct VersionFlags {
+    /// Do not ask the cluster
+    #[arg(long)]
+    client: bool,
+    /// How to print it [default: lines of text]
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<Output>,
+    #[command(flatten)]
+    api: ApiFlags,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Output {
+    Json,
+    Yaml,
+}
+
+/// All that is known.
+#[derive(Serialize)]
+struct Versions {
+    plugin: &'static str,
+    exporter: Exporters,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterVersions>,
+}
+
+impl VersionFlags {
+    /// Prints on `out`, as kubectl what is known here even where the cluster does not answer. Errors: that it does not.
+    pub(super) async fn run(self, out: &mut impl Write) -> Result<()> {
+        let exporter = install::carried()?;
+        let (cluster, error) = if self.client {
+            (None, None)
+        } else {
+            match install::in_cluster(&Cluster::new(self.api.session())).await {
+                Ok(cluster) => (Some(cluster), None),
+                Err(error) => (None, Some(error)),
+            }
+        };
+        let versions = Versions { plugin: env!("CARGO_PKG_VERSION"), exporter, cluster };
+        match versions.print(self.output, out) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            written => written.context("cannot write the versions")?,
+        }
+        error.map_or(Ok(()), Err)
+    }
+}
+
+impl Versions {
+    fn print(&self, output: Option<Output>, out: &mut impl Write) -> io::Result<()> {
+        match output {
+            Some(Output::Json) => {
+                serde_json::to_writer_pretty(&mut *out, self)?;
+                writeln!(out)
+            }
+            Some(Output::Yaml) => {
+                out.write_all(serde_yaml::to_string(self).map_err(io::Error::other)?.as_bytes())
+            }
+            None => self.lines(out),
+        }
+    }
+
+    fn lines(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "Plugin: {}", self.plugin)?;
+        writeln!(out, "Exporter: {}", listed(&self.exporter, "none beside this program"))?;
+        let Some(cluster) = &self.cluster else { return Ok(()) };
+        let openshift =
+            cluster.openshift.as_ref().map(|version| format!("OpenShift {version}, ")).unwrap_or_default();
+        writeln!(out, "Cluster: {openshift}Kubernetes {} ({})", cluster.kubernetes, cluster.server)?;
+        match &cluster.installed {
+            None => writeln!(out, "Installed: nothing"),
+            Some(installed) => {
+                let exporter = listed(&installed.exporter, "the image's own exporter");
+                writeln!(out, "Installed: {exporter} (in {})", installed.image)
+            }
+        }
+    }
+}
+
+fn listed(exporters: &Exporters, none: &str) -> String {
+    if exporters.is_empty() {
+        return none.to_owned();
+    }
+    let each = exporters.iter().map(|(architecture, hash)| format!("{architecture} {hash}"));
+    each.collect::<Vec<_>>().join(", ")
+}

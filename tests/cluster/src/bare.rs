@@ -1,0 +1,116 @@
+//! A Prometheus by itself, asked on loopback by whoever has its URL.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::blocking::Client;
+use serde_json::Value;
+
+use crate::api::{fetch, with_ring};
+use crate::namespace::{directory, free_port, tool};
+use crate::process::{Process, mortal, start};
+
+/// What a Prometheus is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Spec<'a> {
+    /// Its configuration, YAML; rule files and targets by absolute paths and addresses.
+    pub config: &'a str,
+    /// A history in OpenMetrics text for it to hold from the start.
+    pub history: Option<&'a Path>,
+    /// More arguments.
+    pub arguments: &'a [&'a str],
+}
+
+/// A running Prometheus; ended when dropped.
+pub struct Bare {
+    /// Base URL: plain HTTP on loopback.
+    pub url: String,
+    name: String,
+    arguments: Vec<String>,
+    client: Client,
+    process: Process,
+}
+
+impl Bare {
+    /// Starts one called `name`, unique in this process, with its files in a folder of that name; ready when this returns.
+    pub fn start(name: &str, spec: &Spec<'_>) -> Result<Self> {
+        Self::start_in(&directory()?, name, spec)
+    }
+
+    pub(crate) fn start_in(parent: &Path, name: &str, spec: &Spec<'_>) -> Result<Self> {
+        let directory = parent.join(name);
+        let data = directory.join("data");
+        fs::create_dir_all(&data).with_context(|| format!("making {}", data.display()))?;
+        if let Some(history) = spec.history {
+            fill(&data, history)?;
+        }
+        let config = directory.join("prometheus.yml");
+        fs::write(&config, spec.config)?;
+        let (url, client) = (format!("http://127.0.0.1:{}", free_port()), with_ring().build()?);
+        let mut arguments = vec![
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", data.display()),
+            format!("--web.listen-address={}", url.trim_start_matches("http://")),
+        ];
+        arguments.extend(spec.arguments.iter().map(ToString::to_string));
+        let process = start(name, tool("prometheus")?, &arguments)?;
+        let mut bare = Self { url, name: name.to_owned(), arguments, client, process };
+        bare.await_ready()?;
+        Ok(bare)
+    }
+
+    fn await_ready(&mut self) -> Result<()> {
+        let (client, url) = (&self.client, format!("{}/-/ready", self.url));
+        self.process.await_ready(|| {
+            let (status, text) = fetch(client, &url, None)?;
+            ensure!(status.is_success(), "{status}: {text}");
+            Ok(())
+        })
+    }
+
+    /// The program's process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it, and starts it again with the data that it had, at the same address; ready when this returns.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        self.process = start(&self.name, tool("prometheus")?, &self.arguments)?;
+        self.await_ready()
+    }
+
+    /// How many queries it has answered, refusals too, since it was started.
+    pub fn queries(&self) -> Result<u64> {
+        let (_, text) = fetch(&self.client, &format!("{}/metrics", self.url), None)?;
+        let of_queries = |line: &&str| {
+            line.starts_with("prometheus_http_requests_total{") && line.contains("handler=\"/api/v1/query")
+        };
+        let counts =
+            text.lines().filter(of_queries).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(counts.sum::<f64>() as u64)
+    }
+
+    /// The series of an instant's answer, now or at Unix seconds; each has `metric`, and `value` or `values`.
+    pub fn series(&self, query: &str, at: Option<f64>) -> Result<Vec<Value>> {
+        let mut parameters = vec![("query", query.to_owned())];
+        parameters.extend(at.map(|at| ("time", at.to_string())));
+        let url = reqwest::Url::parse_with_params(&format!("{}/api/v1/query", self.url), parameters)?;
+        let (status, answer) = fetch(&self.client, url.as_str(), None)?;
+        let answer: Value = serde_json::from_str(&answer).with_context(|| format!("{status}: {answer}"))?;
+        let series = answer.pointer("/data/result").and_then(Value::as_array).cloned();
+        series.with_context(|| format!("{query} has no answer: {answer}"))
+    }
+}
+
+fn fill(data: &Path, history: &Path) -> Result<()> {
+    let answer = mortal(tool("promtool")?)
+        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .args([history, data])
+        .output()
+        .context("starting promtool")?;
+    let (what, text) = (history.display(), String::from_utf8_lossy(&answer.stderr));
+    ensure!(answer.status.success(), "promtool refused the history {what} ({}): {text}", answer.status);
+    Ok(())
+}

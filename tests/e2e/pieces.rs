@@ -1,0 +1,202 @@
+//! A question in pieces has the answer that it has as a whole: on a real Prometheus that refuses anything bigger than a
+//! few samples, and on one that is stopped, or killed and started again, while it is asked.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::process::{Child, Command};
+use std::thread::yield_now;
+
+use serde_json::Value;
+use test_cluster::{Outcome, Prometheus, Spec, directory, shared};
+use test_history::History;
+
+use crate::way_in::{assert_refused, plugin};
+
+/// 2025-06-01T12:00:07Z: not a multiple of anything.
+const END_MS: i64 = 1_748_779_207_000;
+/// What two reports of the same samples may differ by: sums in another order.
+const TOLERANCE: f64 = 1e-9;
+/// Samples that a query may read: as many as an hour of eight series, or the groups of all nodes at six steps.
+const FEW: &str = "--query.max-samples=2000";
+/// Queries after which a question is in its middle: finding out when samples were taken takes fewer, all of it more.
+const MIDDLE: u64 = 40;
+
+/// An hour of 8 nodes with 40 groups, some of which have threads, and 64 pods, some of which move.
+fn serve(name: &str, arguments: &[&str]) -> Prometheus {
+    let spec = test_history::Spec {
+        nodes: 8,
+        groups: 40,
+        threads: 3,
+        pods_per_node: 8,
+        namespaces: 10,
+        interval_s: 15,
+        pod_interval_s: 30,
+        duration_s: 3600,
+        end_ms: END_MS,
+        seed: 7,
+        aggregates: false,
+    };
+    let file = directory().unwrap().join(format!("{name}.om"));
+    History::generate(&spec).write_openmetrics(BufWriter::new(File::create(&file).unwrap())).unwrap();
+    let arguments = [&["--storage.tsdb.retention.time=10y"], arguments].concat();
+    let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments };
+    let prometheus = shared().start_prometheus(name, &spec).unwrap();
+    fs::remove_file(&file).unwrap();
+    prometheus
+}
+
+fn question<'a>(prometheus: &'a Prometheus, flags: &[&'a str]) -> Vec<&'a str> {
+    let fixed = ["top", "-T", "1748779207", "-i", "1h", "-o", "json", "--prometheus", &prometheus.url];
+    [&fixed, flags].concat()
+}
+
+fn ask(prometheus: &Prometheus, flags: &[&str]) -> Outcome {
+    plugin().run(question(prometheus, flags)).unwrap()
+}
+
+fn report(outcome: &Outcome) -> Value {
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+/// Two reports are one but for the address that was asked.
+fn assert_same(case: &str, one: &Value, other: &Value) {
+    let rows = |report: &Value| report["rows"].as_array().unwrap().clone();
+    assert!(!rows(one).is_empty() && rows(one).len() == rows(other).len(), "{case}: not as many rows");
+    let name = |row: &Value| {
+        ["class", "namespace", "name", "node", "thread"].map(|field| row[field].to_string()).concat()
+    };
+    let sorted = |report: &Value| {
+        let mut rows = rows(report);
+        rows.sort_by_key(name);
+        rows
+    };
+    for (one, other) in sorted(one).iter().zip(&sorted(other)) {
+        assert_near(&format!("{case} {}", name(one)), one, other);
+    }
+    for total in ["window", "classes", "busy", "unattributed", "pods_unnamed", "left_out", "notes"] {
+        assert_near(&format!("{case} {total}"), &one[total], &other[total]);
+    }
+}
+
+fn assert_near(place: &str, one: &Value, other: &Value) {
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) => {
+            let apart = a.as_f64().unwrap() - b.as_f64().unwrap();
+            assert!(apart.abs() <= TOLERANCE, "{place}: {a} is not {b}");
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            assert!(a.keys().eq(b.keys()), "{place}: {one} is not {other}");
+            a.iter().for_each(|(key, value)| assert_near(&format!("{place}.{key}"), value, &b[key]));
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            assert_eq!(a.len(), b.len(), "{place}: {one} is not {other}");
+            a.iter().zip(b).for_each(|(a, b)| assert_near(place, a, b));
+        }
+        _ => assert_eq!(one, other, "{place}"),
+    }
+}
+
+#[test]
+fn the_answer_in_pieces_is_that_of_the_whole() {
+    let (whole, pieces) = (serve("whole", &[]), serve("pieces", &[FEW]));
+    for flags in [
+        "",
+        "--by class",
+        "--by namespace --per-node",
+        "--by thread",
+        "--per-node --percentiles p50,p99.9",
+        "--by thread --per-node",
+        "--percentiles p5,p95 -s p95 --limit 9",
+        "--per-node --limit 5",
+        "--node node-003,node-005",
+        "--class kernel,workload --node node-006",
+        "-n openshift-monitoring --include-exporter",
+        "-S app-.* --class host,infra",
+    ] {
+        let flags: Vec<&str> = flags.split_whitespace().collect();
+        let before = (whole.bare.queries().unwrap(), pieces.bare.queries().unwrap());
+        let (one, other) = (report(&ask(&whole, &flags)), report(&ask(&pieces, &flags)));
+        assert_same(&flags.join(" "), &one, &other);
+        let asked = (whole.bare.queries().unwrap() - before.0, pieces.bare.queries().unwrap() - before.1);
+        assert!(asked.1 > 2 * asked.0, "{flags:?} was not asked in pieces: {asked:?} queries");
+    }
+}
+
+#[test]
+fn less_time_than_it_takes_is_a_right_answer_or_a_clear_error() {
+    let right = report(&ask(&serve("patient", &[]), &["--per-node"]));
+    for (name, timeout) in [("hasty", "1ms"), ("hurried", "15ms"), ("brisk", "60ms")] {
+        let prometheus = serve(name, &[&format!("--query.timeout={timeout}")]);
+        let outcome = ask(&prometheus, &["--per-node"]);
+        if outcome.code == 0 {
+            assert_same(timeout, &report(&outcome), &right);
+        } else {
+            let said = ["too much for", "shorten --interval", &prometheus.url];
+            assert_refused(timeout, &outcome, &said);
+        }
+    }
+}
+
+/// Asks in many pieces, and returns in the middle of it.
+fn begin(prometheus: &Prometheus) -> Child {
+    let before = prometheus.bare.queries().unwrap();
+    let mut plugin = plugin().start(question(prometheus, &["--by", "thread", "--per-node"])).unwrap();
+    while prometheus.bare.queries().unwrap() < before + MIDDLE {
+        assert!(plugin.try_wait().unwrap().is_none(), "it was done before its middle");
+        yield_now();
+    }
+    plugin
+}
+
+fn end(plugin: Child) -> Outcome {
+    let output = plugin.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Outcome { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn signal(name: &str, prometheus: &Prometheus) {
+    assert!(Command::new("kill").args([name, &prometheus.bare.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_pause_in_the_middle_changes_nothing() {
+    let (whole, prometheus) = (serve("unpaused", &[]), serve("paused", &[FEW]));
+    let mut plugin = begin(&prometheus);
+    signal("-STOP", &prometheus);
+    let stat = format!("/proc/{}/stat", prometheus.bare.id());
+    while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+        yield_now();
+    }
+    assert!(plugin.try_wait().unwrap().is_none(), "it was done before the pause");
+    signal("-CONT", &prometheus);
+    let right = report(&ask(&whole, &["--by", "thread", "--per-node"]));
+    assert_same("a pause", &report(&end(plugin)), &right);
+}
+
+#[test]
+fn a_stall_in_the_middle_is_told() {
+    let prometheus = serve("stalled", &[FEW]);
+    let plugin = begin(&prometheus);
+    signal("-STOP", &prometheus);
+    let outcome = end(plugin);
+    signal("-CONT", &prometheus);
+    assert_refused("a stall", &outcome, &["did not answer within 35 s", &prometheus.url]);
+}
+
+#[test]
+fn a_death_in_the_middle_is_told() {
+    let mut prometheus = serve("killed", &[FEW]);
+    let right = report(&ask(&serve("unkilled", &[]), &["--by", "thread", "--per-node"]));
+    let plugin = begin(&prometheus);
+    prometheus.bare.restart().unwrap();
+    let outcome = end(plugin);
+    // A question or two may have been asked between the lives.
+    if outcome.code == 0 {
+        assert_same("between two lives", &report(&outcome), &right);
+    } else {
+        assert_refused("a death", &outcome, &[&prometheus.url, "check"]);
+    }
+    let again = report(&ask(&prometheus, &["--by", "thread", "--per-node"]));
+    assert_same("after its death", &again, &right);
+}
