@@ -14,7 +14,7 @@
 
 mod parts;
 
-use parts::{CLIENT_NAME, Chain, NODE, address, exporter};
+use parts::{CLIENT_NAME, Chain, NODE, address, await_scrapes, exporter};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -115,14 +115,15 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     let labels = json!({"__name__": "up", "instance": NODE, "job": "process-exporter", "namespace": "openshift-monitoring"});
     for prometheus in [&prometheus, &later] {
         until("a scrape that is answered", Duration::from_secs(60), || {
-            let series = chain.query(prometheus, "up");
-            anyhow::ensure!(series[0]["metric"] == labels && series[0]["value"][1] == "1", "{series}");
+            let series = prometheus.bare.series("up", None)?;
+            let found = series.first().is_some_and(|up| up["metric"] == labels && up["value"][1] == "1");
+            anyhow::ensure!(found, "{series:?}");
             Ok(())
         })
         .unwrap();
     }
     drop(later);
-    let version = chain.query(&prometheus, "namedprocess_exporter_build_info");
+    let version = prometheus.bare.series("namedprocess_exporter_build_info", None).unwrap();
     assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
 
     // Who may query asks by route and token.
@@ -152,8 +153,8 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         Ok(())
     })
     .unwrap();
-    chain.await_scrapes(&prometheus, 3);
-    let worst = chain.query(&prometheus, "min_over_time(up{job=\"process-exporter\"}[10s])");
+    await_scrapes(&prometheus, 3);
+    let worst = prometheus.bare.series("min_over_time(up{job=\"process-exporter\"}[10s])", None).unwrap();
     assert_eq!(worst[0]["value"][1], "1", "a scrape failed");
 
     // Where one side does not take the other's, status says so in the words of the scrape.

@@ -107,28 +107,22 @@ impl Chain {
         }
         client.peer_certificates().unwrap()[0].to_vec()
     }
+}
 
-    /// The series that an instant query is answered with.
-    pub(crate) fn query(&self, prometheus: &Prometheus, query: &str) -> Value {
-        let url = format!("{}/api/v1/query", prometheus.url);
-        let url = url::Url::parse_with_params(&url, [("query", query)]).unwrap();
-        let answer = reqwest::blocking::get(url).unwrap().text().unwrap();
-        serde_json::from_str::<Value>(&answer).unwrap()["data"]["result"].clone()
-    }
-
-    /// Waits for so many more scrapes.
-    pub(crate) fn await_scrapes(&self, prometheus: &Prometheus, more: u64) {
-        let passes = || {
-            let series = self.query(prometheus, "namedprocess_exporter_passes_total");
-            series[0]["value"][1].as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default()
-        };
-        let first = passes();
-        until("more scrapes", Duration::from_secs(60), || {
-            anyhow::ensure!(passes() >= first + more);
-            Ok(())
-        })
-        .unwrap();
-    }
+/// Waits for so many more scrapes.
+pub(crate) fn await_scrapes(prometheus: &Prometheus, more: u64) {
+    let passes = || {
+        let series = prometheus.bare.series("namedprocess_exporter_passes_total", None)?;
+        let passes = series.first().and_then(|series| series["value"][1].as_str());
+        anyhow::Ok(passes.unwrap_or_default().parse::<u64>()?)
+    };
+    let first = passes().unwrap();
+    until("more scrapes", Duration::from_secs(60), || {
+        let passes = passes()?;
+        anyhow::ensure!(passes >= first + more, "{passes} after {first}");
+        Ok(())
+    })
+    .unwrap();
 }
 
 /// Gives this machine the pod's address, in the network namespace that is the test's own.

@@ -4,7 +4,7 @@ use crate::site::{HERE, NODES, Site};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
-use test_cluster::{Process, Prometheus, Spec, directory, free_port, start, until};
+use test_cluster::{Process, Prometheus, Spec, directory, free_port, program, start, until};
 
 /// The exporter and who scrapes it.
 pub(crate) struct Scraped {
@@ -27,15 +27,14 @@ pub(crate) enum Rules {
 
 /// Starts both; `name` is unique in this process. `nodes`: how many of the nodes are scraped.
 pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Scraped {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_oc-interrogate")).with_file_name("process-exporter");
-    assert!(program.exists(), "{} is not built: run cargo test --workspace", program.display());
     let folder = directory().unwrap().join(name);
     std::fs::create_dir(&folder).unwrap();
     let (config, port) = (folder.join("config.yaml"), free_port());
     std::fs::write(&config, "process_names: []").unwrap();
     let arguments =
         [format!("--web.listen-address=127.0.0.1:{port}"), format!("--config.path={}", config.display())];
-    let exporter = start(&format!("{name}-exporter"), program, &arguments).unwrap();
+    let exporter =
+        start(&format!("{name}-exporter"), program("process-exporter").unwrap(), &arguments).unwrap();
     let path = format!("/apis/monitoring.coreos.com/v1{HERE}/prometheusrules/process-exporter");
     let mut groups = site.get(&path)["spec"]["groups"].clone();
     if rules == Rules::Fewer {
@@ -68,13 +67,10 @@ impl Scraped {
     pub(crate) fn await_data(&self) {
         let busy =
             "count(avg_over_time(instance_class:namedprocess_namegroup_cpu_rate:sum{class=\"host\"}[10m]))";
-        let url = format!("{}/api/v1/query", self.prometheus.url);
-        let url = url::Url::parse_with_params(&url, [("query", busy)]).unwrap();
         until("recorded samples", Duration::from_secs(60), || {
-            let answer: serde_json::Value =
-                serde_json::from_str(&reqwest::blocking::get(url.clone())?.text()?)?;
-            let found = answer["data"]["result"][0]["value"][1].as_str().unwrap_or_default();
-            anyhow::ensure!(found == NODES.to_string(), "{answer}");
+            let answer = self.prometheus.bare.series(busy, None)?;
+            let found = answer.first().and_then(|series| series["value"][1].as_str()).unwrap_or_default();
+            anyhow::ensure!(found == NODES.to_string(), "{answer:?}");
             Ok(())
         })
         .unwrap();

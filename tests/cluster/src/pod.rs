@@ -7,15 +7,13 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::blocking::Client;
 use serde_json::Value;
 
-use crate::api::Api;
+use crate::api::{Api, with_ring};
 use crate::cluster::Cluster;
 use crate::namespace::directory;
 use crate::process::{Process, mortal, start};
@@ -116,7 +114,7 @@ impl<'a> Pod<'a> {
 
     /// The status of one request to its first port, sent likewise.
     pub fn ask(&self, path: &str) -> Result<u16> {
-        let client = Client::builder().tls_danger_accept_invalid_certs(true).timeout(Duration::from_secs(10));
+        let client = with_ring().tls_danger_accept_invalid_certs(true);
         let port = self.container()?.pointer("/ports/0/containerPort").context("no port")?;
         let url = format!("https://{}:{port}{path}", text(&self.object, "/status/podIP")?);
         Ok(client.build()?.get(url).send()?.status().as_u16())
