@@ -56,7 +56,7 @@ fn draw(picture: &Picture<'_>) -> Result<String> {
         writeln!(svg, "<path d=\"M{at:.1} {EDGE}V{bottom}\" stroke=\"#888\" stroke-dasharray=\"4\"/>")?;
         writeln!(svg, "<text x=\"{:.1}\" y=\"{}\">{name}</text>", at + 4.0, EDGE + 12.0)?;
     }
-    for ((name, ys), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    for (number, ((name, ys), colour)) in curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
         let mut points = String::new();
         for (x, y) in xs.iter().zip(ys) {
             write!(points, "{:.1},{:.1} ", across.at(*x), up.at(*y))?;
@@ -65,9 +65,8 @@ fn draw(picture: &Picture<'_>) -> Result<String> {
             svg,
             "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>"
         )?;
-        let (x, y) = (xs.last().copied().unwrap_or(1.0), ys.last().copied().unwrap_or(1.0));
-        let (x, y) = (across.at(x), up.at(y) - 5.0);
-        writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\" fill=\"{colour}\">{name}</text>")?;
+        let at = EDGE + 30.0 + 14.0 * number as f64; // top left, where neither picture has a curve
+        writeln!(svg, "<text x=\"{}\" y=\"{at}\" fill=\"{colour}\">{name}</text>", EDGE + 4.0)?;
     }
     writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{x}</text>", WIDTH / 2.0, HEIGHT - 14.0)?;
     writeln!(svg, "<text x=\"{EDGE}\" y=\"{}\">{y}</text>\n</svg>", EDGE - 20.0)?;
