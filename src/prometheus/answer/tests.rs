@@ -1,0 +1,104 @@
+//! What servers say, word for word.
+use super::*;
+
+fn ask(status: u16, body: &str) -> Result<Reply<'_>, Refusal> {
+    read(&Asked { url: "https://prom", with_token: true }, status, None, body.as_bytes())
+}
+
+fn refused(status: u16, body: &str) -> String {
+    ask(status, body).unwrap_err().to_string()
+}
+
+const VECTOR: &str = r#"{"status":"success","data":{"resultType":"vector","result":[
+    {"metric":{"__name__":"up","a":"b"},"value":[1700000000.123,"0.5"]},
+    {"metric":{},"value":[1700000000,"+Inf"]}]},"warnings":["careful\nnow"],"infos":["x"]}"#;
+
+#[test]
+fn a_vector_is_one_sample_a_series() {
+    let reply = ask(200, VECTOR).unwrap();
+    assert_eq!(reply.warnings, ["careful now"]);
+    let [first, second] = reply.series.as_slice() else { panic!("{reply:?}") };
+    assert_eq!((first.label("a"), first.find("c")), ("b", None));
+    assert_eq!(first.samples, [(1_700_000_000_123, 0.5)]);
+    assert_eq!(second.samples, [(1_700_000_000_000, f64::INFINITY)]);
+}
+
+#[test]
+fn a_matrix_keeps_every_sample() {
+    let body = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"n":"x"},
+        "values":[[1.001,"1e-3"],[2,"NaN"],[3,"-Inf"]]}]}}"#;
+    let reply = ask(200, body).unwrap();
+    let samples = &reply.series[0].samples;
+    assert_eq!(samples[0], (1001, 0.001));
+    assert!(samples[1].0 == 2000 && samples[1].1.is_nan());
+    assert_eq!(samples[2], (3000, f64::NEG_INFINITY));
+}
+
+#[test]
+fn each_refusal_names_its_remedy() {
+    let page = "<html><body>Application is not available</body></html>";
+    let forbidden = "Forbidden (user=nobody, verb=get, resource=prometheuses, subresource=api)\n";
+    for (status, body, expected) in [
+        (401, "Unauthorized", "the token was refused (401) by https://prom: log in again with oc login"),
+        (403, forbidden, "user \"nobody\" may not query https://prom"),
+        (403, forbidden, "ask for the cluster role cluster-monitoring-view"),
+        (403, "<!DOCTYPE html><title>Log In</title>", "sign-in page (403): log in again"),
+        (404, "404 page not found", "without, /api/v1"),
+        (500, "Authorization error (boom)", "status 500 (Authorization error (boom))"),
+        (502, "port-forward to pod p: refused", "status 502 (port-forward to pod p: refused)"),
+        (503, page, "the router has nothing behind https://prom (503)"),
+        (504, "<html>", "(504): shorten --interval"),
+        (200, page, "a web page instead of JSON"),
+        (200, VECTOR.get(..120).unwrap(), "broke off after 120 bytes"),
+        (200, "", "answered what no Prometheus does"),
+        (200, r#"{"status":"success","data":{"result":[1,"2"]}}"#, "answered what no Prometheus does"),
+        (200, r#"{"status":"success"}"#, "(an object without series)"),
+        (400, "Client sent an HTTP request to an HTTPS server.\n", "use its https address"),
+        (503, r#"{"status":"error","errorType":"timeout","error":"query timed out"}"#, "shorten --interval"),
+        (
+            422,
+            r#"{"status":"error","errorType":"execution","error":"query processing would load too many samples"}"#,
+            "shorten --interval",
+        ),
+        (
+            400,
+            r#"{"status":"error","errorType":"bad_data","error":"1:3: \u001b[2Jparse"}"#,
+            "(bad_data: 1:3: [2Jparse)",
+        ),
+    ] {
+        let message = refused(status, body);
+        assert!(message.contains(expected), "{status} {body}: {message}");
+        assert!(!message.contains(char::is_control), "{message}");
+    }
+}
+
+#[test]
+fn only_what_is_too_big_is_worth_splitting() {
+    let error =
+        |kind: &str, said: &str| format!(r#"{{"status":"error","errorType":"{kind}","error":"{said}"}}"#);
+    for (status, body, expected) in [
+        (503, error("timeout", "query timed out in expression evaluation"), Some(Excess::Time)),
+        (422, error("execution", "query processing would load too many samples"), Some(Excess::Size)),
+        (422, error("execution", "expanding series: context deadline exceeded"), Some(Excess::Time)),
+        (504, "<html>".to_owned(), Some(Excess::Time)),
+        (503, error("canceled", "query was canceled"), None),
+        (503, "<html>".to_owned(), None),
+        (200, "{".to_owned(), None),
+    ] {
+        assert_eq!(ask(status, &body).unwrap_err().excess, expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_redirect_is_told_without_its_query() {
+    let asked = Asked { url: "http://prom", with_token: false };
+    let message = read(&asked, 302, Some("https://login?state=secret"), b"").unwrap_err().to_string();
+    assert!(message.contains("redirects to https://login (302)") && !message.contains("secret"), "{message}");
+}
+
+#[test]
+fn without_a_token_401_asks_for_one() {
+    let asked = Asked { url: "https://prom", with_token: false };
+    let message = read(&asked, 401, None, b"Unauthorized").unwrap_err().to_string();
+    assert!(message.contains("asks for a token (401)"), "{message}");
+}
