@@ -124,6 +124,31 @@ fn the_answer_in_pieces_is_that_of_the_whole() {
     }
 }
 
+/// A sample a millisecond after the window's start is in it, and so is each that is a millisecond after a cut.
+#[test]
+fn no_sample_falls_between_two_pieces() {
+    let samples = (0..=40).map(|step| {
+        format!(
+            "pod:container_cpu_usage:sum{{namespace=\"n\",pod=\"p\"}} 0.5 {}.125\n",
+            1_699_999_399 + 15 * step
+        )
+    });
+    let file = directory().unwrap().join("between.om");
+    fs::write(&file, samples.collect::<String>() + "# EOF\n").unwrap();
+    for (name, limit) in
+        [("between-whole", "--query.max-samples=1000"), ("between-pieces", "--query.max-samples=8")]
+    {
+        let arguments = ["--storage.tsdb.retention.time=30y", limit];
+        let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments };
+        let prometheus = shared().start_prometheus(name, &spec).unwrap();
+        let flags =
+            ["top", "-T", "1699999999.124", "-i", "10m", "-o", "json", "--prometheus", &prometheus.url];
+        let report = report(&plugin().run(flags).unwrap());
+        assert_eq!(report["rows"][0]["avg"], 0.5, "{name}: {report:#}");
+        assert_eq!(report["rows"][0]["present"], 1.0, "{name}: {report:#}");
+    }
+}
+
 #[test]
 fn less_time_than_it_takes_is_a_right_answer_or_a_clear_error() {
     let right = report(&ask(&serve("patient", &[]), &["--per-node"]));
