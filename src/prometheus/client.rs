@@ -115,6 +115,14 @@ impl Client {
         Ok(answer::version(&body).is_some_and(|version| version >= (2, 43)))
     }
 
+    /// Whether a range leaves out its start, as since Prometheus 3: then there are two whole milliseconds in two, else
+    /// three. Errors as for any query.
+    pub async fn is_left_open(&self) -> Result<bool> {
+        const QUERY: &str = "count_over_time(vector(1)[2ms:1ms])";
+        let count = |answer: &[Series<'_>]| answer.first().and_then(|series| Some(series.samples.first()?.1));
+        Ok(self.instant(QUERY, 1000, count).await? == Some(2.0))
+    }
+
     /// The name of the host that the server runs on, in a cluster its pod's; none where it does not tell, as before
     /// Prometheus 3. Errors where it does not answer at all.
     pub async fn host(&self) -> Result<Option<String>> {

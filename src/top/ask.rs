@@ -42,6 +42,8 @@ pub(super) struct Server<'a> {
     pieces: Pieces<'a>,
     /// Whether it heeds a query's own lookback.
     lookback: Cell<bool>,
+    /// Whether its ranges leave out their start.
+    left_open: Cell<bool>,
     /// What it answered before.
     memory: Option<&'a Memory>,
 }
@@ -49,7 +51,8 @@ pub(super) struct Server<'a> {
 impl<'a> Server<'a> {
     /// Nothing is asked yet.
     pub(super) fn new(client: &'a Client, progress: &'a Progress) -> Server<'a> {
-        Server { pieces: Pieces::new(client, progress), lookback: Cell::new(false), memory: None }
+        let pieces = Pieces::new(client, progress);
+        Server { pieces, lookback: Cell::default(), left_open: Cell::default(), memory: None }
     }
 
     /// The same, which is asked at every step only for what it has not answered before.
@@ -64,7 +67,10 @@ impl<'a> Server<'a> {
 
     /// Asks what it can; before that it is taken to be old.
     pub(super) async fn meet(&self) -> Result<()> {
-        self.lookback.set(self.pieces.client.heeds_lookback().await?);
+        let client = self.pieces.client;
+        let (lookback, left_open) = tokio::try_join!(client.heeds_lookback(), client.is_left_open())?;
+        self.lookback.set(lookback);
+        self.left_open.set(left_open);
         Ok(())
     }
 
@@ -170,7 +176,9 @@ impl<'a> Server<'a> {
         let whole = Whole { span, unit: SECOND, units, cut, load };
         let read = RefCell::new(read);
         let ask = async |piece: &Piece| {
-            let text = query(&queries::and(selector, piece.matcher().as_deref()), piece.span.length());
+            // A range is written a millisecond short of a window, for servers that take its start in.
+            let length = piece.span.length() + i64::from(self.left_open.get());
+            let text = query(&queries::and(selector, piece.matcher().as_deref()), length);
             let take = |answer: &[Series<'_>]| (read.borrow_mut())(answer);
             self.pieces.client.instant(&text, piece.span.end, take).await
         };

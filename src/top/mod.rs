@@ -54,8 +54,8 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("asking Prometheus");
     let server = Server::new(client, &progress);
     let asked = question.span();
-    let ((), source, beats) =
-        tokio::try_join!(server.meet(), Source::find(&server, asked), Beats::find(&server, asked))?;
+    server.meet().await?;
+    let (source, beats) = tokio::try_join!(Source::find(&server, asked), Beats::find(&server, asked))?;
     inquire::answer(&server, question, source, beats).await
 }
 

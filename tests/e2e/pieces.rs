@@ -10,6 +10,7 @@ use serde_json::Value;
 use test_cluster::{Outcome, Prometheus, Spec, directory, shared};
 use test_history::History;
 
+use crate::terminal::Terminal;
 use crate::way_in::{assert_refused, plugin};
 
 /// 2025-06-01T12:00:07Z: not a multiple of anything.
@@ -123,6 +124,31 @@ fn the_answer_in_pieces_is_that_of_the_whole() {
     }
 }
 
+/// A sample a millisecond after the window's start is in it, and so is each that is a millisecond after a cut.
+#[test]
+fn no_sample_falls_between_two_pieces() {
+    let samples = (0..=40).map(|step| {
+        format!(
+            "pod:container_cpu_usage:sum{{namespace=\"n\",pod=\"p\"}} 0.5 {}.125\n",
+            1_699_999_399 + 15 * step
+        )
+    });
+    let file = directory().unwrap().join("between.om");
+    fs::write(&file, samples.collect::<String>() + "# EOF\n").unwrap();
+    for (name, limit) in
+        [("between-whole", "--query.max-samples=1000"), ("between-pieces", "--query.max-samples=8")]
+    {
+        let arguments = ["--storage.tsdb.retention.time=30y", limit];
+        let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments };
+        let prometheus = shared().start_prometheus(name, &spec).unwrap();
+        let flags =
+            ["top", "-T", "1699999999.124", "-i", "10m", "-o", "json", "--prometheus", &prometheus.url];
+        let report = report(&plugin().run(flags).unwrap());
+        assert_eq!(report["rows"][0]["avg"], 0.5, "{name}: {report:#}");
+        assert_eq!(report["rows"][0]["present"], 1.0, "{name}: {report:#}");
+    }
+}
+
 #[test]
 fn less_time_than_it_takes_is_a_right_answer_or_a_clear_error() {
     let right = report(&ask(&serve("patient", &[]), &["--per-node"]));
@@ -142,11 +168,17 @@ fn less_time_than_it_takes_is_a_right_answer_or_a_clear_error() {
 fn begin(prometheus: &Prometheus) -> Child {
     let before = prometheus.bare.queries().unwrap();
     let mut plugin = plugin().start(question(prometheus, &["--by", "thread", "--per-node"])).unwrap();
-    while prometheus.bare.queries().unwrap() < before + MIDDLE {
+    await_middle(prometheus, before, || {
         assert!(plugin.try_wait().unwrap().is_none(), "it was done before its middle");
+    });
+    plugin
+}
+
+fn await_middle(prometheus: &Prometheus, before: u64, mut check: impl FnMut()) {
+    while prometheus.bare.queries().unwrap() < before + MIDDLE {
+        check();
         yield_now();
     }
-    plugin
 }
 
 fn end(plugin: Child) -> Outcome {
@@ -199,4 +231,27 @@ fn a_death_in_the_middle_is_told() {
     }
     let again = report(&ask(&prometheus, &["--by", "thread", "--per-node"]));
     assert_same("after its death", &again, &right);
+}
+
+#[test]
+fn who_waits_is_told_how_long_and_may_end_it() {
+    let prometheus = serve("bar", &[FEW]);
+    let binary = env!("CARGO_BIN_EXE_oc-interrogate");
+    let flags = "top -T 1748779207 -i 1h --by thread --per-node";
+    let page = directory().unwrap().join("bar.page");
+    let run = format!("{binary} {flags} --prometheus {} >{}", prometheus.url, page.display());
+    let terminal = Terminal::start((150, 5), &format!("trap : INT; {run}; echo ended $?; cat")).unwrap();
+    // It goes no further than its middle, until somebody has looked.
+    await_middle(&prometheus, 0, || {});
+    signal("-STOP", &prometheus);
+    let bar = |line: &String| {
+        let told = ["asking Prometheus, ", " pieces, about ", " s left ", " %"];
+        told.iter().all(|words| line.contains(words)) && line.contains("[#")
+    };
+    terminal.await_lines("a bar", |lines| lines.iter().any(bar)).unwrap();
+    terminal.press("C-c").unwrap();
+    // 128 and the number of SIGINT, as a shell has it.
+    terminal.await_lines("the end", |lines| lines.iter().any(|line| line.ends_with("ended 130"))).unwrap();
+    signal("-CONT", &prometheus);
+    assert_eq!(fs::read_to_string(&page).unwrap(), "");
 }
