@@ -36,6 +36,11 @@ impl Progress {
         Progress(thread.ok().map(|thread| (sender, thread)))
     }
 
+    /// Shows nothing.
+    pub fn none() -> Progress {
+        Progress(None)
+    }
+
     /// How much is done, 0 to 1.
     pub fn set(&self, fraction: f64) {
         self.send((fraction, None));

@@ -19,14 +19,16 @@ const PLUGIN: Floors = &[
 ];
 const TOP: Floors = &[
     &["mod"],
+    &["watch"],
+    &["inquire"],
     &["limit", "local"],
     &["groups", "assemble", "pods", "course"],
     &["platform", "silent"],
     &["source"],
-    &["nodes"],
+    &["nodes", "summed"],
     &["answers", "question", "rhythm"],
     &["ask"],
-    &["pieces", "filter"],
+    &["pieces", "filter", "memory"],
     &["span", "queries"],
     &["time"],
 ];
@@ -47,7 +49,7 @@ const STATUS: Floors =
     &[&["mod"], &["measured", "page"], &["scraped", "running"], &["installed"], &["report"]];
 
 const CLI: Floors = &[
-    &["mod"],
+    &["mod", "watch"],
     &["typed", "complete"],
     &["flags"],
     &["installing", "checking", "completion", "version"],

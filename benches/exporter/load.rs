@@ -17,7 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::pids::Pids;
 use crate::slice::Slice;
 
-/// What a thread that works uses: just over one tick of 10 ms.
+/// What a process that works uses: just over one tick of 10 ms.
 const WORK: Duration = Duration::from_millis(11);
 const BEAT: [u8; 1] = [b'.'];
 
@@ -26,7 +26,7 @@ const BEAT: [u8; 1] = [b'.'];
 pub(crate) enum Who {
     /// Its first.
     One = b'1' as isize,
-    /// All of them.
+    /// All of them, in equal parts.
     Every = b'*' as isize,
 }
 
@@ -39,7 +39,6 @@ pub(crate) struct Loads {
 /// A leader with its workers.
 struct Running {
     pids: usize,
-    threads: usize,
     stdin: ChildStdin,
     stdout: ChildStdout,
 }
@@ -54,7 +53,7 @@ impl Loads {
             let unit = slice.unit(&name)?;
             let arguments = ["lead", &name, &pids.to_string(), &threads.to_string()].map(str::to_owned);
             let (stdin, stdout) = orphan(&arguments, &unit.path)?;
-            anyhow::Ok(Running { pids, threads: pids * threads, stdin, stdout })
+            anyhow::Ok(Running { pids, stdin, stdout })
         };
         let mut loads = Loads { units: (0..units).map(start).collect::<Result<_>>()?, _pids: pids };
         loads.units.iter_mut().try_for_each(Running::answered).context("a load did not start")?;
@@ -62,14 +61,14 @@ impl Loads {
     }
 
     /// Has every process of the units from `first` on, `step` apart, work for a moment, and waits for all of them. How
-    /// many threads those are.
+    /// many processes those are.
     pub(crate) fn work(&mut self, who: Who, first: usize, step: usize) -> Result<usize> {
         let mut done = 0;
         // One unit after the other, so that the machine is left usable.
         for unit in self.units.iter_mut().skip(first).step_by(step) {
             unit.stdin.write_all(&[who as u8])?;
             unit.answered()?;
-            done += if who == Who::Every { unit.threads } else { unit.pids };
+            done += unit.pids;
         }
         Ok(done)
     }
@@ -126,14 +125,14 @@ fn lead(name: &str, processes: &str, threads: &str) -> Result<()> {
 
 /// Blocks, and works whenever a byte comes that says who; says so before and after with a byte, once the workers have.
 fn work(threads: &str, workers: &mut [Child]) -> Result<()> {
-    let threads = threads.parse()?;
+    let threads: u32 = threads.parse()?;
     // Passed at the beginning and at the end of what all do.
-    let together = Arc::new(Barrier::new(threads));
+    let together = Arc::new(Barrier::new(threads as usize));
     for _ in 1..threads {
         let together = Arc::clone(&together);
         let blocked = move || loop {
             together.wait();
-            burn(WORK);
+            burn(WORK / threads);
             together.wait();
         };
         std::thread::Builder::new().name("blocked".to_owned()).stack_size(16 * 1024).spawn(blocked)?;
@@ -146,10 +145,14 @@ fn work(threads: &str, workers: &mut [Child]) -> Result<()> {
         for worker in workers.iter_mut() {
             worker.stdin.as_mut().context("no stdin")?.write_all(&who)?;
         }
-        let pass = || (who == [Who::Every as u8]).then(|| together.wait());
-        pass();
-        burn(WORK);
-        pass();
+        match who == [Who::Every as u8] {
+            true => {
+                together.wait();
+                burn(WORK / threads);
+                together.wait();
+            }
+            false => burn(WORK),
+        }
         for worker in workers.iter_mut() {
             worker.stdout.as_mut().context("no stdout")?.read_exact(&mut [0])?;
         }

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::at_most;
 use crate::exporters::{Exporter, Kind};
@@ -17,9 +17,9 @@ use crate::spread::Spread;
 const SIZES: [usize; 4] = [PROCESSES / 8, PROCESSES / 4, PROCESSES / 2, PROCESSES];
 /// Most that ours may take at the largest size, in MiB.
 const MOST_MIB: f64 = 24.0;
-/// What is kept of a file is charged when it is read first; so one round is enough where work takes minutes.
-const ROUNDS: [(&str, Option<Who>, usize); 3] =
-    [("none", None, 3), ("one thread of each", Some(Who::One), 3), ("all", Some(Who::Every), 1)];
+const ROUNDS: usize = 3;
+const WORKERS: [(&str, Option<Who>); 3] =
+    [("none", None), ("one thread of each", Some(Who::One)), ("all", Some(Who::Every))];
 
 /// How ours grows with processes, as more and more of their threads have worked; how it fares where it may have no more than
 /// the bound, as by a pod's memory limit; and the others at the largest size.
@@ -45,10 +45,10 @@ fn measured(out: &mut dyn Write, kind: Kind, size: usize, limit: Option<f64>) ->
         exporter.unit.limit_memory_mib(most)?;
         what += &format!(", limited to {most} MiB");
     }
-    let (mut fine, mut worked) = (true, 0);
-    for (work, who, rounds) in ROUNDS {
+    let (mut fine, mut worked, dropped) = (true, 0, drops()?);
+    for (work, who) in WORKERS {
         let (mut mib, mut cpu) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
+        for _ in 0..ROUNDS {
             worked += who.map_or(Ok(0), |who| loads.work(who, 0, 1))?;
             let scrape = exporter.scrape()?;
             seen(&scrape, kind, units, worked)?;
@@ -67,5 +67,14 @@ fn measured(out: &mut dyn Write, kind: Kind, size: usize, limit: Option<f64>) ->
     }
     let (_, peak, cache) = exporter.unit.memory_mib()?;
     writeln!(out, "  {peak:.1} MiB at most ever; at the end {cache:.1} of it page cache")?;
+    // Somebody else's doing, and for everybody.
+    ensure!(drops()? == dropped, "the kernel's caches were dropped meanwhile: run it again");
     Ok(fine)
+}
+
+/// How often this machine was told to drop its caches of files.
+fn drops() -> Result<Option<u64>> {
+    let text = std::fs::read_to_string("/proc/vmstat")?;
+    let count = text.lines().find_map(|line| line.strip_prefix("drop_slab "));
+    Ok(count.map(str::parse).transpose()?)
 }

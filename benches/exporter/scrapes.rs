@@ -30,7 +30,7 @@ pub(crate) struct Activity {
 pub(crate) const IDLE: Activity = Activity { every: None, who: Who::One, ratio: 300.0, rounds: 15 };
 pub(crate) const TENTH: Activity = Activity { every: Some(10), who: Who::One, ratio: 60.0, rounds: 9 };
 pub(crate) const ACTIVE: Activity = Activity { every: Some(1), who: Who::One, ratio: 12.0, rounds: 5 };
-pub(crate) const THREADED: Activity = Activity { every: Some(1), who: Who::Every, ratio: 12.0, rounds: 3 };
+pub(crate) const THREADED: Activity = Activity { every: Some(1), who: Who::Every, ratio: 12.0, rounds: 5 };
 /// Where there are no cgroups to see.
 const PROCESS_RATIO: f64 = 40.0;
 
@@ -94,7 +94,7 @@ fn ratio(out: &mut dyn Write, what: &str, peer: &[f64], ours: &[f64], least: f64
     at_least(out, what, &Spread::of(ratios)?, least)
 }
 
-/// That the answer is the work's that is measured: all units and their threads, and the CPU that so many of their threads
+/// That the answer is the work's that is measured: all units and their threads, and the CPU that so many of their processes
 /// have used since the exporter was started.
 pub(crate) fn seen(scrape: &Scrape, kind: Kind, units: usize, worked: usize) -> Result<()> {
     let (groups, threads) =

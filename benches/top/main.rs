@@ -5,18 +5,24 @@
 #![allow(clippy::indexing_slicing, reason = "a panic is how a bench fails")]
 
 mod measure;
+mod questions;
+#[path = "../server.rs"]
 mod server;
 #[path = "../spread.rs"]
 mod spread;
+#[path = "../verdict.rs"]
+mod verdict;
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use measure::{peak_memory, run, timed};
-use server::{Least, Server};
+use questions::Least;
+use server::Server;
 use spread::Spread;
-use test_history::Spec;
+use test_history::{History, Spec};
+use verdict::verdict;
 
 /// Times everything is run, after once that is not counted.
 const ROUNDS: usize = 9;
@@ -42,6 +48,10 @@ fn spec(nodes: usize, aggregates: bool) -> Spec {
         seed: 1,
         aggregates,
     }
+}
+
+fn start(spec: &Spec) -> Result<Server> {
+    Server::start([History::generate(spec)])
 }
 
 fn main() -> ExitCode {
@@ -110,7 +120,7 @@ const CASES: [Case; 5] = [
 ];
 
 fn ratios(out: &mut impl Write) -> Result<bool> {
-    let servers = [Server::start(&spec(200, false))?, Server::start(&spec(200, true))?];
+    let servers = [start(&spec(200, false))?, start(&spec(200, true))?];
     let mut before: [Vec<f64>; 2] = Default::default();
     let mut fetched: [Vec<f64>; 2] = Default::default();
     let mut after: [Vec<f64>; CASES.len()] = Default::default();
@@ -158,7 +168,7 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
 }
 
 fn memory(out: &mut impl Write) -> Result<bool> {
-    let server = Server::start(&spec(230, false))?;
+    let server = start(&spec(230, false))?;
     let mut fine = true;
     for format in ["csv", "json", "table"] {
         let (mib, text) = peak_memory(&top(&server, &["--per-node", "-o", format]))?;
@@ -183,11 +193,4 @@ fn top(server: &Server, flags: &[&str]) -> Vec<String> {
 fn samples(count: usize, mut sample: impl FnMut() -> Result<f64>) -> Result<Vec<f64>> {
     sample().context("the first run")?;
     (0..count).map(|_| sample()).collect()
-}
-
-fn verdict(out: &mut impl Write, name: &str, spread: &Spread, most: f64) -> Result<bool> {
-    let fine = spread.median <= most;
-    let word = if fine { "fine" } else { "TOO MUCH" };
-    writeln!(out, "{name}: {spread}; at most {most}: {word}")?;
-    Ok(fine)
 }

@@ -13,7 +13,7 @@ use process_exporter::{Collect, Detail, Node};
 const DETAIL: Detail =
     Detail { threads: true, collect: Collect { memory: false, faults: false, states: false, start: false } };
 const TICK_US: u64 = 10_000;
-/// Of the unit that works.
+/// In the unit that works, beside idle ones.
 const WORKING: [u32; 3] = [50, 51, 52];
 
 /// How many cgroups there are of one group, processes in each, and threads of each.
@@ -38,6 +38,9 @@ impl World {
             // By their template, all of them are one group: a reading has a row for each group.
             fake.unit(&format!("idle@{unit}"), 100_000, &pids);
         }
+        let idle = Vec::from_iter(next..next + processes);
+        idle.iter().for_each(|pid| fake.process(*pid, 1, "idle", 20, &[*pid]));
+        fake.unit("works", 0, &[&WORKING[..], &idle].concat());
         let mut world = World { fake, used_us: 0, ticks: 0 };
         world.work();
         world
@@ -50,7 +53,7 @@ impl World {
         for pid in WORKING {
             self.fake.process(pid, 1, "works", self.ticks, &[pid, pid + 100]);
         }
-        self.fake.unit("works", self.used_us, &WORKING);
+        self.fake.unit("works", self.used_us, &[]);
     }
 
     /// How often a pass allocates in which nothing has moved, and one in which the working unit has.

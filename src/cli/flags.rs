@@ -114,6 +114,10 @@ pub(super) struct TopFlags {
     /// No header line in table, wide and csv
     #[arg(long)]
     pub(super) no_headers: bool,
+    /// Again and again, in place on a terminal: every scrape interval (--local: every 2s), or as said. The window is
+    /// shorter then unless said [default: 15m, --local: 2m]
+    #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1, require_equals = true, conflicts_with = "time")]
+    pub(super) watch: Option<Option<i64>>,
     /// No cluster: measure this machine (Linux) for the interval
     #[arg(long, conflicts_with_all = ["skip_namespaces", "namespace", "include_exporter", "url", "via", "prometheus_ca", "insecure_prometheus"])]
     pub(super) local: bool,

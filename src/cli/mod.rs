@@ -8,10 +8,11 @@ mod shared;
 mod typed;
 mod values;
 mod version;
+mod watch;
 
 use crate::cluster::Cluster;
 use crate::install::{self, Console, Removal};
-use crate::print::{self, Format, Look};
+use crate::print::{self, Look};
 use crate::report::Report;
 use crate::status;
 use crate::top;
@@ -77,7 +78,7 @@ fn run(command: Command, program: &str) -> Result<()> {
 }
 
 async fn top(flags: TopFlags) -> Result<()> {
-    let (look, local, selector) = (flags.look(), flags.local, flags.selector.clone());
+    let (look, local, selector, watch) = (flags.look(), flags.local, flags.selector.clone(), flags.watch);
     let (mut question, session, prometheus) = flags.typed()?;
     let cluster = Cluster::new(session);
     if let Some(selector) = selector {
@@ -86,18 +87,23 @@ async fn top(flags: TopFlags) -> Result<()> {
         let both = |node: &String| nodes.as_ref().is_none_or(|nodes| nodes.contains(node));
         question.filter.nodes = Some(selected.into_iter().filter(both).collect());
     }
-    let percentiles = question.percentiles.iter().map(|percentile| percentile.name.clone()).collect();
-    let mut report = if local {
-        top::measure(&question).await?
+    let report = if local {
+        match watch {
+            Some(every) => return watch::local(question, every, look).await,
+            None => top::measure(&question).await?,
+        }
     } else {
         let connection = cluster.connect(&prometheus).await?;
+        if let Some(every) = watch {
+            connection.notes.iter().for_each(|note| complain("note", note));
+            return watch::cluster(&connection.client, question, every, look).await;
+        }
         let report = top::ask(&connection.client, &question).await?;
         // After the answer: where there is none, the error alone is what to read.
         connection.notes.iter().for_each(|note| complain("note", note));
         report
     };
-    report.percentiles = percentiles;
-    show(&report, look)
+    show(&report, look).map(|_| ())
 }
 
 async fn install(flags: InstallFlags) -> Result<()> {
@@ -119,7 +125,8 @@ async fn status(flags: StatusFlags) -> Result<()> {
     let format = flags.output;
     let (wait, session, prometheus) = flags.typed()?;
     let report = status::status(&Cluster::new(session), &prometheus, wait, &complain).await?;
-    printed(status::write(&report, format, shared::colour(), &mut io::BufWriter::new(io::stdout().lock())))?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    written(status::write(&report, format, shared::colour(), &mut out))?;
     let failed = report.failed();
     if failed.is_empty() {
         return Ok(());
@@ -127,21 +134,23 @@ async fn status(flags: StatusFlags) -> Result<()> {
     bail!("{} of {} checks failed: {}", failed.len(), report.checks.len(), failed.join(", "))
 }
 
-/// What came of writing to stdout. A closed pipe is the reader's choice.
-fn printed(written: io::Result<()>) -> Result<()> {
+/// What came of writing to stdout: whether anybody reads it. A closed pipe is the reader's choice.
+fn written(written: io::Result<()>) -> Result<bool> {
     match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot write the report"),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true).context("cannot write the report"),
     }
 }
 
-/// Prints a report on stdout; its notes on stderr, where the format does not hold them.
-fn show(report: &Report, look: Look) -> Result<()> {
-    printed(print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())))?;
-    if !matches!(look.format, Format::Json | Format::Yaml) {
+/// Prints a report on stdout; its notes on stderr, where the format does not hold them. Whether anybody reads it.
+fn show(report: &Report, look: Look) -> Result<bool> {
+    if !written(print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())))? {
+        return Ok(false);
+    }
+    if look.has_no_notes() {
         report.notes.iter().for_each(|note| complain("note", note));
     }
-    Ok(())
+    Ok(true)
 }
 
 /// clap's error without its usage lines, as one line: its paragraphs apart.

@@ -13,6 +13,12 @@ use std::io::{self, IsTerminal};
 /// How long `top --local` measures where nothing else is asked for, and what a cluster is asked about, milliseconds.
 const LOCAL_INTERVAL: i64 = 10_000;
 const CLUSTER_INTERVAL: i64 = 3_600_000;
+/// The same of `--watch`: what is seen at a glance.
+const LOCAL_WATCH: i64 = 120_000;
+const CLUSTER_WATCH: i64 = 900_000;
+
+/// Characters of a row's course in `wide`.
+const SPARKS: usize = 20;
 
 impl TopFlags {
     pub(super) fn look(&self) -> Look {
@@ -32,6 +38,18 @@ impl TopFlags {
         let mut percentiles = self.percentiles;
         let mut names = BTreeSet::new();
         percentiles.retain(|percentile| names.insert(percentile.name.clone()));
+        let watched = self.watch.is_some();
+        let interval = match (self.local, watched) {
+            (true, false) => LOCAL_INTERVAL,
+            (false, false) => CLUSTER_INTERVAL,
+            (true, true) => LOCAL_WATCH,
+            (false, true) => CLUSTER_WATCH,
+        };
+        let course = match (watched, self.output) {
+            (true, Format::Table | Format::Wide) => usize::MAX,
+            (false, Format::Wide) => SPARKS,
+            _ => 0,
+        };
         let filter = Filter {
             classes: self.class.into_iter().map(Class::from).collect(),
             namespace: self.namespace,
@@ -41,12 +59,13 @@ impl TopFlags {
         };
         let question = Question {
             end: self.time.unwrap_or_else(now),
-            interval: self.interval.unwrap_or(if self.local { LOCAL_INTERVAL } else { CLUSTER_INTERVAL }),
+            interval: self.interval.unwrap_or(interval),
             by: self.by,
             per_node: self.per_node,
             filter,
             percentiles,
             present: matches!(self.output, Format::Wide | Format::Json | Format::Yaml),
+            course,
             sort: self.sort_by,
             limit: self.limit,
         };

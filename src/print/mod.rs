@@ -1,6 +1,10 @@
 //! From a report to a page: one small file a format, each writing to any `io::Write`.
 mod csv;
+mod screen;
+mod sparks;
 mod table;
+
+pub use screen::{Next, Screen};
 
 use crate::report::Report;
 use std::io::{self, Write};
@@ -31,6 +35,13 @@ pub struct Look {
     pub colour: bool,
     /// Columns of the terminal that a table must fit in; none where it goes elsewhere.
     pub width: Option<u16>,
+}
+
+impl Look {
+    /// Whether a report's notes are not in its form, and so are for another way.
+    pub fn has_no_notes(self) -> bool {
+        !matches!(self.format, Format::Json | Format::Yaml)
+    }
 }
 
 /// Writes a report. Errors are the writer's.

@@ -1,13 +1,14 @@
 //! The table for people: upper-case headers, cores with three decimals, the totals below, notes left to the caller. On a
 //! terminal it fits: long names are cut in the middle.
+use super::sparks::sparks;
 use super::{Format, Look, printable};
-use crate::report::{Report, Row, Stats};
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use crate::report::{Report, Row, SeriesKind, Stats};
+use comfy_table::{CellAlignment, Table, presets};
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A text column: its header, and a row's cell.
-type Column = (&'static str, fn(&Row) -> &str);
+pub(super) type Column = (&'static str, fn(&Row) -> &str);
 
 const COLUMNS: [Column; 5] = [
     ("CLASS", |row| row.class.as_str()),
@@ -17,60 +18,51 @@ const COLUMNS: [Column; 5] = [
     ("THREAD", |row| row.thread.as_deref().unwrap_or_default()),
 ];
 /// Spaces between columns.
-const GAP: u16 = 2;
+pub(super) const GAP: usize = 2;
 /// No name is cut shorter than this.
 const SHORTEST: usize = 8;
 
 /// Writes the rows, a blank line, and the totals. Columns that no row fills are left out.
 pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Result<()> {
     let wide = look.format == Format::Wide;
-    let columns: Vec<Column> = COLUMNS
-        .into_iter()
-        .filter(|(header, text)| *header == "CLASS" || report.rows.iter().any(|row| !text(row).is_empty()))
-        .collect();
+    let columns = columns(&report.rows);
     let percentiles = report.percentiles.iter().map(|name| name.to_uppercase());
     let mut headers: Vec<String> = columns.iter().map(|(header, _)| (*header).to_owned()).collect();
     headers.extend(["AVG", "MIN", "MAX"].map(str::to_owned).into_iter().chain(percentiles));
-    headers.extend(wide.then(|| "PRESENT".to_owned()));
+    if wide {
+        headers.extend(["PRESENT", "COURSE"].map(str::to_owned));
+    }
     let mut rows: Vec<Vec<String>> = report.rows.iter().map(|row| cells(row, &columns, wide)).collect();
     if let Some(width) = look.width {
         fit(&headers, &mut rows, columns.len(), usize::from(width));
     }
-    let mut table = plain();
-    table.set_header(headers);
-    table.add_rows(rows);
-    right_align(&mut table, columns.len());
-    put(&table, look, out)?;
+    put(&headers, &rows, columns.len(), look, out)?;
     writeln!(out)?;
-    put(&totals(report), look, out)?;
+    put(&["TOTAL", "AVG", "MIN", "MAX"].map(str::to_owned), &totals(report), 1, look, out)?;
     writeln!(out, "\n{}", printable(&origin(report)))
+}
+
+/// The text columns that any row fills.
+pub(super) fn columns(rows: &[Row]) -> Vec<Column> {
+    let filled = |(header, text): &Column| *header == "CLASS" || rows.iter().any(|row| !text(row).is_empty());
+    COLUMNS.into_iter().filter(filled).collect()
 }
 
 fn cells(row: &Row, columns: &[Column], wide: bool) -> Vec<String> {
     let mut cells: Vec<String> = columns.iter().map(|(_, text)| printable(text(row))).collect();
     let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
     cells.extend([row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles).map(cores));
-    cells.extend(
-        wide.then(|| row.present.map_or_else(String::new, |present| format!("{:.1} %", present * 100.0))),
-    );
+    if wide {
+        let present = row.present.map_or_else(String::new, |present| format!("{:.1} %", present * 100.0));
+        cells.extend([present, sparks(&row.course)]);
+    }
     cells
 }
 
 /// Cuts the widest text columns until the table fits, or cannot be made to.
 fn fit(headers: &[String], rows: &mut [Vec<String>], texts: usize, width: usize) {
-    let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
-    for row in rows.iter() {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.width());
-        }
-    }
-    let gaps = usize::from(GAP) * headers.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > width {
-        let Some(widest) = widths.iter_mut().take(texts).max().filter(|widest| **widest > SHORTEST) else {
-            break;
-        };
-        *widest -= 1;
-    }
+    let mut widths = widths(headers, rows);
+    narrow(&mut widths, texts, width, SHORTEST);
     for row in rows {
         for (width, cell) in widths.iter().zip(row).take(texts) {
             *cell = cut_middle(cell, *width);
@@ -78,8 +70,30 @@ fn fit(headers: &[String], rows: &mut [Vec<String>], texts: usize, width: usize)
     }
 }
 
+/// The columns that the widest cell of each column takes.
+pub(super) fn widths(headers: &[String], rows: &[Vec<String>]) -> Vec<usize> {
+    let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    widths
+}
+
+/// Makes the widest of the text columns narrower, but not than `shortest`, until all fit in a width.
+pub(super) fn narrow(widths: &mut [usize], texts: usize, width: usize, shortest: usize) {
+    let gaps = GAP * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > width {
+        let Some(widest) = widths.iter_mut().take(texts).max().filter(|widest| **widest > shortest) else {
+            break;
+        };
+        *widest -= 1;
+    }
+}
+
 /// A text in so many columns: its two ends, and `…` for what is between them.
-fn cut_middle(text: &str, width: usize) -> String {
+pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -100,9 +114,7 @@ fn taken(chars: impl Iterator<Item = char>, width: usize) -> String {
 }
 
 /// Class totals, and what they leave of the busy time.
-fn totals(report: &Report) -> Table {
-    let mut table = plain();
-    table.set_header(["TOTAL", "AVG", "MIN", "MAX"]);
+fn totals(report: &Report) -> Vec<Vec<String>> {
     let classes = report.classes.iter().map(|total| (total.class.as_str(), Some(total.stats)));
     let rest = [
         ("pods unnamed", report.pods_unnamed),
@@ -110,26 +122,36 @@ fn totals(report: &Report) -> Table {
         ("busy", report.busy),
         ("left out of the rows", report.left_out.filter(|stats| *stats != Stats::ZERO)),
     ];
-    for (name, stats) in classes.chain(rest) {
-        if let Some(stats) = stats {
-            let figures = [stats.avg, stats.min, stats.max].map(cores);
-            table.add_row(std::iter::once(name.to_owned()).chain(figures).map(Cell::new));
-        }
-    }
-    right_align(&mut table, 1);
-    table
+    let row = |(name, stats): (&str, Option<Stats>)| {
+        let figures = stats.map(|stats| [stats.avg, stats.min, stats.max].map(cores))?;
+        Some(std::iter::once(name.to_owned()).chain(figures).collect())
+    };
+    classes.chain(rest).filter_map(row).collect()
 }
 
-/// One line: what the figures are, of when, from where.
+/// One line: what the figures are, of when, how they were measured, and where they are from.
 fn origin(report: &Report) -> String {
     let (window, source) = (&report.window, &report.source);
+    let nodes = match source.cluster_nodes {
+        Some(all) if all != source.nodes => format!("{} of {all} nodes", source.nodes),
+        _ => format!("{} nodes", source.nodes),
+    };
+    let made_of = match source.series {
+        Some(SeriesKind::Sums) => ", by the sums that its rules keep,",
+        Some(SeriesKind::Raw) => ", each group on each node,",
+        None => "",
+    };
     let whence = match &source.url {
         Some(url) if source.nodes == 0 => format!("asked {url}"),
-        Some(url) => format!("{} series of {} nodes at {url}", source.kind.as_str(), source.nodes),
+        Some(url) => format!("{} series of {nodes}{made_of} at {url}", source.kind.as_str()),
         None => "this machine's kernel".to_owned(),
     };
+    let replica = source.replica.as_ref().map_or_else(String::new, |replica| format!(" ({replica})"));
+    let asked = window.asked_seconds.map_or_else(String::new, |asked| format!(" of {asked:.0} asked for"));
+    let pods = window.pod_step_seconds;
+    let pods = pods.map_or_else(String::new, |step| format!("; pods every {step} s, as 5-minute rates"));
     format!(
-        "{}, {} to {} ({:.*} s, a sample every {} s), {whence}",
+        "{}, {} to {} ({:.*} s{asked}, a sample every {} s{pods}), {whence}{replica}",
         report.unit,
         window.start.round(jiff::Unit::Second).unwrap_or(window.start),
         window.end.round(jiff::Unit::Second).unwrap_or(window.end),
@@ -139,28 +161,39 @@ fn origin(report: &Report) -> String {
     )
 }
 
-fn cores(figure: f64) -> String {
+pub(super) fn cores(figure: f64) -> String {
     format!("{figure:.3}")
 }
 
-fn plain() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table
+/// Cells in columns, with spaces between: texts to the left, figures to the right.
+pub(super) fn aligned(cells: &[String], widths: &[usize], texts: usize) -> String {
+    let mut line = String::new();
+    for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let pad = width.saturating_sub(cell.width());
+        let (before, after) = if index < texts { (0, pad) } else { (pad, 0) };
+        line.extend(std::iter::repeat_n(' ', before));
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', after + GAP));
+    }
+    line
 }
 
-/// Figures to the right; no padding before the first column.
-fn right_align(table: &mut Table, texts: usize) {
+/// Writes a table without the spaces at its lines' ends; its header in bold, where there may be colour.
+fn put(
+    headers: &[String],
+    rows: &[Vec<String>],
+    texts: usize,
+    look: Look,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headers).add_rows(rows);
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, GAP));
+        column.set_padding((0, GAP as u16));
         if index >= texts {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-}
-
-/// Writes a table without the spaces at its lines' ends; its header in bold, where there may be colour.
-fn put(table: &Table, look: Look, out: &mut impl Write) -> io::Result<()> {
     for (index, line) in table.lines().enumerate() {
         match (index, look.headers) {
             (0, false) => {}

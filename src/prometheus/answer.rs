@@ -93,6 +93,20 @@ pub(super) fn version(body: &[u8]) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
+/// The host's name, from the answer of `status/runtimeinfo`; none where it is not in it.
+pub(super) fn host(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Runtime,
+    }
+    #[derive(Deserialize)]
+    struct Runtime {
+        hostname: String,
+    }
+    let host = serde_json::from_slice::<Answer>(body).ok()?.data.hostname;
+    (!host.is_empty()).then_some(host)
+}
+
 /// The values of a label, from the answer that lists them; none where it is no such list.
 pub(super) fn values(body: &[u8]) -> Option<Vec<String>> {
     #[derive(Deserialize)]

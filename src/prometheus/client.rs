@@ -115,6 +115,13 @@ impl Client {
         Ok(answer::version(&body).is_some_and(|version| version >= (2, 43)))
     }
 
+    /// The name of the host that the server runs on, in a cluster its pod's; none where it does not tell, as before
+    /// Prometheus 3. Errors where it does not answer at all.
+    pub async fn host(&self) -> Result<Option<String>> {
+        let (_, _, body) = self.send("status/runtimeinfo", &[]).await?;
+        Ok(answer::host(&body).map(|host| failure::one_line(&host)))
+    }
+
     /// The value of `query` at `at` (Unix milliseconds), one sample a series; of a range selector, its raw samples. `read`
     /// makes of the answer what is to be kept.
     pub async fn instant<T>(&self, query: &str, at: i64, read: impl FnOnce(&[Series<'_>]) -> T) -> Result<T> {

@@ -75,6 +75,8 @@ pub enum SortBy {
     Name,
     /// Biggest percentile of this name first.
     Percentile(String),
+    /// Biggest at the end of the window first, where the course was asked for.
+    Now,
 }
 
 /// Percentiles by name (`p95`), in cores, in the order asked; in JSON an object.
@@ -103,8 +105,14 @@ pub struct Window {
     pub end: jiff::Timestamp,
     /// `end - start`, seconds.
     pub interval_seconds: f64,
-    /// Distance of two samples of host and kernel groups, seconds.
+    /// The length that was asked for, seconds, where the window was cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_seconds: Option<f64>,
+    /// Distance of two samples of host and kernel groups, seconds: the scrape interval, where they are the exporter's.
     pub step_seconds: f64,
+    /// Distance of two samples of pods, seconds, where those are asked of Prometheus: 5-minute rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_step_seconds: Option<f64>,
 }
 
 /// Where the figures come from.
@@ -117,6 +125,32 @@ pub struct Source {
     pub url: Option<String>,
     /// How many nodes answered at any time of the window.
     pub nodes: usize,
+    /// How many nodes the cluster has at its end, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_nodes: Option<usize>,
+    /// What the figures of host and kernel are made of, where they are the exporter's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesKind>,
+    /// Which Prometheus answered, by its host name, where it tells: gaps are that replica's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica: Option<String>,
+}
+
+impl Source {
+    /// Of which nothing more is known.
+    pub fn new(kind: SourceKind, nodes: usize) -> Source {
+        Source { kind, url: None, nodes, cluster_nodes: None, series: None, replica: None }
+    }
+}
+
+/// What figures are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeriesKind {
+    /// Sums over nodes or groups that the rules keep.
+    Sums,
+    /// Each group on each node.
+    Raw,
 }
 
 /// The kinds of source.
@@ -167,9 +201,18 @@ pub struct Row {
     /// Samples there were of samples expected, 0 to 1; none where that was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<f64>,
+    /// The mean of each of some equal parts of the window, cores, where that was asked for; NaN where it was absent.
+    /// For people: no data format has it.
+    #[serde(skip)]
+    pub course: Vec<f64>,
 }
 
 impl Row {
+    /// The end of its course, cores; none where it was absent then, or the course was not asked for.
+    pub fn now(&self) -> Option<f64> {
+        self.course.last().copied().filter(|cores| cores.is_finite())
+    }
+
     /// Which of two rows comes first: the bigger one, or by name; ties by name, namespace, class, node and thread, so
     /// that runs compare.
     pub fn order(&self, other: &Row, by: &SortBy) -> std::cmp::Ordering {
@@ -178,6 +221,7 @@ impl Row {
             SortBy::Min => row.stats.min,
             SortBy::Max => row.stats.max,
             SortBy::Name => 0.0,
+            SortBy::Now => row.now().unwrap_or(0.0),
             SortBy::Percentile(name) => row.percentiles.as_ref().and_then(|all| all.get(name)).unwrap_or(0.0),
         };
         figure(other).total_cmp(&figure(self)).then_with(|| self.names().cmp(&other.names()))

@@ -31,6 +31,8 @@ pub struct Figures {
     pub samples: Option<f64>,
     /// The quantiles asked for, cores, in the order asked.
     pub quantiles: Vec<f64>,
+    /// The mean of each of some equal parts of the window, cores, where it was asked for; NaN where it was absent.
+    pub course: Vec<f64>,
 }
 
 impl Figures {
@@ -111,6 +113,17 @@ impl Steps {
         self.0.iter().flatten().count()
     }
 
+    /// The mean of the values in each of so many equal parts, or of each step where these are fewer; NaN where absent.
+    pub fn course(&self, parts: usize) -> Vec<f64> {
+        let parts = parts.min(self.0.len());
+        let bound = |part: usize| part * self.0.len() / parts;
+        let mean = |part: usize| {
+            let values = self.0.get(bound(part)..bound(part + 1)).unwrap_or_default().iter().flatten();
+            values.clone().sum::<f64>() / values.count() as f64
+        };
+        (0..parts).map(mean).collect()
+    }
+
     /// Sum of the values, cores times steps.
     pub fn sum(&self) -> f64 {
         self.0.iter().flatten().sum()
@@ -132,6 +145,7 @@ impl Steps {
             max,
             samples: Some(self.samples() as f64),
             quantiles: Vec::new(),
+            course: Vec::new(),
         };
         if !quantiles.is_empty() {
             let mut sorted: Vec<f64> = self.0.iter().flatten().copied().collect();
@@ -156,6 +170,14 @@ mod tests {
         assert_eq!(flapping.stats(4.0), Some(Stats { avg: 1.5, min: 2.0, max: 4.0 }));
         assert_eq!(flapping.samples(), 2);
         assert_eq!(steps(&[None, None]).stats(2.0), None);
+    }
+
+    #[test]
+    fn a_course_has_a_mean_for_each_part() {
+        let values = steps(&[Some(1.0), Some(3.0), None, None, Some(4.0), None]);
+        let course = values.course(3);
+        assert!(course[0] == 2.0 && course[1].is_nan() && course[2] == 4.0, "{course:?}");
+        assert!(values.course(99).len() == 6 && values.course(0).is_empty());
     }
 
     #[test]

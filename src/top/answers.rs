@@ -2,7 +2,7 @@
 //! filter. The ground that a report is computed from.
 use super::span::Span;
 use crate::prometheus::Grid;
-use crate::report::{Class, Figures, SourceKind, Steps};
+use crate::report::{Class, Figures, SeriesKind, SourceKind, Steps};
 use std::collections::BTreeMap;
 
 /// Everything that one report is made of.
@@ -14,8 +14,19 @@ pub(super) struct Answers {
     pub groups: Option<Groups>,
     /// Pods. None where there are no samples.
     pub pods: Option<Part>,
+    /// Who answered, and of how many nodes.
+    pub server: Identity,
     /// Sentences for the reader.
     pub notes: Vec<String>,
+}
+
+/// What a server tells of itself and its cluster; none where it does not.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    /// The name of the host, or of the pod, that it runs on.
+    pub replica: Option<String>,
+    /// Nodes at the window's end.
+    pub nodes: Option<usize>,
 }
 
 /// What tells a row from the others.
@@ -74,6 +85,8 @@ pub(super) struct Groups {
     pub unattributed: Option<Steps>,
     /// How many nodes answered at any time.
     pub nodes: usize,
+    /// What rows and totals are made of; none of the platform's.
+    pub series: Option<SeriesKind>,
     /// Whose series they are.
     pub kind: SourceKind,
 }

@@ -1,10 +1,12 @@
 //! Questions put to a server piece by piece, and answers put on the grid of their steps.
+use super::memory::Memory;
 use super::pieces::{Cut, Load, Piece, Pieces, Whole};
 use super::queries::{self, At, How};
 use super::span::Span;
+pub(super) use super::span::points;
 use crate::progress::Progress;
 use crate::prometheus::{Client, Grid, Series};
-use crate::report::{Figures, Steps};
+use crate::report::Steps;
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,13 +22,19 @@ const READ: i64 = 10_000_000;
 const USUAL_STEP: i64 = 15_000;
 const SECOND: i64 = 1000;
 
-/// How many steps a grid has.
-pub(super) fn points(grid: Grid) -> usize {
-    ((grid.end - grid.start) / grid.step) as usize + 1
-}
-
 /// A query of samples at the steps of a grid: its text, by how these are asked for.
 pub(super) type Query<'a> = dyn Fn(&At) -> String + 'a;
+
+/// What is wanted of samples that the server sums up, besides sum, minimum and maximum.
+#[derive(Debug, Clone)]
+pub(super) struct Want {
+    /// Each 0 to 1.
+    pub quantiles: Vec<f64>,
+    /// The number of samples.
+    pub count: bool,
+    /// The mean in each of so many parts of the window; none where it is zero.
+    pub course: usize,
+}
 
 /// A Prometheus, and what it can.
 #[derive(Debug)]
@@ -34,12 +42,24 @@ pub(super) struct Server<'a> {
     pieces: Pieces<'a>,
     /// Whether it heeds a query's own lookback.
     lookback: Cell<bool>,
+    /// What it answered before.
+    memory: Option<&'a Memory>,
 }
 
 impl<'a> Server<'a> {
     /// Nothing is asked yet.
     pub(super) fn new(client: &'a Client, progress: &'a Progress) -> Server<'a> {
-        Server { pieces: Pieces::new(client, progress), lookback: Cell::new(false) }
+        Server { pieces: Pieces::new(client, progress), lookback: Cell::new(false), memory: None }
+    }
+
+    /// The same, which is asked at every step only for what it has not answered before.
+    pub(super) fn with(self, memory: &'a Memory) -> Server<'a> {
+        Server { memory: Some(memory), ..self }
+    }
+
+    /// Whether it is asked again and again.
+    pub(super) fn remembers(&self) -> bool {
+        self.memory.is_some()
     }
 
     /// Asks what it can; before that it is taken to be old.
@@ -72,6 +92,24 @@ impl<'a> Server<'a> {
 
     /// A range query: every series, in as many parts as there were pieces, in any order.
     pub(super) async fn each(
+        &self,
+        query: &Query<'_>,
+        grid: Grid,
+        load: Load<'_>,
+        take: impl FnMut(&Series<'_>),
+    ) -> Result<()> {
+        let Some(memory) = self.memory else { return self.all(query, grid, load, take).await };
+        let text = query(&At { how: How::Plain, step: grid.step, matcher: None });
+        let mut known = memory.take(&text, grid);
+        if let Some(missing) = known.missing() {
+            self.all(query, missing, load, |series| known.add(series)).await?;
+        }
+        known.each(take);
+        memory.put(text, known);
+        Ok(())
+    }
+
+    async fn all(
         &self,
         query: &Query<'_>,
         grid: Grid,
@@ -137,89 +175,6 @@ impl<'a> Server<'a> {
             self.pieces.client.instant(&text, piece.span.end, take).await
         };
         self.pieces.ask(&whole, ask).await
-    }
-
-    /// Each series' statistics over a window, computed by the server, by a key that tells the series apart: with
-    /// quantiles, and with the number of samples if `count`ed.
-    pub(super) async fn summed<K: Ord + Clone>(
-        &self,
-        selector: &str,
-        labels: &str,
-        (span, grid, load): (Span, Grid, Load<'_>),
-        (quantiles, count): (&[f64], bool),
-        key: impl Fn(&Series<'_>) -> K,
-    ) -> Result<BTreeMap<K, Figures>> {
-        let nothing = Figures {
-            sum: 0.0,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            samples: None,
-            quantiles: vec![f64::NAN; quantiles.len()],
-        };
-        let whole: RefCell<BTreeMap<K, Figures>> = RefCell::default();
-        let fold = async |cut: Cut, query: &dyn Fn(&str, i64) -> String, add: &dyn Fn(&mut Figures, f64)| {
-            let read = |answer: &[Series<'_>]| {
-                let mut whole = whole.borrow_mut();
-                for series in answer {
-                    if let Some((_, value)) = series.samples.first() {
-                        add(whole.entry(key(series)).or_insert_with(|| nothing.clone()), *value);
-                    }
-                }
-            };
-            self.over(query, selector, span, (cut, load), read).await
-        };
-        let statistic = |name: &'static str| {
-            move |selector: &str, window: i64| queries::statistic(name, selector, window)
-        };
-        let [sum, min, max] = ["sum", "min", "max"].map(statistic);
-        let counts = async {
-            if !count {
-                return Ok(());
-            }
-            let add = |figures: &mut Figures, value| *figures.samples.get_or_insert(0.0) += value;
-            fold(Cut::Label, &statistic("count"), &add).await
-        };
-        tokio::try_join!(
-            fold(Cut::Label, &sum, &|figures, value| figures.sum += value),
-            fold(Cut::Label, &min, &|figures, value| figures.min = figures.min.min(value)),
-            fold(Cut::Label, &max, &|figures, value| figures.max = figures.max.max(value)),
-            counts,
-        )?;
-        for (index, share) in quantiles.iter().enumerate() {
-            // Labels that tell nothing here may have changed: then several series of one key follow each other, and
-            // have no quantile together but by their samples.
-            let add = |figures: &mut Figures, value| {
-                let slot = figures.quantiles.get_mut(index).into_iter();
-                slot.for_each(|slot| *slot = if slot.is_nan() { value } else { f64::INFINITY });
-            };
-            let query = |selector: &str, window: i64| queries::quantile(*share, selector, window);
-            fold(Cut::Never, &query, &add).await?;
-        }
-        let mut whole = whole.into_inner();
-        // A sample that is no finite number spoils these; such a series' others are taken one by one.
-        let spoilt = |figures: &Figures| {
-            let no_quantile = figures.quantiles.iter().any(|quantile| !quantile.is_finite());
-            !figures.sum.is_finite() || figures.min > figures.max || no_quantile
-        };
-        if whole.values().any(spoilt) {
-            let query = |at: &At| queries::sum_by(labels, &at.of(selector));
-            let mut mended: BTreeMap<K, Steps> = BTreeMap::new();
-            self.each(&query, grid, load, |series| {
-                let key = key(series);
-                if whole.get(&key).is_some_and(spoilt) {
-                    put(
-                        mended.entry(key).or_insert_with(|| Steps::absent(points(grid))),
-                        grid,
-                        &series.samples,
-                    );
-                }
-            })
-            .await?;
-            whole.retain(|_, figures| !spoilt(figures));
-            whole
-                .extend(mended.into_iter().filter_map(|(key, steps)| Some((key, steps.figures(quantiles)?))));
-        }
-        Ok(whole)
     }
 }
 

@@ -49,7 +49,10 @@ fn entry(
 ) -> Option<Entry> {
     let expected = expected(span, part.grid);
     let figures = match samples {
-        Samples::Each(steps) => steps.figures(&question.quantiles())?,
+        Samples::Each(steps) => {
+            let figures = steps.figures(&question.quantiles())?;
+            Figures { course: steps.course(question.course), ..figures }
+        }
         Samples::Summed(figures) => figures.clone(),
     };
     let node = key.node.clone().or_else(|| {
@@ -67,6 +70,7 @@ fn entry(
         percentiles: percentiles(question, &figures),
         // A window that is no multiple of the step may hold one sample more.
         present: figures.samples.map(|samples| (samples / expected).min(1.0)),
+        course: figures.course,
     };
     Some(Entry { key: key.clone(), pod, row })
 }
@@ -78,15 +82,21 @@ fn percentiles(question: &Question, figures: &Figures) -> Option<Percentiles> {
 }
 
 /// The report, of the rows that are left.
-pub(super) fn report(answers: Answers, entries: Vec<Entry>, url: &str) -> Report {
-    let Answers { span, groups, pods, notes } = answers;
+pub(super) fn report(answers: Answers, asked: Span, entries: Vec<Entry>, url: &str) -> Report {
+    let Answers { span, groups, pods, server, notes } = answers;
     let step = groups.as_ref().map(|groups| groups.part.grid).or(pods.as_ref().map(|pods| pods.grid));
+    let kind = groups.as_ref().map_or(SourceKind::Platform, |groups| groups.kind);
     let source = Source {
-        kind: groups.as_ref().map_or(SourceKind::Platform, |groups| groups.kind),
         url: Some(url.to_owned()),
-        nodes: groups.as_ref().map_or(0, |groups| groups.nodes),
+        series: groups.as_ref().and_then(|groups| groups.series),
+        cluster_nodes: server.nodes,
+        replica: server.replica,
+        ..Source::new(kind, groups.as_ref().map_or(0, |groups| groups.nodes))
     };
-    let mut report = Report::new(span.window(step.map_or(0, |grid| grid.step)), source);
+    let mut window = span.window(step.map_or(0, |grid| grid.step));
+    window.pod_step_seconds = pods.as_ref().map(|pods| pods.grid.step as f64 / 1000.0);
+    window.asked_seconds = (asked != span).then(|| asked.length() as f64 / 1000.0);
+    let mut report = Report::new(window, source);
     report.notes = notes;
     let parts = || groups.iter().map(|groups| &groups.part).chain(&pods);
     for part in parts() {
@@ -129,6 +139,11 @@ fn lacks(report: &Report, pods: bool, groups: bool, empty: bool) -> Vec<String> 
         );
     } else {
         notes.push("no series of pods in this window: pods have no rows of their own".to_owned());
+    }
+    let source = &report.source;
+    if let Some(all) = source.cluster_nodes.filter(|all| groups && *all > source.nodes) {
+        let silent = all - source.nodes;
+        notes.push(format!("{silent} of {all} nodes have no series of host processes in this window"));
     }
     if !groups {
         notes.push(

@@ -18,6 +18,7 @@ type RowKey<'a> = (Class, &'a str, &'a str);
 type Samples = Vec<(usize, f64)>;
 
 /// Everything that was read.
+#[derive(Debug)]
 pub(super) struct Course {
     started: Instant,
     last: Reading,
@@ -39,6 +40,11 @@ impl Course {
     /// How long it is so far.
     pub(super) fn length(&self) -> Duration {
         self.last.at.duration_since(self.started)
+    }
+
+    /// When the last step ended.
+    pub(super) fn end(&self) -> Instant {
+        self.last.at
     }
 
     /// One more step: what grew since the reading before.
@@ -69,10 +75,22 @@ impl Course {
         self.last = now;
     }
 
+    /// Forgets the oldest steps where there are more than so many.
+    pub(super) fn forget(&mut self, most: usize) {
+        let gone = self.steps.len().saturating_sub(most);
+        self.started += self.steps.drain(..gone).map(Duration::from_secs_f64).sum::<Duration>();
+        for samples in self.parts.values_mut().chain([&mut self.busy]) {
+            samples.retain(|(step, _)| *step >= gone);
+            samples.iter_mut().for_each(|(step, _)| *step -= gone);
+        }
+        self.parts.retain(|_, samples| !samples.is_empty());
+    }
+
     /// The report; `host` is this node's name, where the question is of nodes, `step` the usual milliseconds.
     pub(super) fn report(&self, question: &Question, host: Option<&str>, span: Span, step: i64) -> Report {
-        let source = Source { kind: SourceKind::Local, url: None, nodes: 1 };
+        let source = Source::new(SourceKind::Local, 1);
         let mut report = Report::new(span.window(step), source);
+        report.percentiles = question.names();
         if self.steps.is_empty() {
             return report;
         }
@@ -176,6 +194,7 @@ impl Used {
             stats: self.stats(length)?,
             percentiles: (!quantiles.is_empty()).then(|| Percentiles(names.zip(quantiles).collect())),
             present: Some(self.cores.samples() as f64 / self.cores.count() as f64),
+            course: self.cores.course(question.course),
         })
     }
 }
@@ -251,6 +270,7 @@ mod tests {
             filter: Filter::default(),
             percentiles: Vec::new(),
             present: true,
+            course: 0,
             sort: SortBy::Avg,
             limit: None,
         }
@@ -283,6 +303,18 @@ mod tests {
         assert_near(report.busy.unwrap(), 1.275, 0.8, 1.5);
         assert_near(report.unattributed.unwrap(), -0.025, -0.1, 0.1);
         assert_eq!(report.left_out, Some(Stats::ZERO));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_as_if_it_had_not_been() {
+        let mut course = course(false);
+        course.forget(1);
+        assert_eq!(course.length(), Duration::from_secs(2));
+        let report = course.report(&question(), None, Span { start: 2000, end: 4000 }, 1000);
+        let names: Vec<&str> = report.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["sshd", "conmon"]);
+        assert_near(report.rows[0].stats, 1.0, 1.0, 1.0);
+        assert_near(report.busy.unwrap(), 1.4, 1.4, 1.4);
     }
 
     #[test]

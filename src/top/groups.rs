@@ -7,8 +7,9 @@ use super::queries::{self, At};
 use super::question::{By, Question};
 use super::silent;
 use super::source::{Nodes, Source, Whose};
+use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
-use crate::report::{Class, SourceKind, Steps};
+use crate::report::{Class, SeriesKind, SourceKind, Steps};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +57,8 @@ pub(super) async fn fetch(
     let rows = asker.rows(of_nodes, &sums, &classes).await?;
     let left_out = asker.left_out(&classes).await?;
     let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
-    Ok(Some(Groups { part, busy, unattributed, nodes: nodes.count(), kind: SourceKind::Exporter }))
+    let (nodes, series) = (nodes.count(), Some(asker.series()));
+    Ok(Some(Groups { part, busy, unattributed, nodes, series, kind: SourceKind::Exporter }))
 }
 
 /// What all questions about groups share.
@@ -70,6 +72,14 @@ struct Asker<'a> {
 impl Asker<'_> {
     fn recorded_sums(&self) -> bool {
         self.source.whose == Whose::Exporter { sums: true }
+    }
+
+    /// What the rows are made of.
+    fn series(&self) -> SeriesKind {
+        let of_classes = matches!(self.question.by, By::Class | By::Namespace);
+        let of_groups = self.question.by == By::Group && !self.question.of_nodes();
+        let sums = self.recorded_sums() && (of_classes || of_groups);
+        if sums { SeriesKind::Sums } else { SeriesKind::Raw }
     }
 
     /// Each group over all nodes, before any filter; where no row is of a group, each class, by a group without a name.
@@ -194,10 +204,11 @@ impl Asker<'_> {
         };
         let load = self.load(name).by(&selector, "instance");
         if self.question.per_node {
-            let window = (self.source.span, self.grid, Load { answer: load.read, ..load });
-            let labels = format!("instance, {labels}");
-            let more = (&*self.question.quantiles(), self.question.present);
-            let rows = self.server.summed(&selector, &labels, window, more, key).await?;
+            let labels = &format!("instance, {labels}");
+            let load = Load { answer: load.read, ..load };
+            let subject =
+                Subject { selector: &selector, labels, span: self.source.span, grid: self.grid, load };
+            let rows = summed(self.server, subject, &self.question.want(), key).await?;
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
         }
         let query = |at: &At| queries::sum_by(labels, &at.of(&selector));

@@ -8,17 +8,18 @@ use crate::progress::Progress;
 use crate::report::{Class, Report};
 use anyhow::{Context, Result};
 use process_exporter::{Detail, Node, Paths};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Time between two samples, but for intervals of more than so many: then it is longer, so that neither the memory for
 /// samples nor the load on the machine grows without an end.
 const STEP: Duration = Duration::from_secs(1);
 const MOST_STEPS: u32 = 3600;
 
+const CANNOT: &str = "cannot measure this machine";
+
 /// Measures for the question's interval, or until Ctrl-C, and reports it. Errors where the kernel's counters cannot be
 /// read, or where there are none.
 pub(super) async fn measure(question: &Question) -> Result<Report> {
-    const CANNOT: &str = "cannot measure this machine";
     const DEAF: &str = "cannot listen for Ctrl-C";
     let interval = Duration::from_millis(question.interval.unsigned_abs());
     let step = STEP.max(interval / MOST_STEPS);
@@ -30,40 +31,95 @@ pub(super) async fn measure(question: &Question) -> Result<Report> {
         signal = &mut ctrl_c => { signal.context(DEAF)?; interrupted = true; }
         () = std::future::ready(()) => {}
     }
-    let detail = Detail { threads: question.by == By::Thread, ..Detail::default() };
-    let mut node = Node::open(&Paths { procfs: "/proc".into(), cgroupfs: None }, detail).context(CANNOT)?;
-    let host = if question.of_nodes() { Some(host_name()?) } else { None };
-    let first = node.pass().context(CANNOT)?;
-    let started = first.at;
-    let start = jiff::Timestamp::now().as_millisecond() - milliseconds(started.elapsed());
-    let mut course = Course::new(first, detail.threads);
+    let mut machine = Machine::open(question)?;
+    let started = machine.started;
     let progress =
         Progress::start(format!("measuring for {}, Ctrl-C ends it", show_duration(question.interval)));
-    while !interrupted && let Some(due) = due(course.length(), interval, step) {
+    while !interrupted && let Some(due) = due(machine.course.length(), interval, step) {
         tokio::select! {
             () = tokio::time::sleep_until((started + due).into()) => {}
             signal = &mut ctrl_c => { signal.context(DEAF)?; interrupted = true; }
         }
-        if interrupted && started.elapsed().saturating_sub(course.length()) < step / 2 {
+        let length = machine.course.length();
+        if interrupted && started.elapsed().saturating_sub(length) < step / 2 {
             break;
         }
-        course.take(node.pass().context(CANNOT)?);
-        progress.set(course.length().div_duration_f64(interval));
+        machine.sample()?;
+        progress.set(machine.course.length().div_duration_f64(interval));
     }
     drop(progress);
 
-    let span = Span { start, end: start + milliseconds(course.length()) };
-    let mut report =
-        course.report(question, host.as_deref(), span, milliseconds(step).min(question.interval));
+    let mut report = machine.report(question, milliseconds(step).min(question.interval));
     if report.busy.is_none() {
-        report.notes.push("no rows: interrupted before the first sample".to_owned());
+        report.notes.insert(0, "no rows: interrupted before the first sample".to_owned());
     } else if interrupted {
-        let (length, asked) = (course.length().as_secs_f64(), show_duration(question.interval));
-        report.notes.push(format!("interrupted after {length:.1} s of {asked}"));
+        let (length, asked) = (machine.course.length().as_secs_f64(), show_duration(question.interval));
+        report.notes.insert(0, format!("interrupted after {length:.1} s of {asked}"));
     }
-    report.notes.extend(lacks(question, &report));
-    report.notes.extend(node.limits());
     Ok(report)
+}
+
+/// This machine, measured again and again.
+#[derive(Debug)]
+pub struct LocalWatch {
+    machine: Machine,
+    question: Question,
+    step: Duration,
+}
+
+impl LocalWatch {
+    /// Takes the first sample, before which nothing is known; the next ones are to come every `step`. Errors as those of
+    /// one measurement.
+    pub fn start(question: Question, step: Duration) -> Result<LocalWatch> {
+        Ok(LocalWatch { machine: Machine::open(&question)?, question, step })
+    }
+
+    /// The report of the last interval, with a sample of now.
+    pub fn report(&mut self) -> Result<Report> {
+        self.machine.sample()?;
+        let interval = Duration::from_millis(self.question.interval.unsigned_abs());
+        let steps = interval.div_duration_f64(self.step).round() as usize;
+        self.machine.course.forget(steps.clamp(1, MOST_STEPS as usize));
+        Ok(self.machine.report(&self.question, milliseconds(self.step)))
+    }
+}
+
+/// What is measured, and what was.
+#[derive(Debug)]
+struct Machine {
+    node: Node,
+    course: Course,
+    /// Its name, where the question is of nodes.
+    host: Option<String>,
+    started: Instant,
+}
+
+impl Machine {
+    /// Takes the first sample.
+    fn open(question: &Question) -> Result<Machine> {
+        let detail = Detail { threads: question.by == By::Thread, ..Detail::default() };
+        let paths = Paths { procfs: "/proc".into(), cgroupfs: None };
+        let mut node = Node::open(&paths, detail).context(CANNOT)?;
+        let host = if question.of_nodes() { Some(host_name()?) } else { None };
+        let first = node.pass().context(CANNOT)?;
+        let started = first.at;
+        Ok(Machine { node, course: Course::new(first, detail.threads), host, started })
+    }
+
+    fn sample(&mut self) -> Result<()> {
+        self.course.take(self.node.pass().context(CANNOT)?);
+        Ok(())
+    }
+
+    /// Of all that the course holds, with steps of so many milliseconds.
+    fn report(&self, question: &Question, step: i64) -> Report {
+        let end = jiff::Timestamp::now().as_millisecond() - milliseconds(self.course.end().elapsed());
+        let span = Span { start: end - milliseconds(self.course.length()), end };
+        let mut report = self.course.report(question, self.host.as_deref(), span, step);
+        report.notes.extend(lacks(question, &report));
+        report.notes.extend(self.node.limits());
+        report
+    }
 }
 
 /// When the next sample is due, since the start; none when the interval is over. A step of less than half its length

@@ -54,7 +54,7 @@ pub(super) async fn fetch(
     let rows = rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect();
     let classes = BTreeMap::from([(Class::Host, host)]);
     let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
-    Ok(Groups { part, busy: Some(busy), unattributed: None, nodes, kind: SourceKind::Platform })
+    Ok(Groups { part, busy: Some(busy), unattributed: None, nodes, series: None, kind: SourceKind::Platform })
 }
 
 /// The row of a service: `/system.slice/crio.service` is `crio`.

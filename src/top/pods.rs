@@ -7,8 +7,9 @@ use super::queries::{self, At};
 use super::question::{By, Question};
 use super::rhythm::Rhythm;
 use super::span::Span;
+use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
-use crate::report::{Class, Steps};
+use crate::report::{Class, Figures, Steps};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ const BATCH: usize = 500;
 const NAMESPACES: usize = 100;
 
 /// When the pods' series were sampled in a window.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Beats {
     /// The pods themselves.
     pods: Option<Rhythm>,
@@ -185,10 +186,12 @@ impl Asker<'_> {
     /// where each node has rows, need their samples.
     async fn each_pod(&self) -> Result<Rows> {
         let question = self.question;
-        let (selector, quantiles) = (self.selector(), question.quantiles());
-        let window = (self.span, self.grid, Load::of(PODS, PODS).by(&selector, "namespace"));
+        let (selector, want) = (self.selector(), question.want());
+        let load = Load::of(PODS, PODS).by(&selector, "namespace");
+        let (span, grid, labels) = (self.span, self.grid, "namespace, pod");
+        let subject = Subject { selector: &selector, labels, span, grid, load };
         let (pods, mut whereabouts) = tokio::try_join!(
-            self.server.summed(&selector, "namespace, pod", window, (&quantiles, question.present), pod),
+            summed(self.server, subject, &want, pod),
             Whereabouts::find(self.server, self.span, question.per_node),
         )?;
         let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
@@ -211,17 +214,18 @@ impl Asker<'_> {
             let selector = queries::select(queries::PODS, &queries::these(batch));
             let wanted = |pod: &Pod| moved.binary_search(pod).is_ok();
             let split = self.split(&selector, batch.len(), wanted, &whereabouts).await?;
-            rows.extend(split.into_iter().filter_map(|(key, steps)| self.row(key, steps, &quantiles)));
+            rows.extend(split.into_iter().filter_map(|(key, steps)| self.row(key, steps)));
         }
         Ok((rows, whereabouts.last))
     }
 
     /// The row of a part of a pod. With a limit its samples are kept, which tell what of it is left out.
-    fn row(&self, key: Key, steps: Steps, quantiles: &[f64]) -> Option<(Key, Samples)> {
+    fn row(&self, key: Key, steps: Steps) -> Option<(Key, Samples)> {
         if self.question.limit.is_some() {
             return Some((key, Samples::Each(steps)));
         }
-        Some((key, Samples::Summed(steps.figures(quantiles)?)))
+        let figures = steps.figures(&self.question.quantiles())?;
+        Some((key, Samples::Summed(Figures { course: steps.course(self.question.course), ..figures })))
     }
 
     /// Rows on some nodes, or each node's own, from every sample of every pod.

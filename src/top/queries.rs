@@ -26,6 +26,8 @@ pub(super) const PODS: &str = "pod:container_cpu_usage:sum";
 pub(super) const NAMESPACE_SUMS: &str = "namespace:pod_container_cpu_usage:sum";
 /// Some of the pods, which a cluster always has: their rhythm is that of all.
 pub(super) const SOME_PODS: &str = r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring"}"#;
+/// How many nodes there are, by the API server.
+pub(super) const NODES: &str = "count(kube_node_info)";
 /// Where each pod runs.
 pub(super) const POD_INFO: &str = "kube_pod_info";
 /// The services of the host that the kubelet counts: those slices' direct children, which hold all below them.

@@ -1,5 +1,7 @@
 //! What is asked: a window, what a row stands for, what to leave out, and the order; all of it checked before any I/O.
+use super::ask::Want;
 use super::filter::Filter;
+use super::span::Span;
 use crate::report::SortBy;
 use anyhow::{Context, Result, ensure};
 
@@ -20,6 +22,8 @@ pub struct Question {
     pub percentiles: Vec<Percentile>,
     /// Whether to count each row's samples, which costs a query.
     pub present: bool,
+    /// In how many parts of the window to tell each row's course, which costs a query; none where nobody looks.
+    pub course: usize,
     /// The order of the rows.
     pub sort: SortBy,
     /// Only so many rows, the first in that order.
@@ -27,9 +31,24 @@ pub struct Question {
 }
 
 impl Question {
+    /// The window.
+    pub(super) fn span(&self) -> Span {
+        Span { start: self.end - self.interval, end: self.end }
+    }
+
     /// Whether nodes matter to the rows, each its own or some of them only.
     pub(super) fn of_nodes(&self) -> bool {
         self.per_node || self.filter.nodes.is_some()
+    }
+
+    /// What the server is to sum up of a row's samples.
+    pub(super) fn want(&self) -> Want {
+        Want { quantiles: self.quantiles(), count: self.present, course: self.course }
+    }
+
+    /// The names of the percentiles asked for.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.percentiles.iter().map(|percentile| percentile.name.clone()).collect()
     }
 
     /// The percentiles asked for, each 0 to 1.

@@ -2,8 +2,9 @@
 //! Recorded series of one rule group share their times, so one series tells those of all.
 use super::ask::Server;
 use super::pieces::{Cut, Load};
+use super::queries::{self, At};
 use super::span::Span;
-use super::{queries, time};
+use super::time;
 use crate::prometheus::{Grid, Series, excess};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -110,10 +111,12 @@ fn labels(series: &Series<'_>) -> Labels {
 }
 
 /// How many samples one series has in a window.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Counted {
     pub labels: Labels,
     pub samples: f64,
+    /// When the last one was, Unix milliseconds: the window's end where that was not asked for.
+    pub last: i64,
 }
 
 impl Counted {
@@ -125,20 +128,41 @@ impl Counted {
         series: usize,
     ) -> Result<Vec<Counted>> {
         let mut all: BTreeMap<Labels, f64> = BTreeMap::new();
+        let last = span.end;
         let count = |selector: &str, window: i64| queries::statistic("count", selector, window);
         let take = |answer: &[Series<'_>]| {
-            for Counted { labels, samples } in Counted::of(answer) {
+            for Counted { labels, samples, .. } in Counted::of(answer) {
                 *all.entry(labels).or_default() += samples;
             }
         };
         server.over(count, selector, span, (Cut::Time, Load::of(series, series)), take).await?;
-        Ok(all.into_iter().map(|(labels, samples)| Counted { labels, samples }).collect())
+        Ok(all.into_iter().map(|(labels, samples)| Counted { labels, samples, last }).collect())
+    }
+
+    /// The same on a grid, from the samples themselves.
+    pub(super) async fn on(
+        server: &Server<'_>,
+        selector: &str,
+        grid: Grid,
+        series: usize,
+    ) -> Result<Vec<Counted>> {
+        let mut all: BTreeMap<Labels, (f64, i64)> = BTreeMap::new();
+        let query = |at: &At| at.of(selector);
+        let take = |series: &Series<'_>| {
+            let (count, last) = all.entry(labels(series)).or_default();
+            *count += series.samples.len() as f64;
+            *last = series.samples.iter().map(|(at, _)| *at).fold(*last, i64::max);
+        };
+        server.each(&query, grid, Load::of(series, series), take).await?;
+        let counted = |(labels, (samples, last))| Counted { labels, samples, last };
+        Ok(all.into_iter().map(counted).collect())
     }
 
     /// From the answer to a count of each series.
     fn of(answer: &[Series<'_>]) -> Vec<Counted> {
         let counted = |series: &Series<'_>| {
-            Some(Counted { labels: labels(series), samples: series.samples.first()?.1 })
+            let (last, samples) = *series.samples.first()?;
+            Some(Counted { labels: labels(series), samples, last })
         };
         answer.iter().filter_map(counted).collect()
     }

@@ -16,6 +16,8 @@ const PLATFORM_STEP: i64 = 30_000;
 /// Nodes, before their number is known; and groups over all of them.
 const NODES: usize = 500;
 const GROUPS: usize = 100;
+/// Steps after which a source without a sample is taken to be gone.
+const LATE: i64 = 8;
 
 /// Whose series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,7 @@ impl Whose {
 }
 
 /// A source and the part of the window that it covers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Source {
     pub whose: Whose,
     pub rhythm: Rhythm,
@@ -92,6 +94,29 @@ impl Source {
             }
         }
         Ok(None)
+    }
+
+    /// The same source in another window, from every sample.
+    pub(super) async fn again(mut self, server: &Server<'_>, asked: Span) -> Result<Source> {
+        self.span = asked;
+        let Some(grid) = self.rhythm.grid(asked) else { return Ok(self) };
+        let sums = async {
+            match self.whose {
+                Whose::Exporter { .. } => Counted::on(server, queries::GROUP_SUMS, grid, GROUPS).await,
+                _ => Ok(Vec::new()),
+            }
+        };
+        let beat = Counted::on(server, self.whose.beat(), grid, self.size());
+        let (counted, sums) = tokio::try_join!(beat, sums)?;
+        self.sums = Counted::fullest(&sums).map_or(0.0, |series| series.samples);
+        self.counted = counted;
+        Ok(self)
+    }
+
+    /// Whether it has no samples near the window's end, so that another may be better.
+    pub(super) fn is_late(&self) -> bool {
+        let last = self.counted.iter().map(|series| series.last).max();
+        last.is_none_or(|last| self.span.end - last > LATE * self.rhythm.step)
     }
 
     /// Cuts the window to what any node's samples cover, and finds out whether the recorded sums cover that.
@@ -150,6 +175,12 @@ impl Source {
             ));
         }
         nodes
+    }
+
+    /// Whether any node did not answer for a part of the window, once that is cut.
+    pub(super) fn has_gaps(&self) -> bool {
+        let Some(grid) = self.rhythm.grid(self.span) else { return false };
+        self.holes > 0 || self.counted.iter().any(|series| series.samples < ask::points(grid) as f64)
     }
 
     /// How many nodes have series at all, for the load of a question.

@@ -1,5 +1,6 @@
 //! A stretch of time that is asked about.
 use super::time;
+use crate::prometheus::Grid;
 use crate::report::Window;
 
 /// A window `(start, end]` in Unix milliseconds.
@@ -23,6 +24,8 @@ impl Span {
             start: time::timestamp(self.start),
             end: time::timestamp(self.end),
             interval_seconds: self.length() as f64 / 1000.0,
+            asked_seconds: None,
+            pod_step_seconds: None,
             step_seconds: step as f64 / 1000.0,
         }
     }
@@ -40,6 +43,11 @@ impl Span {
         let middle = self.start + units / 2 * unit;
         (units > 1).then_some([Span { end: middle, ..self }, Span { start: middle, ..self }])
     }
+}
+
+/// How many steps a grid has.
+pub(super) fn points(grid: Grid) -> usize {
+    ((grid.end - grid.start) / grid.step) as usize + 1
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ fn report(outcome: &Outcome) -> Value {
 }
 
 /// Two reports are one but for the address that was asked.
-fn assert_same(case: &str, one: &Value, other: &Value) {
+pub(crate) fn assert_same(case: &str, one: &Value, other: &Value) {
     let rows = |report: &Value| report["rows"].as_array().unwrap().clone();
     assert!(!rows(one).is_empty() && rows(one).len() == rows(other).len(), "{case}: not as many rows");
     let name = |row: &Value| {

@@ -67,7 +67,7 @@ fn threads_and_what_exited() {
     reading.groups = [((host, Arc::clone(&group)), cpu(3, 4))].into();
     reading.alive = [(host, Arc::clone(&group))].into();
     reading.threads = [(thread("(exited)"), cpu(1, 0)), (thread("sshd"), cpu(2, 4))].into();
-    reading.thread_counts = [(thread("sshd"), 5)].into();
+    reading.thread_counts = [(thread("sshd"), 5), (thread("(idle)"), 7)].into();
     let mut exposer = Exposer::new();
     let text = exposer.render(&reading, own(), u64::MAX).text;
     let threads: Vec<&str> = samples(&text).into_iter().filter(|line| line.contains("thread_")).collect();
@@ -80,6 +80,7 @@ fn threads_and_what_exited() {
         format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="sshd",mode="user"}} 0.000002"#),
         format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="sshd",mode="system"}} 0.000004"#),
         format!(r#"namedprocess_namegroup_thread_count{{{of}="sshd"}} 5"#),
+        format!(r#"namedprocess_namegroup_thread_count{{{of}="(idle)"}} 7"#),
     ];
     assert_eq!(threads, want);
     // A name of which none lives leaves like a group; what exited stays as long as its group.

@@ -1,7 +1,9 @@
 //! Pages of an example, and of its parts.
 use super::cut_middle;
 use crate::print::{Format, Look, report};
-use crate::report::{Class, ClassTotal, Percentiles, Report, Row, Source, SourceKind, Stats, Window};
+use crate::report::{
+    Class, ClassTotal, Percentiles, Report, Row, SeriesKind, Source, SourceKind, Stats, Window,
+};
 
 /// To no terminal.
 pub(in crate::print) fn look(format: Format) -> Look {
@@ -19,10 +21,15 @@ pub(in crate::print) fn example() -> Report {
         start: end - jiff::SignedDuration::from_hours(1),
         end,
         interval_seconds: 3600.0,
+        asked_seconds: Some(7200.0),
         step_seconds: 15.0,
+        pod_step_seconds: Some(30.0),
     };
     let url = Some("https://prometheus.example/".to_owned());
-    let mut report = Report::new(window, Source { kind: SourceKind::Exporter, url, nodes: 3 });
+    let (series, replica) = (Some(SeriesKind::Sums), Some("prometheus-k8s-1".to_owned()));
+    let source =
+        Source { url, cluster_nodes: Some(4), series, replica, ..Source::new(SourceKind::Exporter, 3) };
+    let mut report = Report::new(window, source);
     let host = Stats { avg: 1.25, min: 0.5, max: 2.0 };
     let row = Row {
         class: Class::Host,
@@ -33,6 +40,7 @@ pub(in crate::print) fn example() -> Report {
         stats: host,
         percentiles: percentile(1.9),
         present: Some(1.0),
+        course: vec![0.5, f64::NAN, 2.0],
     };
     report.rows = vec![
         row.clone(),
@@ -69,7 +77,7 @@ fn a_page_for_people() {
         "unattributed  -0.001  -0.250   0.125",
         "busy           1.749   1.000  12.500",
         "",
-        "cores, 2026-02-02T01:00:00Z to 2026-02-02T02:00:00Z (3600 s, a sample every 15 s), exporter series of 3 nodes at https://prometheus.example/",
+        "cores, 2026-02-02T01:00:00Z to 2026-02-02T02:00:00Z (3600 s of 7200 asked for, a sample every 15 s; pods every 30 s, as 5-minute rates), exporter series of 3 of 4 nodes, by the sums that its rules keep, at https://prometheus.example/ (prometheus-k8s-1)",
         "",
     ];
     assert_eq!(String::from_utf8(page).unwrap(), expected.join("\n"));
@@ -100,8 +108,9 @@ fn a_terminal_is_filled_and_not_overrun() {
     report(&example(), look, &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
     let lines: Vec<&str> = page.lines().collect();
-    assert!(lines[0].starts_with("\u{1b}[1mCLASS") && lines[0].ends_with("PRESENT\u{1b}[0m"), "{page}");
+    assert!(lines[0].starts_with("\u{1b}[1mCLASS") && lines[0].ends_with("COURSE\u{1b}[0m"), "{page}");
     assert!(lines[2].contains('…') && lines[2].contains("100.0 %"), "{page}");
+    assert!(lines[1].ends_with("▂ █"), "{page}");
 }
 
 #[test]

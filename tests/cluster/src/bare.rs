@@ -83,13 +83,21 @@ impl Bare {
 
     /// How many queries it has answered, refusals too, since it was started.
     pub fn queries(&self) -> Result<u64> {
+        self.metric("prometheus_http_requests_total", "handler=\"/api/v1/query")
+    }
+
+    /// How many samples it has read for queries since it was started.
+    pub fn samples_read(&self) -> Result<u64> {
+        self.metric("prometheus_engine_query_samples_total", "")
+    }
+
+    /// One of its own metrics, of the series that hold `labels`.
+    fn metric(&self, name: &str, labels: &str) -> Result<u64> {
         let (_, text) = fetch(&self.client, &format!("{}/metrics", self.url), None)?;
-        let of_queries = |line: &&str| {
-            line.starts_with("prometheus_http_requests_total{") && line.contains("handler=\"/api/v1/query")
-        };
-        let counts =
-            text.lines().filter(of_queries).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        Ok(counts.sum::<f64>() as u64)
+        ensure!(text.contains(name), "no {name} in the metrics of {}", self.url);
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(values.sum::<f64>() as u64)
     }
 
     /// The series of an instant's answer, now or at Unix seconds; each has `metric`, and `value` or `values`.

@@ -145,6 +145,40 @@ fn where_there_is_no_room_they_are_read_once_their_process_runs_and_its_first_th
 }
 
 #[test]
+fn who_is_read_late_has_all_that_the_first_thread_has_not() {
+    let mut world = World::new();
+    let idle = 101;
+    world.thread(idle);
+    world.write();
+    let mut node = world.open_naming(0);
+    world.run(idle, 0, 4 * TICK, 0);
+    world.write();
+    assert_eq!(node.pass().unwrap().work.threads, 1);
+    world.run(idle, 1, 3 * TICK, 0);
+    world.write();
+    let reading = node.pass().unwrap();
+    assert_eq!(reading.threads[&(Class::Host, "x".into(), "worker".into())].total_us(), 3 * TICK);
+    assert_eq!(reading.work.threads, 2);
+}
+
+#[test]
+fn who_takes_the_place_of_an_ended_one_is_found_though_another_accounts_for_the_process() {
+    let mut born = Born::new(true);
+    born.world.thread(born.pid);
+    // So that it is the first to be read.
+    for _ in 0..2 {
+        born.world.run(born.pid, 1, 5 * TICK, 0);
+        born.pass();
+    }
+    born.world.end_thread(born.pid, 1);
+    born.world.thread(born.pid);
+    born.world.rename(born.pid, 1, "sleep");
+    let reading = born.pass();
+    let count = |name: &str| reading.thread_counts.get(&(Class::Host, "y".into(), name.into())).copied();
+    assert_eq!((count("sh"), count("worker"), count("sleep")), (Some(1), None, Some(1)));
+}
+
+#[test]
 fn threads_that_account_for_their_process_are_read_first_and_alone_and_nobody_starves() {
     const NAMES: [&str; 4] = ["sh", "worker-2", "nginx: w", "sleep"];
     let mut born = Born::new(true);

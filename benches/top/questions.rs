@@ -1,59 +1,21 @@
-//! A Prometheus that holds a history, and the predecessor's questions to it.
+//! The predecessor's questions to a Prometheus, and the least that any `top` must ask.
 
-use std::fs::{File, remove_file};
-use std::io::{BufRead, BufWriter};
+use std::io::BufRead;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use reqwest::blocking::Client;
-use test_cluster::{Process, directory, free_port, start, tool};
-use test_history::{History, Spec};
 use url::Url;
 
-/// A running Prometheus; ended when dropped.
-pub(crate) struct Server {
-    /// Base URL, plain HTTP on loopback.
-    pub(crate) url: String,
-    client: Client,
-    end_s: i64,
-    _process: Process,
-}
+use crate::END_MS;
+use crate::server::Server;
+
+const END_S: i64 = END_MS / 1000;
 
 impl Server {
-    /// Ready when this returns.
-    pub(crate) fn start(spec: &Spec) -> Result<Server> {
-        let port = free_port();
-        let folder = directory()?.join(port.to_string());
-        std::fs::create_dir(&folder)?;
-        let (text, data, config) =
-            (folder.join("history.om"), folder.join("data"), folder.join("prometheus.yml"));
-        std::fs::write(&config, "{}")?;
-        History::generate(spec).write_openmetrics(BufWriter::new(File::create(&text)?))?;
-        let filled = Command::new(tool("promtool")?)
-            .args(["tsdb", "create-blocks-from", "openmetrics"])
-            .args([&text, &data])
-            .output()?;
-        ensure!(filled.status.success(), "promtool: {}", String::from_utf8_lossy(&filled.stderr));
-        remove_file(&text)?;
-        let arguments = [
-            format!("--config.file={}", config.display()),
-            format!("--storage.tsdb.path={}", data.display()),
-            format!("--web.listen-address=127.0.0.1:{port}"),
-            // The history is older than a retention counted from now would keep.
-            "--storage.tsdb.retention.time=10y".to_owned(),
-        ];
-        let mut process = start(&format!("prometheus-{port}"), tool("prometheus")?, &arguments)?;
-        let url = format!("http://127.0.0.1:{port}");
-        // The predecessor's time without any that packing costs: the connection is loopback.
-        let client = Client::builder().no_gzip().no_proxy().build()?;
-        process.await_ready(|| Ok(client.get(format!("{url}/-/ready")).send()?.error_for_status()?))?;
-        Ok(Server { url, client, end_s: spec.end_ms / 1000, _process: process })
-    }
-
     /// Runs the predecessor's way as a whole program, as the plugin is run.
     pub(crate) fn predecessor(&self) -> Result<()> {
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/top/predecessor.py");
-        let ran = Command::new("python3").args([program, &self.url, &self.end_s.to_string()]).output();
+        let ran = Command::new("python3").args([program, &self.url, &END_S.to_string()]).output();
         let output = ran.context("python3, in which the predecessor's way is written: install it")?;
         let (lines, error) = (output.stdout.lines().count(), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success() && lines > 1000, "predecessor.py: {lines} lines: {error}");
@@ -68,7 +30,7 @@ impl Server {
         {
             for function in ["avg", "min", "max"] {
                 let query = format!("{function}_over_time({series}[1h])");
-                let parameters = [("query", query.as_str()), ("time", &self.end_s.to_string())];
+                let parameters = [("query", query.as_str()), ("time", &END_S.to_string())];
                 let url = Url::parse_with_params(&format!("{}/api/v1/query", self.url), parameters)?;
                 let answer = self.client.get(url).send()?.error_for_status()?.bytes()?;
                 ensure!(answer.len() > 10_000, "{query} has no answer");
@@ -96,11 +58,11 @@ pub(crate) enum Least {
 }
 
 impl Least {
-    fn questions(self, end_s: i64) -> Vec<Question> {
-        let instant = |query: String| ("query", vec![("query", query), ("time", end_s.to_string())]);
+    fn questions(self) -> Vec<Question> {
+        let instant = |query: String| ("query", vec![("query", query), ("time", END_S.to_string())]);
         let range = |query: &str, step: i64| {
-            let start = end_s - 3600 + step;
-            let parameters = [("start", start.to_string()), ("end", end_s.to_string())];
+            let start = END_S - 3600 + step;
+            let parameters = [("start", start.to_string()), ("end", END_S.to_string())];
             let more = [("step", step.to_string()), ("lookback_delta", format!("{}ms", step * 1000 - 1))];
             let query = [("query", query.to_owned())];
             ("query_range", query.into_iter().chain(parameters).chain(more).collect())
@@ -127,7 +89,7 @@ impl Least {
 impl Server {
     /// Asks all of these at once, and only fetches: no client can be faster on this server.
     pub(crate) fn least(&self, parts: &[Least]) -> Result<()> {
-        let questions: Vec<Question> = parts.iter().flat_map(|part| part.questions(self.end_s)).collect();
+        let questions: Vec<Question> = parts.iter().flat_map(|part| part.questions()).collect();
         let ask = |(path, parameters): &Question| {
             let url = Url::parse_with_params(&format!("{}/api/v1/{path}", self.url), parameters)?;
             Ok(self.client.get(url).send()?.error_for_status()?.bytes()?.len())

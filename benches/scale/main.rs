@@ -1,0 +1,220 @@
+//! What `top` takes where there is much: 1000 nodes for an hour and a day, 50 nodes for a week of raw series, and whether
+//! it is right there. See ../README.md.
+
+#![allow(clippy::indexing_slicing, reason = "a panic is how benches fail")]
+
+#[path = "../top/measure.rs"]
+mod measure;
+#[path = "../server.rs"]
+mod server;
+#[path = "../spread.rs"]
+mod spread;
+#[path = "../verdict.rs"]
+mod verdict;
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use measure::{peak_memory, run, timed};
+use serde_json::Value;
+use server::Server;
+use spread::Spread;
+use test_history::{By, Expected, History, Key, Question, Spec, expected, metric};
+use verdict::verdict;
+
+/// 2025-06-01T12:00:07Z: not a multiple of anything.
+const END_MS: i64 = 1_748_779_207_000;
+const HOUR_MS: i64 = 3_600_000;
+/// Times everything is run, after once that is not counted.
+const ROUNDS: usize = 5;
+/// Seconds that a day of 1000 nodes takes at most from the rules' sums, and the share of the raw series' time that an
+/// hour does.
+const A_DAY: f64 = 2.0;
+const AN_HOUR: f64 = 1.0 / 50.0;
+const AGGREGATES: [&str; 4] = [metric::BUSY, metric::GROUP_SUM, metric::CLASS_SUM, metric::NAMESPACE_SUM];
+const CASES: [(&[&str], By); 3] = [
+    (&["--by", "class"], By::Class),
+    (&["--by", "namespace"], By::Namespace),
+    (&["--class", "host,kernel"], By::Group),
+];
+
+/// An hour of 60 groups and 20 pods a node, at 15 s, pods at 30 s.
+fn spec(nodes: usize) -> Spec {
+    Spec {
+        nodes,
+        groups: 60,
+        threads: 0,
+        pods_per_node: 20,
+        namespaces: 30,
+        interval_s: 15,
+        pod_interval_s: 30,
+        duration_s: 3600,
+        end_ms: END_MS,
+        seed: 1,
+        aggregates: true,
+    }
+}
+
+fn main() -> ExitCode {
+    // reqwest wants one for plain HTTP too. There is none yet that this could fail for.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let out = &mut stdout().lock();
+    let outcome = many_nodes(out).and_then(|fine| Ok(long_time(out)? & fine));
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(out, "{error:#}"); // nobody is left to tell
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// 1000 nodes: an hour of raw series, and of the sums that the rules keep a day.
+fn many_nodes(out: &mut impl Write) -> Result<bool> {
+    let hour = History::generate(&spec(1000));
+    let raw = Server::start([of(&hour, 0..1, |metric| !AGGREGATES[1..].contains(&metric))])?;
+    let days = (0..4).map(|part| {
+        let hours = part * 6..part * 6 + 6;
+        let mut history = of(&hour, hours, |metric| AGGREGATES.contains(&metric));
+        if part == 0 {
+            history.series.extend(of(&hour, 0..1, |metric| !AGGREGATES.contains(&metric)).series);
+        }
+        history
+    });
+    let summed = Server::start(days)?;
+    let mut fine = true;
+    for (flags, by) in CASES {
+        let name = flags.join(" ");
+        let times = |server: &Server, interval: &str| -> Result<Vec<f64>> {
+            let arguments = top(server, interval, flags);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            (0..=ROUNDS).map(|_| timed(|| run(&arguments))).skip(1).collect()
+        };
+        let day = Spread::of(times(&summed, "24h")?)?;
+        fine &= verdict(out, &format!("1000 nodes, {name}, 24 h of sums, s"), &day, A_DAY)?;
+        let (sums, all) = (times(&summed, "1h")?, times(&raw, "1h")?);
+        writeln!(
+            out,
+            "  1 h of sums, ms: {}; of raw series: {}",
+            Spread::of(sums.clone())?.scaled(1000.0),
+            Spread::of(all.clone())?.scaled(1000.0)
+        )?;
+        let ratios = Spread::of(sums.iter().zip(&all).map(|(sums, raw)| sums / raw).collect())?;
+        fine &= verdict(out, &format!("1000 nodes, {name}, 1 h of sums / raw series"), &ratios, AN_HOUR)?;
+        let asked = Question { classes: classes(flags), ..Question::new(END_MS - HOUR_MS, END_MS, by) };
+        let right = expected(&hour, &asked)?;
+        for (server, interval) in [(&summed, "24h"), (&summed, "1h"), (&raw, "1h")] {
+            right_or_not(&top(server, interval, flags), &right)
+                .with_context(|| format!("{name}, {interval}"))?;
+        }
+    }
+    let right = expected(&hour, &Question::new(END_MS - HOUR_MS, END_MS, By::Group))?;
+    for (name, server) in [("sums", &summed), ("raw series", &raw)] {
+        let mib = right_or_not(&top(server, "1h", &[]), &right).context("the default view")?;
+        let seconds = Spread::of(
+            (0..ROUNDS).map(|_| timed(|| run_all(&top(server, "1h", &[])))).collect::<Result<_>>()?,
+        )?;
+        writeln!(
+            out,
+            "1000 nodes, {} rows, 1 h of {name}: right; s: {seconds}; {mib:.0} MiB",
+            right.rows.len()
+        )?;
+    }
+    longest(out, &[&raw, &summed])?;
+    Ok(fine)
+}
+
+/// 50 nodes: a week of raw series, whose hours are all the same, so that its figures are those of one.
+fn long_time(out: &mut impl Write) -> Result<bool> {
+    let hour = History::generate(&spec(50));
+    let parts =
+        (0..14).map(|part| of(&hour, part * 12..part * 12 + 12, |metric| !AGGREGATES[1..].contains(&metric)));
+    let server = Server::start(parts)?;
+    let right = expected(&hour, &Question::new(END_MS - HOUR_MS, END_MS, By::Group))?;
+    for flags in [&[][..], &["--per-node"]] {
+        let arguments = top(&server, "7d", flags);
+        let seconds = timed(|| run_all(&arguments))?;
+        let mib =
+            if flags.is_empty() { right_or_not(&arguments, &right)? } else { peak_memory(&arguments)?.0 };
+        writeln!(out, "50 nodes, 7 d of raw series, top {}: {seconds:.1} s, {mib:.0} MiB", flags.join(" "))?;
+    }
+    longest(out, &[&server])?;
+    Ok(true)
+}
+
+/// Some of an hour's series as they are and as they would have been in the hours before, if all were the same.
+fn of(hour: &History, hours: std::ops::Range<i64>, keep: impl Fn(&str) -> bool) -> History {
+    let mut history = hour.clone();
+    history.series.retain(|series| keep(series.metric));
+    for series in &mut history.series {
+        let before = |hour: i64| series.samples.iter().map(move |(at, value)| (at - hour * HOUR_MS, *value));
+        series.samples = hours.clone().rev().flat_map(before).collect();
+    }
+    history
+}
+
+fn classes(flags: &[&str]) -> Vec<String> {
+    let value = flags.iter().skip_while(|flag| **flag != "--class").nth(1);
+    value.map(|value| value.split(',').map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// Arguments that ask a server for a window that ends with its history.
+fn top(server: &Server, interval: &str, flags: &[&str]) -> Vec<String> {
+    let end = (END_MS / 1000).to_string();
+    let fixed = ["top", "--prometheus", &server.url, "-T", &end, "-i", interval];
+    fixed.into_iter().chain(flags.iter().copied()).map(str::to_owned).collect()
+}
+
+fn run_all(arguments: &[String]) -> Result<()> {
+    run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Fails where rows are not as they must be; the most memory that it took, MiB.
+fn right_or_not(arguments: &[String], expected: &Expected) -> Result<f64> {
+    let (mib, text) = peak_memory(&[arguments, &["-o".to_owned(), "json".to_owned()]].concat())?;
+    let report: Value = serde_json::from_str(&text)?;
+    let rows = report["rows"].as_array().context("no rows")?;
+    ensure!(rows.len() == expected.rows.len(), "{} rows, not {}", rows.len(), expected.rows.len());
+    for row in rows {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let (class, namespace, name) = (text("class"), text("namespace"), text("name"));
+        let key = Key { class, namespace, name, thread: String::new(), node: String::new() };
+        let stat = expected.rows.get(&key).with_context(|| format!("{key:?} is too much"))?.stat;
+        for (name, expected) in [("avg", stat.avg), ("min", stat.min), ("max", stat.max)] {
+            let found = row[name].as_f64().context("no number")?;
+            ensure!((found - expected).abs() <= 1e-6, "{name} of {key:?} is {found}, not {expected}");
+        }
+    }
+    Ok(mib)
+}
+
+/// How long the longest query took, by the servers' own histograms.
+fn longest(out: &mut impl Write, servers: &[&Server]) -> Result<()> {
+    let mut counts: Vec<(f64, f64)> = Vec::new();
+    for server in servers {
+        let text = server.client.get(format!("{}/metrics", server.url)).send()?.text()?;
+        for line in text.lines().filter(|line| line.contains("handler=\"/api/v1/query")) {
+            let Some((_, rest)) = line.split_once("prometheus_http_request_duration_seconds_bucket{") else {
+                continue;
+            };
+            let bound =
+                rest.split("le=\"").nth(1).and_then(|rest| rest.split('"').next()).context("no bound")?;
+            let (bound, count) =
+                (bound.parse()?, line.rsplit(' ').next().context("no count")?.parse::<f64>()?);
+            match counts.iter_mut().find(|(known, _)| *known == bound) {
+                Some((_, sum)) => *sum += count,
+                None => counts.push((bound, count)),
+            }
+        }
+    }
+    let all = counts.iter().map(|(_, count)| *count).fold(0.0, f64::max);
+    let within = counts
+        .iter()
+        .filter(|(_, count)| *count == all)
+        .map(|(bound, _)| *bound)
+        .fold(f64::INFINITY, f64::min);
+    writeln!(out, "  {all} queries, each within {within} s")?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! From a question to a report by the cluster's Prometheus: what is asked after what.
+use super::answers::{Answers, Identity};
+use super::ask::Server;
+use super::pods::{self, Beats};
+use super::question::{By, Question};
+use super::source::Source;
+use super::span::Span;
+use super::{assemble, groups, limit, queries};
+use crate::prometheus::Series;
+use crate::report::Report;
+use anyhow::Result;
+
+/// The report, once it is known whose series answer and when they were sampled.
+pub(super) async fn answer(
+    server: &Server<'_>,
+    question: &Question,
+    mut source: Option<Source>,
+    mut beats: Beats,
+) -> Result<Report> {
+    let asked = question.span();
+    let mut answers =
+        Answers { span: asked, groups: None, pods: None, server: Identity::default(), notes: Vec::new() };
+    if let Some(source) = &mut source {
+        source.cut(server).await?;
+        answers.span = source.span;
+        answers.notes.extend(source.note(asked));
+        answers.notes.extend(source.rhythm.note(source.span));
+    }
+    // Who watches has found them once, and they hold on.
+    if answers.span != asked && !server.remembers() {
+        beats = Beats::find(server, answers.span).await?;
+    }
+    let groups = async {
+        match &source {
+            Some(source) => groups::fetch(server, question, source, &mut answers.notes).await,
+            None => Ok(None),
+        }
+    };
+    (answers.groups, answers.pods, answers.server) = tokio::try_join!(
+        groups,
+        pods::fetch(server, question, answers.span, beats),
+        identity(server, asked)
+    )?;
+    if let (Some(source), Some(replica)) = (&source, &answers.server.replica)
+        && source.has_gaps()
+    {
+        answers.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
+    }
+    let mut entries = assemble::entries(question, &answers);
+    if question.by == By::Thread && entries.iter().all(|entry| entry.key.thread.is_none()) {
+        answers.notes.push("no series of threads in this window: rows are of their groups".to_owned());
+    }
+    if let Some(limit) = question.limit {
+        limit::cut(server, &mut answers, &mut entries, limit).await?;
+    }
+    let mut report = assemble::report(answers, asked, entries, server.client().url());
+    report.notes.extend(server.client().warnings());
+    report.percentiles = question.names();
+    Ok(report)
+}
+
+/// Who answers, and of how many nodes.
+async fn identity(server: &Server<'_>, asked: Span) -> Result<Identity> {
+    let count = |answer: &[Series<'_>]| answer.first().and_then(|series| Some(series.samples.first()?.1));
+    let nodes = server.client().instant(queries::NODES, asked.end, count);
+    let (replica, nodes) = tokio::try_join!(server.client().host(), nodes)?;
+    Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
+}

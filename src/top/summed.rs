@@ -1,0 +1,150 @@
+//! Statistics of each series over a window, computed by the server: what is asked where rows are single series, of which
+//! there are too many to have every sample of.
+use super::ask::{Server, Want, points, put};
+use super::pieces::{Cut, Load};
+use super::queries::{self, At};
+use super::span::Span;
+use crate::prometheus::{Grid, Series};
+use crate::report::{Figures, Steps};
+use anyhow::Result;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Whose statistics, and when they were sampled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// The series; those of one key follow each other in time.
+    pub selector: &'a str,
+    /// The labels that the key is made of.
+    pub labels: &'a str,
+    pub span: Span,
+    pub grid: Grid,
+    pub load: Load<'a>,
+}
+
+/// The figures of each key.
+pub(super) async fn summed<K: Ord + Clone>(
+    server: &Server<'_>,
+    subject: Subject<'_>,
+    want: &Want,
+    key: impl Fn(&Series<'_>) -> K,
+) -> Result<BTreeMap<K, Figures>> {
+    if server.remembers() {
+        return from_samples(server, subject, want, &key, |_| true).await;
+    }
+    let mut whole = statistics(server, subject, want, &key).await?;
+    // A sample that is no finite number spoils these; such a series' others are taken one by one.
+    let spoilt = |figures: &Figures| {
+        let no_quantile = figures.quantiles.iter().any(|quantile| !quantile.is_finite());
+        !figures.sum.is_finite() || figures.min > figures.max || no_quantile
+    };
+    if whole.values().any(spoilt) {
+        let mended =
+            from_samples(server, subject, want, &key, |key| whole.get(key).is_some_and(spoilt)).await?;
+        whole.retain(|_, figures| !spoilt(figures));
+        whole.extend(mended);
+    }
+    Ok(whole)
+}
+
+async fn statistics<K: Ord + Clone>(
+    server: &Server<'_>,
+    Subject { selector, span, load, .. }: Subject<'_>,
+    want: &Want,
+    key: &impl Fn(&Series<'_>) -> K,
+) -> Result<BTreeMap<K, Figures>> {
+    let nothing = Figures {
+        sum: 0.0,
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        samples: None,
+        quantiles: vec![f64::NAN; want.quantiles.len()],
+        course: Vec::new(),
+    };
+    let whole: RefCell<BTreeMap<K, Figures>> = RefCell::default();
+    let fold = async |cut: Cut, query: &dyn Fn(&str, i64) -> String, add: &dyn Fn(&mut Figures, f64)| {
+        let read = |answer: &[Series<'_>]| {
+            let mut whole = whole.borrow_mut();
+            for series in answer {
+                if let Some((_, value)) = series.samples.first() {
+                    add(whole.entry(key(series)).or_insert_with(|| nothing.clone()), *value);
+                }
+            }
+        };
+        server.over(query, selector, span, (cut, load), read).await
+    };
+    let statistic =
+        |name: &'static str| move |selector: &str, window: i64| queries::statistic(name, selector, window);
+    let [sum, min, max, number] = ["sum", "min", "max", "count"].map(statistic);
+    let counts = async {
+        if !want.count {
+            return Ok(());
+        }
+        fold(Cut::Label, &number, &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
+    };
+    let course = async {
+        let Some(grid) = parts(span, want.course) else { return Ok(()) };
+        let query =
+            |at: &At| queries::statistic("avg", &queries::and(selector, at.matcher.as_deref()), grid.step);
+        let take = |series: &Series<'_>| {
+            let mut whole = whole.borrow_mut();
+            let figures = whole.entry(key(series)).or_insert_with(|| nothing.clone());
+            figures.course.resize(points(grid), f64::NAN);
+            for (at, value) in &series.samples {
+                let part = usize::try_from((at - grid.start) / grid.step).ok();
+                part.and_then(|part| figures.course.get_mut(part))
+                    .into_iter()
+                    .for_each(|slot| *slot = *value);
+            }
+        };
+        server.each(&query, grid, load, take).await
+    };
+    tokio::try_join!(
+        fold(Cut::Label, &sum, &|figures, value| figures.sum += value),
+        fold(Cut::Label, &min, &|figures, value| figures.min = figures.min.min(value)),
+        fold(Cut::Label, &max, &|figures, value| figures.max = figures.max.max(value)),
+        counts,
+        course,
+    )?;
+    for (index, share) in want.quantiles.iter().enumerate() {
+        // Labels that tell nothing here may have changed: then several series of one key follow each other, and have
+        // no quantile together but by their samples.
+        let add = |figures: &mut Figures, value| {
+            let slot = figures.quantiles.get_mut(index).into_iter();
+            slot.for_each(|slot| *slot = if slot.is_nan() { value } else { f64::INFINITY });
+        };
+        let query = |selector: &str, window: i64| queries::quantile(*share, selector, window);
+        fold(Cut::Never, &query, &add).await?;
+    }
+    Ok(whole.into_inner())
+}
+
+/// The ends of so many equal parts of a window.
+fn parts(span: Span, count: usize) -> Option<Grid> {
+    let step = span.length() / i64::try_from(count).ok().filter(|count| *count > 0)?;
+    (step > 0).then_some(Grid { start: span.end - step * (count as i64 - 1), end: span.end, step })
+}
+
+/// The same from every sample, of some keys.
+async fn from_samples<K: Ord + Clone>(
+    server: &Server<'_>,
+    Subject { selector, labels, grid, load, .. }: Subject<'_>,
+    want: &Want,
+    key: &impl Fn(&Series<'_>) -> K,
+    wanted: impl Fn(&K) -> bool,
+) -> Result<BTreeMap<K, Figures>> {
+    let query = |at: &At| queries::sum_by(labels, &at.of(selector));
+    let mut all: BTreeMap<K, Steps> = BTreeMap::new();
+    let take = |series: &Series<'_>| {
+        let key = key(series);
+        if wanted(&key) {
+            put(all.entry(key).or_insert_with(|| Steps::absent(points(grid))), grid, &series.samples);
+        }
+    };
+    server.each(&query, grid, load, take).await?;
+    let figures = |steps: &Steps| {
+        let figures = steps.figures(&want.quantiles)?;
+        Some(Figures { course: steps.course(want.course), ..figures })
+    };
+    Ok(all.into_iter().filter_map(|(key, steps)| Some((key, figures(&steps)?))).collect())
+}

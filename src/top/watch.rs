@@ -1,0 +1,59 @@
+//! The same question again and again, each time about a window that ends now; only what is new is asked for.
+use super::ask::Server;
+use super::inquire;
+use super::memory::Memory;
+use super::pods::Beats;
+use super::question::Question;
+use super::source::Source;
+use super::span::Span;
+use crate::progress::Progress;
+use crate::prometheus::Client;
+use crate::report::Report;
+use anyhow::Result;
+
+/// A question that is asked again and again.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    client: &'a Client,
+    question: Question,
+    memory: Memory,
+    found: Option<(Source, Beats)>,
+}
+
+impl<'a> Watch<'a> {
+    /// Nothing is asked yet.
+    pub fn new(client: &'a Client, question: Question) -> Watch<'a> {
+        Watch { client, question, memory: Memory::default(), found: None }
+    }
+
+    /// The report of the window that ends at `end`, Unix milliseconds. Errors are those of one question; the next one
+    /// starts anew.
+    pub async fn report(&mut self, end: i64) -> Result<Report> {
+        self.question.end = end;
+        let asked = Span { start: end - self.question.interval, end };
+        self.memory.next_round();
+        let progress = Progress::none();
+        let server = Server::new(self.client, &progress).with(&self.memory);
+        server.meet().await?;
+        let known = match self.found.take() {
+            Some((source, beats)) => Some((source.again(&server, asked).await?, beats)),
+            None => None,
+        };
+        let (source, beats) = match known.filter(|(source, _)| !source.is_late()) {
+            Some((source, beats)) => (Some(source), beats),
+            None => {
+                let (source, beats) =
+                    tokio::try_join!(Source::find(&server, asked), Beats::find(&server, asked))?;
+                // Of the first round too every sample is remembered.
+                match source {
+                    Some(source) => (Some(source.again(&server, asked).await?), beats),
+                    None => (None, beats),
+                }
+            }
+        };
+        let found = source.clone().map(|source| (source, beats));
+        let report = inquire::answer(&server, &self.question, source, beats).await?;
+        self.found = found;
+        Ok(report)
+    }
+}
