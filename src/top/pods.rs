@@ -67,8 +67,10 @@ pub(super) async fn fetch(
     let (Some(own), Some(grid)) = (grid(beats.pods), grid(sums.or(beats.pods))) else { return Ok(None) };
     let asker = Asker { server, question, span, grid: own };
     let each = matches!(question.by, By::Group | By::Thread);
+    let shown = [Class::Infra, Class::Workload].into_iter().any(|class| question.filter.has_class(class));
     let rows = async {
         match (&question.filter.nodes, each) {
+            _ if !shown => Ok(Some(Rows::default())),
             (None, true) => asker.each_pod().await.map(Some),
             (None, false) if !question.per_node => Ok(None),
             _ => asker.of_nodes().await.map(Some),
