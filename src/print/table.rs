@@ -3,7 +3,7 @@
 use super::sparks::sparks;
 use super::{Format, Look, printable};
 use crate::report::{Report, Row, SeriesKind, Stats};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, Table, Width, presets};
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -19,6 +19,8 @@ const COLUMNS: [Column; 5] = [
 ];
 /// Spaces between columns.
 pub(super) const GAP: usize = 2;
+/// Rows that are laid out together.
+const ROWS_AT_ONCE: usize = 500;
 /// No name is cut shorter than this.
 const SHORTEST: usize = 8;
 
@@ -186,19 +188,25 @@ fn put(
     look: Look,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(headers).add_rows(rows);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, GAP as u16));
-        if index >= texts {
-            column.set_cell_alignment(CellAlignment::Right);
+    let widths = widths(headers, rows);
+    // A table holds its cells several times over: of tens of thousands of rows only some are in one at a time.
+    for (number, part) in rows.chunks(ROWS_AT_ONCE).chain(rows.is_empty().then_some(rows)).enumerate() {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(headers).add_rows(part);
+        for (index, (column, width)) in table.column_iter_mut().zip(&widths).enumerate() {
+            column.set_padding((0, GAP as u16));
+            let width = u16::try_from(width + GAP).unwrap_or(u16::MAX);
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+            if index >= texts {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
         }
-    }
-    for (index, line) in table.lines().enumerate() {
-        match (index, look.headers) {
-            (0, false) => {}
-            (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
-            _ => writeln!(out, "{}", line.trim_end())?,
+        for (index, line) in table.lines().enumerate() {
+            match (index, look.headers && number == 0) {
+                (0, false) => {}
+                (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
+                _ => writeln!(out, "{}", line.trim_end())?,
+            }
         }
     }
     Ok(())

@@ -64,6 +64,23 @@ pub(in crate::print) fn example() -> Report {
 }
 
 #[test]
+fn a_thousand_rows_are_one_table() {
+    let mut long = example();
+    let row = long.rows.swap_remove(0);
+    // As wide as no other, in the last of the parts that are laid out together.
+    let widest = Row { name: "a-name-wider-than-all-of-those-above-it".to_owned(), ..row.clone() };
+    long.rows = vec![row; 1200];
+    long.rows.push(widest);
+    let mut page = Vec::new();
+    report(&long, look(Format::Table), &mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let table: Vec<&str> = page.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!((table.len(), page.matches("CLASS").count()), (1202, 1));
+    let ends = table.iter().map(|line| line.len()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(ends.len(), 1, "{ends:?}");
+}
+
+#[test]
 fn a_page_for_people() {
     let mut page = Vec::new();
     report(&example(), look(Format::Table), &mut page).unwrap();
