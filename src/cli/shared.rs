@@ -99,11 +99,15 @@ impl PrometheusFlags {
     }
 }
 
+/// Whether standard output is a terminal that obeys.
+pub(super) fn screen() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
 /// Whether standard output takes colours.
 pub(super) fn colour() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    io::stdout().is_terminal() && !plain && !dumb
+    screen() && !plain
 }
 
 /// Flags that contradict each other in a way that clap cannot tell.

@@ -1,6 +1,6 @@
 //! `top --watch`: a report again and again, on a screen of its own where there is one, else one after the other.
 use super::values::now;
-use super::{complain, show};
+use super::{complain, shared, show};
 use crate::print::{Format, Look, Next, Screen};
 use crate::prometheus::Client;
 use crate::report::Report;
@@ -8,7 +8,7 @@ use crate::top::{LocalWatch, Question, Watch};
 use anyhow::{Context, Result, bail};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
@@ -78,8 +78,7 @@ impl Feed<'_> {
 
 async fn run(feed: Feed<'_>, screen: Screen, look: Look) -> Result<()> {
     let table = matches!(look.format, Format::Table | Format::Wide);
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    if table && !dumb && io::stdout().is_terminal() {
+    if table && shared::screen() {
         on_screen(feed, screen).await
     } else {
         one_after_the_other(feed, look).await

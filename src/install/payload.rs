@@ -139,6 +139,14 @@ mv -f {UNPACKED}/{NAME}.new {UNPACKED}/{NAME}
     )
 }
 
+/// The names of the payloads that a DaemonSet mounts.
+pub(crate) fn mounted(set: &Value) -> impl Iterator<Item = &str> {
+    let volumes = set.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+    let names =
+        volumes.into_iter().flatten().filter_map(|volume| volume.pointer("/configMap/name")?.as_str());
+    names.filter(|name| name.starts_with(PREFIX))
+}
+
 /// By architecture: the hash of each exporter that would come along from beside this program. One that would not do is
 /// none; `install` says why.
 pub(super) fn carried() -> Result<BTreeMap<&'static str, String>> {

@@ -3,6 +3,7 @@
 use super::console::Console;
 use crate::cluster::{Cluster, PrometheusOptions};
 use crate::progress::Progress;
+use crate::prometheus::only;
 use anyhow::Result;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -46,10 +47,7 @@ async fn seen(
     let progress = Progress::start("first samples in Prometheus");
     loop {
         let now = Timestamp::now().as_millisecond();
-        let count = |series: &[crate::prometheus::Series<'_>]| {
-            series.first().and_then(|series| series.samples.first()).map_or(0.0, |sample| sample.1)
-        };
-        let seen = connection.client.instant(QUERY, now, count).await? as usize;
+        let seen = connection.client.instant(QUERY, now, only).await?.unwrap_or_default() as usize;
         if seen >= nodes || Instant::now() + PAUSE > until {
             return Ok(seen);
         }

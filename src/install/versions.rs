@@ -60,9 +60,8 @@ async fn installed(server: &Server<'_>) -> Result<Option<Installed>> {
         .await
         .map_err(|failure| failure.during("reading DaemonSet process-exporter", "ask its administrator"))?;
     let Some(set) = set else { return Ok(None) };
-    let volumes = set.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
-    let exporter = volumes.into_iter().flatten().filter_map(|volume| {
-        let (of_binary, _part) = text(volume, "/configMap/name")?.strip_prefix(PREFIX)?.rsplit_once('-')?;
+    let exporter = payload::mounted(&set).filter_map(|name| {
+        let (of_binary, _part) = name.strip_prefix(PREFIX)?.rsplit_once('-')?;
         let (architecture, hash) = of_binary.split_once('-')?;
         Some((architecture.to_owned(), hash.to_owned()))
     });

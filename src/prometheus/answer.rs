@@ -78,17 +78,19 @@ pub(super) fn data<'a, T: Deserialize<'a>>(
     }
 }
 
+/// What a successful answer holds, whatever was asked; none where it is none, which is no error for who can do without.
+pub(super) fn told<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
+    let answer = serde_json::from_slice::<Envelope<T>>(body).ok()?;
+    answer.data.filter(|_| answer.status == "success")
+}
+
 /// Major and minor version of the Prometheus that says so, from the answer of `status/buildinfo`.
 pub(super) fn version(body: &[u8]) -> Option<(u32, u32)> {
-    #[derive(Deserialize)]
-    struct Answer {
-        data: Build,
-    }
     #[derive(Deserialize)]
     struct Build {
         version: String,
     }
-    let version = serde_json::from_slice::<Answer>(body).ok()?.data.version;
+    let Build { version } = told(body)?;
     let mut numbers = version.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }
@@ -96,26 +98,10 @@ pub(super) fn version(body: &[u8]) -> Option<(u32, u32)> {
 /// The host's name, from the answer of `status/runtimeinfo`; none where it is not in it.
 pub(super) fn host(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
-    struct Answer {
-        data: Runtime,
-    }
-    #[derive(Deserialize)]
     struct Runtime {
         hostname: String,
     }
-    let host = serde_json::from_slice::<Answer>(body).ok()?.data.hostname;
-    (!host.is_empty()).then_some(host)
-}
-
-/// The values of a label, from the answer that lists them; none where it is no such list.
-pub(super) fn values(body: &[u8]) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Answer {
-        status: String,
-        data: Vec<String>,
-    }
-    let answer = serde_json::from_slice::<Answer>(body).ok()?;
-    (answer.status == "success").then_some(answer.data)
+    told(body).map(|Runtime { hostname }| hostname).filter(|host| !host.is_empty())
 }
 
 /// The message for a body that ended before the answer did.

@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use super::answer::{self, Reply};
 use super::failure::{self, Party};
 use super::refusal::{Excess, Refusal};
-use super::{Endpoint, Grid, Series, is_loopback, promql};
+use super::{Endpoint, Grid, Series, is_loopback, only, promql};
 
 /// Questions up to this many bytes travel in the URL (GET: the right that every reader has); longer ones in a body (POST).
 const LONGEST_GET: usize = 4096;
@@ -119,8 +119,7 @@ impl Client {
     /// three. Errors as for any query.
     pub async fn is_left_open(&self) -> Result<bool> {
         const QUERY: &str = "count_over_time(vector(1)[2ms:1ms])";
-        let count = |answer: &[Series<'_>]| answer.first().and_then(|series| Some(series.samples.first()?.1));
-        Ok(self.instant(QUERY, 1000, count).await? == Some(2.0))
+        Ok(self.instant(QUERY, 1000, only).await? == Some(2.0))
     }
 
     /// The name of the host that the server runs on, in a cluster its pod's; none where it does not tell, as before
@@ -142,7 +141,7 @@ impl Client {
         let (start, end) = (seconds(start), seconds(end));
         let parameters = [("match[]", selector), ("start", &start), ("end", &end)];
         let (_, _, body) = self.send(&format!("label/{label}/values"), &parameters).await?;
-        Ok(answer::values(&body).unwrap_or_default())
+        Ok(answer::told(&body).unwrap_or_default())
     }
 
     async fn ask<T>(

@@ -61,10 +61,20 @@ impl Series<'_> {
         self.find(name).unwrap_or_default()
     }
 
+    /// An instant answer's value, the first sample's; none where there is no sample.
+    pub fn value(&self) -> Option<f64> {
+        self.samples.first().map(|(_, value)| *value)
+    }
+
     /// A label's value, if the series has that label.
     pub fn find(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_ref())
     }
+}
+
+/// The value of an instant answer that is one series; none where it has none.
+pub fn only(answer: &[Series<'_>]) -> Option<f64> {
+    answer.first()?.value()
 }
 
 /// Whether `url` names this machine itself, where no proxy and no eavesdropper is in between.

@@ -114,7 +114,7 @@ impl Steps {
     }
 
     /// The mean of the values in each of so many equal parts, or of each step where these are fewer; NaN where absent.
-    pub fn course(&self, parts: usize) -> Vec<f64> {
+    fn course(&self, parts: usize) -> Vec<f64> {
         let parts = parts.min(self.0.len());
         let bound = |part: usize| part * self.0.len() / parts;
         let mean = |part: usize| {
@@ -132,11 +132,12 @@ impl Steps {
     /// Statistics over a window of so many steps (a fraction where the window is no multiple of the step); none
     /// where it never was there.
     pub fn stats(&self, steps_in_window: f64) -> Option<Stats> {
-        self.figures(&[]).map(|figures| figures.stats(steps_in_window))
+        self.figures(&[], 0).map(|figures| figures.stats(steps_in_window))
     }
 
-    /// The samples summed up, with quantiles (0 to 1) of them; none where it never was there.
-    pub fn figures(&self, quantiles: &[f64]) -> Option<Figures> {
+    /// The samples summed up, with quantiles (0 to 1) of them and their course in so many parts; none where it never was
+    /// there.
+    pub fn figures(&self, quantiles: &[f64], course: usize) -> Option<Figures> {
         let min = self.0.iter().flatten().copied().reduce(f64::min)?;
         let max = self.0.iter().flatten().copied().reduce(f64::max)?;
         let mut figures = Figures {
@@ -145,7 +146,7 @@ impl Steps {
             max,
             samples: Some(self.samples() as f64),
             quantiles: Vec::new(),
-            course: Vec::new(),
+            course: self.course(course),
         };
         if !quantiles.is_empty() {
             let mut sorted: Vec<f64> = self.0.iter().flatten().copied().collect();
@@ -210,7 +211,7 @@ mod tests {
         for (share, expected) in [(0.0, 1.0), (0.25, 1.5), (0.5, 2.0), (0.75, 3.0), (1.0, 4.0)] {
             assert!((quantile(&sorted, share) - expected).abs() < 1e-12, "{share}");
         }
-        let figures = steps(&[Some(4.0), None, Some(1.0), Some(2.0)]).figures(&[0.5, 0.75]).unwrap();
+        let figures = steps(&[Some(4.0), None, Some(1.0), Some(2.0)]).figures(&[0.5, 0.75], 0).unwrap();
         assert_eq!((figures.samples, figures.quantiles), (Some(3.0), vec![2.0, 3.0]));
     }
 }

@@ -2,7 +2,7 @@
 use super::report::Check;
 use crate::cluster::{Failure, Part, Server};
 use crate::install::objects::{self, Object, Program, Wanted};
-use crate::install::payload::PREFIX;
+use crate::install::payload::mounted;
 use crate::install::place::{CONFIG_MAPS, DAEMON_SETS, LABELS, NAME, OURS};
 use crate::install::preflight::{Metadata, Outline, Outlines, node_exporter_image};
 use anyhow::Result;
@@ -60,7 +60,7 @@ pub(super) async fn look(server: &Server<'_>) -> Result<Installed> {
     }
     let maps = seen(maps, "list configmaps in openshift-monitoring")?;
     let maps = maps.map(|list| list.items.into_iter().map(|outline| outline.metadata).collect::<Vec<_>>());
-    for name in set.iter().flat_map(payloads) {
+    for name in set.iter().flat_map(mounted) {
         let found = match &maps {
             Ok(maps) => Ok(maps.iter().find(|map| map.name == name).cloned()),
             Err(unseen) => Err(unseen.clone()),
@@ -140,14 +140,6 @@ impl Found {
     }
 }
 
-/// The payloads that a DaemonSet mounts.
-fn payloads(set: &Value) -> impl Iterator<Item = &str> {
-    let volumes = set.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
-    let names =
-        volumes.into_iter().flatten().filter_map(|volume| volume.pointer("/configMap/name")?.as_str());
-    names.filter(|name| name.starts_with(PREFIX))
-}
-
 fn version(set: Result<&Value, &String>) -> Check {
     let set = match set {
         Ok(set) => set,
@@ -190,7 +182,7 @@ async fn image(server: &Server<'_>, set: Result<&Value, &String>) -> Result<Chec
     };
     let image = set.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
     let image = image.unwrap_or_default();
-    if payloads(set).next().is_none() {
+    if mounted(set).next().is_none() {
         return Ok(Check::ok(IMAGE, format!("its own, {image}")));
     }
     let found = seen(node_exporter_image(server).await, "get daemonsets.apps in openshift-monitoring")?;

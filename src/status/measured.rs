@@ -1,9 +1,9 @@
 //! Whether there are data: how old the newest samples are, what of the busy time they attribute, and what the exporter
 //! itself costs.
 use super::report::Check;
-use super::scraped::{node, value};
+use super::scraped::node;
 use crate::install::trouble::named;
-use crate::prometheus::Client;
+use crate::prometheus::{Client, Series, only};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -40,9 +40,11 @@ type ByNode = BTreeMap<String, f64>;
 
 async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
     let all = client.instant(query, now, |series| {
-        series.iter().map(|series| (node(series), value(series))).collect::<ByNode>()
+        let value =
+            |series: &Series<'_>| Some((node(series), series.value().filter(|value| value.is_finite())?));
+        series.iter().filter_map(value).collect()
     });
-    Ok(all.await?.into_iter().filter(|(_, value)| value.is_finite()).collect())
+    all.await
 }
 
 /// All checks of the data at `now`, Unix milliseconds. `nodes`: how many there should be, where that is known;
@@ -87,7 +89,7 @@ fn samples(newest: &ByNode, now: f64, nodes: Option<usize>, interval: f64) -> Ch
 }
 
 async fn no_samples(client: &Client, now: i64) -> Result<Check> {
-    let last = client.instant(LAST, now, |series| series.first().map(value)).await?;
+    let last = client.instant(LAST, now, only).await?;
     Ok(match last.filter(|at| at.is_finite()) {
         Some(at) => {
             let minutes = (now as f64 / 1000.0 - at) / 60.0;

@@ -24,18 +24,15 @@ pub(super) type Scrapes = BTreeMap<String, bool>;
 /// Asks for the last scrapes at `now`, Unix milliseconds. Errors: Prometheus does not answer; one line.
 pub(super) async fn scrapes(client: &Client, now: i64) -> Result<Scrapes> {
     client
-        .instant(UP, now, |series| series.iter().map(|series| (node(series), value(series) == 1.0)).collect())
+        .instant(UP, now, |series| {
+            series.iter().map(|series| (node(series), series.value() == Some(1.0))).collect()
+        })
         .await
 }
 
 /// A series' node.
 pub(super) fn node(series: &Series<'_>) -> String {
     series.label("instance").to_owned()
-}
-
-/// An instant answer's value.
-pub(super) fn value(series: &Series<'_>) -> f64 {
-    series.samples.first().map_or(f64::NAN, |sample| sample.1)
 }
 
 /// The targets. `nodes`: how many there should be, where that is known.

@@ -49,10 +49,7 @@ fn entry(
 ) -> Option<Entry> {
     let expected = expected(span, part.grid);
     let figures = match samples {
-        Samples::Each(steps) => {
-            let figures = steps.figures(&question.quantiles())?;
-            Figures { course: steps.course(question.course), ..figures }
-        }
+        Samples::Each(steps) => steps.figures(&question.quantiles(), question.course)?,
         Samples::Summed(figures) => figures.clone(),
     };
     let node = key.node.clone().or_else(|| {

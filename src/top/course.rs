@@ -3,7 +3,7 @@
 use super::filter::Filter;
 use super::question::{By, Question};
 use super::span::Span;
-use crate::report::{Class, ClassTotal, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
+use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
 use process_exporter::{Class as Counted, Reading};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -183,8 +183,7 @@ impl Used {
         node: Option<&str>,
         length: f64,
     ) -> Option<Row> {
-        let names = question.percentiles.iter().map(|percentile| percentile.name.clone());
-        let quantiles = self.cores.figures(&question.quantiles())?.quantiles;
+        let Figures { quantiles, course, .. } = self.cores.figures(&question.quantiles(), question.course)?;
         Some(Row {
             class,
             namespace: None,
@@ -192,9 +191,10 @@ impl Used {
             node: node.map(str::to_owned),
             thread: Some(thread).filter(|thread| !thread.is_empty()).map(str::to_owned),
             stats: self.stats(length)?,
-            percentiles: (!quantiles.is_empty()).then(|| Percentiles(names.zip(quantiles).collect())),
+            percentiles: (!quantiles.is_empty())
+                .then(|| Percentiles(question.names().into_iter().zip(quantiles).collect())),
             present: Some(self.cores.samples() as f64 / self.cores.count() as f64),
-            course: self.cores.course(question.course),
+            course,
         })
     }
 }

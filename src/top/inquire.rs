@@ -6,7 +6,7 @@ use super::question::{By, Question};
 use super::source::Source;
 use super::span::Span;
 use super::{assemble, groups, limit, queries};
-use crate::prometheus::Series;
+use crate::prometheus::only;
 use crate::report::Report;
 use anyhow::Result;
 
@@ -61,8 +61,7 @@ pub(super) async fn answer(
 
 /// Who answers, and of how many nodes.
 async fn identity(server: &Server<'_>, asked: Span) -> Result<Identity> {
-    let count = |answer: &[Series<'_>]| answer.first().and_then(|series| Some(series.samples.first()?.1));
-    let nodes = server.client().instant(queries::NODES, asked.end, count);
+    let nodes = server.client().instant(queries::NODES, asked.end, only);
     let (replica, nodes) = tokio::try_join!(server.client().host(), nodes)?;
     Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }

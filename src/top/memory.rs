@@ -83,7 +83,9 @@ impl Known {
             samples.sort_unstable_by_key(|(at, _)| *at);
             debug_assert!(samples.len() <= most, "a step has one sample");
             let labels = labels.iter().map(|(name, value)| (Cow::from(name), Cow::from(value)));
-            take(&Series { labels: labels.collect(), samples: samples.clone() });
+            let series = Series { labels: labels.collect(), samples: std::mem::take(samples) };
+            take(&series);
+            *samples = series.samples;
         }
     }
 }

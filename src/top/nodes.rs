@@ -7,10 +7,10 @@ use crate::prometheus::Series;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Pods whose samples one query asks for; keeps its text short.
-const BATCH: usize = 500;
-/// Pods of a cluster, before their number is known.
-const PODS: usize = 8000;
+/// Pods that one query names; keeps its text short.
+pub(super) const BATCH: usize = 500;
+/// Pods of a cluster, when an answer's size is judged before it is known.
+pub(super) const PODS: usize = 8000;
 /// The last part of a window, milliseconds, that holds a sample of every pod that is still there.
 const LATELY: i64 = 120_000;
 

@@ -1,7 +1,7 @@
 //! Pods: rows of each, or of their namespaces or classes, and their totals.
 use super::answers::{Key, Part, Samples};
 use super::ask::{self, Server};
-use super::nodes::{Pod, Whereabouts, pod};
+use super::nodes::{BATCH, PODS, Pod, Whereabouts, pod};
 use super::pieces::Load;
 use super::queries::{self, At};
 use super::question::{By, Question};
@@ -9,16 +9,13 @@ use super::rhythm::Rhythm;
 use super::span::Span;
 use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
-use crate::report::{Class, Figures, Steps};
+use crate::report::{Class, Steps};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
 /// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
 const STEP: i64 = 30_000;
-/// Series that are taken for a cluster's pods and namespaces when an answer's size is judged, before it is known.
-const PODS: usize = 8000;
-/// Pods that one query names; keeps its text short.
-const BATCH: usize = 500;
+/// Namespaces of a cluster, when an answer's size is judged before it is known.
 const NAMESPACES: usize = 100;
 
 /// When the pods' series were sampled in a window.
@@ -226,8 +223,8 @@ impl Asker<'_> {
         if self.question.limit.is_some() {
             return Some((key, Samples::Each(steps)));
         }
-        let figures = steps.figures(&self.question.quantiles())?;
-        Some((key, Samples::Summed(Figures { course: steps.course(self.question.course), ..figures })))
+        let figures = steps.figures(&self.question.quantiles(), self.question.course)?;
+        Some((key, Samples::Summed(figures)))
     }
 
     /// Rows on some nodes, or each node's own, from every sample of every pod.

@@ -66,8 +66,8 @@ async fn statistics<K: Ord + Clone>(
         let read = |answer: &[Series<'_>]| {
             let mut whole = whole.borrow_mut();
             for series in answer {
-                if let Some((_, value)) = series.samples.first() {
-                    add(whole.entry(key(series)).or_insert_with(|| nothing.clone()), *value);
+                if let Some(value) = series.value() {
+                    add(whole.entry(key(series)).or_insert_with(|| nothing.clone()), value);
                 }
             }
         };
@@ -142,9 +142,6 @@ async fn from_samples<K: Ord + Clone>(
         }
     };
     server.each(&query, grid, load, take).await?;
-    let figures = |steps: &Steps| {
-        let figures = steps.figures(&want.quantiles)?;
-        Some(Figures { course: steps.course(want.course), ..figures })
-    };
-    Ok(all.into_iter().filter_map(|(key, steps)| Some((key, figures(&steps)?))).collect())
+    let figures = |steps: Steps| steps.figures(&want.quantiles, want.course);
+    Ok(all.into_iter().filter_map(|(key, steps)| Some((key, figures(steps)?))).collect())
 }

@@ -5,7 +5,6 @@ use super::memory::Memory;
 use super::pods::Beats;
 use super::question::Question;
 use super::source::Source;
-use super::span::Span;
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::report::Report;
@@ -30,7 +29,7 @@ impl<'a> Watch<'a> {
     /// starts anew.
     pub async fn report(&mut self, end: i64) -> Result<Report> {
         self.question.end = end;
-        let asked = Span { start: end - self.question.interval, end };
+        let asked = self.question.span();
         self.memory.next_round();
         let progress = Progress::none();
         let server = Server::new(self.client, &progress).with(&self.memory);
