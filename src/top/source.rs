@@ -16,6 +16,8 @@ const PLATFORM_STEP: i64 = 30_000;
 /// Nodes, before their number is known; and groups over all of them.
 const NODES: usize = 500;
 const GROUPS: usize = 100;
+/// Recorded sums that tell the cover of those recorded with them, and their series.
+const SUMS: [(&str, usize); 2] = [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1)];
 /// Steps after which a source without a sample is taken to be gone.
 const LATE: i64 = 8;
 
@@ -23,14 +25,22 @@ const LATE: i64 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
     /// The exporter's.
-    Exporter {
-        /// Whether the recorded sums cover all of the window that the rates do.
-        sums: bool,
-    },
+    Exporter { sums: Recorded },
     /// The predecessor's exporter: no classes, no busy time.
     Predecessor,
     /// The platform's own: services of the host, busy time; no kernel threads.
     Platform,
+}
+
+/// Which recorded sums cover all of the window that the rates do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Recorded {
+    /// None.
+    None,
+    /// Of groups over all nodes, and of classes on each node.
+    Groups,
+    /// These, and of all nodes' busy time.
+    Cluster,
 }
 
 impl Whose {
@@ -54,8 +64,8 @@ pub(super) struct Source {
     holes: usize,
     /// The samples of each series of its beat in the window.
     counted: Vec<Counted>,
-    /// The samples of the recorded sums' fullest series in the window.
-    sums: f64,
+    /// The samples of the recorded sums' fullest series in the window: of groups, and of all nodes.
+    sums: [f64; 2],
 }
 
 /// The nodes that answered, by how often.
@@ -77,7 +87,7 @@ impl Nodes {
 impl Source {
     /// The best source that has samples in the window; none where none has. Not yet cut to what it covers.
     pub(super) async fn find(server: &Server<'_>, asked: Span) -> Result<Option<Source>> {
-        for whose in [Whose::Exporter { sums: false }, Whose::Predecessor, Whose::Platform] {
+        for whose in [Whose::Exporter { sums: Recorded::None }, Whose::Predecessor, Whose::Platform] {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
             let counted = Counted::find(server, whose.beat(), asked, NODES).await?;
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
@@ -100,15 +110,14 @@ impl Source {
     pub(super) async fn again(mut self, server: &Server<'_>, asked: Span) -> Result<Source> {
         self.span = asked;
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(self) };
-        let sums = async {
-            match self.whose {
-                Whose::Exporter { .. } => Counted::on(server, queries::GROUP_SUMS, grid, GROUPS).await,
-                _ => Ok(Vec::new()),
-            }
+        let sums = async |(metric, series): (&str, usize)| match self.whose {
+            Whose::Exporter { .. } => Counted::on(server, metric, grid, series).await,
+            _ => Ok(Vec::new()),
         };
         let beat = Counted::on(server, self.whose.beat(), grid, self.size());
-        let (counted, sums) = tokio::try_join!(beat, sums)?;
-        self.sums = Counted::fullest(&sums).map_or(0.0, |series| series.samples);
+        let [groups, cluster] = SUMS.map(sums);
+        let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
+        self.sums = [groups, cluster].map(|counted| most(&counted));
         self.counted = counted;
         Ok(self)
     }
@@ -141,7 +150,13 @@ impl Source {
             steps = there.len();
         }
         if matches!(self.whose, Whose::Exporter { .. }) {
-            self.whose = Whose::Exporter { sums: self.sums >= steps as f64 };
+            let [groups, cluster] = self.sums.map(|samples| samples >= steps as f64);
+            let sums = match (groups, cluster) {
+                (true, true) => Recorded::Cluster,
+                (true, false) => Recorded::Groups,
+                (false, _) => Recorded::None,
+            };
+            self.whose = Whose::Exporter { sums };
         }
         Ok(())
     }
@@ -205,10 +220,15 @@ impl Source {
 
 /// The samples of the recorded sums' fullest series in a window; the rules of one group are evaluated together, so it
 /// has one wherever any of them has.
-async fn recorded_sums(server: &Server<'_>, whose: Whose, span: Span) -> Result<f64> {
+async fn recorded_sums(server: &Server<'_>, whose: Whose, span: Span) -> Result<[f64; 2]> {
     if !matches!(whose, Whose::Exporter { .. }) {
-        return Ok(0.0);
+        return Ok([0.0; 2]);
     }
-    let counted = Counted::find(server, queries::GROUP_SUMS, span, GROUPS).await?;
-    Ok(Counted::fullest(&counted).map_or(0.0, |series| series.samples))
+    let [groups, cluster] = SUMS.map(|(metric, series)| Counted::find(server, metric, span, series));
+    let (groups, cluster) = tokio::try_join!(groups, cluster)?;
+    Ok([groups, cluster].map(|counted| most(&counted)))
+}
+
+fn most(counted: &[Counted]) -> f64 {
+    Counted::fullest(counted).map_or(0.0, |series| series.samples)
 }
