@@ -30,8 +30,9 @@ pub(super) const PODS: &str = "pod:container_cpu_usage:sum";
 pub(super) const NAMESPACE_SUMS: &str = "namespace:pod_container_cpu_usage:sum";
 /// CPU of the exporter's own pods; recorded with that, but possibly not for as long.
 pub(super) const EXPORTER_SUMS: &str = "namespace:process_exporter_pod_cpu_usage:sum";
-/// Some of the pods, which a cluster always has: their rhythm is that of all.
-pub(super) const SOME_PODS: &str = r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring"}"#;
+/// Some of the pods, which a cluster always has, and not one a node: their rhythm is that of all.
+pub(super) const SOME_PODS: &str =
+    r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring",pod!~"(node|process)-exporter-.*"}"#;
 /// How many nodes there are, by the API server.
 pub(super) const NODES: &str = "count(kube_node_info)";
 /// Where each pod runs.

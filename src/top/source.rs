@@ -20,6 +20,8 @@ const GROUPS: usize = 100;
 const SUMS: [(&str, usize); 2] = [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1)];
 /// Steps after which a source without a sample is taken to be gone.
 const LATE: i64 = 8;
+/// Nodes that a note names.
+const NAMED: usize = 8;
 
 /// Whose series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,16 +179,16 @@ impl Source {
         let mut silent = Vec::new();
         for (name, samples) in samples {
             if samples < steps {
-                silent.push(format!("{name} ({:.1} %)", 100.0 * samples / steps));
+                silent.push((samples / steps, name));
                 nodes.silent.push(name.to_owned());
             } else {
                 nodes.complete.push(name.to_owned());
             }
         }
         if !silent.is_empty() {
-            let silent = silent.join(", ");
             notes.push(format!(
-                "nodes that answered for a part of the window only, left out of busy for the rest: {silent}"
+                "nodes that answered for a part of the window only, left out of busy for the rest: {}",
+                least(silent)
             ));
         }
         nodes
@@ -218,6 +220,16 @@ impl Source {
     }
 }
 
+/// The nodes that answered least, by the share of the window, and how many more there are.
+fn least(mut silent: Vec<(f64, &str)>) -> String {
+    silent.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
+    let more = silent.len().saturating_sub(NAMED);
+    let named =
+        silent.into_iter().take(NAMED).map(|(share, name)| format!("{name} ({:.1} %)", 100.0 * share));
+    let named = named.collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
 /// The samples of the recorded sums' fullest series in a window; the rules of one group are evaluated together, so it
 /// has one wherever any of them has.
 async fn recorded_sums(server: &Server<'_>, whose: Whose, span: Span) -> Result<[f64; 2]> {
@@ -231,4 +243,18 @@ async fn recorded_sums(server: &Server<'_>, whose: Whose, span: Span) -> Result<
 
 fn most(counted: &[Counted]) -> f64 {
     Counted::fullest(counted).map_or(0.0, |series| series.samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAMED, least};
+
+    #[test]
+    fn of_many_silent_nodes_those_are_named_that_answered_least() {
+        assert_eq!(least(vec![(0.5, "b"), (0.25, "c"), (0.5, "a")]), "c (25.0 %), a (50.0 %), b (50.0 %)");
+        let many: Vec<_> = (0..NAMED + 3).map(|number| (1.0 - 0.01 * number as f64, "n")).collect();
+        let named = least(many);
+        assert!(named.starts_with("n (90.0 %), ") && named.ends_with(" and 3 more"), "{named}");
+        assert_eq!(named.matches('%').count(), NAMED);
+    }
 }
