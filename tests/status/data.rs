@@ -95,7 +95,7 @@ fn a_node_too_few_and_a_rule_too_few() {
     found.has(
         "rules",
         "failed",
-        "lacks 1 of 9 rules: instance:namedprocess_node_cpu_rate:sum",
+        "lacks 1 of 9 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
         "run oc interrogate install",
     );
     found.has("samples", "failed", "there is no sample of the last day", "targets and rules above");
@@ -109,7 +109,8 @@ fn a_rule_that_fails_is_told_with_its_error() {
     until("the rule to fail", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&scraped.flag()]);
         anyhow::ensure!(format!("{found:?}").contains("1 of 9 rules fail"), "{found:?}");
-        let said = "1 of 9 rules fail; instance:namedprocess_node_cpu_rate:sum: found duplicate series";
+        let said =
+            "1 of 9 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
         found.has("rules", "failed", said, "run oc interrogate install");
         Ok(())
     })
