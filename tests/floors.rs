@@ -45,8 +45,15 @@ const INSTALL: Floors = &[
     &["place", "console"],
 ];
 
-const STATUS: Floors =
-    &[&["mod"], &["measured", "page"], &["scraped", "running"], &["installed"], &["report"]];
+const STATUS: Floors = &[
+    &["mod"],
+    &["measured", "page"],
+    &["scraped", "running"],
+    &["installed"],
+    &["found"],
+    &["compared"],
+    &["report"],
+];
 
 const CLI: Floors = &[
     &["mod", "watch"],

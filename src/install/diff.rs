@@ -61,8 +61,8 @@ pub(super) async fn show(
     console.yaml(&results)
 }
 
-/// An object as people read it: without what the server keeps for itself, and without binary data.
-fn text(object: &Value) -> Result<String> {
+/// An object without what the server keeps for itself, and without binary data: what people change.
+pub(crate) fn plain(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
@@ -80,7 +80,12 @@ fn text(object: &Value) -> Result<String> {
             *value = json!(format!("({size} bytes)"));
         }
     }
-    Ok(serde_yaml::to_string(&object)?)
+    object
+}
+
+/// The same as people read it.
+fn text(object: &Value) -> Result<String> {
+    Ok(serde_yaml::to_string(&plain(object))?)
 }
 
 #[cfg(test)]

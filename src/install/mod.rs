@@ -19,7 +19,7 @@
 //! ```
 mod apply;
 mod console;
-mod diff;
+pub(crate) mod diff;
 pub(crate) mod look;
 mod manifest;
 pub(crate) mod objects;

@@ -1,6 +1,6 @@
 //! The objects that are installed: `manifests/`, with what the user asked for in place.
 use super::manifest::{at, list, put};
-use super::payload::Payload;
+use super::payload::{Part, Payload, mount};
 use super::place::{NAME, NAMESPACE, Place};
 use anyhow::{Context, Result, anyhow};
 use process_exporter::check_config;
@@ -54,6 +54,8 @@ pub(crate) enum Program {
     Image(String),
     /// It travels along and runs in an image that the nodes have.
     Payload { payload: Payload, image: String },
+    /// It is there already, in these parts, and runs in an image that the nodes have.
+    Installed { parts: Vec<Part>, image: String },
 }
 
 /// One object, and where it belongs.
@@ -77,13 +79,19 @@ impl Object {
         self.place.path_of(&self.name)
     }
 
+    /// Whether `other`, as the server shows it, is the object of this place and name.
+    pub(crate) fn is_at(&self, other: &Value) -> bool {
+        let name = other.pointer("/metadata/name").and_then(Value::as_str);
+        Place::of(other) == Some(self.place) && name == Some(&self.name)
+    }
+
     /// As it is called in messages.
     pub(crate) fn title(&self) -> String {
         self.place.name_of(&self.name)
     }
 
     /// Whether this is the user's own: made once, and theirs from then on.
-    pub(super) fn is_users(&self) -> bool {
+    pub(crate) fn is_users(&self) -> bool {
         self.place.kind == "ConfigMap" && self.name == NAME && self.place.namespace == Some(NAMESPACE)
     }
 }
@@ -138,6 +146,7 @@ fn daemon_set(set: &mut Value, wanted: &Wanted, program: &Program) -> Result<()>
     match program {
         Program::Image(image) => *at(set, "/spec/template/spec/containers/0/image")? = json!(image),
         Program::Payload { payload, image } => payload.mount(set, image)?,
+        Program::Installed { parts, image } => mount(set, image, parts.iter().cloned())?,
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The exporter's own binary on its way into the cluster: found, gzipped, cut into immutable ConfigMaps, and unpacked on
 //! the node by an init container in an image that the node has.
 mod elf;
+mod part;
 
 use super::manifest::{at, labels, list, put};
 use super::place::{NAME, NAMESPACE};
@@ -14,6 +15,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub(super) use elf::ARCHITECTURES;
+pub(crate) use part::Part;
 
 /// A ConfigMap holds 1 MiB; this leaves room for the rest of the object.
 const PART: usize = 900 * 1024;
@@ -70,54 +72,59 @@ impl Payload {
         Ok(Payload { binaries })
     }
 
-    /// The names of its ConfigMaps with their architecture and data, in order.
-    fn parts(&self) -> impl Iterator<Item = (String, &'static str, usize, &[u8])> {
+    /// Its parts with their data, in order.
+    fn parts(&self) -> impl Iterator<Item = (Part, &[u8])> {
         self.binaries.iter().flat_map(|(&architecture, (hash, packed))| {
-            packed.chunks(PART).enumerate().map(move |(number, part)| {
-                (format!("{PREFIX}{architecture}-{hash}-{number}"), architecture, number, part)
+            packed.chunks(PART).enumerate().map(move |(number, data)| {
+                (Part { architecture: architecture.to_owned(), hash: hash.clone(), number }, data)
             })
         })
     }
 
     /// Its ConfigMaps. Immutable: a thousand kubelets need not watch them.
     pub(super) fn config_maps(&self) -> impl Iterator<Item = Value> {
-        self.parts().map(|(name, _, _, part)| {
+        self.parts().map(|(part, data)| {
             json!({
                 "apiVersion": "v1", "kind": "ConfigMap", "immutable": true,
-                "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels()},
-                "binaryData": {KEY: BASE64.encode(part)},
+                "metadata": {"name": part.name(), "namespace": NAMESPACE, "labels": labels()},
+                "binaryData": {KEY: BASE64.encode(data)},
             })
         })
     }
 
     /// Has the DaemonSet unpack and run it in `image`.
     pub(super) fn mount(&self, set: &mut Value, image: &str) -> Result<()> {
-        let pod = at(set, "/spec/template/spec")?;
-        let mut mounts = Vec::new();
-        for (name, architecture, number, _) in self.parts() {
-            let volume = format!("payload-{architecture}-{number}");
-            // Numbered so that the shell's order is theirs.
-            let path = format!("{PARTS}/{architecture}/{number:02}");
-            list(pod, "/volumes")?.push(json!({"name": volume, "configMap": {"name": name}}));
-            mounts.push(json!({"name": volume, "mountPath": path, "readOnly": true}));
-        }
-        list(pod, "/volumes")?
-            .push(json!({"name": "exporter", "emptyDir": {"sizeLimit": LARGEST.to_string()}}));
-        mounts.push(json!({"name": "exporter", "mountPath": UNPACKED}));
-        let container = at(pod, "/containers/0")?;
-        put(container, "image", json!(image))?;
-        put(container, "command", json!([format!("{UNPACKED}/{NAME}")]))?;
-        list(container, "/volumeMounts")?
-            .push(json!({"name": "exporter", "mountPath": UNPACKED, "readOnly": true}));
-        let of_container = |field: &str| container.get(field).cloned().unwrap_or_default();
-        let unpack = json!([{
-            "name": "unpack", "image": image, "imagePullPolicy": "IfNotPresent",
-            "command": ["/bin/sh", "-c", script()],
-            "securityContext": of_container("securityContext"), "resources": of_container("resources"),
-            "terminationMessagePolicy": "FallbackToLogsOnError", "volumeMounts": mounts,
-        }]);
-        put(pod, "initContainers", unpack)
+        mount(set, image, self.parts().map(|(part, _)| part))
     }
+}
+
+/// Has the DaemonSet unpack and run in `image` what these parts, in their order, are of.
+pub(super) fn mount(set: &mut Value, image: &str, parts: impl IntoIterator<Item = Part>) -> Result<()> {
+    let pod = at(set, "/spec/template/spec")?;
+    let mut mounts = Vec::new();
+    for part in parts {
+        let (name, Part { architecture, number, .. }) = (part.name(), part);
+        let volume = format!("payload-{architecture}-{number}");
+        // Numbered so that the shell's order is theirs.
+        let path = format!("{PARTS}/{architecture}/{number:02}");
+        list(pod, "/volumes")?.push(json!({"name": volume, "configMap": {"name": name}}));
+        mounts.push(json!({"name": volume, "mountPath": path, "readOnly": true}));
+    }
+    list(pod, "/volumes")?.push(json!({"name": "exporter", "emptyDir": {"sizeLimit": LARGEST.to_string()}}));
+    mounts.push(json!({"name": "exporter", "mountPath": UNPACKED}));
+    let container = at(pod, "/containers/0")?;
+    put(container, "image", json!(image))?;
+    put(container, "command", json!([format!("{UNPACKED}/{NAME}")]))?;
+    list(container, "/volumeMounts")?
+        .push(json!({"name": "exporter", "mountPath": UNPACKED, "readOnly": true}));
+    let of_container = |field: &str| container.get(field).cloned().unwrap_or_default();
+    let unpack = json!([{
+        "name": "unpack", "image": image, "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", "-c", script()],
+        "securityContext": of_container("securityContext"), "resources": of_container("resources"),
+        "terminationMessagePolicy": "FallbackToLogsOnError", "volumeMounts": mounts,
+    }]);
+    put(pod, "initContainers", unpack)
 }
 
 /// What the init container runs: the parts of this node's architecture, joined and unpacked. It starts anew where it

@@ -31,9 +31,9 @@ impl Set {
         (updated_number_scheduled.min(number_ready), desired_number_scheduled)
     }
 
-    /// Whether the controller has seen what was last asked of it.
+    /// Whether the controller has seen what was last asked of it; not of a set that nothing is known of yet.
     pub(crate) fn is_seen(&self) -> bool {
-        self.status.observed_generation >= self.metadata.generation
+        self.metadata.generation > 0 && self.status.observed_generation >= self.metadata.generation
     }
 
     /// Whether every node has the new pod, and it is ready.
@@ -55,6 +55,7 @@ mod tests {
         };
         let all = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 3, "numberAvailable": 3});
         assert!(set(all.clone()).is_done());
+        assert!(!Set::default().is_seen(), "before the server has shown it");
         for (field, value) in [
             ("observedGeneration", 1),
             ("updatedNumberScheduled", 2),

@@ -1,89 +1,16 @@
 //! What keeps pods from becoming ready, with what helps against it: pods, events and nodes into trouble.
+mod pod;
+
 use super::manifest::or_empty;
 use super::place::NAME;
 use crate::prometheus::failure::one_line;
+use pod::{Container, Named, Terminated};
+pub(super) use pod::{Pod, Pods};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 const DESCRIBE: &str = "see oc -n openshift-monitoring describe pods";
-
-/// A list of pods; of each only what tells of trouble.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Pods {
-    #[serde(deserialize_with = "or_empty")]
-    pub(super) items: Vec<Pod>,
-}
-
-/// One pod.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Pod {
-    metadata: Named,
-    spec: Spec,
-    status: PodStatus,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Named {
-    name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Spec {
-    node_name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct PodStatus {
-    conditions: Vec<Condition>,
-    init_container_statuses: Vec<Container>,
-    container_statuses: Vec<Container>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Condition {
-    r#type: String,
-    status: String,
-    reason: String,
-    message: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Container {
-    name: String,
-    image: String,
-    restart_count: u32,
-    state: State,
-    last_state: State,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct State {
-    waiting: Option<Waiting>,
-    terminated: Option<Terminated>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Waiting {
-    reason: String,
-    message: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Terminated {
-    reason: String,
-    message: String,
-    exit_code: i32,
-}
 
 /// A list of events.
 #[derive(Debug, Default, Deserialize)]
@@ -176,21 +103,6 @@ pub(crate) fn named<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-impl Pod {
-    /// Empty while it has none.
-    pub(super) fn node(&self) -> &str {
-        &self.spec.node_name
-    }
-
-    fn condition(&self, name: &str) -> Option<&Condition> {
-        self.status.conditions.iter().find(|condition| condition.r#type == name)
-    }
-
-    fn is_ready(&self) -> bool {
-        self.condition("Ready").is_some_and(|condition| condition.status == "True")
-    }
-}
-
 /// Why this pod is not ready, and what helps. None for one that is on its way.
 fn why(pod: &Pod, scene: &Scene) -> Option<Trouble> {
     if scene.nodes_down.contains(&pod.spec.node_name) {
@@ -203,12 +115,23 @@ fn why(pod: &Pod, scene: &Scene) -> Option<Trouble> {
             "make room on the node",
         ));
     }
-    let containers = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
-    containers
-        .clone()
+    pod.containers()
         .find_map(of_container)
         .or_else(|| mount(pod, &scene.events))
-        .or_else(|| scene.late.then(|| Trouble::new("its pod is not ready yet", DESCRIBE)))
+        .or_else(|| scene.late.then(|| unready(pod)))
+}
+
+/// It runs, and does not answer its probe. What ends without an error, and does not end by itself, was ended.
+fn unready(pod: &Pod) -> Trouble {
+    match pod.containers().map(|container| container.restart_count).max() {
+        Some(times) if times > 0 => Trouble::new(
+            format!(
+                "its pod is not ready, and was ended {times} times, as the kubelet does when it gets no answer"
+            ),
+            format!("look whether the node is short of CPU, and {DESCRIBE}"),
+        ),
+        _ => Trouble::new("its pod is not ready yet", DESCRIBE),
+    }
 }
 
 fn of_container(container: &Container) -> Option<Trouble> {
@@ -246,7 +169,8 @@ fn of_container(container: &Container) -> Option<Trouble> {
 fn mount(pod: &Pod, events: &[Event]) -> Option<Trouble> {
     let about =
         |event: &&Event| event.involved_object.name == pod.metadata.name && event.reason == "FailedMount";
-    let message = one_line(&events.iter().rfind(about)?.message);
+    let event = events.iter().rfind(about).filter(|_| !pod.has_volumes())?;
+    let message = one_line(&event.message);
     let remedy = if message.contains("process-exporter-tls") {
         "the serving certificate is missing, which the service CA issues: see oc get clusteroperator service-ca"
     } else if message.contains("metrics-client-ca") {

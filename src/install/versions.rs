@@ -1,7 +1,7 @@
 //! Which versions meet: the exporter that would come along, the cluster's, and the exporter that is installed there.
-use super::payload::{self, PREFIX};
+use super::payload::{self, Part};
 use super::place::{DAEMON_SETS, NAME};
-use crate::cluster::{Cluster, Part, Server};
+use crate::cluster::{self, Cluster, Server};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
@@ -41,13 +41,13 @@ pub fn carried() -> Result<Exporters> {
 pub async fn in_cluster(cluster: &Cluster) -> Result<ClusterVersions> {
     let server = cluster.server().await?;
     let version: Value = server
-        .get("/version", Part::Whole)
+        .get("/version", cluster::Part::Whole)
         .await
         .map_err(|failure| failure.during("asking for the version", "check the API server's health"))?;
     let kubernetes = text(&version, "/gitVersion").unwrap_or("unknown").to_owned();
     // Not every cluster is OpenShift, and not every user may ask.
     let path = "/apis/config.openshift.io/v1/clusterversions/version";
-    let openshift: Option<Value> = server.find(path, Part::Whole).await.ok().flatten();
+    let openshift: Option<Value> = server.find(path, cluster::Part::Whole).await.ok().flatten();
     let openshift = openshift.as_ref().and_then(|found| text(found, "/status/desired/version"));
     let openshift = openshift.map(ToOwned::to_owned);
     let name = server.name().to_owned();
@@ -56,15 +56,11 @@ pub async fn in_cluster(cluster: &Cluster) -> Result<ClusterVersions> {
 
 async fn installed(server: &Server<'_>) -> Result<Option<Installed>> {
     let set: Option<Value> = server
-        .find(&DAEMON_SETS.path_of(NAME), Part::Whole)
+        .find(&DAEMON_SETS.path_of(NAME), cluster::Part::Whole)
         .await
         .map_err(|failure| failure.during("reading DaemonSet process-exporter", "ask its administrator"))?;
     let Some(set) = set else { return Ok(None) };
-    let exporter = payload::mounted(&set).filter_map(|name| {
-        let (of_binary, _part) = name.strip_prefix(PREFIX)?.rsplit_once('-')?;
-        let (architecture, hash) = of_binary.split_once('-')?;
-        Some((architecture.to_owned(), hash.to_owned()))
-    });
+    let exporter = payload::mounted(&set).filter_map(Part::of).map(|part| (part.architecture, part.hash));
     let image = text(&set, "/spec/template/spec/containers/0/image").unwrap_or("unknown").to_owned();
     Ok(Some(Installed { image, exporter: exporter.collect() }))
 }

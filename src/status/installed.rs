@@ -1,15 +1,16 @@
 //! Whether what was installed is there, ours, of this version, and in an image that the nodes have.
+use super::compared;
+use super::found::{Found, right, seen};
 use super::report::Check;
-use crate::cluster::{Failure, Part, Server};
-use crate::install::objects::{self, Object, Program, Wanted};
+use crate::cluster::{Part, Server};
+use crate::install::objects::{self, Program, Wanted};
 use crate::install::payload::mounted;
-use crate::install::place::{CONFIG_MAPS, DAEMON_SETS, LABELS, NAME, OURS};
-use crate::install::preflight::{Metadata, Outline, Outlines, node_exporter_image};
+use crate::install::place::{CONFIG_MAPS, DAEMON_SETS, NAME, OURS};
+use crate::install::preflight::{Metadata, Outlines, node_exporter_image};
 use anyhow::Result;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-const OBJECTS: &str = "objects";
 const VERSION: &str = "version";
 const IMAGE: &str = "image";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -24,51 +25,37 @@ pub(super) struct Installed {
     pub(super) is_nothing: bool,
 }
 
-/// How the objects were found, by name.
-#[derive(Default)]
-struct Found {
-    ours: usize,
-    missing: Vec<String>,
-    /// With the name of who manages it.
-    others: Vec<String>,
-    /// With the right that it takes.
-    unseen: Vec<String>,
-}
-
 /// Looks at the objects. Errors: the server does not answer, or the login is no longer good.
 pub(super) async fn look(server: &Server<'_>) -> Result<Installed> {
     let objects = objects::all(&Wanted::default(), &Program::Image(String::new()))?;
-    let found = join_all(objects.iter().map(async |object| {
-        (object.title(), object, server.find::<Outline>(&object.path(), Part::Metadata).await)
-    }));
-    let path = DAEMON_SETS.path_of(NAME);
+    let answers = objects.iter().map(async |object| server.find(&object.path(), Part::Whole).await);
     let maps = format!("{}?labelSelector={OURS}", CONFIG_MAPS.path());
-    let (found, set, maps) = tokio::join!(
-        found,
-        server.find::<Value>(&path, Part::Whole),
-        server.get::<Outlines>(&maps, Part::MetadataList)
-    );
-    let set = match seen(set, "get daemonsets.apps in openshift-monitoring")? {
-        Ok(Some(set)) => Ok(set),
-        Ok(None) => Err(format!("there is no {}", DAEMON_SETS.name_of(NAME))),
-        Err(unseen) => Err(unseen),
-    };
+    let (answers, maps) = tokio::join!(join_all(answers), server.get::<Outlines>(&maps, Part::MetadataList));
     let mut all = Found::default();
-    for (title, object, outline) in found {
-        let outline = seen(outline, &format!("get {}", right(object)))?;
-        all.add(title, outline.map(|outline| outline.map(|outline| outline.metadata)));
+    let mut set = Err(format!("there is no {}", DAEMON_SETS.name_of(NAME)));
+    for (object, answer) in objects.iter().zip(answers) {
+        let answer: Result<Option<Value>, String> = seen(answer, &format!("get {}", right(object)))?;
+        if object.place == DAEMON_SETS {
+            set = answer.clone().and_then(|found| found.map_or(set, Ok));
+        }
+        all.add(object.title(), answer);
     }
     let maps = seen(maps, "list configmaps in openshift-monitoring")?;
     let maps = maps.map(|list| list.items.into_iter().map(|outline| outline.metadata).collect::<Vec<_>>());
     for name in set.iter().flat_map(mounted) {
-        let found = match &maps {
-            Ok(maps) => Ok(maps.iter().find(|map| map.name == name).cloned()),
-            Err(unseen) => Err(unseen.clone()),
-        };
-        all.add(CONFIG_MAPS.name_of(name), found);
+        let named = |maps: &Vec<Metadata>| maps.iter().find(|map| map.name == name).cloned();
+        all.add_map(CONFIG_MAPS.name_of(name), maps.as_ref().map(named).map_err(Clone::clone));
     }
     let is_nothing = all.ours == 0 && all.unseen.is_empty();
-    let mut checks = vec![all.check(server.name())];
+    let compared = match set.as_ref().is_ok_and(|set| installed_version(set) == Some(OWN_VERSION)) {
+        true if all.is_whole() => {
+            let maps: Vec<String> = maps.into_iter().flatten().map(|map| map.name).collect();
+            Some(compared::compare(server, &all.wholes, &maps).await?)
+        }
+        // What is missing comes first, and another version's objects differ.
+        _ => None,
+    };
+    let mut checks = vec![all.check(server.name(), compared.as_ref())];
     if !is_nothing {
         checks.push(version(set.as_ref()));
         checks.push(image(server, set.as_ref()).await?);
@@ -76,68 +63,9 @@ pub(super) async fn look(server: &Server<'_>) -> Result<Installed> {
     Ok(Installed { checks, set, is_nothing })
 }
 
-/// What the server shows, or for want of which right it does not. Errors: it does not answer, or the login is no
-/// longer good.
-pub(super) fn seen<T>(answer: Result<T, Failure>, right: &str) -> Result<Result<T, String>> {
-    match answer {
-        Ok(found) => Ok(Ok(found)),
-        Err(failure) if failure.code() == 403 => {
-            Ok(Err(format!("not seen, which takes the right to {right}: ask for it")))
-        }
-        Err(failure) => {
-            Err(failure.during(&format!("looking (to {right})"), "check the API server's health"))
-        }
-    }
-}
-
-/// The resource of an object as rights name it.
-fn right(object: &Object) -> String {
-    let place = object.place;
-    let group = if place.group.is_empty() { String::new() } else { format!(".{}", place.group) };
-    let of = place.namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
-    format!("{}{group} \"{}\"{of}", place.plural, object.name)
-}
-
-impl Found {
-    fn add(&mut self, title: String, found: Result<Option<Metadata>, String>) {
-        match found {
-            Ok(Some(metadata)) if metadata.is_ours() => self.ours += 1,
-            Ok(Some(metadata)) => {
-                let whose = metadata.labels.get(LABELS[1].0).map(|whose| format!(" (managed by {whose})"));
-                self.others.push(title + &whose.unwrap_or_default());
-            }
-            Ok(None) => self.missing.push(title),
-            Err(unseen) => self.unseen.push(format!("{title} is {unseen}")),
-        }
-    }
-
-    fn check(&self, server: &str) -> Check {
-        let Found { ours, missing, others, unseen } = self;
-        let whose = format!("others have objects of the same names: {}", others.join(", "));
-        let replace = "remove or rename them, or if they are the predecessor's, run oc interrogate install --replace-predecessor";
-        if *ours == 0 && unseen.is_empty() {
-            let nothing = format!("nothing of oc interrogate is installed on {server}");
-            return match others.is_empty() {
-                true => Check::failed(OBJECTS, nothing, INSTALL),
-                false => Check::failed(OBJECTS, format!("{nothing}, and {whose}"), replace),
-            };
-        }
-        let missing_too = (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")));
-        match (missing_too, others.is_empty(), unseen.first()) {
-            (Some(missing), true, _) => Check::failed(OBJECTS, missing, INSTALL),
-            (missing, false, _) => {
-                let missing = missing.map(|missing| format!("{missing}; ")).unwrap_or_default();
-                Check::failed(OBJECTS, format!("{missing}{whose}"), replace)
-            }
-            (None, true, None) => Check::ok(OBJECTS, format!("{ours} of {ours} are there and ours")),
-            (None, true, Some(first)) => {
-                let more = unseen.len() - 1;
-                let more = if more > 0 { format!(" (and {more} more likewise)") } else { String::new() };
-                let seen = if *ours > 0 { format!("{ours} are there and ours; ") } else { String::new() };
-                Check::skipped(OBJECTS, format!("{seen}{first}{more}"))
-            }
-        }
-    }
+/// The version that an object says it is of.
+fn installed_version(set: &Value) -> Option<&str> {
+    set.pointer("/metadata/labels")?.get("app.kubernetes.io/version")?.as_str()
 }
 
 fn version(set: Result<&Value, &String>) -> Check {
@@ -145,9 +73,7 @@ fn version(set: Result<&Value, &String>) -> Check {
         Ok(set) => set,
         Err(unseen) => return Check::skipped(VERSION, unseen),
     };
-    let labels = set.pointer("/metadata/labels");
-    let installed = labels.and_then(|labels| labels.get("app.kubernetes.io/version")?.as_str());
-    match installed {
+    match installed_version(set) {
         Some(installed) if installed == OWN_VERSION => {
             Check::ok(VERSION, format!("{installed}, as this plugin"))
         }

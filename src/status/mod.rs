@@ -7,11 +7,16 @@
 //!   scraped     targets and rules                                          running   pods and their rights
 //!   installed   objects, version, image
 //!    |
+//!   found       which objects are there, and whose they are
+//!   compared    whether they are as `install` makes them
+//!    |
 //!   report      checks
 //! ```
 //!
 //! What may not be seen for want of a right is skipped and says which. Prometheus that cannot be asked is a failure: the
 //! data cannot be had then, and what follows from it is skipped.
+mod compared;
+mod found;
 mod installed;
 mod measured;
 mod page;

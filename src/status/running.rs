@@ -1,5 +1,5 @@
 //! Whether the exporter runs: its pods on the nodes, and their right to be admitted.
-use super::installed::seen;
+use super::found::seen;
 use super::report::Check;
 use crate::cluster::Server;
 use crate::install::look;

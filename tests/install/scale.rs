@@ -1,6 +1,7 @@
 //! A thousand nodes cost no more requests than three.
 use crate::proxy::{Beyond, Proxy};
 use crate::site::{NODES, site};
+use serde_json::json;
 use std::fs;
 use std::time::Duration;
 use test_cluster::{Cluster, add_node, until};
@@ -52,8 +53,33 @@ fn a_thousand_nodes_take_no_more_requests_than_three() {
     let status = site.plugin.run(["status", "--server", &proxy.url, "--kubeconfig", "/dev/null"]).unwrap();
     assert!(status.stdout.contains("pods        ok       1000 of 1000 nodes are ready"), "{}", status.stdout);
     assert!(proxy.seen() <= REQUESTS_OF_STATUS, "{} requests", proxy.seen());
+    edit_all(site.cluster);
+    let proxy = Proxy::start(site.cluster, usize::MAX, Beyond::Hang);
+    let status = site.plugin.run(["status", "--server", &proxy.url, "--kubeconfig", "/dev/null"]).unwrap();
+    assert!(status.stdout.contains("not tried after 6 others"), "{}", status.stdout);
+    assert!(proxy.seen() <= REQUESTS_OF_STATUS, "{} requests", proxy.seen());
     let gone = site.uninstall();
     assert_eq!(gone.code, 0, "{}", gone.stderr);
+}
+
+/// Somebody changes most of the objects, the DaemonSet without new pods.
+fn edit_all(cluster: &Cluster) {
+    let here = "namespaces/openshift-monitoring";
+    let (rbac, coreos) = ("/apis/rbac.authorization.k8s.io/v1", "/apis/monitoring.coreos.com/v1");
+    for (list, change) in [
+        (
+            format!("/apis/apps/v1/{here}/daemonsets"),
+            json!({"spec": {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 1}}}}),
+        ),
+        (format!("{coreos}/{here}/servicemonitors"), json!({"spec": {"jobLabel": "other"}})),
+        (format!("{coreos}/{here}/prometheusrules"), json!({"spec": {"groups": []}})),
+        (format!("{rbac}/{here}/roles"), json!({"rules": []})),
+        (format!("{rbac}/{here}/rolebindings"), json!({"subjects": []})),
+        (format!("/api/v1/{here}/services"), json!({"metadata": {"annotations": null}})),
+        (format!("/api/v1/{here}/serviceaccounts"), json!({"automountServiceAccountToken": true})),
+    ] {
+        cluster.api().merge(&format!("{list}/process-exporter"), &change).unwrap();
+    }
 }
 
 /// The nodes that make them many; gone when dropped, since the tests after this one count on few.

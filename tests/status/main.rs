@@ -7,6 +7,7 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
+mod changed;
 mod data;
 mod objects;
 mod report;

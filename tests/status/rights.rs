@@ -24,7 +24,7 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     let viewer = status(&plugin(Login::Viewer), &["--wait"]);
     assert_eq!(viewer.code, 0, "{viewer:?}");
     assert_eq!(viewer.those("skipped"), ["objects", "version", "image", "pods", "rights"]);
-    let right = "the right to get daemonsets.apps in openshift-monitoring: ask for it";
+    let right = "the right to get daemonsets.apps \"process-exporter\" in openshift-monitoring: ask for it";
     viewer.has("objects", "skipped", "the right to get securitycontextconstraints.security.openshift.io \"process-exporter\": ask for it (and 9 more likewise)", "");
     viewer.has("version", "skipped", right, "");
     viewer.has("pods", "skipped", right, "");
@@ -58,7 +58,8 @@ fn with_a_part_of_the_rights_a_part_is_seen() {
     objects.iter().for_each(|(path, object)| api.apply(path, &object.to_string()).unwrap());
     let nobody = plugin(Login::Nobody);
     until("the role to hold", Duration::from_secs(10), || {
-        anyhow::ensure!(status(&nobody, &[]).those("ok") == ["version", "image", "pods"]);
+        let found = status(&nobody, &[]);
+        anyhow::ensure!(found.those("ok") == ["version", "image", "pods"], "{found:?}");
         Ok(())
     })
     .unwrap();

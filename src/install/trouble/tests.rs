@@ -53,6 +53,17 @@ fn a_missing_certificate_is_told_only_while_it_is_missed() {
     let line = only(&scene(json!([pod("a", "n1", &creating)]), event.clone()));
     assert!(line.contains("the service CA"), "{line}");
     assert!(lines(&scene(json!([pod("b", "n1", &creating)]), event.clone())).is_empty());
+    // Mounted since, and unready for another reason.
+    let made = json!({"containerID": "cri-o://a", "state": {"running": {}}});
+    assert!(lines(&scene(json!([pod("a", "n1", &made)]), event.clone())).is_empty());
+    let mut told = pod("a", "n1", &creating);
+    let conditions = told["status"]["conditions"].as_array_mut().unwrap();
+    conditions.push(json!({"type": "PodReadyToStartContainers", "status": "True"}));
+    assert!(lines(&scene(json!([told]), event.clone())).is_empty());
+    let mut again = pod("a", "n1", &made);
+    let conditions = again["status"]["conditions"].as_array_mut().unwrap();
+    conditions.push(json!({"type": "PodReadyToStartContainers", "status": "False"}));
+    assert!(only(&scene(json!([again]), event.clone())).contains("the service CA"), "the node was restarted");
     let ready =
         json!([{"metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]);
     assert!(lines(&scene(ready, event)).is_empty());
@@ -89,6 +100,20 @@ fn a_node_that_is_down_explains_its_pod() {
     assert!(only(&scene).contains("n1: its pod is not ready yet"));
     scene.nodes_down.insert("n1".into());
     assert!(only(&scene).contains("n1: the node is not ready"));
+}
+
+#[test]
+fn a_pod_that_the_kubelet_ends_is_told_from_one_that_starts() {
+    let ended = json!({"containerID": "cri-o://b", "restartCount": 2, "state": {"running": {}},
+        "lastState": {"terminated": {"exitCode": 0, "reason": "Completed"}}});
+    let mut scene = scene(json!([pod("a", "n1", &ended)]), json!([]));
+    assert!(lines(&scene).is_empty(), "on its way");
+    scene.late = true;
+    let line = only(&scene);
+    assert!(
+        line.contains("n1: its pod is not ready, and was ended 2 times") && line.contains("short of CPU"),
+        "{line}"
+    );
 }
 
 #[test]

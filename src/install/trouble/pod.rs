@@ -1,0 +1,111 @@
+//! A pod as the API server shows it, as far as it tells of trouble.
+use crate::install::manifest::or_empty;
+use serde::Deserialize;
+
+/// A list of pods; of each only what tells of trouble.
+#[derive(Debug, Default, Deserialize)]
+pub(in super::super) struct Pods {
+    #[serde(deserialize_with = "or_empty")]
+    pub(in super::super) items: Vec<Pod>,
+}
+
+/// One pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in super::super) struct Pod {
+    pub(super) metadata: Named,
+    pub(super) spec: Spec,
+    pub(super) status: PodStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Spec {
+    pub(super) node_name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PodStatus {
+    pub(super) conditions: Vec<Condition>,
+    pub(super) init_container_statuses: Vec<Container>,
+    pub(super) container_statuses: Vec<Container>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Condition {
+    pub(super) r#type: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Container {
+    pub(super) name: String,
+    pub(super) image: String,
+    /// Empty until it is made for the first time.
+    #[serde(rename = "containerID")]
+    pub(super) container_id: String,
+    pub(super) restart_count: u32,
+    pub(super) state: State,
+    pub(super) last_state: State,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct State {
+    pub(super) waiting: Option<Waiting>,
+    pub(super) terminated: Option<Terminated>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Waiting {
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Terminated {
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) exit_code: i32,
+}
+
+impl Pod {
+    /// Empty while it has none.
+    pub(in super::super) fn node(&self) -> &str {
+        &self.spec.node_name
+    }
+
+    pub(super) fn condition(&self, name: &str) -> Option<&Condition> {
+        self.status.conditions.iter().find(|condition| condition.r#type == name)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.condition("Ready").is_some_and(|condition| condition.status == "True")
+    }
+
+    pub(super) fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.status.init_container_statuses.iter().chain(&self.status.container_statuses)
+    }
+
+    /// Whether all there is to mount is mounted: an event that says otherwise is from before.
+    pub(super) fn has_volumes(&self) -> bool {
+        match self.condition("PodReadyToStartContainers") {
+            Some(condition) => condition.status == "True",
+            // Kubernetes before 1.29 does not tell.
+            None => self.containers().any(|container| !container.container_id.is_empty()),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Objects that somebody has edited: seen field by field, whatever flags they were installed with, and taken back.
+use crate::report::{Status, status};
+use crate::site::{CONFIG, DAEMON_SET, HERE, Site, site};
+use serde_json::{Value, json};
+use std::time::Duration;
+use test_cluster::{Login, Plugin, until};
+
+const RULE: &str =
+    "/apis/monitoring.coreos.com/v1/namespaces/openshift-monitoring/prometheusrules/process-exporter";
+const MONITOR: &str =
+    "/apis/monitoring.coreos.com/v1/namespaces/openshift-monitoring/servicemonitors/process-exporter";
+const CONSTRAINTS: &str = "/apis/security.openshift.io/v1/securitycontextconstraints/process-exporter";
+const DASHBOARD: &str = "/api/v1/namespaces/openshift-config-managed/configmaps/process-exporter-dashboard";
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+const FLAGS: [&str; 7] = [
+    "--wait=false",
+    "--threads=false",
+    "--scrape-interval",
+    "90s",
+    "--node-selector",
+    "kubernetes.io/arch=amd64",
+    "--force-conflicts",
+];
+
+fn is_as_made(site: &Site) {
+    status(&site.plugin, &[]).has("objects", "ok", "12 of 12 are there and ours, as install makes them", "");
+}
+
+/// Changes an object by a merge of what `edit` makes of it.
+fn edit(site: &Site, path: &str, edit: impl FnOnce(&mut Value)) {
+    let mut object = site.get(path);
+    edit(&mut object);
+    site.cluster.api().merge(path, &json!({"spec": object["spec"]})).unwrap();
+}
+
+#[test]
+fn what_is_edited_is_named_and_what_is_added_stays() {
+    let site = site();
+    let api = site.cluster.api();
+    assert_eq!(site.install(&FLAGS).code, 0);
+    is_as_made(&site);
+    // The user's own, and what others add.
+    api.merge(CONFIG, &json!({"data": {"config.yaml": "process_names: [{name: a, comm: [a]}]"}})).unwrap();
+    api.merge(DAEMON_SET, &json!({"metadata": {"annotations": {"seen-by": "somebody"}}})).unwrap();
+    edit(&site, DAEMON_SET, |set| {
+        let sidecar = json!({"name": "sidecar", "image": "registry/sidecar:1"});
+        set["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap().push(sidecar);
+    });
+    is_as_made(&site);
+
+    edit(&site, DAEMON_SET, |set| {
+        let pod = &mut set["spec"]["template"]["spec"];
+        pod["tolerations"] = Value::Null;
+        pod["containers"][0]["args"].as_array_mut().unwrap().remove(0);
+        pod["initContainers"][0]["image"] = json!("registry/other:1");
+    });
+    edit(&site, RULE, |rule| rule["spec"]["groups"][0]["rules"][1]["expr"] = json!("vector(1)"));
+    edit(&site, MONITOR, |monitor| monitor["spec"]["endpoints"][0]["relabelings"] = json!([]));
+    let found = status(&site.plugin, &[]);
+    for changed in [
+        "daemonset.apps/process-exporter (spec.template.spec.containers[0].args, spec.template.spec.initContainers[0].image, spec.template.spec.tolerations)",
+        "servicemonitor.monitoring.coreos.com/process-exporter (spec.endpoints[0].relabelings)",
+        "prometheusrule.monitoring.coreos.com/process-exporter (spec.groups[0].rules[1].expr)",
+    ] {
+        found.has(
+            "objects",
+            "warning",
+            changed,
+            "take it back with oc interrogate install --force-conflicts",
+        );
+    }
+    assert!(!found.those("failed").contains(&"objects"), "{found:?}");
+    assert_eq!(site.install(&FLAGS).code, 0);
+    is_as_made(&site);
+
+    // What another interval would have made of the rules is missed.
+    edit(&site, MONITOR, |monitor| monitor["spec"]["endpoints"][0]["interval"] = json!("30s"));
+    status(&site.plugin, &[]).has(
+        "objects",
+        "warning",
+        "prometheusrule.monitoring.coreos.com/process-exporter (spec.groups[0].interval, ",
+        "--force-conflicts",
+    );
+}
+
+#[test]
+fn who_may_not_try_it_is_told_so_once_something_differs() {
+    let site = site();
+    let api = site.cluster.api();
+    assert_eq!(site.install(&["--wait=false"]).code, 0);
+    let reading = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}]);
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": "reads-all"}, "rules": reading});
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "reads-all"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reads-all"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "nobody"}]});
+    let rights = [
+        (format!("{RBAC}/clusterroles/reads-all"), role),
+        (format!("{RBAC}/clusterrolebindings/reads-all"), binding),
+    ];
+    rights.iter().for_each(|(path, object)| api.apply(path, &object.to_string()).unwrap());
+    let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
+    let reader = plugin.kubeconfig(test_cluster::shared().kubeconfig(Login::Nobody));
+    let asked = || -> Status { status(&reader, &[]) };
+    until("the role to hold", Duration::from_secs(10), || {
+        anyhow::ensure!(asked().those("ok").contains(&"version"));
+        Ok(())
+    })
+    .unwrap();
+    // What the server writes in its own way is none to be tried.
+    asked().has("objects", "ok", "12 of 12 are there and ours, as install makes them", "");
+    api.merge(CONSTRAINTS, &json!({"allowHostNetwork": true})).unwrap();
+    let found = asked();
+    let untold = "whether these are as install makes them is not known: securitycontextconstraints.security.openshift.io/process-exporter, which takes the right to patch it: ask for it";
+    found.has("objects", "skipped", untold, "");
+    assert!(!found.those("failed").contains(&"objects"), "{found:?}");
+    let mut all = status(&site.plugin, &[]);
+    all.has("objects", "warning", "process-exporter (allowHostNetwork)", "--force-conflicts");
+
+    // Of very many some are tried.
+    let labels = json!({"metadata": {"labels": {"app.kubernetes.io/version": "0.1.0"}}});
+    api.merge(DASHBOARD, &json!({"data": {"process-exporter.json": "{}"}})).unwrap();
+    api.merge(MONITOR, &json!({"spec": {"jobLabel": "other"}})).unwrap();
+    api.merge(RULE, &json!({"spec": {"groups": []}})).unwrap();
+    api.merge(DAEMON_SET, &json!({"spec": {"template": {"spec": {"hostPID": false}}}})).unwrap();
+    api.merge(
+        &format!("/api/v1{HERE}/services/process-exporter"),
+        &json!({"metadata": {"annotations": null}}),
+    )
+    .unwrap();
+    api.merge(
+        &format!("/api/v1{HERE}/serviceaccounts/process-exporter"),
+        &json!({"automountServiceAccountToken": true}),
+    )
+    .unwrap();
+    api.merge(&format!("{RBAC}{HERE}/roles/process-exporter"), &json!({"rules": []})).unwrap();
+    api.merge(DAEMON_SET, &labels).unwrap();
+    all = status(&site.plugin, &[]);
+    all.has(
+        "objects",
+        "warning",
+        "serviceaccount/process-exporter (automountServiceAccountToken)",
+        "--force-conflicts",
+    );
+    all.has("objects", "warning", "and 1 more, not tried after 6 others", "--force-conflicts");
+    rights.iter().for_each(|(path, _)| api.delete(path).unwrap());
+}
