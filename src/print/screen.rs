@@ -167,7 +167,7 @@ impl Screen {
         let width = usize::from(area.width);
         let room = width.saturating_sub(COURSE + GAP);
         let (mut headers, mut rows, mut widths) = laid_out(&shown, &columns, &figures, room);
-        while widths.iter().map(|width| width + GAP).sum::<usize>() > room + GAP {
+        while taken(&widths) > room + GAP {
             // A pod's node is told by no other column, and tells no rows apart; then go the figures, the last first.
             let node =
                 columns.iter().position(|(header, _)| *header == "NODE").filter(|_| !is_per_node(report));
@@ -178,14 +178,15 @@ impl Screen {
             }
             (headers, rows, widths) = laid_out(&shown, &columns, &figures, room);
         }
-        let used: usize = widths.iter().map(|width| width + GAP).sum();
-        let parts = width.saturating_sub(used);
+        // A figure without its first digits would be another one: a column is there as a whole, or not.
+        while taken(&widths) > width + GAP && widths.pop().is_some() {}
+        let parts = width.saturating_sub(taken(&widths));
         let sorted = self.sorts().into_iter().find(|(_, sort)| *sort == self.sort).map(|(header, _)| header);
         let placed = |index: usize, span: Span<'static>| {
             let line = Line::from(span);
             if index < columns.len() { line } else { line.right_aligned() }
         };
-        let header = headers.into_iter().enumerate().map(|(index, header)| {
+        let header = headers.into_iter().take(widths.len()).enumerate().map(|(index, header)| {
             let style = Style::new().bold();
             let style = if sorted.as_ref() == Some(&header) { style.reversed() } else { style };
             placed(index, Span::styled(header, style))
@@ -231,6 +232,11 @@ fn laid_out(
     let mut widths = table::widths(&headers, &rows);
     table::narrow(&mut widths, columns.len(), room, NAME);
     (headers, rows, widths)
+}
+
+/// What columns take, with the spaces after each.
+fn taken(widths: &[usize]) -> usize {
+    widths.iter().map(|width| width + GAP).sum()
 }
 
 /// Whether a node has rows of its own.

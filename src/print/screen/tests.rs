@@ -31,6 +31,24 @@ fn every_size_is_drawn_and_no_name_obeyed() {
 }
 
 #[test]
+fn no_width_shows_a_part_of_a_figure() {
+    let mut screen = Screen::new(SortBy::Avg, true);
+    screen.show(example());
+    for width in 1..=130 {
+        // Too low for bars: a title, the headers, rows, and the keys.
+        let page = drawn(&screen, width, 13);
+        let lines: Vec<&str> = page.lines().map(|line| line.trim_matches('"')).collect();
+        let figures = lines[2..lines.len() - 1].iter().flat_map(|line| line.split_whitespace());
+        let figures = figures.filter(|word| word.chars().all(|c| c.is_ascii_digit() || c == '.'));
+        for figure in figures {
+            assert!(figure.parse::<f64>().is_ok(), "{figure} at {width}:\n{page}");
+            assert_eq!(figure.find('.'), Some(figure.len() - 4), "{figure} at {width}:\n{page}");
+            assert_ne!(figure.find('.'), Some(0), "{figure} at {width}:\n{page}");
+        }
+    }
+}
+
+#[test]
 fn keys_sort_scroll_and_end() {
     let mut screen = Screen::new(SortBy::Avg, false);
     screen.show(example());
