@@ -65,6 +65,9 @@ pub fn report(report: &Report, look: Look, out: &mut impl Write) -> io::Result<(
 pub fn printable(text: &str) -> String {
     let invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let hostile = |c: char| c.is_control() || invisible(c);
+    if !text.chars().any(hostile) {
+        return text.to_owned();
+    }
     text.chars().flat_map(|c| if hostile(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

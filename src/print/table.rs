@@ -5,6 +5,7 @@ use super::{Format, Look, printable};
 use crate::report::{Report, Row, SeriesKind, Stats};
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width, presets};
 use std::io::{self, Write};
+use std::thread;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A text column: its header, and a row's cell.
@@ -176,27 +177,43 @@ fn put(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let widths = widths(headers, rows);
-    // A table holds its cells several times over: of tens of thousands of rows only some are in one at a time.
-    for (number, part) in rows.chunks(ROWS_AT_ONCE).chain(rows.is_empty().then_some(rows)).enumerate() {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(headers).add_rows(part);
-        for (index, (column, width)) in table.column_iter_mut().zip(&widths).enumerate() {
-            column.set_padding((0, GAP as u16));
-            let width = u16::try_from(width + GAP).unwrap_or(u16::MAX);
-            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
-            if index >= texts {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        for (index, line) in table.lines().enumerate() {
-            match (index, look.headers && number == 0) {
-                (0, false) => {}
-                (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
-                _ => writeln!(out, "{}", line.trim_end())?,
+    let lay_out = |part| lay_out(headers, part, &widths, texts);
+    // A table holds its cells several times over: of tens of thousands of rows only some are in one at a time, and
+    // several of these side by side, since nothing else is left to be done.
+    let at_once = ROWS_AT_ONCE * thread::available_parallelism().map_or(1, usize::from);
+    for (number, some) in rows.chunks(at_once).chain(rows.is_empty().then_some(rows)).enumerate() {
+        let parts = some.chunks(ROWS_AT_ONCE).chain(some.is_empty().then_some(some));
+        let tables: Vec<_> = thread::scope(|scope| {
+            let laid_out: Vec<_> = parts.map(|part| scope.spawn(move || lay_out(part))).collect();
+            laid_out.into_iter().map(|table| table.join()).collect()
+        });
+        for (part, lines) in tables.into_iter().enumerate() {
+            let lines = lines.map_err(|_| io::Error::other("a table could not be laid out"))?;
+            for (index, line) in lines.iter().enumerate() {
+                match (index, look.headers && number + part == 0) {
+                    (0, false) => {}
+                    (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
+                    _ => writeln!(out, "{}", line.trim_end())?,
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The lines of some rows below the header, in columns so wide.
+fn lay_out(headers: &[String], rows: &[Vec<String>], widths: &[usize], texts: usize) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headers).add_rows(rows);
+    for (index, (column, width)) in table.column_iter_mut().zip(widths).enumerate() {
+        column.set_padding((0, GAP as u16));
+        let width = u16::try_from(width + GAP).unwrap_or(u16::MAX);
+        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        if index >= texts {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().collect()
 }
 
 #[cfg(test)]

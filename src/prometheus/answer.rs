@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use super::Series;
 use super::failure::one_line;
 use super::refusal::{Excess, Refusal};
+use super::{Labels, Samples, Series};
 
 /// Whom was asked, for messages.
 pub(super) struct Asked<'a> {
@@ -211,42 +212,43 @@ impl<'de: 'a, 'a> Deserialize<'de> for Series<'a> {
         #[serde(expecting = "a series")]
         struct Wire<'a> {
             #[serde(borrow)]
-            metric: Labels<'a>,
+            metric: Metric<'a>,
             #[serde(default)]
             values: Vec<Sample>,
             value: Option<Sample>,
         }
         let Wire { metric, values, value } = Wire::deserialize(deserializer)?;
-        Ok(Series {
-            labels: metric.0,
-            samples: values.into_iter().chain(value).map(|Sample(at, v)| (at, v)).collect(),
-        })
+        // In the place that they are in: there may be many.
+        let values: Vec<(i64, f64)> = values.into_iter().map(|Sample(at, v)| (at, v)).collect();
+        let mut samples = Samples::from_vec(values);
+        samples.extend(value.map(|Sample(at, v)| (at, v)));
+        Ok(Series { labels: metric.0, samples })
     }
 }
 
 /// An object of strings, as a list: a series has few labels.
-struct Labels<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+struct Metric<'a>(Labels<'a>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Metric<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         /// Borrowed from the answer where nothing is escaped.
         #[derive(Deserialize)]
         struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Labels<'de>;
+        struct Object<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Object<'a> {
+            type Value = Metric<'a>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("labels")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
-                let mut labels = Vec::new();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metric<'a>, A::Error> {
+                let mut labels = Labels::new();
                 while let Some((Text(name), Text(value))) = map.next_entry()? {
                     labels.push((name, value));
                 }
-                Ok(Labels(labels))
+                Ok(Metric(labels))
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(Object(PhantomData))
     }
 }
 

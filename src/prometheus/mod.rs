@@ -9,6 +9,7 @@ pub mod promql;
 mod refusal;
 mod state;
 
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -50,10 +51,15 @@ pub struct Grid {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series<'a> {
     /// Label names and values, in the answer's order; `__name__` is the metric's name.
-    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub labels: Labels<'a>,
     /// Unix milliseconds and value, in the order of time.
-    pub samples: Vec<(i64, f64)>,
+    pub samples: Samples,
 }
+
+/// Label names and values; a series of this project has four at most.
+pub type Labels<'a> = SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>;
+/// Times and values; one where a statistic was asked for.
+pub type Samples = SmallVec<[(i64, f64); 1]>;
 
 impl Series<'_> {
     /// A label's value; empty where the series has no such label, which Prometheus holds for the same.

@@ -163,18 +163,22 @@ mod tests {
     #[test]
     fn rules_are_all_there_evaluated_and_well() {
         let expected = expected().unwrap();
-        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 6);
+        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 9);
         let check = |groups: &[RuleGroup]| verdict(&expected, groups);
         assert_eq!(check(&groups("ok")).status, Verdict::Ok);
-        assert!(check(&groups("unknown")).message.contains("6 of 6 rules have not been evaluated yet"));
+        assert!(check(&groups("unknown")).message.contains("9 of 9 rules have not been evaluated yet"));
         assert!(
             check(&groups("err"))
                 .message
-                .contains("6 of 6 rules fail; namedprocess_namegroup_cpu_rate: many-to-many")
+                .contains("9 of 9 rules fail; namedprocess_namegroup_cpu_rate: many-to-many")
         );
         assert!(check(&[]).message.contains("none of the rules"));
         let mut part = groups("ok");
         part[0].rules.pop();
-        assert!(check(&part).message.contains("lacks 1 of 6 rules: instance:namedprocess_node_cpu_rate:sum"));
+        assert!(
+            check(&part)
+                .message
+                .contains("lacks 1 of 9 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum")
+        );
     }
 }

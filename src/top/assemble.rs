@@ -9,31 +9,28 @@ use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source
 /// A row, and what it was made of.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub key: Key,
+    pub row: Row,
     /// Whether it is of the pods' own series.
     pub pod: bool,
-    pub row: Row,
+    /// Its samples, where these were asked for and a limit may need them.
+    pub steps: Option<Steps>,
 }
 
-/// All rows that filters let through, in the order asked for.
-pub(super) fn entries(question: &Question, answers: &Answers) -> Vec<Entry> {
+/// All rows that filters let through, in the order asked for. They are taken out of the answers.
+pub(super) fn entries(question: &Question, answers: &mut Answers) -> Vec<Entry> {
     let mut entries = Vec::new();
-    if let Some(groups) = &answers.groups {
+    let (span, no_pods) = (answers.span, answers.pods.is_none());
+    let mut add = |part: &mut Part, pod: bool| {
+        let rows = std::mem::take(&mut part.rows).into_iter();
         // The pods by the exporter's count have a row only where they have none of their own.
-        let shown = |key: &Key| answers.pods.is_none() || key.class != Class::Pod;
-        let rows = groups.part.rows.iter().filter(|(key, _)| shown(key));
-        entries.extend(
-            rows.filter_map(|(key, samples)| {
-                entry(question, answers.span, &groups.part, key, samples, false)
-            }),
-        );
+        let shown = rows.filter(|(key, _)| pod || no_pods || key.class != Class::Pod);
+        entries.extend(shown.filter_map(|(key, samples)| entry(question, span, part, (key, samples), pod)));
+    };
+    if let Some(groups) = &mut answers.groups {
+        add(&mut groups.part, false);
     }
-    if let Some(pods) = &answers.pods {
-        entries.extend(
-            pods.rows
-                .iter()
-                .filter_map(|(key, samples)| entry(question, answers.span, pods, key, samples, true)),
-        );
+    if let Some(pods) = &mut answers.pods {
+        add(pods, true);
     }
     entries.sort_by(|a, b| a.row.order(&b.row, &question.sort));
     entries
@@ -43,33 +40,33 @@ fn entry(
     question: &Question,
     span: Span,
     part: &Part,
-    key: &Key,
-    samples: &Samples,
+    (key, samples): (Key, Samples),
     pod: bool,
 ) -> Option<Entry> {
     let expected = expected(span, part.grid);
-    let figures = match samples {
-        Samples::Each(steps) => steps.figures(&question.quantiles(), question.course)?,
-        Samples::Summed(figures) => figures.clone(),
+    let (figures, steps) = match samples {
+        Samples::Each(steps) => (steps.figures(&question.quantiles(), question.course)?, Some(steps)),
+        Samples::Summed(figures) => (figures, None),
     };
-    let node = key.node.clone().or_else(|| {
-        let namespace = key.namespace.as_ref().filter(|_| pod && !key.name.is_empty())?;
-        let known = part.nodes.get(&(namespace.clone(), key.name.clone()));
+    let Key { class, namespace, name, node, thread } = key;
+    let node = node.or_else(|| {
+        let namespace = namespace.as_ref().filter(|_| pod && !name.is_empty())?;
+        let known = part.nodes.get(&(namespace.clone(), name.clone()));
         Some(known.cloned().unwrap_or_default())
     });
     let row = Row {
-        class: key.class,
-        namespace: key.namespace.clone(),
-        name: key.name.clone(),
+        class,
+        namespace,
+        name,
         node,
-        thread: key.thread.clone(),
+        thread,
         stats: figures.stats(expected),
         percentiles: percentiles(question, &figures),
         // A window that is no multiple of the step may hold one sample more.
         present: figures.samples.map(|samples| (samples / expected).min(1.0)),
         course: figures.course,
     };
-    Some(Entry { key: key.clone(), pod, row })
+    Some(Entry { row, pod, steps: steps.filter(|_| question.limit.is_some()) })
 }
 
 fn percentiles(question: &Question, figures: &Figures) -> Option<Percentiles> {

@@ -6,7 +6,7 @@ use super::platform;
 use super::queries::{self, At};
 use super::question::{By, Question};
 use super::silent;
-use super::source::{Nodes, Source, Whose};
+use super::source::{Nodes, Recorded, Source, Whose};
 use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
 use crate::report::{Class, SeriesKind, SourceKind, Steps};
@@ -40,25 +40,33 @@ pub(super) async fn fetch(
     }
     let asker = Asker { server, question, source, grid };
     let nodes = source.nodes(grid, notes);
-    let (sums, busy, of_silent, of_nodes) = tokio::try_join!(
+    let (sums, busy, rest, of_nodes) = tokio::try_join!(
         asker.sums(),
         asker.busy(),
-        asker.of_silent(&nodes),
+        asker.rest(&nodes),
         asker.rows_of_nodes(nodes.count()),
     )?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
         classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
     }
-    let unattributed = busy.as_ref().map(|busy| {
-        let counted = Steps::total(ask::points(grid), classes.values()).less(&of_silent);
-        busy.less(&counted)
+    let unattributed = busy.as_ref().map(|busy| match rest {
+        Rest::Unattributed(steps) => steps,
+        Rest::OfSilent(steps) => busy.less(&Steps::total(ask::points(grid), classes.values()).less(&steps)),
     });
     let rows = asker.rows(of_nodes, &sums, &classes).await?;
     let left_out = asker.left_out(&classes).await?;
     let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
     let (nodes, series) = (nodes.count(), Some(asker.series()));
     Ok(Some(Groups { part, busy, unattributed, nodes, series, kind: SourceKind::Exporter }))
+}
+
+/// What busy time and groups do not share.
+enum Rest {
+    /// Busy time less groups, of the nodes that told both.
+    Unattributed(Steps),
+    /// Groups of nodes that did not tell their busy time at that step.
+    OfSilent(Steps),
 }
 
 /// What all questions about groups share.
@@ -71,7 +79,11 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     fn recorded_sums(&self) -> bool {
-        self.source.whose == Whose::Exporter { sums: true }
+        matches!(self.source.whose, Whose::Exporter { sums: Recorded::Groups | Recorded::Cluster })
+    }
+
+    fn recorded_totals(&self) -> bool {
+        self.source.whose == Whose::Exporter { sums: Recorded::Cluster }
     }
 
     /// What the rows are made of.
@@ -109,21 +121,34 @@ impl Asker<'_> {
         if self.source.whose == Whose::Predecessor {
             return Ok(None);
         }
+        if self.recorded_totals() {
+            return self.recorded(queries::CLUSTER_BUSY).await.map(Some);
+        }
         let query = |at: &At| queries::sum_by("", &at.of(queries::BUSY));
         let load = Load::of(1, self.source.size()).by(queries::BUSY, "instance");
         self.server.one(&query, self.grid, load).await.map(Some)
     }
 
-    /// What groups used on nodes that did not tell their busy time at that step.
-    async fn of_silent(&self, nodes: &Nodes) -> Result<Steps> {
+    /// What it takes to tell busy time that no group accounts for.
+    async fn rest(&self, nodes: &Nodes) -> Result<Rest> {
+        if self.recorded_totals() {
+            return self.recorded(queries::UNATTRIBUTED).await.map(Rest::Unattributed);
+        }
         if self.source.whose == Whose::Predecessor {
-            return Ok(Steps::absent(ask::points(self.grid)));
+            return Ok(Rest::OfSilent(Steps::absent(ask::points(self.grid))));
         }
-        if self.recorded_sums() {
-            return silent::compared(self.server, (queries::CLASS_SUMS, CLASSES), nodes, self.grid).await;
-        }
-        let groups = (queries::GROUPS, GROUPS_PER_NODE);
-        silent::used(self.server, groups, nodes, self.source.span, self.grid).await
+        let used = if self.recorded_sums() {
+            silent::compared(self.server, (queries::CLASS_SUMS, CLASSES), nodes, self.grid).await
+        } else {
+            let groups = (queries::GROUPS, GROUPS_PER_NODE);
+            silent::used(self.server, groups, nodes, self.source.span, self.grid).await
+        };
+        used.map(Rest::OfSilent)
+    }
+
+    /// A recorded total: one series.
+    async fn recorded(&self, name: &str) -> Result<Steps> {
+        self.server.one(&|at: &At| queries::sum_by("", &at.of(name)), self.grid, Load::of(1, 1)).await
     }
 
     /// Rows on some nodes, or each node's own; none where nodes do not matter.
@@ -179,7 +204,9 @@ impl Asker<'_> {
     async fn classes_of_nodes(&self, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
         // The predecessor's series have no class; its pods are told by the group's name.
         let (name, labels, series) = match self.source.whose {
-            Whose::Exporter { sums: true } => (queries::CLASS_SUMS, "instance, class", nodes * CLASSES),
+            Whose::Exporter { .. } if self.recorded_sums() => {
+                (queries::CLASS_SUMS, "instance, class", nodes * CLASSES)
+            }
             Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * CLASSES),
             _ => (queries::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
         };

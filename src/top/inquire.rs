@@ -46,8 +46,8 @@ pub(super) async fn answer(
     {
         answers.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
     }
-    let mut entries = assemble::entries(question, &answers);
-    if question.by == By::Thread && entries.iter().all(|entry| entry.key.thread.is_none()) {
+    let mut entries = assemble::entries(question, &mut answers);
+    if question.by == By::Thread && entries.iter().all(|entry| entry.row.thread.is_none()) {
         answers.notes.push("no series of threads in this window: rows are of their groups".to_owned());
     }
     if let Some(limit) = question.limit {

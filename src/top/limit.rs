@@ -1,13 +1,13 @@
 //! `--limit`: only the first rows in the order asked for. What is cut off counts as left out, step by step, so what stays
 //! is asked for again where the server had summed it up.
-use super::answers::{Answers, Key, Part, Samples};
+use super::answers::{Answers, Part};
 use super::ask::{self, Server};
 use super::assemble::Entry;
 use super::groups;
 use super::pieces::Load;
 use super::queries::{self, At};
 use crate::prometheus::Series;
-use crate::report::{Class, Steps};
+use crate::report::{Class, Row, Steps};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -39,17 +39,16 @@ async fn rest(server: &Server<'_>, part: &Part, kept: &[&Entry], with_pods: bool
     let classes = part.classes.iter().filter(|(class, _)| with_pods || **class != Class::Pod);
     let all = Steps::total(points, classes.map(|(_, steps)| steps));
     let mut shown = Steps::absent(points);
-    let mut summed = BTreeSet::new();
+    let mut summed = Vec::new();
     for entry in kept {
-        match part.rows.get(&entry.key) {
-            Some(Samples::Each(steps)) => shown.add_all(steps),
-            Some(Samples::Summed(_)) => drop(summed.insert(&entry.key)),
-            None => {}
+        match &entry.steps {
+            Some(steps) => shown.add_all(steps),
+            None => summed.push(&entry.row),
         }
     }
     if !summed.is_empty() {
         let (selector, labels) = selector(&summed);
-        let wanted: BTreeSet<Identity> = summed.iter().map(|key| identity(key)).collect();
+        let wanted: BTreeSet<Identity> = summed.iter().map(|row| identity(row)).collect();
         let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
         server
             .each(&query, part.grid, Load::of(summed.len(), summed.len()), |series| {
@@ -63,18 +62,18 @@ async fn rest(server: &Server<'_>, part: &Part, kept: &[&Entry], with_pods: bool
 }
 
 /// The series of some rows, and a few more: every combination of their labels. And the labels that tell them apart.
-fn selector(keys: &BTreeSet<&Key>) -> (String, &'static str) {
+fn selector(rows: &[&Row]) -> (String, &'static str) {
     let of =
-        |text: fn(&Key) -> Option<&str>| keys.iter().filter_map(|key| text(key)).collect::<BTreeSet<&str>>();
-    let names = of(|key| Some(&key.name));
-    let namespaces = of(|key| key.namespace.as_deref());
+        |text: fn(&Row) -> Option<&str>| rows.iter().filter_map(|row| text(row)).collect::<BTreeSet<&str>>();
+    let names = of(|row| Some(&row.name));
+    let namespaces = of(|row| row.namespace.as_deref());
     if !namespaces.is_empty() {
         let matchers = [queries::any_of("namespace", namespaces), queries::any_of("pod", names)];
         return (queries::select(queries::PODS, &matchers), "namespace, pod");
     }
-    let nodes = of(|key| key.node.as_deref());
+    let nodes = of(|row| row.node.as_deref());
     let matchers = [queries::any_of("instance", nodes), queries::any_of("groupname", names)];
-    if keys.iter().any(|key| key.thread.is_some()) {
+    if rows.iter().any(|row| row.thread.is_some()) {
         return (queries::select(queries::THREADS, &matchers), "instance, class, groupname, threadname");
     }
     (queries::select(queries::GROUPS, &matchers), "instance, class, groupname")
@@ -83,11 +82,11 @@ fn selector(keys: &BTreeSet<&Key>) -> (String, &'static str) {
 /// What tells a row's series from others.
 type Identity = [String; 4];
 
-fn identity(key: &Key) -> Identity {
+fn identity(row: &Row) -> Identity {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    match &key.namespace {
-        Some(namespace) => [namespace.clone(), key.name.clone(), String::new(), String::new()],
-        None => [text(&key.node), key.class.as_str().to_owned(), key.name.clone(), text(&key.thread)],
+    match &row.namespace {
+        Some(namespace) => [namespace.clone(), row.name.clone(), String::new(), String::new()],
+        None => [text(&row.node), row.class.as_str().to_owned(), row.name.clone(), text(&row.thread)],
     }
 }
 

@@ -73,7 +73,7 @@ impl Known {
     /// Takes in a part of the answer, in any order.
     pub(super) fn add(&mut self, series: &Series<'_>) {
         let labels = series.labels.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-        self.series.entry(labels.collect()).or_default().extend(&series.samples);
+        self.series.entry(labels.collect()).or_default().extend_from_slice(&series.samples);
     }
 
     /// All series, whole.
@@ -83,9 +83,9 @@ impl Known {
             samples.sort_unstable_by_key(|(at, _)| *at);
             debug_assert!(samples.len() <= most, "a step has one sample");
             let labels = labels.iter().map(|(name, value)| (Cow::from(name), Cow::from(value)));
-            let series = Series { labels: labels.collect(), samples: std::mem::take(samples) };
+            let series = Series { labels: labels.collect(), samples: std::mem::take(samples).into() };
             take(&series);
-            *samples = series.samples;
+            *samples = series.samples.into_vec();
         }
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::{Grid, Memory, Series};
 
     fn series(samples: &[(i64, f64)]) -> Series<'static> {
-        Series { labels: vec![("a".into(), "b".into())], samples: samples.to_vec() }
+        Series { labels: [("a".into(), "b".into())].into_iter().collect(), samples: samples.into() }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::queries;
 use super::span::Span;
 use crate::prometheus::Series;
 use anyhow::Result;
+use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods that one query names; keeps its text short.
@@ -40,23 +41,25 @@ impl Whereabouts {
 
     /// Asks for the last nodes of pods that were not there lately.
     pub(super) async fn add(&mut self, server: &Server<'_>, span: Span, pods: &[Pod]) -> Result<()> {
-        for batch in pods.chunks(BATCH) {
+        let batches = pods.chunks(BATCH).map(async |batch| {
             let mut seen = nodes_of(server, &queries::pod_info(batch), span, batch.len()).await?;
             seen.retain(|pod, _| batch.binary_search(pod).is_ok());
-            self.take(server, span, seen).await?;
-        }
-        Ok(())
+            anyhow::Ok(seen)
+        });
+        let seen = try_join_all(batches).await?.into_iter().flatten().collect();
+        self.take(server, span, seen).await
     }
 
     /// Takes in who was seen where. Few pods move, and only of those it matters when.
     async fn take(&mut self, server: &Server<'_>, span: Span, seen: Nodes) -> Result<()> {
         let several: Vec<Pod> =
             seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect();
-        for batch in several.chunks(BATCH) {
+        let batches = several.chunks(BATCH).map(async |batch| {
             let mut moved = times_on_nodes(server, &queries::pod_info(batch), span, batch.len()).await?;
             moved.retain(|pod, _| batch.binary_search(pod).is_ok());
-            self.moved.extend(moved);
-        }
+            anyhow::Ok(moved)
+        });
+        self.moved.extend(try_join_all(batches).await?.into_iter().flatten());
         for (pod, nodes) in seen {
             let last = self.moved.get(&pod).and_then(|moves| moves.last()).map(|(_, node)| node.clone());
             if let Some(node) = last.or_else(|| nodes.into_iter().next()) {

@@ -5,12 +5,13 @@ use super::nodes::{BATCH, PODS, Pod, Whereabouts, pod};
 use super::pieces::Load;
 use super::queries::{self, At};
 use super::question::{By, Question};
-use super::rhythm::Rhythm;
+use super::rhythm::{Counted, Rhythm};
 use super::span::Span;
 use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
 use crate::report::{Class, Steps};
 use anyhow::Result;
+use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 
 /// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
@@ -25,6 +26,8 @@ pub(super) struct Beats {
     pods: Option<Rhythm>,
     /// The recorded sums of namespaces.
     sums: Option<Rhythm>,
+    /// The samples of the recorded sum of the exporter's own pods.
+    exporters: f64,
 }
 
 impl Beats {
@@ -37,8 +40,9 @@ impl Beats {
             }
         };
         let sums = Rhythm::find(server, (queries::NAMESPACE_SUMS, NAMESPACES), span, STEP);
-        let (pods, sums) = tokio::try_join!(pods, sums)?;
-        Ok(Beats { pods, sums })
+        let exporters = Counted::find(server, queries::EXPORTER_SUMS, span, 1);
+        let (pods, sums, exporters) = tokio::try_join!(pods, sums, exporters)?;
+        Ok(Beats { pods, sums, exporters: exporters.iter().map(|series| series.samples).sum() })
     }
 
     /// The sums', where they cover the window as well as the pods and no row is of single samples of pods, which are of
@@ -73,7 +77,7 @@ pub(super) async fn fetch(
             _ => asker.of_nodes().await.map(Some),
         }
     };
-    let (namespaces, rows) = tokio::try_join!(Namespaces::find(server, grid, sums.is_some()), rows)?;
+    let (namespaces, rows) = tokio::try_join!(Namespaces::find(server, grid, beats, sums), rows)?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for (namespace, steps) in namespaces.others.iter().chain(&namespaces.exporters) {
         let class = Class::of_namespace(namespace);
@@ -102,16 +106,23 @@ struct Namespaces {
 }
 
 impl Namespaces {
-    async fn find(server: &Server<'_>, grid: Grid, sums: bool) -> Result<Namespaces> {
+    async fn find(server: &Server<'_>, grid: Grid, beats: Beats, sums: Option<Rhythm>) -> Result<Namespaces> {
         let ([others, monitoring], exporters) = (queries::other_pods(), queries::exporter_pods());
         let of_others = Load::of(NAMESPACES, PODS).by(&others, "namespace");
         let [of_monitoring, of_exporters] =
             [&monitoring, &exporters].map(|pods| Load::of(1, PODS).by(pods, "pod"));
         let others = |at: &At| queries::sum_by("namespace", &at.of(&others));
         let monitoring = |at: &At| queries::sum_by("namespace", &at.of(&monitoring));
-        let exporters = |at: &At| queries::sum_by("namespace", &at.of(&exporters));
+        // Not recorded as often where there were none of them, or no rule yet.
+        let recorded = sums.is_some_and(|sums| beats.exporters >= sums.samples as f64);
+        let (exporters, of_exporters) = if recorded {
+            (queries::EXPORTER_SUMS, Load::of(1, 1))
+        } else {
+            (exporters.as_str(), of_exporters)
+        };
+        let exporters = |at: &At| queries::sum_by("namespace", &at.of(exporters));
         let namespace = |series: &Series<'_>| series.label("namespace").to_owned();
-        if sums {
+        if sums.is_some() {
             let others = |at: &At| at.of(queries::NAMESPACE_SUMS);
             let (others, exporters) = tokio::try_join!(
                 server.range(&others, grid, Load::of(NAMESPACES, NAMESPACES), namespace),
@@ -189,33 +200,40 @@ impl Asker<'_> {
         let load = Load::of(PODS, PODS).by(&selector, "namespace");
         let (span, grid, labels) = (self.span, self.grid, "namespace, pod");
         let subject = Subject { selector: &selector, labels, span, grid, load };
-        let (pods, mut whereabouts) = tokio::try_join!(
-            summed(self.server, subject, &want, pod),
-            Whereabouts::find(self.server, self.span, question.per_node),
-        )?;
         let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
+        // Where pods were is asked first: only then is it known who moved.
+        let ((mut whereabouts, parts), pods) =
+            tokio::try_join!(self.parts_of_moved(), summed(self.server, subject, &want, pod),)?;
         let ended: Vec<Pod> =
             pods.keys().filter(|pod| shown(pod) && !whereabouts.last.contains_key(*pod)).cloned().collect();
         if !question.per_node {
             whereabouts.add(self.server, self.span, &ended).await?;
         }
-        let mut rows = BTreeMap::new();
-        let mut moved: Vec<Pod> = Vec::new();
+        let mut rows = parts;
         for (pod, figures) in pods.into_iter().filter(|(pod, _)| shown(pod)) {
             if question.per_node && whereabouts.moved.contains_key(&pod) {
-                moved.push(pod);
                 continue;
             }
             let node = question.per_node.then(|| whereabouts.last.get(&pod).map_or("", String::as_str));
             rows.insert(key(question.by, &pod.0, &pod.1, node), Samples::Summed(figures));
         }
-        for batch in moved.chunks(BATCH) {
-            let selector = queries::select(queries::PODS, &queries::these(batch));
-            let wanted = |pod: &Pod| moved.binary_search(pod).is_ok();
-            let split = self.split(&selector, batch.len(), wanted, &whereabouts).await?;
-            rows.extend(split.into_iter().filter_map(|(key, steps)| self.row(key, steps)));
-        }
         Ok((rows, whereabouts.last))
+    }
+
+    /// Where pods were, and, where each node has rows, the rows of those that moved.
+    async fn parts_of_moved(&self) -> Result<(Whereabouts, BTreeMap<Key, Samples>)> {
+        let question = self.question;
+        let whereabouts = Whereabouts::find(self.server, self.span, question.per_node).await?;
+        let shown = |pod: &&Pod| question.per_node && question.filter.has_pod(&pod.0, &pod.1);
+        let moved: Vec<Pod> = whereabouts.moved.keys().filter(shown).cloned().collect();
+        let batches = moved.chunks(BATCH).map(async |batch| {
+            let selector = queries::select(queries::PODS, &queries::these(batch));
+            let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();
+            self.split(&selector, batch.len(), wanted, &whereabouts).await
+        });
+        let parts = try_join_all(batches).await?.into_iter().flatten();
+        let rows = parts.filter_map(|(key, steps)| self.row(key, steps)).collect();
+        Ok((whereabouts, rows))
     }
 
     /// The row of a part of a pod. With a limit its samples are kept, which tell what of it is left out.

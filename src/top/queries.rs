@@ -16,6 +16,10 @@ pub(super) const THREADS: &str = "namedprocess_namegroup_thread_cpu_rate";
 pub(super) const GROUP_SUMS: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
 /// Each class on each node; likewise.
 pub(super) const CLASS_SUMS: &str = "instance_class:namedprocess_namegroup_cpu_rate:sum";
+/// All nodes' busy time; recorded with the above, likewise.
+pub(super) const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
+/// What of it the groups of those nodes leave; recorded with it.
+pub(super) const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
 /// A group that the predecessor's exporter has on every node; tells its rhythm, as it records no busy time.
 pub(super) const PREDECESSOR: &str = r#"namedprocess_namegroup_cpu_rate{groupname="systemd"}"#;
 /// The nodes' busy time as the platform records it, a 5-minute rate.
@@ -24,8 +28,11 @@ pub(super) const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
 pub(super) const PODS: &str = "pod:container_cpu_usage:sum";
 /// CPU of the pods of each namespace, without the exporter's own; recorded with the exporter's series.
 pub(super) const NAMESPACE_SUMS: &str = "namespace:pod_container_cpu_usage:sum";
-/// Some of the pods, which a cluster always has: their rhythm is that of all.
-pub(super) const SOME_PODS: &str = r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring"}"#;
+/// CPU of the exporter's own pods; recorded with that, but possibly not for as long.
+pub(super) const EXPORTER_SUMS: &str = "namespace:process_exporter_pod_cpu_usage:sum";
+/// Some of the pods, which a cluster always has, and not one a node: their rhythm is that of all.
+pub(super) const SOME_PODS: &str =
+    r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring",pod!~"(node|process)-exporter-.*"}"#;
 /// How many nodes there are, by the API server.
 pub(super) const NODES: &str = "count(kube_node_info)";
 /// Where each pod runs.

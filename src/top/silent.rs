@@ -132,8 +132,8 @@ mod tests {
     fn a_silence_is_a_gap_between_samples() {
         let grid = Grid { start: 100, end: 150, step: 10 };
         let series = |node: &'static str, samples: &[(i64, f64)]| Series {
-            labels: vec![("instance".into(), node.into())],
-            samples: samples.to_vec(),
+            labels: [("instance".into(), node.into())].into_iter().collect(),
+            samples: samples.into(),
         };
         let answer = [
             series("a", &[(100, 1.0), (110, 1.0), (140, 1.0)]),

@@ -16,21 +16,33 @@ const PLATFORM_STEP: i64 = 30_000;
 /// Nodes, before their number is known; and groups over all of them.
 const NODES: usize = 500;
 const GROUPS: usize = 100;
+/// Recorded sums that tell the cover of those recorded with them, and their series.
+const SUMS: [(&str, usize); 2] = [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1)];
 /// Steps after which a source without a sample is taken to be gone.
 const LATE: i64 = 8;
+/// Nodes that a note names.
+const NAMED: usize = 8;
 
 /// Whose series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
     /// The exporter's.
-    Exporter {
-        /// Whether the recorded sums cover all of the window that the rates do.
-        sums: bool,
-    },
+    Exporter { sums: Recorded },
     /// The predecessor's exporter: no classes, no busy time.
     Predecessor,
     /// The platform's own: services of the host, busy time; no kernel threads.
     Platform,
+}
+
+/// Which recorded sums cover all of the window that the rates do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Recorded {
+    /// None.
+    None,
+    /// Of groups over all nodes, and of classes on each node.
+    Groups,
+    /// These, and of all nodes' busy time.
+    Cluster,
 }
 
 impl Whose {
@@ -54,8 +66,8 @@ pub(super) struct Source {
     holes: usize,
     /// The samples of each series of its beat in the window.
     counted: Vec<Counted>,
-    /// The samples of the recorded sums' fullest series in the window.
-    sums: f64,
+    /// The samples of the recorded sums' fullest series in the window: of groups, and of all nodes.
+    sums: [f64; 2],
 }
 
 /// The nodes that answered, by how often.
@@ -77,7 +89,7 @@ impl Nodes {
 impl Source {
     /// The best source that has samples in the window; none where none has. Not yet cut to what it covers.
     pub(super) async fn find(server: &Server<'_>, asked: Span) -> Result<Option<Source>> {
-        for whose in [Whose::Exporter { sums: false }, Whose::Predecessor, Whose::Platform] {
+        for whose in [Whose::Exporter { sums: Recorded::None }, Whose::Predecessor, Whose::Platform] {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
             let counted = Counted::find(server, whose.beat(), asked, NODES).await?;
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
@@ -100,15 +112,14 @@ impl Source {
     pub(super) async fn again(mut self, server: &Server<'_>, asked: Span) -> Result<Source> {
         self.span = asked;
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(self) };
-        let sums = async {
-            match self.whose {
-                Whose::Exporter { .. } => Counted::on(server, queries::GROUP_SUMS, grid, GROUPS).await,
-                _ => Ok(Vec::new()),
-            }
+        let sums = async |(metric, series): (&str, usize)| match self.whose {
+            Whose::Exporter { .. } => Counted::on(server, metric, grid, series).await,
+            _ => Ok(Vec::new()),
         };
         let beat = Counted::on(server, self.whose.beat(), grid, self.size());
-        let (counted, sums) = tokio::try_join!(beat, sums)?;
-        self.sums = Counted::fullest(&sums).map_or(0.0, |series| series.samples);
+        let [groups, cluster] = SUMS.map(sums);
+        let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
+        self.sums = [groups, cluster].map(|counted| most(&counted));
         self.counted = counted;
         Ok(self)
     }
@@ -141,7 +152,13 @@ impl Source {
             steps = there.len();
         }
         if matches!(self.whose, Whose::Exporter { .. }) {
-            self.whose = Whose::Exporter { sums: self.sums >= steps as f64 };
+            let [groups, cluster] = self.sums.map(|samples| samples >= steps as f64);
+            let sums = match (groups, cluster) {
+                (true, true) => Recorded::Cluster,
+                (true, false) => Recorded::Groups,
+                (false, _) => Recorded::None,
+            };
+            self.whose = Whose::Exporter { sums };
         }
         Ok(())
     }
@@ -162,16 +179,16 @@ impl Source {
         let mut silent = Vec::new();
         for (name, samples) in samples {
             if samples < steps {
-                silent.push(format!("{name} ({:.1} %)", 100.0 * samples / steps));
+                silent.push((samples / steps, name));
                 nodes.silent.push(name.to_owned());
             } else {
                 nodes.complete.push(name.to_owned());
             }
         }
         if !silent.is_empty() {
-            let silent = silent.join(", ");
             notes.push(format!(
-                "nodes that answered for a part of the window only, left out of busy for the rest: {silent}"
+                "nodes that answered for a part of the window only, left out of busy for the rest: {}",
+                least(silent)
             ));
         }
         nodes
@@ -203,12 +220,41 @@ impl Source {
     }
 }
 
+/// The nodes that answered least, by the share of the window, and how many more there are.
+fn least(mut silent: Vec<(f64, &str)>) -> String {
+    silent.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
+    let more = silent.len().saturating_sub(NAMED);
+    let named =
+        silent.into_iter().take(NAMED).map(|(share, name)| format!("{name} ({:.1} %)", 100.0 * share));
+    let named = named.collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
 /// The samples of the recorded sums' fullest series in a window; the rules of one group are evaluated together, so it
 /// has one wherever any of them has.
-async fn recorded_sums(server: &Server<'_>, whose: Whose, span: Span) -> Result<f64> {
+async fn recorded_sums(server: &Server<'_>, whose: Whose, span: Span) -> Result<[f64; 2]> {
     if !matches!(whose, Whose::Exporter { .. }) {
-        return Ok(0.0);
+        return Ok([0.0; 2]);
     }
-    let counted = Counted::find(server, queries::GROUP_SUMS, span, GROUPS).await?;
-    Ok(Counted::fullest(&counted).map_or(0.0, |series| series.samples))
+    let [groups, cluster] = SUMS.map(|(metric, series)| Counted::find(server, metric, span, series));
+    let (groups, cluster) = tokio::try_join!(groups, cluster)?;
+    Ok([groups, cluster].map(|counted| most(&counted)))
+}
+
+fn most(counted: &[Counted]) -> f64 {
+    Counted::fullest(counted).map_or(0.0, |series| series.samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAMED, least};
+
+    #[test]
+    fn of_many_silent_nodes_those_are_named_that_answered_least() {
+        assert_eq!(least(vec![(0.5, "b"), (0.25, "c"), (0.5, "a")]), "c (25.0 %), a (50.0 %), b (50.0 %)");
+        let many: Vec<_> = (0..NAMED + 3).map(|number| (1.0 - 0.01 * number as f64, "n")).collect();
+        let named = least(many);
+        assert!(named.starts_with("n (90.0 %), ") && named.ends_with(" and 3 more"), "{named}");
+        assert_eq!(named.matches('%').count(), NAMED);
+    }
 }

@@ -8,7 +8,7 @@ use crate::prometheus::{Grid, Series};
 use crate::report::{Figures, Steps};
 use anyhow::Result;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Whose statistics, and when they were sampled.
 #[derive(Debug, Clone, Copy)]
@@ -61,13 +61,15 @@ async fn statistics<K: Ord + Clone>(
         quantiles: vec![f64::NAN; want.quantiles.len()],
         course: Vec::new(),
     };
-    let whole: RefCell<BTreeMap<K, Figures>> = RefCell::default();
+    let whole = RefCell::new(Whole::new(key, nothing));
     let fold = async |cut: Cut, query: &dyn Fn(&str, i64) -> String, add: &dyn Fn(&mut Figures, f64)| {
         let read = |answer: &[Series<'_>]| {
             let mut whole = whole.borrow_mut();
             for series in answer {
-                if let Some(value) = series.value() {
-                    add(whole.entry(key(series)).or_insert_with(|| nothing.clone()), value);
+                if let Some(value) = series.value()
+                    && let Some(figures) = whole.of(series)
+                {
+                    add(figures, value);
                 }
             }
         };
@@ -88,7 +90,7 @@ async fn statistics<K: Ord + Clone>(
             |at: &At| queries::statistic("avg", &queries::and(selector, at.matcher.as_deref()), grid.step);
         let take = |series: &Series<'_>| {
             let mut whole = whole.borrow_mut();
-            let figures = whole.entry(key(series)).or_insert_with(|| nothing.clone());
+            let Some(figures) = whole.of(series) else { return };
             figures.course.resize(points(grid), f64::NAN);
             for (at, value) in &series.samples {
                 let part = usize::try_from((at - grid.start) / grid.step).ok();
@@ -116,7 +118,51 @@ async fn statistics<K: Ord + Clone>(
         let query = |selector: &str, window: i64| queries::quantile(*share, selector, window);
         fold(Cut::Never, &query, &add).await?;
     }
-    Ok(whole.into_inner())
+    Ok(whole.into_inner().all())
+}
+
+/// The figures of each key, found by the series' labels as they are written: each statistic answers the same series, and
+/// a key costs several times what its figures do.
+struct Whole<'a, K, F> {
+    figures: Vec<Figures>,
+    keys: BTreeMap<K, usize>,
+    series: HashMap<String, usize>,
+    /// The labels that are looked for.
+    labels: String,
+    key: &'a F,
+    nothing: Figures,
+}
+
+impl<'a, K: Ord, F: Fn(&Series<'_>) -> K> Whole<'a, K, F> {
+    fn new(key: &'a F, nothing: Figures) -> Whole<'a, K, F> {
+        let labels = String::new();
+        Whole { figures: Vec::new(), keys: BTreeMap::new(), series: HashMap::new(), labels, key, nothing }
+    }
+
+    fn of(&mut self, series: &Series<'_>) -> Option<&mut Figures> {
+        self.labels.clear();
+        for (name, value) in &series.labels {
+            self.labels.extend([name, "\0", value, "\0"]);
+        }
+        let index = match self.series.get(&self.labels) {
+            Some(index) => *index,
+            None => {
+                let next = self.figures.len();
+                let index = *self.keys.entry((self.key)(series)).or_insert(next);
+                if index == next {
+                    self.figures.push(self.nothing.clone());
+                }
+                self.series.insert(self.labels.clone(), index);
+                index
+            }
+        };
+        self.figures.get_mut(index)
+    }
+
+    fn all(self) -> BTreeMap<K, Figures> {
+        let figures = |(key, index): (K, usize)| Some((key, self.figures.get(index)?.clone()));
+        self.keys.into_iter().filter_map(figures).collect()
+    }
 }
 
 /// The ends of so many equal parts of a window.

@@ -19,8 +19,8 @@ fn a_vector_is_one_sample_a_series() {
     assert_eq!(reply.warnings, ["careful now"]);
     let [first, second] = reply.series.as_slice() else { panic!("{reply:?}") };
     assert_eq!((first.label("a"), first.find("c")), ("b", None));
-    assert_eq!(first.samples, [(1_700_000_000_123, 0.5)]);
-    assert_eq!(second.samples, [(1_700_000_000_000, f64::INFINITY)]);
+    assert_eq!(*first.samples, [(1_700_000_000_123, 0.5)]);
+    assert_eq!(*second.samples, [(1_700_000_000_000, f64::INFINITY)]);
 }
 
 #[test]

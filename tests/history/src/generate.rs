@@ -27,9 +27,10 @@ impl History {
         let mut series = Vec::new();
         exporter(spec, &mut rng, &mut series);
         pods(spec, &mut rng, &mut series);
-        let aggregates = [metric::GROUP_SUM, metric::CLASS_SUM, metric::NAMESPACE_SUM];
         // A series without a sample is none.
-        series.retain(|s| !s.samples.is_empty() && (spec.aggregates || !aggregates.contains(&s.metric)));
+        series.retain(|s| {
+            !s.samples.is_empty() && (spec.aggregates || !metric::AGGREGATES.contains(&s.metric))
+        });
         History { interval_s: spec.interval_s, pod_interval_s: spec.pod_interval_s, series }
     }
 }
@@ -67,6 +68,7 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     // Of their own, so that the groups are the same with and without threads.
     let mut thread_rng = Rng::with_seed(spec.seed);
     let mut group_sums: BTreeMap<(&str, &str), Column> = BTreeMap::new();
+    let (mut cluster_busy, mut unattributed) = (empty.clone(), empty.clone());
     for number in 0..spec.nodes {
         let node = node_name(number);
         let answers = answers(number, grid.steps);
@@ -95,15 +97,20 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
                 series.push(grid.series(metric::THREAD, &labels, column));
             }
         }
-        series.push(grid.series(
-            metric::BUSY,
-            &[("instance", &node)],
-            &only(&tells(number, grid.steps), &busy),
-        ));
+        let busy = only(&tells(number, grid.steps), &busy);
+        series.push(grid.series(metric::BUSY, &[("instance", &node)], &busy));
+        add(&mut cluster_busy, &busy);
+        add(&mut unattributed, &busy);
+        for sum in class_sums.values() {
+            let told = only(&busy.iter().map(Option::is_some).collect::<Vec<_>>(), sum);
+            add(&mut unattributed, &told.into_iter().map(|units| units.map(|units| -units)).collect());
+        }
         for (class, sum) in &class_sums {
             series.push(grid.series(metric::CLASS_SUM, &[("instance", &node), ("class", class)], sum));
         }
     }
+    series.push(grid.series(metric::CLUSTER_BUSY, &[], &cluster_busy));
+    series.push(grid.series(metric::UNATTRIBUTED, &[], &unattributed));
     for ((class, name), sum) in &group_sums {
         series.push(grid.series(metric::GROUP_SUM, &[("class", class), ("groupname", name)], sum));
     }
@@ -113,13 +120,16 @@ fn pods(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     let grid = Grid::new(spec, spec.pod_interval_s, POD_AGE_MS);
     let info_grid = Grid::new(spec, spec.pod_interval_s, INFO_AGE_MS);
     let mut namespace_sums: BTreeMap<String, Column> = BTreeMap::new();
+    let mut exporters = vec![None; grid.steps];
     for (index, (namespace, name)) in pod_names(spec).into_iter().enumerate() {
         let own = index < spec.nodes;
         let life = if own { vec![true; grid.steps] } else { life(rng, grid.steps) };
         let column = only(&life, &usage(rng, grid.steps, if own { 400 } else { 4_000 }));
         let labels = [("namespace", namespace.as_str()), ("pod", name.as_str())];
         series.push(grid.series(metric::POD, &labels, &column));
-        if !own {
+        if own {
+            add(&mut exporters, &column);
+        } else {
             let sum = namespace_sums.entry(namespace.clone()).or_insert_with(|| vec![None; grid.steps]);
             add(sum, &column);
         }
@@ -139,6 +149,7 @@ fn pods(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
             series.push(info_grid.series(metric::POD_INFO, &labels, &column));
         }
     }
+    series.push(grid.series(metric::EXPORTER_SUM, &[("namespace", "openshift-monitoring")], &exporters));
     for (namespace, sum) in &namespace_sums {
         series.push(grid.series(metric::NAMESPACE_SUM, &[("namespace", namespace)], sum));
     }

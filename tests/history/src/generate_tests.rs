@@ -80,14 +80,17 @@ fn sums_are_those_of_their_members() {
     for (sum, labels, member) in [
         (metric::GROUP_SUM, &["class", "groupname"][..], metric::GROUP),
         (metric::CLASS_SUM, &["instance", "class"], metric::GROUP),
+        (metric::CLUSTER_BUSY, &[], metric::BUSY),
         (metric::NAMESPACE_SUM, &["namespace"], metric::POD),
+        (metric::EXPORTER_SUM, &["namespace"], metric::POD),
         (metric::GROUP, &["instance", "class", "groupname"], metric::THREAD),
     ] {
         for sum in of(&history, sum) {
             let members = of(&history, member).filter(|member| {
                 let own = member.label("namespace") == "openshift-monitoring"
                     && member.label("pod").starts_with("process-exporter-");
-                !own && labels.iter().all(|label| member.label(label) == sum.label(label))
+                own == (sum.metric == metric::EXPORTER_SUM)
+                    && labels.iter().all(|label| member.label(label) == sum.label(label))
             });
             let mut members = members.peekable();
             if member == metric::THREAD && members.peek().is_none() {
@@ -108,8 +111,7 @@ fn sums_are_those_of_their_members() {
 #[test]
 fn sums_are_left_out_on_request_and_nothing_else_changes() {
     let mut full = History::generate(&spec());
-    full.series
-        .retain(|s| ![metric::GROUP_SUM, metric::CLASS_SUM, metric::NAMESPACE_SUM].contains(&s.metric));
+    full.series.retain(|s| !metric::AGGREGATES.contains(&s.metric));
     assert_eq!(History::generate(&Spec { aggregates: false, ..spec() }), full);
 }
 

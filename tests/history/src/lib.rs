@@ -31,10 +31,19 @@ pub mod metric {
     pub const GROUP_SUM: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
     /// `GROUP` summed over groups: labels `instance`, `class`.
     pub const CLASS_SUM: &str = "instance_class:namedprocess_namegroup_cpu_rate:sum";
+    /// `BUSY` summed over nodes: no labels.
+    pub const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
+    /// `BUSY` less `GROUP`, summed over the nodes that have the former: no labels.
+    pub const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
     /// Cores by pod: labels `namespace`, `pod`.
     pub const POD: &str = "pod:container_cpu_usage:sum";
     /// `POD` summed over the pods of a namespace, the exporter's own left out: label `namespace`.
     pub const NAMESPACE_SUM: &str = "namespace:pod_container_cpu_usage:sum";
+    /// `POD` summed over the exporter's own pods: label `namespace`.
+    pub const EXPORTER_SUM: &str = "namespace:process_exporter_pod_cpu_usage:sum";
+    /// What rules add up.
+    pub const AGGREGATES: [&str; 6] =
+        [GROUP_SUM, CLASS_SUM, CLUSTER_BUSY, UNATTRIBUTED, NAMESPACE_SUM, EXPORTER_SUM];
     /// 1 while a pod is on a node: labels `namespace`, `pod`, `node`.
     pub const POD_INFO: &str = "kube_pod_info";
 }
