@@ -2,54 +2,55 @@
 
 use std::fs::{File, remove_file};
 use std::io::BufWriter;
-use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use reqwest::blocking::Client;
-use test_cluster::{Process, directory, free_port, start, tool};
+use test_cluster::{Bare, Spec, directory, free_port};
 use test_history::History;
+
+/// 2025-06-01T12:00:07Z: not a multiple of anything.
+pub(crate) const END_MS: i64 = 1_748_779_207_000;
+
+/// An hour of so many nodes with 60 groups and so many pods each, at 15 s, pods at 30 s.
+pub(crate) fn hour_of(nodes: usize, pods_per_node: usize, aggregates: bool) -> test_history::Spec {
+    test_history::Spec {
+        nodes,
+        groups: 60,
+        threads: 0,
+        pods_per_node,
+        namespaces: 30,
+        interval_s: 15,
+        pod_interval_s: 30,
+        duration_s: 3600,
+        end_ms: END_MS,
+        seed: 1,
+        aggregates,
+    }
+}
 
 /// A running Prometheus; ended when dropped.
 pub(crate) struct Server {
-    /// Base URL, plain HTTP on loopback.
-    pub(crate) url: String,
+    pub(crate) bare: Bare,
     /// Asks it plainly.
     pub(crate) client: Client,
-    _process: Process,
 }
 
 impl Server {
     /// Holds the histories, of which one is in memory at a time; ready when this returns.
     pub(crate) fn start(histories: impl IntoIterator<Item = History>) -> Result<Server> {
-        let port = free_port();
-        let folder = directory()?.join(port.to_string());
-        std::fs::create_dir(&folder)?;
-        let (text, data, config) =
-            (folder.join("history.om"), folder.join("data"), folder.join("prometheus.yml"));
-        std::fs::write(&config, "{}")?;
+        let name = format!("prometheus-{}", free_port());
+        let text = directory()?.join(format!("{name}.om"));
         for history in histories {
             history.write_openmetrics(BufWriter::new(File::create(&text)?))?;
             drop(history);
-            // Each block is a pass over the text: of a day, it is one.
-            let filled = Command::new(tool("promtool")?)
-                .args(["tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics"])
-                .args([&text, &data])
-                .output()?;
-            ensure!(filled.status.success(), "promtool: {}", String::from_utf8_lossy(&filled.stderr));
+            Bare::fill(&name, &text)?;
             remove_file(&text)?;
         }
-        let arguments = [
-            format!("--config.file={}", config.display()),
-            format!("--storage.tsdb.path={}", data.display()),
-            format!("--web.listen-address=127.0.0.1:{port}"),
-            // The history is older than a retention counted from now would keep.
-            "--storage.tsdb.retention.time=10y".to_owned(),
-        ];
-        let mut process = start(&format!("prometheus-{port}"), tool("prometheus")?, &arguments)?;
-        let url = format!("http://127.0.0.1:{port}");
+        // The history is older than a retention counted from now would keep.
+        let arguments = &["--storage.tsdb.retention.time=10y"];
+        let bare = Bare::start(&name, &Spec { config: "{}", arguments, ..Spec::default() })?;
         // A server's time without any that packing costs: the connection is loopback.
         let client = Client::builder().no_gzip().no_proxy().build()?;
-        process.await_ready(|| Ok(client.get(format!("{url}/-/ready")).send()?.error_for_status()?))?;
-        Ok(Server { url, client, _process: process })
+        Ok(Server { bare, client })
     }
 }

@@ -1,6 +1,7 @@
-//! Whether a figure is within its bound; the benches' own.
+//! Whether a figure is within its bound, and a bench fine; the benches' own.
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use anyhow::Result;
 
@@ -12,4 +13,16 @@ pub(crate) fn verdict(out: &mut impl Write, name: &str, spread: &Spread, most: f
     let word = if fine { "fine" } else { "TOO MUCH" };
     writeln!(out, "{name}: {spread}; at most {most}: {word}")?;
     Ok(fine)
+}
+
+/// How a bench ends: whether all was within its bounds, or what went wrong.
+pub(crate) fn conclude(outcome: Result<bool>, out: &mut impl Write) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(out, "{error:#}"); // nobody is left to tell
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-use test_cluster::{Bare, Cgroups, Spec, directory, free_port, program, start, until};
+use test_cluster::{Bare, Cgroups, Spec, directory, free_port, program, rules, start, until};
 
 const GROUPS: &str = "namedprocess_namegroup_cpu_rate{groupname!~\"conmon.*\"}";
 const THREADS: &str = "namedprocess_namegroup_thread_cpu_rate{groupname!~\"conmon.*\"}";
@@ -135,11 +135,8 @@ fn ask(prometheus: &Bare, query: &str, at: Option<f64>) -> Result<Answer> {
 
 /// Scrapes and evaluates the manifest's rules every second; ready when this returns.
 fn prometheus(target: u16) -> Result<Bare> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/prometheusrule.yaml");
-    let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(manifest)?)?;
-    let rules = serde_yaml::to_string(&manifest["spec"])?.replace("15s", "1s").replace("[1m]", "[4s]");
     let file = directory()?.join("queries-rules.yml");
-    fs::write(&file, rules)?;
+    fs::write(&file, rules(1)?)?;
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
          rule_files: [{}]\n\

@@ -15,6 +15,9 @@ mod memory;
 mod picture;
 mod pids;
 mod prometheus;
+#[path = "../../tests/cluster/src/rules.rs"]
+#[allow(unreachable_pub, reason = "public in test-cluster, which this crate does not depend on")]
+mod rules;
 mod scrapes;
 mod size;
 mod slice;

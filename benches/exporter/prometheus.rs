@@ -26,7 +26,6 @@ const WINDOWS: usize = 3;
 const WINDOW: u64 = 12;
 /// What the node runs: processes, threads, units.
 const NODE: (usize, usize, usize) = (400, 10, 60);
-const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/prometheusrule.yaml");
 
 /// Three servers at once, that nothing but their targets tells apart.
 pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
@@ -175,10 +174,7 @@ impl Server {
 
 /// Writes a configuration for so many nodes at a port, with or without the manifest's rules.
 fn configure(folder: &Path, step: u64, target: Option<(u16, usize)>, rules: bool) -> Result<()> {
-    let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(RULES)?)?;
-    let all = serde_yaml::to_string(manifest.get("spec").context("rules without a spec")?)?;
-    let all = all.replace("15s", &format!("{step}s")).replace("[1m]", &format!("[{}s]", 4 * step));
-    fs::write(folder.join("rules.yml"), all)?;
+    fs::write(folder.join("rules.yml"), crate::rules::rules(step)?)?;
     let files = if rules { "rules.yml" } else { "" };
     let mut config = format!(
         "global: {{scrape_interval: {step}s, scrape_timeout: {step}s, evaluation_interval: {step}s}}\nrule_files: [{files}]\n\

@@ -18,14 +18,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use measure::{peak_memory, run, timed};
 use serde_json::Value;
-use server::Server;
+use server::{END_MS, Server, hour_of};
 use spread::Spread;
-use test_history::{By, Expected, History, Key, Question, Spec, expected, metric};
-use verdict::verdict;
+use test_history::{By, Expected, History, Key, Question, expected, metric};
+use verdict::{conclude, verdict};
 
-/// 2025-06-01T12:00:07Z: not a multiple of anything.
-const END_MS: i64 = 1_748_779_207_000;
 const HOUR_MS: i64 = 3_600_000;
+/// Pods of a node.
+const PODS: usize = 20;
 /// Times everything is run, after once that is not counted.
 const ROUNDS: usize = 5;
 /// Seconds that a day of 1000 nodes takes at most from the rules' sums, and the share of the raw series' time that an
@@ -38,41 +38,17 @@ const CASES: [(&[&str], By); 3] = [
     (&["--class", "host,kernel"], By::Group),
 ];
 
-/// An hour of 60 groups and 20 pods a node, at 15 s, pods at 30 s.
-fn spec(nodes: usize) -> Spec {
-    Spec {
-        nodes,
-        groups: 60,
-        threads: 0,
-        pods_per_node: 20,
-        namespaces: 30,
-        interval_s: 15,
-        pod_interval_s: 30,
-        duration_s: 3600,
-        end_ms: END_MS,
-        seed: 1,
-        aggregates: true,
-    }
-}
-
 fn main() -> ExitCode {
     // reqwest wants one for plain HTTP too. There is none yet that this could fail for.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let out = &mut stdout().lock();
     let outcome = many_nodes(out).and_then(|fine| Ok(long_time(out)? & fine));
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(out, "{error:#}"); // nobody is left to tell
-            ExitCode::FAILURE
-        }
-    }
+    conclude(outcome, out)
 }
 
 /// 1000 nodes: an hour of raw series, and of the sums that the rules keep a day.
 fn many_nodes(out: &mut impl Write) -> Result<bool> {
-    let hour = History::generate(&spec(1000));
+    let hour = History::generate(&hour_of(1000, PODS, true));
     let raw = Server::start([of(&hour, 0..1, |metric| !metric::AGGREGATES.contains(&metric))])?;
     // Busy time is kept a day too: each node's is what tells whether it answered.
     let kept = |metric: &&str| *metric == metric::BUSY || metric::AGGREGATES.contains(metric);
@@ -129,7 +105,7 @@ fn many_nodes(out: &mut impl Write) -> Result<bool> {
 
 /// 50 nodes: a week of raw series, whose hours are all the same, so that its figures are those of one.
 fn long_time(out: &mut impl Write) -> Result<bool> {
-    let hour = History::generate(&spec(50));
+    let hour = History::generate(&hour_of(50, PODS, true));
     let parts = (0..14)
         .map(|part| of(&hour, part * 12..part * 12 + 12, |metric| !metric::AGGREGATES.contains(&metric)));
     let server = Server::start(parts)?;
@@ -164,7 +140,7 @@ fn classes(flags: &[&str]) -> Vec<String> {
 /// Arguments that ask a server for a window that ends with its history.
 fn top(server: &Server, interval: &str, flags: &[&str]) -> Vec<String> {
     let end = (END_MS / 1000).to_string();
-    let fixed = ["top", "--prometheus", &server.url, "-T", &end, "-i", interval];
+    let fixed = ["top", "--prometheus", &server.bare.url, "-T", &end, "-i", interval];
     fixed.into_iter().chain(flags.iter().copied()).map(str::to_owned).collect()
 }
 
@@ -195,7 +171,7 @@ fn right_or_not(arguments: &[String], expected: &Expected) -> Result<f64> {
 fn longest(out: &mut impl Write, servers: &[&Server]) -> Result<()> {
     let mut counts: Vec<(f64, f64)> = Vec::new();
     for server in servers {
-        let text = server.client.get(format!("{}/metrics", server.url)).send()?.text()?;
+        let text = server.client.get(format!("{}/metrics", server.bare.url)).send()?.text()?;
         for line in text.lines().filter(|line| line.contains("handler=\"/api/v1/query")) {
             let Some((_, rest)) = line.split_once("prometheus_http_request_duration_seconds_bucket{") else {
                 continue;

@@ -19,52 +19,28 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use measure::{peak_memory, run, timed};
 use questions::Least;
-use server::Server;
+use server::{END_MS, Server, hour_of};
 use spread::Spread;
-use test_history::{History, Spec};
-use verdict::verdict;
+use test_history::History;
+use verdict::{conclude, verdict};
 
 /// Times everything is run, after once that is not counted.
 const ROUNDS: usize = 9;
 const HELPS: usize = 51;
-/// 2025-06-01T12:00:07Z: not a multiple of anything.
-const END_MS: i64 = 1_748_779_207_000;
 /// Most of it that `top --help` may take.
 const HELP_MS: f64 = 10.0;
 const MEMORY_MIB: f64 = 60.0;
 
-/// 60 groups and 40 pods a node, an hour at 15 s, pods at 30 s.
-fn spec(nodes: usize, aggregates: bool) -> Spec {
-    Spec {
-        nodes,
-        groups: 60,
-        threads: 0,
-        pods_per_node: 40,
-        namespaces: 30,
-        interval_s: 15,
-        pod_interval_s: 30,
-        duration_s: 3600,
-        end_ms: END_MS,
-        seed: 1,
-        aggregates,
-    }
-}
-
-fn start(spec: &Spec) -> Result<Server> {
-    Server::start([History::generate(spec)])
+/// Of 40 pods a node.
+fn start(nodes: usize, aggregates: bool) -> Result<Server> {
+    Server::start([History::generate(&hour_of(nodes, 40, aggregates))])
 }
 
 fn main() -> ExitCode {
     // reqwest wants one for plain HTTP too. There is none yet that this could fail for.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match bench(&mut stdout().lock()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(stdout(), "{error:#}"); // nobody is left to tell
-            ExitCode::FAILURE
-        }
-    }
+    let out = &mut stdout().lock();
+    conclude(bench(out), out)
 }
 
 /// Whether all is within its bounds.
@@ -120,7 +96,7 @@ const CASES: [Case; 5] = [
 ];
 
 fn ratios(out: &mut impl Write) -> Result<bool> {
-    let servers = [start(&spec(200, false))?, start(&spec(200, true))?];
+    let servers = [start(200, false)?, start(200, true)?];
     let mut before: [Vec<f64>; 2] = Default::default();
     let mut fetched: [Vec<f64>; 2] = Default::default();
     let mut after: [Vec<f64>; CASES.len()] = Default::default();
@@ -168,7 +144,7 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
 }
 
 fn memory(out: &mut impl Write) -> Result<bool> {
-    let server = start(&spec(230, false))?;
+    let server = start(230, false)?;
     let mut fine = true;
     for format in ["csv", "json", "table"] {
         let (mib, text) = peak_memory(&top(&server, &["--per-node", "-o", format]))?;
@@ -186,7 +162,7 @@ fn memory(out: &mut impl Write) -> Result<bool> {
 /// Arguments that ask a server for the whole history.
 fn top(server: &Server, flags: &[&str]) -> Vec<String> {
     let end = (END_MS / 1000).to_string();
-    let fixed = ["top", "--prometheus", &server.url, "-T", &end, "-i", "1h"];
+    let fixed = ["top", "--prometheus", &server.bare.url, "-T", &end, "-i", "1h"];
     fixed.into_iter().chain(flags.iter().copied()).map(str::to_owned).collect()
 }
 

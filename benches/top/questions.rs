@@ -6,8 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use url::Url;
 
-use crate::END_MS;
-use crate::server::Server;
+use crate::server::{END_MS, Server};
 
 const END_S: i64 = END_MS / 1000;
 
@@ -15,7 +14,7 @@ impl Server {
     /// Runs the predecessor's way as a whole program, as the plugin is run.
     pub(crate) fn predecessor(&self) -> Result<()> {
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/top/predecessor.py");
-        let ran = Command::new("python3").args([program, &self.url, &END_S.to_string()]).output();
+        let ran = Command::new("python3").args([program, &self.bare.url, &END_S.to_string()]).output();
         let output = ran.context("python3, in which the predecessor's way is written: install it")?;
         let (lines, error) = (output.stdout.lines().count(), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success() && lines > 1000, "predecessor.py: {lines} lines: {error}");
@@ -31,7 +30,7 @@ impl Server {
             for function in ["avg", "min", "max"] {
                 let query = format!("{function}_over_time({series}[1h])");
                 let parameters = [("query", query.as_str()), ("time", &END_S.to_string())];
-                let url = Url::parse_with_params(&format!("{}/api/v1/query", self.url), parameters)?;
+                let url = Url::parse_with_params(&format!("{}/api/v1/query", self.bare.url), parameters)?;
                 let answer = self.client.get(url).send()?.error_for_status()?.bytes()?;
                 ensure!(answer.len() > 10_000, "{query} has no answer");
                 bytes += answer.len();
@@ -91,7 +90,7 @@ impl Server {
     pub(crate) fn least(&self, parts: &[Least]) -> Result<()> {
         let questions: Vec<Question> = parts.iter().flat_map(|part| part.questions()).collect();
         let ask = |(path, parameters): &Question| {
-            let url = Url::parse_with_params(&format!("{}/api/v1/{path}", self.url), parameters)?;
+            let url = Url::parse_with_params(&format!("{}/api/v1/{path}", self.bare.url), parameters)?;
             Ok(self.client.get(url).send()?.error_for_status()?.bytes()?.len())
         };
         let lengths: Vec<Result<usize>> = std::thread::scope(|scope| {

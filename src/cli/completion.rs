@@ -99,7 +99,15 @@ impl Shell {
         let shells = Shells::builtins();
         let shell = shells.completer(name).ok_or(ErrorKind::Unsupported)?;
         let mut script = Vec::new();
-        shell.write_registration(VARIABLE, &program.replace('-', "_"), program, program, &mut script)?;
+        let function = program.replace('-', "_");
+        shell.write_registration(VARIABLE, &function, program, program, &mut script)?;
+        if matches!(self, Self::Zsh) {
+            // Found in a folder of fpath, the script itself is what the first Tab runs, and has to answer it too.
+            writeln!(
+                script,
+                "\n[[ $funcstack[1] != _{program} ]] || _clap_dynamic_completer_{function} \"$@\""
+            )?;
+        }
         out.write_all(&script)
     }
 }

@@ -3,7 +3,9 @@ use super::checking::StatusFlags;
 use super::completion::CompletionFlags;
 use super::installing::{InstallFlags, UninstallFlags};
 use super::shared::{ApiFlags, PrometheusFlags};
-use super::values::{parse_duration, parse_namespaces, parse_percentile, parse_sort, parse_time};
+use super::values::{
+    parse_duration, parse_limit, parse_namespaces, parse_percentile, parse_sort, parse_time,
+};
 use super::version::VersionFlags;
 use crate::print::Format;
 use crate::report::SortBy;
@@ -106,7 +108,7 @@ pub(super) struct TopFlags {
     #[arg(short, long, value_name = "KEY", default_value = "avg", value_parser = parse_sort)]
     pub(super) sort_by: SortBy,
     /// Only so many rows, the first in that order
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_limit, allow_negative_numbers = true)]
     pub(super) limit: Option<usize>,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]

@@ -3,6 +3,7 @@ use super::values::parse_timeout;
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
 use anyhow::Result;
 use clap::Args;
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -101,13 +102,19 @@ impl PrometheusFlags {
 
 /// Whether standard output is a terminal that obeys.
 pub(super) fn screen() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+    io::stdout().is_terminal() && obeys(std::env::var_os("TERM").as_deref(), cfg!(windows))
+}
+
+/// Windows' terminals have no `TERM`; elsewhere one without is none to rely on.
+fn obeys(term: Option<&OsStr>, windows: bool) -> bool {
+    term.map_or(windows, |term| term != "dumb")
 }
 
 /// Whether standard output takes colours.
 pub(super) fn colour() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    screen() && !plain
+    // What Windows' obey they have to be told first, and only the screen does.
+    screen() && !plain && std::env::var_os("TERM").is_some()
 }
 
 /// Flags that contradict each other in a way that clap cannot tell.
@@ -121,3 +128,21 @@ impl std::fmt::Display for Usage {
 }
 
 impl std::error::Error for Usage {}
+
+#[cfg(test)]
+mod tests {
+    use super::obeys;
+
+    #[test]
+    fn a_terminal_obeys_unless_it_is_dumb_and_without_a_name_on_windows_alone() {
+        for (term, windows, expected) in [
+            (Some("xterm"), false, true),
+            (Some("dumb"), false, false),
+            (Some("dumb"), true, false),
+            (None, false, false),
+            (None, true, true),
+        ] {
+            assert_eq!(obeys(term.map(str::as_ref), windows), expected, "{term:?} {windows}");
+        }
+    }
+}

@@ -36,6 +36,10 @@ pub(super) fn parse_sort(text: &str) -> Result<SortBy, String> {
     }
 }
 
+pub(super) fn parse_limit(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "give a whole number such as 20".to_owned())
+}
+
 pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     time::time_ms(text, now()).map_err(|error| format!("{error:#}"))
 }

@@ -18,17 +18,22 @@ pub(super) struct Chosen {
     pub(super) user: AuthInfo,
 }
 
-/// Picks context, cluster and user, and lets the flags change them with kubectl's meaning.
-pub(super) fn choose(files: Kubeconfig, options: &SessionOptions) -> Result<Chosen> {
+/// Picks context, cluster and user, and lets the flags change them with kubectl's meaning. Errors name what is missing
+/// in which files.
+pub(super) fn choose(files: Kubeconfig, names: &str, options: &SessionOptions) -> Result<Chosen> {
     let context = options.context.clone().or(files.current_context).unwrap_or_default();
     let named = files.contexts.into_iter().find(|named| named.name == context);
     let (mut cluster_name, mut user_name) = match named.and_then(|named| named.context) {
         Some(found) => (found.cluster, found.user.unwrap_or_default()),
         None if !context.is_empty() => {
-            bail!("no context \"{context}\" in the kubeconfig: oc config get-contexts lists those there are")
+            bail!(
+                "no context \"{context}\" in kubeconfig {names}: oc config get-contexts lists those there are"
+            )
         }
         None if options.server.is_none() && options.cluster.is_none() => {
-            bail!("the kubeconfig has no current context: choose one with --context, or log in with oc login")
+            bail!(
+                "kubeconfig {names} has no current context: choose one with --context, or log in with oc login"
+            )
         }
         None => (String::new(), String::new()),
     };
@@ -44,14 +49,14 @@ pub(super) fn choose(files: Kubeconfig, options: &SessionOptions) -> Result<Chos
         Some(cluster) => cluster,
         None if options.server.is_some() && options.cluster.is_none() => Cluster::default(),
         None => bail!(
-            "no cluster \"{cluster_name}\" in the kubeconfig: oc config get-clusters lists those there are"
+            "no cluster \"{cluster_name}\" in kubeconfig {names}: oc config get-clusters lists those there are"
         ),
     };
     let found =
         files.auth_infos.into_iter().find(|named| named.name == user_name).and_then(|named| named.auth_info);
     // kubectl goes on as nobody where a context names a user that is not there; that only hides the mistake.
     if found.is_none() && !user_name.is_empty() && (options.user.is_some() || options.token.is_none()) {
-        bail!("no user \"{user_name}\" in the kubeconfig: oc config get-users lists those there are");
+        bail!("no user \"{user_name}\" in kubeconfig {names}: oc config get-users lists those there are");
     }
     let mut chosen =
         Chosen { context, cluster: filed_cluster.clone(), filed_cluster, user: found.unwrap_or_default() };
@@ -127,7 +132,7 @@ mod tests {
 
     #[test]
     fn files_are_merged_and_the_first_wins() {
-        let chosen = choose(both(), &SessionOptions::default()).unwrap();
+        let chosen = choose(both(), "f", &SessionOptions::default()).unwrap();
         assert_eq!(chosen.context, "two");
         assert_eq!(chosen.cluster.server.as_deref(), Some("https://first"));
         assert_eq!(chosen.user.exec.unwrap().command.as_deref(), Some("plugin"));
@@ -138,7 +143,7 @@ mod tests {
         let with = |change: fn(&mut SessionOptions)| {
             let mut options = SessionOptions::default();
             change(&mut options);
-            choose(both(), &options)
+            choose(both(), "f", &options)
         };
         let server = with(|o| o.server = Some("https://flag".into())).unwrap().cluster;
         assert_eq!((server.server.as_deref(), server.tls_server_name), (Some("https://flag"), None));
@@ -161,31 +166,40 @@ mod tests {
     #[test]
     fn flags_change_the_user_as_kubectls_do() {
         let options = SessionOptions { token: Some(Secret::from("T")), ..SessionOptions::default() };
-        let user = choose(both(), &options).unwrap().user;
+        let user = choose(both(), "f", &options).unwrap().user;
         assert!(user.exec.is_none() && user.token.is_some());
         let options = SessionOptions {
             user: Some("v".into()),
             impersonate_user: Some("w".into()),
             ..SessionOptions::default()
         };
-        let user = choose(both(), &options).unwrap().user;
+        let user = choose(both(), "f", &options).unwrap().user;
         assert_eq!((user.token.unwrap().expose_secret(), user.impersonate.as_deref()), ("V", Some("w")));
         let options = SessionOptions { impersonate_groups: vec!["g".into()], ..SessionOptions::default() };
-        assert!(choose(both(), &options).unwrap_err().to_string().contains("add --as USER"));
+        assert!(choose(both(), "f", &options).unwrap_err().to_string().contains("add --as USER"));
     }
 
     #[test]
     fn what_is_not_there_is_named() {
         let named = |name: &str| Some(name.to_owned());
         for (options, expected) in [
-            (SessionOptions { context: named("x"), ..SessionOptions::default() }, "no context \"x\""),
-            (SessionOptions { cluster: named("x"), ..SessionOptions::default() }, "no cluster \"x\""),
-            (SessionOptions { user: named("x"), ..SessionOptions::default() }, "no user \"x\""),
+            (
+                SessionOptions { context: named("x"), ..SessionOptions::default() },
+                "no context \"x\" in kubeconfig f:",
+            ),
+            (
+                SessionOptions { cluster: named("x"), ..SessionOptions::default() },
+                "no cluster \"x\" in kubeconfig f:",
+            ),
+            (
+                SessionOptions { user: named("x"), ..SessionOptions::default() },
+                "no user \"x\" in kubeconfig f:",
+            ),
         ] {
-            let message = choose(both(), &options).unwrap_err().to_string();
+            let message = choose(both(), "f", &options).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
-        let message = choose(Kubeconfig::default(), &SessionOptions::default()).unwrap_err().to_string();
-        assert!(message.contains("no current context"), "{message}");
+        let message = choose(Kubeconfig::default(), "f", &SessionOptions::default()).unwrap_err().to_string();
+        assert!(message.starts_with("kubeconfig f has no current context"), "{message}");
     }
 }

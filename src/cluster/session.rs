@@ -76,7 +76,7 @@ impl Session {
             None if options.server.is_some() => Kubeconfig::default(),
             None => return Ok(None),
         };
-        let chosen = kubeconfig::choose(filed, options)?;
+        let chosen = kubeconfig::choose(filed, &files.names(), options)?;
         Session::of(chosen, options).await.map(Some)
     }
 

@@ -2,14 +2,14 @@
 //! it. No terminal is touched here.
 use super::printable;
 use super::sparks::{bar, sparks};
-use super::table::{self, Column, GAP, aligned, cores, cut_middle};
+use super::table::{self, Column, GAP, cores, cut_middle};
 use crate::report::{Report, Row, SortBy, Stats};
 use ratatui::Frame;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
-use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{self, Table};
 
 /// A screen lower than this has no bars.
 const LOW: u16 = 14;
@@ -110,25 +110,25 @@ impl Screen {
     /// Draws all of it.
     pub fn draw(&self, frame: &mut Frame<'_>) {
         let area = frame.area();
-        let (width, height) = (usize::from(area.width), usize::from(area.height));
-        let mut lines = Vec::new();
+        let width = usize::from(area.width);
+        let mut head = Vec::new();
         match &self.report {
-            None => lines.push(Line::from("the first samples are on their way")),
+            None => head.push(Line::from("the first samples are on their way")),
             Some(report) => {
-                lines.push(Line::from(cut_middle(&title(report), width)));
+                head.push(Line::from(cut_middle(&title(report), width)));
                 if area.height >= LOW {
-                    lines.extend(self.bars(report, width));
-                    lines.push(Line::default());
+                    head.extend(self.bars(report, width));
+                    head.push(Line::default());
                 }
-                let room = height.saturating_sub(lines.len() + 2);
-                lines.extend(self.rows(report, width, room));
             }
         }
-        lines.truncate(height.saturating_sub(1));
-        for (line, y) in lines.into_iter().zip(0..) {
-            frame.render_widget(line, Rect { y, height: 1, ..area });
+        let high = u16::try_from(head.len()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1));
+        let parts = [Constraint::Length(high), Constraint::Fill(1), Constraint::Length(1)];
+        let [top, middle, foot] = Layout::vertical(parts).areas(area);
+        frame.render_widget(Text::from(head), top);
+        if let Some(report) = &self.report {
+            frame.render_widget(self.rows(report, middle), middle);
         }
-        let foot = Rect { y: area.height.saturating_sub(1), height: 1.min(area.height), ..area };
         frame.render_widget(self.foot(width), foot);
     }
 
@@ -157,14 +157,17 @@ impl Screen {
         totals.iter().map(line).collect()
     }
 
-    fn rows(&self, report: &Report, width: usize, room: usize) -> Vec<Line<'static>> {
+    /// As many rows as there is room for, below the headers, of which the one that is sorted by is marked.
+    fn rows(&self, report: &Report, area: Rect) -> Table<'static> {
         let first = self.first.min(report.rows.len().saturating_sub(1));
-        let shown: Vec<&Row> = report.rows.iter().skip(first).take(room).collect();
+        let height = usize::from(area.height.saturating_sub(1));
+        let shown: Vec<&Row> = report.rows.iter().skip(first).take(height).collect();
         let mut columns: Vec<Column> = table::columns(&report.rows);
         let mut figures = self.sorts().split_off(1);
+        let width = usize::from(area.width);
         let room = width.saturating_sub(COURSE + GAP);
         let (mut headers, mut rows, mut widths) = laid_out(&shown, &columns, &figures, room);
-        while widths.iter().map(|width| width + GAP).sum::<usize>() > room + GAP {
+        while taken(&widths) > room + GAP {
             // A pod's node is told by no other column, and tells no rows apart; then go the figures, the last first.
             let node =
                 columns.iter().position(|(header, _)| *header == "NODE").filter(|_| !is_per_node(report));
@@ -175,35 +178,30 @@ impl Screen {
             }
             (headers, rows, widths) = laid_out(&shown, &columns, &figures, room);
         }
-        let used: usize = widths.iter().map(|width| width + GAP).sum();
-        let mut lines = vec![self.header(&headers, &widths, columns.len())];
-        for (cells, row) in rows.iter_mut().zip(shown) {
-            for (cell, width) in cells.iter_mut().zip(&widths).take(columns.len()) {
-                *cell = cut_middle(cell, *width);
-            }
-            let mut text = aligned(cells, &widths, columns.len());
-            let parts = width.saturating_sub(used);
-            let course = row.course.get(row.course.len().saturating_sub(parts)..).unwrap_or_default();
-            text.push_str(&sparks(course));
-            lines.push(Line::from(text));
-        }
-        lines
-    }
-
-    /// The headers, the one that is sorted by marked.
-    fn header(&self, headers: &[String], widths: &[usize], texts: usize) -> Line<'static> {
+        // A figure without its first digits would be another one: a column is there as a whole, or not.
+        while taken(&widths) > width + GAP && widths.pop().is_some() {}
+        let parts = width.saturating_sub(taken(&widths));
         let sorted = self.sorts().into_iter().find(|(_, sort)| *sort == self.sort).map(|(header, _)| header);
-        let mut spans = Vec::new();
-        for (index, (header, width)) in headers.iter().zip(widths).enumerate() {
-            let is_sorted = sorted.as_ref() == Some(header);
-            let style = if is_sorted { Style::new().bold().reversed() } else { Style::new().bold() };
-            let pad = " ".repeat(width.saturating_sub(header.width()));
-            let (before, after) = if index < texts { (String::new(), pad) } else { (pad, String::new()) };
-            spans.push(Span::raw(before));
-            spans.push(Span::styled(header.clone(), style));
-            spans.push(Span::raw(after + &" ".repeat(GAP)));
-        }
-        Line::from(spans)
+        let placed = |index: usize, span: Span<'static>| {
+            let line = Line::from(span);
+            if index < columns.len() { line } else { line.right_aligned() }
+        };
+        let header = headers.into_iter().take(widths.len()).enumerate().map(|(index, header)| {
+            let style = Style::new().bold();
+            let style = if sorted.as_ref() == Some(&header) { style.reversed() } else { style };
+            placed(index, Span::styled(header, style))
+        });
+        let body = rows.iter().zip(shown).map(|(cells, row)| {
+            let cells = cells.iter().zip(&widths).map(|(cell, width)| Span::raw(cut_middle(cell, *width)));
+            let cells = cells.enumerate().map(|(index, span)| placed(index, span));
+            let course = row.course.get(row.course.len().saturating_sub(parts)..).unwrap_or_default();
+            widgets::Row::new(cells.chain([Line::from(sparks(course))]))
+        });
+        let lengths =
+            widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
+        Table::new(body, lengths.chain([Constraint::Fill(1)]))
+            .header(widgets::Row::new(header))
+            .column_spacing(GAP as u16)
     }
 }
 
@@ -236,6 +234,11 @@ fn laid_out(
     (headers, rows, widths)
 }
 
+/// What columns take, with the spaces after each.
+fn taken(widths: &[usize]) -> usize {
+    widths.iter().map(|width| width + GAP).sum()
+}
+
 /// Whether a node has rows of its own.
 fn is_per_node(report: &Report) -> bool {
     report.rows.iter().any(|row| row.namespace.is_none() && row.node.is_some())
@@ -251,57 +254,4 @@ fn cells(row: &Row, columns: &[Column], figures: usize) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Next, Screen};
-    use crate::print::table::tests::example;
-    use crate::report::SortBy;
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
-    use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-
-    fn press(screen: &mut Screen, code: KeyCode) -> Next {
-        screen.take(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
-    }
-
-    fn drawn(screen: &Screen, width: u16, height: u16) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| screen.draw(frame)).unwrap();
-        terminal.backend().to_string()
-    }
-
-    #[test]
-    fn every_size_is_drawn_and_no_name_obeyed() {
-        let mut screen = Screen::new(SortBy::Avg, true);
-        for (width, height) in [(80, 24), (200, 50), (20, 5), (1, 1), (7, 2)] {
-            drawn(&screen, width, height);
-        }
-        screen.show(example());
-        for (width, height) in [(80, 24), (200, 50), (20, 5), (1, 1), (7, 2)] {
-            drawn(&screen, width, height);
-        }
-        let page = drawn(&screen, 120, 24);
-        assert!(page.contains("crio-worker") && page.contains("\\u{1b}[1mc"), "{page}");
-    }
-
-    #[test]
-    fn keys_sort_scroll_and_end() {
-        let mut screen = Screen::new(SortBy::Avg, false);
-        screen.show(example());
-        press(&mut screen, KeyCode::Left);
-        assert_eq!(screen.sort, SortBy::Now);
-        for _ in 0..9 {
-            press(&mut screen, KeyCode::Right);
-        }
-        assert_eq!(screen.sort, SortBy::Percentile("p95".to_owned()));
-        for _ in 0..9 {
-            press(&mut screen, KeyCode::Left);
-        }
-        let page = drawn(&screen, 100, 24);
-        assert!(page.find("crio ") > page.find("a \\\"b\\\"").or(page.find("a \"b\"")), "by name: {page}");
-        press(&mut screen, KeyCode::End);
-        assert!(!drawn(&screen, 100, 24).contains("a \"b\""), "scrolled to the last row");
-        assert_eq!(press(&mut screen, KeyCode::Char('q')), Next::End);
-        let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(screen.take(&Event::Key(ctrl_c)), Next::End);
-    }
-}
+mod tests;

@@ -168,19 +168,6 @@ pub(super) fn cores(figure: f64) -> String {
     format!("{figure:.3}")
 }
 
-/// Cells in columns, with spaces between: texts to the left, figures to the right.
-pub(super) fn aligned(cells: &[String], widths: &[usize], texts: usize) -> String {
-    let mut line = String::new();
-    for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let pad = width.saturating_sub(cell.width());
-        let (before, after) = if index < texts { (0, pad) } else { (pad, 0) };
-        line.extend(std::iter::repeat_n(' ', before));
-        line.push_str(cell);
-        line.extend(std::iter::repeat_n(' ', after + GAP));
-    }
-    line
-}
-
 /// Writes a table without the spaces at its lines' ends; its header in bold, where there may be colour.
 fn put(
     headers: &[String],

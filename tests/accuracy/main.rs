@@ -143,7 +143,7 @@ impl Chain {
         arguments.push(format!("--web.listen-address=127.0.0.1:{port}"));
         let exporter = start_exporter(name, &arguments)?;
         let rules = directory()?.join(format!("{name}-rules.yaml"));
-        fs::write(&rules, fast_rules()?)?;
+        fs::write(&rules, test_cluster::rules(STEP as u64)?)?;
         // Where a scrape and an evaluation fall on the same moment, which of them is first is chance, and a sample may
         // be seen twice or never. Their phases are hashes of names and labels: another label is another phase.
         for attempt in 0..10 {
@@ -240,15 +240,6 @@ fn newest(host: &str, token: Option<&str>, series: &str) -> Result<f64> {
     let answer: Value = serde_json::from_str(&answer).with_context(|| format!("{status}: {answer}"))?;
     let value = answer["data"]["result"][0]["value"][1].as_str().context("no sample yet")?;
     Ok(value.parse()?)
-}
-
-/// The manifest's rules at this test's interval, the way an installation with another scrape interval rewrites them.
-fn fast_rules() -> Result<String> {
-    let manifest =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/prometheusrule.yaml"))?;
-    let manifest: serde_yaml::Value = serde_yaml::from_str(&manifest)?;
-    let groups = serde_yaml::to_string(&manifest["spec"])?;
-    Ok(groups.replace("15s", &format!("{STEP}s")).replace("[1m]", &format!("[{}s]", 4.0 * STEP)))
 }
 
 fn config(port: u16, rules: &Path, attempt: u32) -> String {

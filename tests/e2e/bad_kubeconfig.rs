@@ -60,9 +60,9 @@ fn files_that_cannot_be_read() {
 fn texts_that_are_no_kubeconfig() {
     let malformed = ["reading kubeconfig config", "it is no kubeconfig"];
     for (case, text, said) in [
-        ("empty", &b""[..], &["no current context", "--context", "oc login"][..]),
-        ("blank", b"\n \n", &["no current context", "--context", "oc login"]),
-        ("empty object", b"{}", &["no current context", "--context", "oc login"]),
+        ("empty", &b""[..], &["kubeconfig config has no current context", "--context", "oc login"][..]),
+        ("blank", b"\n \n", &["kubeconfig config has no current context", "--context", "oc login"]),
+        ("empty object", b"{}", &["kubeconfig config has no current context", "--context", "oc login"]),
         ("unclosed", b"users: [{name: u, user: {token: sha256~never", &[malformed[0], malformed[1], "line 1"]),
         ("a word", b"sha256~never", &malformed),
         ("a list", b"- token: sha256~never", &malformed),
@@ -78,9 +78,9 @@ fn texts_that_are_no_kubeconfig() {
 
 #[test]
 fn names_that_nothing_has() {
-    let context = ["no context \"gone\"", "oc config get-contexts"];
-    let cluster = ["no cluster \"gone\"", "oc config get-clusters"];
-    let user = ["no user \"gone\"", "oc config get-users"];
+    let context = ["no context \"gone\" in kubeconfig config", "oc config get-contexts"];
+    let cluster = ["no cluster \"gone\" in kubeconfig config", "oc config get-clusters"];
+    let user = ["no user \"gone\" in kubeconfig config", "oc config get-users"];
     for (flag, said) in [("--context", context), ("--cluster", cluster), ("--user", user)] {
         assert_refused(flag, &ask(&with(good().to_string()), &[flag, "gone"]), &said);
     }

@@ -3,11 +3,10 @@
 
 mod agree;
 
+use crate::serve::serve;
 use agree::{FORMATS, agree};
 use anyhow::{Result, ensure};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use test_cluster::{Prometheus, Spec, shared};
+use test_cluster::Prometheus;
 use test_history::{By, History, Question, expected, metric};
 
 /// 2025-06-01T12:00:07Z: not a multiple of anything.
@@ -140,7 +139,12 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     fn new(name: &str, history: &'a History) -> Result<Trial<'a>> {
-        Ok(Trial { history, prometheus: serve(name, history)?, asked: 0, disagreements: Vec::new() })
+        Ok(Trial {
+            history,
+            prometheus: serve(&format!("history-{name}"), history, &[])?,
+            asked: 0,
+            disagreements: Vec::new(),
+        })
     }
 
     /// Asks in each of the formats, and goes on where they disagree: what fails with what tells more than the first.
@@ -163,18 +167,4 @@ impl<'a> Trial<'a> {
 
 fn names(all: &[&str]) -> Vec<String> {
     all.iter().map(|name| (*name).to_owned()).collect()
-}
-
-/// A Prometheus that holds the history.
-fn serve(name: &str, history: &History) -> Result<Prometheus> {
-    let file = test_cluster::directory()?.join(format!("{name}.om"));
-    let mut out = BufWriter::new(File::create(&file)?);
-    history.write_openmetrics(&mut out)?;
-    out.flush()?;
-    drop(out);
-    // The history is older than a retention counted from now would keep.
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &["--storage.tsdb.retention.time=10y"] };
-    let prometheus = shared().start_prometheus(&format!("history-{name}"), &spec)?;
-    std::fs::remove_file(&file)?;
-    Ok(prometheus)
 }

@@ -1,8 +1,7 @@
 //! A question in pieces has the answer that it has as a whole: on a real Prometheus that refuses anything bigger than a
 //! few samples, and on one that is stopped, or killed and started again, while it is asked.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::process::{Child, Command};
 use std::thread::yield_now;
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 use test_cluster::{Outcome, Prometheus, Spec, directory, shared};
 use test_history::History;
 
+use crate::serve;
 use crate::terminal::Terminal;
 use crate::way_in::{assert_refused, plugin};
 
@@ -37,13 +37,7 @@ fn serve(name: &str, arguments: &[&str]) -> Prometheus {
         seed: 7,
         aggregates: false,
     };
-    let file = directory().unwrap().join(format!("{name}.om"));
-    History::generate(&spec).write_openmetrics(BufWriter::new(File::create(&file).unwrap())).unwrap();
-    let arguments = [&["--storage.tsdb.retention.time=10y"], arguments].concat();
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments };
-    let prometheus = shared().start_prometheus(name, &spec).unwrap();
-    fs::remove_file(&file).unwrap();
-    prometheus
+    serve::serve(name, &History::generate(&spec), arguments).unwrap()
 }
 
 fn question<'a>(prometheus: &'a Prometheus, flags: &[&'a str]) -> Vec<&'a str> {

@@ -1,16 +1,16 @@
 //! `top --watch`: on terminals of two sizes, this machine and a cluster; and in a pipe, each report that of a single
 //! question, for new samples only.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use test_cluster::{Prometheus, Spec, directory, free_port, shared};
+use test_cluster::{Prometheus, directory, free_port};
 use test_history::History;
 
 use crate::pieces::assert_same;
+use crate::serve;
 use crate::terminal::Terminal;
 use crate::way_in::plugin;
 
@@ -18,7 +18,7 @@ const PLUGIN: &str = env!("CARGO_BIN_EXE_oc-interrogate");
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Half an hour of three nodes, up to now.
-fn serve(name: &str, aggregates: bool) -> Prometheus {
+fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
     let end_ms = jiff::Timestamp::now().as_second() * 1000;
     let spec = test_history::Spec {
         nodes: 3,
@@ -33,12 +33,7 @@ fn serve(name: &str, aggregates: bool) -> Prometheus {
         seed: 11,
         aggregates,
     };
-    let file = directory().unwrap().join(format!("{name}.om"));
-    History::generate(&spec).write_openmetrics(BufWriter::new(File::create(&file).unwrap())).unwrap();
-    let prometheus =
-        shared().start_prometheus(name, &Spec { config: "{}", history: Some(&file), arguments: &[] });
-    fs::remove_file(&file).unwrap();
-    prometheus.unwrap()
+    serve::serve(name, &History::generate(&spec), &[])
 }
 
 /// Runs the plugin on a terminal, between two lines that tell how the terminal is.
@@ -133,7 +128,7 @@ fn this_machine_on_a_screen_that_sorts_resizes_and_ends() -> Result<()> {
 
 #[test]
 fn a_cluster_on_a_screen() -> Result<()> {
-    let prometheus = serve("screen", true);
+    let prometheus = serve("screen", true)?;
     for size in [(80, 24), (200, 50)] {
         let terminal =
             on_terminal(size, &format!("-w=1s --percentiles p50 --prometheus {}", prometheus.url))?;
@@ -167,7 +162,7 @@ fn a_terminal_is_given_back_however_it_ends() -> Result<()> {
 #[test]
 fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> Result<()> {
     for (name, aggregates) in [("pipe-sums", true), ("pipe-raw", false)] {
-        let prometheus = serve(name, aggregates);
+        let prometheus = serve(name, aggregates)?;
         for flags in ["", "--by thread --per-node", "--percentiles p50,p95 --limit 7", "--by namespace"] {
             let flags: Vec<&str> = flags.split_whitespace().collect();
             let fixed = ["top", "--watch=1s", "-i", "20m", "-o", "json", "--prometheus", &prometheus.url];

@@ -64,19 +64,12 @@ fn pods_that_are_refused_are_told_of_and_go_on_when_they_are_not() {
 fn a_quota_is_told_of_and_what_old_pods_need_stays_until_they_are_gone() {
     let site = site();
     assert_eq!(site.install(&[]).code, 0);
-    let path = format!("/api/v1{HERE}/resourcequotas/none");
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
-    site.cluster.api().apply(&path, &quota.to_string()).unwrap();
-    until("the quota to count", Duration::from_secs(30), || {
-        anyhow::ensure!(site.get(&path)["status"]["hard"]["pods"] == "0");
-        Ok(())
-    })
-    .unwrap();
+    site.forbid_pods();
     let payloads = || site.names().iter().filter(|name| name.contains("-payload-")).count();
     let before = payloads();
     std::fs::write(&site.exporter, program(300_000, 62)).unwrap();
     let late = site.install(&["--timeout", "8s"]);
-    site.cluster.api().delete(&path).unwrap();
+    site.allow_pods();
     assert_eq!(late.code, 1, "{}", late.stdout);
     assert!(late.stderr.contains("warning: no pods can be made"), "{}", late.stderr);
     let last = late.stderr.lines().last().unwrap();

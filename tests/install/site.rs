@@ -13,6 +13,7 @@ pub(crate) const HERE: &str = "/namespaces/openshift-monitoring";
 pub(crate) const DAEMON_SET: &str =
     "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/process-exporter";
 pub(crate) const CONFIG: &str = "/api/v1/namespaces/openshift-monitoring/configmaps/process-exporter";
+const QUOTA: &str = "/api/v1/namespaces/openshift-monitoring/resourcequotas/none";
 
 /// Every kind that is looked at, as `group/version` (or `v1`) and plural; without a namespace last.
 const KINDS: [(&str, &str); 15] = [
@@ -96,6 +97,22 @@ impl Site {
     /// Whether there is an object of this path.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.cluster.api().get(path).is_ok()
+    }
+
+    /// Has a quota refuse every new pod; it counts when this returns.
+    pub(crate) fn forbid_pods(&self) {
+        let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
+        self.cluster.api().apply(QUOTA, &quota.to_string()).unwrap();
+        let counts = || {
+            anyhow::ensure!(self.get(QUOTA)["status"]["hard"]["pods"] == "0");
+            Ok(())
+        };
+        until("the quota to count", Duration::from_secs(30), counts).unwrap();
+    }
+
+    /// Takes that quota away.
+    pub(crate) fn allow_pods(&self) {
+        self.cluster.api().delete(QUOTA).unwrap();
     }
 
     /// Every object of both namespaces and of the cluster's kinds.

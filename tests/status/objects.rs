@@ -164,14 +164,7 @@ fn a_node_without_a_pod_is_named_with_the_reason_and_waited_for() {
     let site = installed();
     let scraped = scraped(&site, "waited", Rules::All, 3);
     scraped.await_data();
-    let path = format!("/api/v1{HERE}/resourcequotas/none");
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
-    site.cluster.api().apply(&path, &quota.to_string()).unwrap();
-    until("the quota to count", Duration::from_secs(30), || {
-        anyhow::ensure!(site.get(&path)["status"]["hard"]["pods"] == "0");
-        Ok(())
-    })
-    .unwrap();
+    site.forbid_pods();
     let pods = site.get(&format!("/api/v1{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter"));
     let pod = &pods["items"][0];
     let (name, node) = (pod["metadata"]["name"].as_str().unwrap(), pod["spec"]["nodeName"].as_str().unwrap());
@@ -194,7 +187,7 @@ fn a_node_without_a_pod_is_named_with_the_reason_and_waited_for() {
     );
 
     let waiting = site.plugin.start(["status", "--wait", &flag]).unwrap();
-    site.cluster.api().delete(&path).unwrap();
+    site.allow_pods();
     let ended = waiting.wait_with_output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert!(

@@ -38,6 +38,11 @@ impl Bare {
         Self::start_in(&directory()?, name, spec)
     }
 
+    /// Adds a history, OpenMetrics text, to what the one called `name` will hold when it is started.
+    pub fn fill(name: &str, history: &Path) -> Result<()> {
+        fill(&directory()?.join(name).join("data"), history)
+    }
+
     pub(crate) fn start_in(parent: &Path, name: &str, spec: &Spec<'_>) -> Result<Self> {
         let directory = parent.join(name);
         let data = directory.join("data");
@@ -113,8 +118,9 @@ impl Bare {
 }
 
 fn fill(data: &Path, history: &Path) -> Result<()> {
+    // Each block is a pass over the text: of a day, it is one.
     let answer = mortal(tool("promtool")?)
-        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .args(["tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics"])
         .args([history, data])
         .output()
         .context("starting promtool")?;

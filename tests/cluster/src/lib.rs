@@ -16,6 +16,7 @@
 //!     certs   certificate authorities and what they sign
 //!     process programs that end with this process, however it ends
 //!     namespace  names, ports and files, ours alone (tests/in-namespace)
+//! rules       the manifest's recording rules, at a test's own interval
 //! cgroups     a tree of cgroups and loads in them, for tests of the exporter
 //! plugin      runs the real binary as a user would, in a clean environment
 //! ```
@@ -40,6 +41,7 @@ mod plugin;
 mod pod;
 mod process;
 mod prometheus;
+mod rules;
 mod wait;
 
 pub use api::Api;
@@ -57,4 +59,5 @@ pub use plugin::{Outcome, Plugin};
 pub use pod::Pod;
 pub use process::{Process, start};
 pub use prometheus::Prometheus;
+pub use rules::rules;
 pub use wait::until;
