@@ -182,10 +182,11 @@ fn put(
     // several of these side by side, since nothing else is left to be done.
     let at_once = ROWS_AT_ONCE * thread::available_parallelism().map_or(1, usize::from);
     for (number, some) in rows.chunks(at_once).chain(rows.is_empty().then_some(rows)).enumerate() {
-        let parts = some.chunks(ROWS_AT_ONCE).chain(some.is_empty().then_some(some));
+        let parts = some.chunks(ROWS_AT_ONCE).skip(1);
         let tables: Vec<_> = thread::scope(|scope| {
-            let laid_out: Vec<_> = parts.map(|part| scope.spawn(move || lay_out(part))).collect();
-            laid_out.into_iter().map(|table| table.join()).collect()
+            let others: Vec<_> = parts.map(|part| scope.spawn(move || lay_out(part))).collect();
+            let first = Ok(lay_out(some.get(..ROWS_AT_ONCE).unwrap_or(some)));
+            [first].into_iter().chain(others.into_iter().map(|table| table.join())).collect()
         });
         for (part, lines) in tables.into_iter().enumerate() {
             let lines = lines.map_err(|_| io::Error::other("a table could not be laid out"))?;

@@ -59,11 +59,6 @@ pub(super) enum Samples {
     Summed(Figures),
 }
 
-/// Rows whose samples are all known.
-pub(super) fn each(rows: BTreeMap<Key, Steps>) -> BTreeMap<Key, Samples> {
-    rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect()
-}
-
 /// One kind of rows, groups or pods, with samples at the same times.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -90,8 +85,6 @@ pub(super) struct Groups {
     pub unattributed: Option<Steps>,
     /// How many nodes answered at any time.
     pub nodes: usize,
-    /// Whether any of them did not answer for a part of the window.
-    pub gaps: bool,
     /// What rows and totals are made of; none of the platform's.
     pub series: Option<SeriesKind>,
     /// Whose series they are.

@@ -1,5 +1,5 @@
 //! Host and kernel: rows of process groups, threads or classes, their totals, and the nodes' busy time.
-use super::answers::{Groups, Key, Part, Samples, each};
+use super::answers::{Groups, Key, Part, Samples};
 use super::ask::{self, Server};
 use super::pieces::Load;
 use super::platform;
@@ -38,23 +38,13 @@ pub(super) async fn fetch(
             "the series are those of the predecessor's exporter: no kernel threads, no busy time".to_owned(),
         );
     }
-    // What is asked of each node goes by how many there are; else they are asked for beside the rest.
-    let first = source.knows_nodes() || question.of_nodes() || question.by == By::Thread;
-    let known = if first { Some(source.nodes(server, grid).await?) } else { None };
-    let size = known.as_ref().map_or(source.size(), Nodes::count);
-    let asker = Asker { server, question, source, grid, nodes: size };
-    let nodes = async {
-        match &known {
-            Some(nodes) => Ok(nodes.clone()),
-            None => source.nodes(server, grid).await,
-        }
-    };
-    let (nodes, sums, busy, rest, of_nodes) = tokio::try_join!(
-        nodes,
+    let asker = Asker { server, question, source, grid };
+    let nodes = source.nodes(grid, notes);
+    let (sums, busy, rest, of_nodes) = tokio::try_join!(
         asker.sums(),
         asker.busy(),
-        asker.rest(known.as_ref()),
-        asker.rows_of_nodes(),
+        asker.rest(&nodes),
+        asker.rows_of_nodes(nodes.count()),
     )?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
@@ -67,9 +57,8 @@ pub(super) async fn fetch(
     let rows = asker.rows(of_nodes, &sums, &classes).await?;
     let left_out = asker.left_out(&classes).await?;
     let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
-    let (gaps, series, kind) = (nodes.have_gaps(), Some(asker.series()), SourceKind::Exporter);
-    notes.extend(nodes.notes.iter().cloned());
-    Ok(Some(Groups { part, busy, unattributed, nodes: nodes.count(), gaps, series, kind }))
+    let (nodes, series) = (nodes.count(), Some(asker.series()));
+    Ok(Some(Groups { part, busy, unattributed, nodes, series, kind: SourceKind::Exporter }))
 }
 
 /// What busy time and groups do not share.
@@ -86,8 +75,6 @@ struct Asker<'a> {
     question: &'a Question,
     source: &'a Source,
     grid: Grid,
-    /// How many, about.
-    nodes: usize,
 }
 
 impl Asker<'_> {
@@ -120,7 +107,7 @@ impl Asker<'_> {
 
     /// What one answered series for each group costs that is read from a metric of groups.
     fn load<'b>(&self, metric: &'b str) -> Load<'b> {
-        let nodes = self.nodes;
+        let nodes = self.source.size();
         match metric {
             queries::GROUP_SUMS => Load::of(GROUPS_PER_NODE, GROUPS_PER_NODE),
             queries::CLASS_SUMS => Load::of(GROUPS_PER_NODE, nodes * CLASSES).by(metric, "instance"),
@@ -138,18 +125,18 @@ impl Asker<'_> {
             return self.recorded(queries::CLUSTER_BUSY).await.map(Some);
         }
         let query = |at: &At| queries::sum_by("", &at.of(queries::BUSY));
-        let load = Load::of(1, self.nodes).by(queries::BUSY, "instance");
+        let load = Load::of(1, self.source.size()).by(queries::BUSY, "instance");
         self.server.one(&query, self.grid, load).await.map(Some)
     }
 
     /// What it takes to tell busy time that no group accounts for.
-    async fn rest(&self, nodes: Option<&Nodes>) -> Result<Rest> {
+    async fn rest(&self, nodes: &Nodes) -> Result<Rest> {
         if self.recorded_totals() {
             return self.recorded(queries::UNATTRIBUTED).await.map(Rest::Unattributed);
         }
-        let Some(nodes) = nodes.filter(|_| self.source.whose != Whose::Predecessor) else {
+        if self.source.whose == Whose::Predecessor {
             return Ok(Rest::OfSilent(Steps::absent(ask::points(self.grid))));
-        };
+        }
         let used = if self.recorded_sums() {
             silent::compared(self.server, (queries::CLASS_SUMS, CLASSES), nodes, self.grid).await
         } else {
@@ -165,12 +152,12 @@ impl Asker<'_> {
     }
 
     /// Rows on some nodes, or each node's own; none where nodes do not matter.
-    async fn rows_of_nodes(&self) -> Result<Option<BTreeMap<Key, Samples>>> {
+    async fn rows_of_nodes(&self, nodes: usize) -> Result<Option<BTreeMap<Key, Samples>>> {
         if !self.question.of_nodes() {
             return Ok(None);
         }
         let rows = match self.question.by {
-            By::Class | By::Namespace => self.classes_of_nodes().await,
+            By::Class | By::Namespace => self.classes_of_nodes(nodes).await,
             By::Group | By::Thread => self.of_nodes(queries::GROUPS).await,
         };
         rows.map(Some)
@@ -214,14 +201,14 @@ impl Asker<'_> {
     }
 
     /// Classes on some nodes, together or each node its own.
-    async fn classes_of_nodes(&self) -> Result<BTreeMap<Key, Samples>> {
+    async fn classes_of_nodes(&self, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
         // The predecessor's series have no class; its pods are told by the group's name.
         let (name, labels, series) = match self.source.whose {
             Whose::Exporter { .. } if self.recorded_sums() => {
-                (queries::CLASS_SUMS, "instance, class", self.nodes * CLASSES)
+                (queries::CLASS_SUMS, "instance, class", nodes * CLASSES)
             }
-            Whose::Exporter { .. } => (queries::GROUPS, "instance, class", self.nodes * CLASSES),
-            _ => (queries::GROUPS, "instance, class, groupname", self.nodes * GROUPS_PER_NODE),
+            Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * CLASSES),
+            _ => (queries::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
         };
         let selector = self.select(name);
         let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
@@ -297,4 +284,8 @@ fn of_sums(sums: &Sums) -> BTreeMap<Key, Samples> {
         (Key { name: name.clone(), ..Key::of_class(*class) }, Samples::Each(steps.clone()))
     };
     sums.iter().map(row).collect()
+}
+
+fn each(rows: BTreeMap<Key, Steps>) -> BTreeMap<Key, Samples> {
+    rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect()
 }

@@ -41,8 +41,8 @@ pub(super) async fn answer(
         pods::fetch(server, question, answers.span, beats),
         identity(server, asked)
     )?;
-    if let (Some(groups), Some(replica)) = (&answers.groups, &answers.server.replica)
-        && groups.gaps
+    if let (Some(source), Some(replica)) = (&source, &answers.server.replica)
+        && source.has_gaps()
     {
         answers.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
     }

@@ -1,6 +1,6 @@
 //! Without the exporter: what the platform itself keeps of the host. Services by the kubelet's counters, as 5-minute
 //! rates like the pods', and the nodes' busy time; no kernel threads.
-use super::answers::{Groups, Key, Part, each};
+use super::answers::{Groups, Key, Part, Samples};
 use super::ask::{self, Server};
 use super::pieces::Load;
 use super::queries::{self, At};
@@ -29,9 +29,7 @@ pub(super) async fn fetch(
          are not known; `oc interrogate install` adds both"
             .to_owned(),
     );
-    let nodes = source.nodes(server, grid).await?;
-    notes.extend(nodes.notes.iter().cloned());
-    let (nodes, gaps) = (nodes.count(), nodes.have_gaps());
+    let nodes = source.nodes(grid, notes).count();
     let busy = |at: &At| queries::sum_by("", &at.of(queries::PLATFORM_BUSY));
     let all = |_: &At| queries::sum_by("", &queries::platform_groups(&[]));
     let read = Load::of(1, nodes * SERVICES * SCRAPES);
@@ -53,17 +51,10 @@ pub(super) async fn fetch(
     let shown = Steps::total(ask::points(grid), rows.values());
     let filtered = question.filter.nodes.is_some() || !question.filter.has_class(Class::Host);
     let left_out = filtered.then(|| host.less(&shown));
+    let rows = rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect();
     let classes = BTreeMap::from([(Class::Host, host)]);
-    let part = Part { grid, rows: each(rows), nodes: BTreeMap::new(), classes, left_out };
-    Ok(Groups {
-        part,
-        busy: Some(busy),
-        unattributed: None,
-        nodes,
-        gaps,
-        series: None,
-        kind: SourceKind::Platform,
-    })
+    let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
+    Ok(Groups { part, busy: Some(busy), unattributed: None, nodes, series: None, kind: SourceKind::Platform })
 }
 
 /// The row of a service: `/system.slice/crio.service` is `crio`.

@@ -1,5 +1,5 @@
 //! Pods: rows of each, or of their namespaces or classes, and their totals.
-use super::answers::{Key, Part, Samples, each};
+use super::answers::{Key, Part, Samples};
 use super::ask::{self, Server};
 use super::nodes::{BATCH, PODS, Pod, Whereabouts, pod};
 use super::pieces::Load;
@@ -153,7 +153,7 @@ impl Namespaces {
             let key = key(question.by, namespace, "", None);
             rows.entry(key).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
         }
-        each(rows)
+        rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect()
     }
 
     fn left_out(&self, question: &Question, grid: Grid) -> Option<Steps> {
@@ -255,7 +255,7 @@ impl Asker<'_> {
             let here = moves.iter().rev().find(|(_, node)| self.question.filter.has_node(node));
             whereabouts.last.extend(here.map(|(_, node)| (pod.clone(), node.clone())));
         }
-        Ok((each(rows), whereabouts.last))
+        Ok((rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect(), whereabouts.last))
     }
 
     /// The samples of some pods, each added to the row of the node that the pod was on.

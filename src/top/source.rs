@@ -7,7 +7,6 @@ use super::span::Span;
 use super::time::{show_duration, show_time};
 use crate::prometheus::Grid;
 use anyhow::Result;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Distances that are assumed where a single sample tells none, milliseconds: the exporter's scrape interval, and the
@@ -65,22 +64,19 @@ pub(super) struct Source {
     pub span: Span,
     /// Steps without a sample of any node, between the first and the last with one.
     holes: usize,
-    /// The samples of each series of its beat in the window; not counted yet where the sum of all has every sample, so
-    /// that there is nothing to cut.
-    counted: Option<Vec<Counted>>,
+    /// The samples of each series of its beat in the window.
+    counted: Vec<Counted>,
     /// The samples of the recorded sums' fullest series in the window: of groups, and of all nodes.
     sums: [f64; 2],
 }
 
 /// The nodes that answered, by how often.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Nodes {
     /// All the time.
     pub complete: Vec<String>,
     /// For a part of the window only.
     pub silent: Vec<String>,
-    /// Sentences about those, and about steps at which none answered.
-    pub notes: Vec<String>,
 }
 
 impl Nodes {
@@ -88,24 +84,35 @@ impl Nodes {
     pub(super) fn count(&self) -> usize {
         self.complete.len() + self.silent.len()
     }
-
-    /// Whether any did not answer for a part of the window.
-    pub(super) fn have_gaps(&self) -> bool {
-        !self.notes.is_empty()
-    }
 }
 
 impl Source {
     /// The best source that has samples in the window; none where none has. Not yet cut to what it covers.
     pub(super) async fn find(server: &Server<'_>, asked: Span) -> Result<Option<Source>> {
-        let sums = recorded_sums(server, asked).await?;
-        if let Some(source) = Source::whole(server, asked, &sums).await? {
-            return Ok(Some(source));
+        // Two chains of questions side by side: where the sum over all nodes is recorded, it tells their rhythm.
+        let recorded = async {
+            let sums = recorded_sums(server, asked).await?;
+            let [_, cluster] = &sums;
+            let rhythm = match Counted::fullest(cluster).filter(|series| series.samples > 1.0) {
+                Some(series) => {
+                    Rhythm::of_series(server, queries::UNATTRIBUTED, series, asked, EXPORTER_STEP).await?
+                }
+                None => None,
+            };
+            Ok((sums.map(|counted| most(&counted)), rhythm))
+        };
+        let whose = Whose::Exporter { sums: Recorded::None };
+        let nodes = Counted::find(server, whose.beat(), asked, NODES);
+        let (counted, (sums, rhythm)) = tokio::try_join!(nodes, recorded)?;
+        if let Some(rhythm) = rhythm.filter(|_| !counted.is_empty()) {
+            return Ok(Some(Source { whose, rhythm, span: asked, holes: 0, counted, sums }));
         }
-        let sums = sums.map(|counted| most(&counted));
-        for whose in [Whose::Exporter { sums: Recorded::None }, Whose::Predecessor, Whose::Platform] {
+        for whose in [whose, Whose::Predecessor, Whose::Platform] {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
-            let counted = Counted::find(server, whose.beat(), asked, NODES).await?;
+            let counted = match whose {
+                Whose::Exporter { .. } => counted.clone(),
+                _ => Counted::find(server, whose.beat(), asked, NODES).await?,
+            };
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
             let fullest = Counted::fullest(&counted).filter(|series| series.samples > 1.0);
             let rhythm = async {
@@ -115,28 +122,10 @@ impl Source {
                 }
             };
             if let Some(rhythm) = rhythm.await? {
-                let counted = Some(counted);
                 return Ok(Some(Source { whose, rhythm, span: asked, holes: 0, counted, sums }));
             }
         }
         Ok(None)
-    }
-
-    /// The exporter, where the recorded sum over all nodes has every sample of the window: one series tells what
-    /// otherwise takes one of each node.
-    async fn whole(server: &Server<'_>, asked: Span, sums: &[Vec<Counted>; 2]) -> Result<Option<Source>> {
-        let [_, cluster] = sums;
-        let Some(series) = Counted::fullest(cluster).filter(|series| series.samples > 1.0) else {
-            return Ok(None);
-        };
-        let rhythm = Rhythm::of_series(server, queries::UNATTRIBUTED, series, asked, EXPORTER_STEP).await?;
-        let whole = |rhythm: &Rhythm| {
-            rhythm.grid(asked).is_some_and(|grid| series.samples >= ask::points(grid) as f64)
-        };
-        let whose = Whose::Exporter { sums: Recorded::None };
-        let sums = sums.each_ref().map(|counted| most(counted));
-        let source = |rhythm| Source { whose, rhythm, span: asked, holes: 0, counted: None, sums };
-        Ok(rhythm.filter(whole).map(source))
     }
 
     /// The same source in another window, from every sample.
@@ -151,14 +140,13 @@ impl Source {
         let [groups, cluster] = SUMS.map(sums);
         let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
         self.sums = [groups, cluster].map(|counted| most(&counted));
-        self.counted = Some(counted);
+        self.counted = counted;
         Ok(self)
     }
 
     /// Whether it has no samples near the window's end, so that another may be better.
     pub(super) fn is_late(&self) -> bool {
-        let Some(counted) = &self.counted else { return false };
-        let last = counted.iter().map(|series| series.last).max();
+        let last = self.counted.iter().map(|series| series.last).max();
         last.is_none_or(|last| self.span.end - last > LATE * self.rhythm.step)
     }
 
@@ -168,11 +156,9 @@ impl Source {
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(()) };
         let mut steps = ask::points(grid);
         // A series that has a sample at every step leaves nothing to cut.
-        if let Some(counted) = &self.counted
-            && counted.iter().all(|series| series.samples < steps as f64)
-        {
+        if self.counted.iter().all(|series| series.samples < steps as f64) {
             let beat = self.whose.beat();
-            let load = Load::of(1, counted.len());
+            let load = Load::of(1, self.counted.len());
             let present = server.one(&|at: &At| format!("count({})", at.of(beat)), grid, load).await?;
             let there: Vec<i64> = (0..present.count())
                 .filter(|index| present.at(*index).is_some())
@@ -197,28 +183,19 @@ impl Source {
         Ok(())
     }
 
-    /// Whether the nodes are known without a question.
-    pub(super) fn knows_nodes(&self) -> bool {
-        self.counted.is_some()
-    }
-
     /// The nodes that answered; a note names those that did not all the time.
-    pub(super) async fn nodes(&self, server: &Server<'_>, grid: Grid) -> Result<Nodes> {
-        let counted = match &self.counted {
-            Some(counted) => Cow::Borrowed(counted),
-            None => Cow::Owned(Counted::find(server, self.whose.beat(), self.span, NODES).await?),
-        };
+    pub(super) fn nodes(&self, grid: Grid, notes: &mut Vec<String>) -> Nodes {
         let mut samples: BTreeMap<&str, f64> = BTreeMap::new();
-        for series in counted.iter() {
+        for series in &self.counted {
             // Series of one node follow each other in time.
             *samples.entry(series.labels.get("instance").map_or("", String::as_str)).or_default() +=
                 series.samples;
         }
         let steps = ask::points(grid) as f64;
-        let mut nodes = Nodes::default();
         if self.holes > 0 {
-            nodes.notes.push(format!("no node answered at {} of {steps} samples", self.holes));
+            notes.push(format!("no node answered at {} of {steps} samples", self.holes));
         }
+        let mut nodes = Nodes::default();
         let mut silent = Vec::new();
         for (name, samples) in samples {
             if samples < steps {
@@ -229,17 +206,23 @@ impl Source {
             }
         }
         if !silent.is_empty() {
-            nodes.notes.push(format!(
+            notes.push(format!(
                 "nodes that answered for a part of the window only, left out of busy for the rest: {}",
                 least(silent)
             ));
         }
-        Ok(nodes)
+        nodes
     }
 
-    /// How many series its beat has, about, for the load of a question.
+    /// Whether any node did not answer for a part of the window, once that is cut.
+    pub(super) fn has_gaps(&self) -> bool {
+        let Some(grid) = self.rhythm.grid(self.span) else { return false };
+        self.holes > 0 || self.counted.iter().any(|series| series.samples < ask::points(grid) as f64)
+    }
+
+    /// How many nodes have series at all, for the load of a question.
     pub(super) fn size(&self) -> usize {
-        self.counted.as_ref().map_or(NODES, Vec::len)
+        self.counted.len()
     }
 
     /// What a reader must know of the cover.
