@@ -36,9 +36,11 @@ pub(super) async fn answer(
             None => Ok(None),
         }
     };
-    // Pods first: only where they were tells what else is to be asked of those that moved.
-    let pods = pods::fetch(server, question, answers.span, beats);
-    (answers.pods, answers.groups, answers.server) = tokio::try_join!(pods, groups, identity(server, asked))?;
+    (answers.groups, answers.pods, answers.server) = tokio::try_join!(
+        groups,
+        pods::fetch(server, question, answers.span, beats),
+        identity(server, asked)
+    )?;
     if let (Some(source), Some(replica)) = (&source, &answers.server.replica)
         && source.has_gaps()
     {

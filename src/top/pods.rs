@@ -77,7 +77,7 @@ pub(super) async fn fetch(
             _ => asker.of_nodes().await.map(Some),
         }
     };
-    let (rows, namespaces) = tokio::try_join!(rows, Namespaces::find(server, grid, beats, sums))?;
+    let (namespaces, rows) = tokio::try_join!(Namespaces::find(server, grid, beats, sums), rows)?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for (namespace, steps) in namespaces.others.iter().chain(&namespaces.exporters) {
         let class = Class::of_namespace(namespace);
