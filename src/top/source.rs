@@ -35,7 +35,7 @@ pub(super) enum Whose {
 }
 
 /// Which recorded sums cover all of the window that the rates do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recorded {
     /// None.
     None,
@@ -101,27 +101,25 @@ impl Source {
             };
             Ok((sums.map(|counted| most(&counted)), rhythm))
         };
-        let whose = Whose::Exporter { sums: Recorded::None };
-        let nodes = Counted::find(server, whose.beat(), asked, NODES);
+        let exporter = Whose::Exporter { sums: Recorded::None };
+        let nodes = Counted::find(server, exporter.beat(), asked, NODES);
         let (counted, (sums, rhythm)) = tokio::try_join!(nodes, recorded)?;
-        if let Some(rhythm) = rhythm.filter(|_| !counted.is_empty()) {
-            return Ok(Some(Source { whose, rhythm, span: asked, holes: 0, counted, sums }));
-        }
-        for whose in [whose, Whose::Predecessor, Whose::Platform] {
+        let rhythm = rhythm.filter(|_| !counted.is_empty());
+        let mut first = Some((counted, rhythm));
+        for whose in [exporter, Whose::Predecessor, Whose::Platform] {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
-            let counted = match whose {
-                Whose::Exporter { .. } => counted.clone(),
-                _ => Counted::find(server, whose.beat(), asked, NODES).await?,
+            let (counted, rhythm) = match first.take() {
+                Some(first) => first,
+                None => (Counted::find(server, whose.beat(), asked, NODES).await?, None),
             };
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
             let fullest = Counted::fullest(&counted).filter(|series| series.samples > 1.0);
-            let rhythm = async {
-                match fullest {
-                    Some(series) => Rhythm::of_series(server, whose.beat(), series, asked, step).await,
-                    None => Rhythm::find(server, (whose.beat(), NODES), asked, step).await,
-                }
+            let rhythm = match (rhythm, fullest) {
+                (Some(rhythm), _) => Some(rhythm),
+                (None, Some(series)) => Rhythm::of_series(server, whose.beat(), series, asked, step).await?,
+                (None, None) => Rhythm::find(server, (whose.beat(), NODES), asked, step).await?,
             };
-            if let Some(rhythm) = rhythm.await? {
+            if let Some(rhythm) = rhythm {
                 return Ok(Some(Source { whose, rhythm, span: asked, holes: 0, counted, sums }));
             }
         }
