@@ -11,6 +11,9 @@ use test_history::History;
 /// 2025-06-01T12:00:07Z: not a multiple of anything.
 pub(crate) const END_MS: i64 = 1_748_779_207_000;
 
+/// One pod in so many moves to another node: more than in any cluster, where few pods keep their names when they move.
+const MOVERS: usize = 100;
+
 /// An hour of so many nodes with 60 groups and so many pods each, at 15 s, pods at 30 s.
 pub(crate) fn hour_of(nodes: usize, pods_per_node: usize, aggregates: bool) -> test_history::Spec {
     test_history::Spec {
@@ -18,6 +21,7 @@ pub(crate) fn hour_of(nodes: usize, pods_per_node: usize, aggregates: bool) -> t
         groups: 60,
         threads: 0,
         pods_per_node,
+        movers: MOVERS,
         namespaces: 30,
         interval_s: 15,
         pod_interval_s: 30,

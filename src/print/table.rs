@@ -35,7 +35,10 @@ pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Re
     if wide {
         headers.extend(["PRESENT", "COURSE"].map(str::to_owned));
     }
-    let mut rows: Vec<Vec<String>> = report.rows.iter().map(|row| cells(row, &columns, wide)).collect();
+    let shares = side_by_side(&report.rows, |rows| {
+        rows.iter().map(|row| cells(row, &columns, wide)).collect::<Vec<_>>()
+    })?;
+    let mut rows: Vec<Vec<String>> = shares.into_iter().flatten().collect();
     if let Some(width) = look.width {
         fit(&headers, &mut rows, columns.len(), usize::from(width));
     }
@@ -177,29 +180,35 @@ fn put(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let widths = widths(headers, rows);
-    let lay_out = |part| lay_out(headers, part, &widths, texts);
-    // A table holds its cells several times over: of tens of thousands of rows only some are in one at a time, and
-    // several of these side by side, since nothing else is left to be done.
-    let at_once = ROWS_AT_ONCE * thread::available_parallelism().map_or(1, usize::from);
-    for (number, some) in rows.chunks(at_once).chain(rows.is_empty().then_some(rows)).enumerate() {
-        let parts = some.chunks(ROWS_AT_ONCE).skip(1);
-        let tables: Vec<_> = thread::scope(|scope| {
-            let others: Vec<_> = parts.map(|part| scope.spawn(move || lay_out(part))).collect();
-            let first = Ok(lay_out(some.get(..ROWS_AT_ONCE).unwrap_or(some)));
-            [first].into_iter().chain(others.into_iter().map(|table| table.join())).collect()
-        });
-        for (part, lines) in tables.into_iter().enumerate() {
-            let lines = lines.map_err(|_| io::Error::other("a table could not be laid out"))?;
-            for (index, line) in lines.iter().enumerate() {
-                match (index, look.headers && number + part == 0) {
-                    (0, false) => {}
-                    (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
-                    _ => writeln!(out, "{}", line.trim_end())?,
-                }
+    // A table holds its cells several times over: of tens of thousands of rows only some are in one at a time.
+    let lay_out = |share: &[Vec<String>]| {
+        let parts = share.chunks(ROWS_AT_ONCE).chain(share.is_empty().then_some(share));
+        let tables = parts.map(|part| lay_out(headers, part, &widths, texts));
+        tables.enumerate().flat_map(|(part, lines)| lines.into_iter().skip(usize::from(part > 0))).collect()
+    };
+    let shares: Vec<Vec<String>> = side_by_side(rows, lay_out)?;
+    for (share, lines) in shares.iter().enumerate() {
+        for (index, line) in lines.iter().enumerate() {
+            match (index, look.headers && share == 0) {
+                (0, false) => {}
+                (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
+                _ => writeln!(out, "{}", line.trim_end())?,
             }
         }
     }
     Ok(())
+}
+
+/// What is made of each share of some rows, as many as there are processors: nothing else is left for these to do.
+fn side_by_side<R: Sync, T: Send>(rows: &[R], make: impl Fn(&[R]) -> T + Sync) -> io::Result<Vec<T>> {
+    let share = rows.len().div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(ROWS_AT_ONCE);
+    let (first, others) = rows.split_at(share.min(rows.len()));
+    thread::scope(|scope| {
+        let others: Vec<_> = others.chunks(share).map(|share| scope.spawn(|| make(share))).collect();
+        let first = Ok(make(first));
+        let all = [first].into_iter().chain(others.into_iter().map(|made| made.join()));
+        all.collect::<Result<_, _>>().map_err(|_| io::Error::other("a table could not be laid out"))
+    })
 }
 
 /// The lines of some rows below the header, in columns so wide.

@@ -6,7 +6,7 @@ use super::platform;
 use super::queries::{self, At};
 use super::question::{By, Question};
 use super::silent;
-use super::source::{Nodes, Recorded, Source, Whose};
+use super::source::{Recorded, Source, Whose};
 use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
 use crate::report::{Class, SeriesKind, SourceKind, Steps};
@@ -39,13 +39,8 @@ pub(super) async fn fetch(
         );
     }
     let asker = Asker { server, question, source, grid };
-    let nodes = source.nodes(grid, notes);
-    let (sums, busy, rest, of_nodes) = tokio::try_join!(
-        asker.sums(),
-        asker.busy(),
-        asker.rest(&nodes),
-        asker.rows_of_nodes(nodes.count()),
-    )?;
+    let (sums, busy, rest, of_nodes) =
+        tokio::try_join!(asker.sums(), asker.busy(), asker.rest(), asker.rows_of_nodes(),)?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
         classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
@@ -57,6 +52,8 @@ pub(super) async fn fetch(
     let rows = asker.rows(of_nodes, &sums, &classes).await?;
     let left_out = asker.left_out(&classes).await?;
     let part = Part { grid, rows, nodes: BTreeMap::new(), classes, left_out };
+    let mut nodes = source.nodes(server, grid).await?;
+    notes.append(&mut nodes.notes);
     let (nodes, series) = (nodes.count(), Some(asker.series()));
     Ok(Some(Groups { part, busy, unattributed, nodes, series, kind: SourceKind::Exporter }))
 }
@@ -130,13 +127,14 @@ impl Asker<'_> {
     }
 
     /// What it takes to tell busy time that no group accounts for.
-    async fn rest(&self, nodes: &Nodes) -> Result<Rest> {
+    async fn rest(&self) -> Result<Rest> {
         if self.recorded_totals() {
             return self.recorded(queries::UNATTRIBUTED).await.map(Rest::Unattributed);
         }
         if self.source.whose == Whose::Predecessor {
             return Ok(Rest::OfSilent(Steps::absent(ask::points(self.grid))));
         }
+        let nodes = &self.source.nodes(self.server, self.grid).await?;
         let used = if self.recorded_sums() {
             silent::compared(self.server, (queries::CLASS_SUMS, CLASSES), nodes, self.grid).await
         } else {
@@ -152,12 +150,12 @@ impl Asker<'_> {
     }
 
     /// Rows on some nodes, or each node's own; none where nodes do not matter.
-    async fn rows_of_nodes(&self, nodes: usize) -> Result<Option<BTreeMap<Key, Samples>>> {
+    async fn rows_of_nodes(&self) -> Result<Option<BTreeMap<Key, Samples>>> {
         if !self.question.of_nodes() {
             return Ok(None);
         }
         let rows = match self.question.by {
-            By::Class | By::Namespace => self.classes_of_nodes(nodes).await,
+            By::Class | By::Namespace => self.classes_of_nodes(self.source.size()).await,
             By::Group | By::Thread => self.of_nodes(queries::GROUPS).await,
         };
         rows.map(Some)

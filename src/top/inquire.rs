@@ -1,7 +1,8 @@
 //! From a question to a report by the cluster's Prometheus: what is asked after what.
 use super::answers::{Answers, Identity};
 use super::ask::Server;
-use super::pods::{self, Beats};
+use super::beats::Beats;
+use super::pods;
 use super::question::{By, Question};
 use super::source::Source;
 use super::span::Span;
@@ -28,7 +29,7 @@ pub(super) async fn answer(
     }
     // Who watches has found them once, and they hold on.
     if answers.span != asked && !server.remembers() {
-        beats = Beats::find(server, answers.span).await?;
+        beats = Beats::find(server, question, answers.span).await?;
     }
     let groups = async {
         match &source {
@@ -36,9 +37,9 @@ pub(super) async fn answer(
             None => Ok(None),
         }
     };
-    (answers.groups, answers.pods, answers.server) = tokio::try_join!(
-        groups,
+    (answers.pods, answers.groups, answers.server) = tokio::try_join!(
         pods::fetch(server, question, answers.span, beats),
+        groups,
         identity(server, asked)
     )?;
     if let (Some(source), Some(replica)) = (&source, &answers.server.replica)

@@ -3,18 +3,20 @@
 //! ```text
 //!   question, filter      what is asked
 //!    |
-//!   source, rhythm        whose series answer, when they were sampled, which part of the window they cover
+//!   source, rhythm, answering   whose series answer, when they were sampled, which part of the window they cover
 //!    |
-//!   groups, silent, platform, pods, nodes      ask `queries` by way of `ask`, on that grid, in `pieces`
+//!   groups, silent, platform, pods, beats, nodes   ask `queries` by way of `ask`, on that grid, in `pieces`
 //!    |
 //!   answers -> assemble -> limit       rows and totals, all of which `inquire` leads through
 //!
 //!   local -> course       from the question to the report by themselves
 //!   watch, memory         the same question again and again: only what is new is asked for
 //! ```
+mod answering;
 mod answers;
 mod ask;
 mod assemble;
+mod beats;
 mod course;
 mod filter;
 mod groups;
@@ -46,8 +48,8 @@ use crate::prometheus::Client;
 use crate::report::Report;
 use anyhow::Result;
 use ask::Server;
-use pods::Beats;
-use source::Source;
+use beats::Beats;
+use source::{Beat, Source};
 
 /// Asks a cluster's Prometheus. Errors are those of the client: what was asked, and what came back.
 pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
@@ -55,8 +57,14 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let server = Server::new(client, &progress);
     let asked = question.span();
     server.meet().await?;
-    let (source, beats) = tokio::try_join!(Source::find(&server, asked), Beats::find(&server, asked))?;
-    inquire::answer(&server, question, source, beats).await
+    let beat = Beat::of_exporter(asked);
+    let report = async {
+        let source = Source::find(&server, asked, beat.clone());
+        let (source, beats) = tokio::try_join!(source, Beats::find(&server, question, asked))?;
+        inquire::answer(&server, question, source, beats).await
+    };
+    // The count of the nodes takes the longest where all else is recorded: it is asked first.
+    tokio::try_join!(beat.counted(&server), report).map(|(_, report)| report)
 }
 
 /// Measures this machine for the question's interval; Ctrl-C ends early. Errors where the kernel's counters cannot

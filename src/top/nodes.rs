@@ -7,11 +7,14 @@ use crate::prometheus::Series;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Pods that one query names; keeps its text short.
 pub(super) const BATCH: usize = 500;
 /// Pods of a cluster, when an answer's size is judged before it is known.
 pub(super) const PODS: usize = 8000;
+/// Their namespaces, likewise.
+pub(super) const NAMESPACES: usize = 100;
 /// The last part of a window, milliseconds, that holds a sample of every pod that is still there.
 const LATELY: i64 = 120_000;
 
@@ -115,20 +118,22 @@ async fn times_on_nodes(
     span: Span,
     pods: usize,
 ) -> Result<BTreeMap<Pod, Vec<(i64, String)>>> {
-    let mut seen: BTreeMap<Pod, Vec<(i64, String)>> = BTreeMap::new();
+    let mut seen: BTreeMap<Pod, Vec<(i64, Rc<str>)>> = BTreeMap::new();
     let take = |answer: &[Series<'_>]| {
         for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
-            let times = series.samples.iter().map(|(at, _)| (*at, series.label("node").to_owned()));
+            let node: Rc<str> = series.label("node").into();
+            let times = series.samples.iter().map(|(at, _)| (*at, Rc::clone(&node)));
             seen.entry(pod(series)).or_default().extend(times);
         }
     };
     let load = Load::of(pods, pods).by(info, "namespace");
     server.over(queries::samples, info, span, (Cut::Time, load), take).await?;
-    for times in seen.values_mut() {
+    let changes = |mut times: Vec<(i64, Rc<str>)>| {
         times.sort_unstable();
         times.dedup_by(|later, earlier| later.1 == earlier.1);
-    }
-    Ok(seen)
+        times.into_iter().map(|(since, node)| (since, node.as_ref().to_owned())).collect()
+    };
+    Ok(seen.into_iter().map(|(pod, times)| (pod, changes(times))).collect())
 }
 
 /// Of which pod a series is.

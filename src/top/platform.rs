@@ -29,7 +29,9 @@ pub(super) async fn fetch(
          are not known; `oc interrogate install` adds both"
             .to_owned(),
     );
-    let nodes = source.nodes(grid, notes).count();
+    let mut nodes = source.nodes(server, grid).await?;
+    notes.append(&mut nodes.notes);
+    let nodes = nodes.count();
     let busy = |at: &At| queries::sum_by("", &at.of(queries::PLATFORM_BUSY));
     let all = |_: &At| queries::sum_by("", &queries::platform_groups(&[]));
     let read = Load::of(1, nodes * SERVICES * SCRAPES);

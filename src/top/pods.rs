@@ -1,11 +1,12 @@
 //! Pods: rows of each, or of their namespaces or classes, and their totals.
 use super::answers::{Key, Part, Samples};
 use super::ask::{self, Server};
-use super::nodes::{BATCH, PODS, Pod, Whereabouts, pod};
+use super::beats::Beats;
+use super::nodes::{BATCH, NAMESPACES, PODS, Pod, Whereabouts, pod};
 use super::pieces::Load;
 use super::queries::{self, At};
 use super::question::{By, Question};
-use super::rhythm::{Counted, Rhythm};
+use super::rhythm::Rhythm;
 use super::span::Span;
 use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
@@ -13,48 +14,7 @@ use crate::report::{Class, Steps};
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
-
-/// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
-const STEP: i64 = 30_000;
-/// Namespaces of a cluster, when an answer's size is judged before it is known.
-const NAMESPACES: usize = 100;
-
-/// When the pods' series were sampled in a window.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Beats {
-    /// The pods themselves.
-    pods: Option<Rhythm>,
-    /// The recorded sums of namespaces.
-    sums: Option<Rhythm>,
-    /// The samples of the recorded sum of the exporter's own pods.
-    exporters: f64,
-}
-
-impl Beats {
-    /// Asks for a window.
-    pub(super) async fn find(server: &Server<'_>, span: Span) -> Result<Beats> {
-        let pods = async {
-            match Rhythm::find(server, (queries::SOME_PODS, PODS), span, STEP).await? {
-                None => Rhythm::find(server, (queries::PODS, PODS), span, STEP).await,
-                some => Ok(some),
-            }
-        };
-        let sums = Rhythm::find(server, (queries::NAMESPACE_SUMS, NAMESPACES), span, STEP);
-        let exporters = Counted::find(server, queries::EXPORTER_SUMS, span, 1);
-        let (pods, sums, exporters) = tokio::try_join!(pods, sums, exporters)?;
-        Ok(Beats { pods, sums, exporters: exporters.iter().map(|series| series.samples).sum() })
-    }
-
-    /// The sums', where they cover the window as well as the pods and no row is of single samples of pods, which are of
-    /// other times.
-    fn of_sums(&self, question: &Question) -> Option<Rhythm> {
-        let each = matches!(question.by, By::Group | By::Thread);
-        let no_samples = !question.of_nodes()
-            || question.per_node && each && question.filter.nodes.is_none() && question.limit.is_none();
-        let pods = self.pods.filter(|_| no_samples)?;
-        self.sums.filter(|sums| sums.step == pods.step && sums.samples >= pods.samples)
-    }
-}
+use tokio::task::yield_now;
 
 /// Asks for everything about pods; none where the window holds no sample.
 pub(super) async fn fetch(
@@ -67,17 +27,16 @@ pub(super) async fn fetch(
     let grid = |rhythm: Option<Rhythm>| rhythm.and_then(|rhythm| rhythm.grid(span));
     let (Some(own), Some(grid)) = (grid(beats.pods), grid(sums.or(beats.pods))) else { return Ok(None) };
     let asker = Asker { server, question, span, grid: own };
-    let each = matches!(question.by, By::Group | By::Thread);
-    let shown = [Class::Infra, Class::Workload].into_iter().any(|class| question.filter.has_class(class));
     let rows = async {
-        match (&question.filter.nodes, each) {
-            _ if !shown => Ok(Some(Rows::default())),
+        match (&question.filter.nodes, question.of_single_pods()) {
+            _ if !question.shows_pods() => Ok(Some(Rows::default())),
             (None, true) => asker.each_pod().await.map(Some),
             (None, false) if !question.per_node => Ok(None),
             _ => asker.of_nodes().await.map(Some),
         }
     };
-    let (namespaces, rows) = tokio::try_join!(Namespaces::find(server, grid, beats, sums), rows)?;
+    let namespaces = later(Namespaces::find(server, grid, beats, sums));
+    let (rows, namespaces) = tokio::try_join!(rows, namespaces)?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for (namespace, steps) in namespaces.others.iter().chain(&namespaces.exporters) {
         let class = Class::of_namespace(namespace);
@@ -95,6 +54,13 @@ pub(super) async fn fetch(
         namespaces.left_out(question, grid)
     };
     Ok(Some(Part { grid, rows, nodes, classes, left_out }))
+}
+
+/// Questions that queue up behind those of everyone else, so that where pods were, which others wait for, is asked before
+/// the groups and all else of pods after them: theirs take the longest.
+async fn later<T>(questions: impl Future<Output = T>) -> T {
+    yield_now().await;
+    questions.await
 }
 
 /// The pods of each namespace together.
@@ -201,9 +167,8 @@ impl Asker<'_> {
         let (span, grid, labels) = (self.span, self.grid, "namespace, pod");
         let subject = Subject { selector: &selector, labels, span, grid, load };
         let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
-        // Where pods were is asked first: only then is it known who moved.
-        let ((mut whereabouts, parts), pods) =
-            tokio::try_join!(self.parts_of_moved(), summed(self.server, subject, &want, pod),)?;
+        let statistics = later(summed(self.server, subject, &want, pod));
+        let ((mut whereabouts, parts), pods) = tokio::try_join!(self.parts_of_moved(), statistics)?;
         let ended: Vec<Pod> =
             pods.keys().filter(|pod| shown(pod) && !whereabouts.last.contains_key(*pod)).cloned().collect();
         if !question.per_node {

@@ -2,7 +2,7 @@
 use super::ask::Want;
 use super::filter::Filter;
 use super::span::Span;
-use crate::report::SortBy;
+use crate::report::{Class, SortBy};
 use anyhow::{Context, Result, ensure};
 
 /// A question, in types.
@@ -54,6 +54,16 @@ impl Question {
     /// The percentiles asked for, each 0 to 1.
     pub(super) fn quantiles(&self) -> Vec<f64> {
         self.percentiles.iter().map(|percentile| percentile.share).collect()
+    }
+
+    /// Whether each pod has a row, where pods have any.
+    pub(super) fn of_single_pods(&self) -> bool {
+        matches!(self.by, By::Group | By::Thread)
+    }
+
+    /// Whether pods have rows.
+    pub(super) fn shows_pods(&self) -> bool {
+        [Class::Infra, Class::Workload].into_iter().any(|class| self.filter.has_class(class))
     }
 }
 

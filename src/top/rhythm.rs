@@ -3,7 +3,7 @@
 use super::ask::Server;
 use super::pieces::{Cut, Load};
 use super::queries::{self, At};
-use super::span::Span;
+use super::span::{Span, points};
 use super::time;
 use crate::prometheus::{Grid, Series, excess};
 use anyhow::Result;
@@ -93,6 +93,11 @@ impl Rhythm {
             )),
             Some(_) => None,
         }
+    }
+
+    /// Whether the fullest series has a sample at each step of the window that it was looked for in.
+    pub(super) fn covers(self, span: Span) -> bool {
+        span.length() >= ENOUGH && self.grid(span).is_some_and(|grid| self.samples >= points(grid))
     }
 
     /// The samples' times within a window; none where it holds none.

@@ -1,9 +1,9 @@
 //! What groups used while their node did not tell how busy it was: no part of `busy`, and so none of `unattributed`.
 //! The steps at which a node was silent come from the samples that it has; asked for is only what groups used then.
+use super::answering::Nodes;
 use super::ask::{self, Server};
 use super::pieces::{Cut, Load};
 use super::queries::{self, At};
-use super::source::Nodes;
 use super::span::Span;
 use crate::prometheus::{Grid, Series};
 use crate::report::Steps;

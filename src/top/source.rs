@@ -1,4 +1,5 @@
 //! Whose series answer for host and kernel, when they were sampled, and which part of the window they cover.
+use super::answering::Nodes;
 use super::ask::{self, Server};
 use super::pieces::Load;
 use super::queries::{self, At};
@@ -7,7 +8,8 @@ use super::span::Span;
 use super::time::{show_duration, show_time};
 use crate::prometheus::Grid;
 use anyhow::Result;
-use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// Distances that are assumed where a single sample tells none, milliseconds: the exporter's scrape interval, and the
 /// platform's evaluation interval.
@@ -20,8 +22,6 @@ const GROUPS: usize = 100;
 const SUMS: [(&str, usize); 2] = [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1)];
 /// Steps after which a source without a sample is taken to be gone.
 const LATE: i64 = 8;
-/// Nodes that a note names.
-const NAMED: usize = 8;
 
 /// Whose series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,36 @@ impl Whose {
     }
 }
 
+/// The samples of each series of a source's beat in a window. Dear where there are many nodes, so asked for once, as early
+/// as can be, and waited for where it is needed.
+#[derive(Debug, Clone)]
+pub(super) struct Beat {
+    whose: Whose,
+    span: Span,
+    counted: Arc<OnceCell<Vec<Counted>>>,
+}
+
+impl Beat {
+    /// The exporter's. Nothing is asked yet.
+    pub(super) fn of_exporter(span: Span) -> Beat {
+        Beat::of(Whose::Exporter { sums: Recorded::None }, span)
+    }
+
+    fn of(whose: Whose, span: Span) -> Beat {
+        Beat { whose, span, counted: Arc::default() }
+    }
+
+    /// Asks, unless that has been done.
+    pub(super) async fn counted(&self, server: &Server<'_>) -> Result<&[Counted]> {
+        let count = || Counted::find(server, self.whose.beat(), self.span, NODES);
+        Ok(self.counted.get_or_try_init(count).await?)
+    }
+
+    fn known(&self) -> &[Counted] {
+        self.counted.get().map_or(&[], Vec::as_slice)
+    }
+}
+
 /// A source and the part of the window that it covers.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
@@ -64,63 +94,41 @@ pub(super) struct Source {
     pub span: Span,
     /// Steps without a sample of any node, between the first and the last with one.
     holes: usize,
-    /// The samples of each series of its beat in the window.
-    counted: Vec<Counted>,
+    beat: Beat,
     /// The samples of the recorded sums' fullest series in the window: of groups, and of all nodes.
     sums: [f64; 2],
 }
 
-/// The nodes that answered, by how often.
-#[derive(Debug, Default)]
-pub(super) struct Nodes {
-    /// All the time.
-    pub complete: Vec<String>,
-    /// For a part of the window only.
-    pub silent: Vec<String>,
-}
-
-impl Nodes {
-    /// How many answered at any time.
-    pub(super) fn count(&self) -> usize {
-        self.complete.len() + self.silent.len()
-    }
-}
-
 impl Source {
-    /// The best source that has samples in the window; none where none has. Not yet cut to what it covers.
-    pub(super) async fn find(server: &Server<'_>, asked: Span) -> Result<Option<Source>> {
-        // Two chains of questions side by side: where the sum over all nodes is recorded, it tells their rhythm.
-        let recorded = async {
-            let sums = recorded_sums(server, asked).await?;
-            let [_, cluster] = &sums;
-            let rhythm = match Counted::fullest(cluster).filter(|series| series.samples > 1.0) {
-                Some(series) => {
-                    Rhythm::of_series(server, queries::UNATTRIBUTED, series, asked, EXPORTER_STEP).await?
-                }
-                None => None,
-            };
-            Ok((sums.map(|counted| most(&counted)), rhythm))
-        };
+    /// The best source that has samples in the window, of which `beat` is the exporter's; none where none has. Not yet
+    /// cut to what it covers.
+    pub(super) async fn find(server: &Server<'_>, asked: Span, beat: Beat) -> Result<Option<Source>> {
         let exporter = Whose::Exporter { sums: Recorded::None };
-        let nodes = Counted::find(server, exporter.beat(), asked, NODES);
-        let (counted, (sums, rhythm)) = tokio::try_join!(nodes, recorded)?;
-        let rhythm = rhythm.filter(|_| !counted.is_empty());
-        let mut first = Some((counted, rhythm));
-        for whose in [exporter, Whose::Predecessor, Whose::Platform] {
+        let sums = recorded_sums(server, asked).await?;
+        let [_, cluster] = &sums;
+        // Where the sum over all nodes is recorded, it tells their rhythm; nobody waits for the nodes to be counted.
+        let summed = match Counted::fullest(cluster).filter(|series| series.samples > 1.0) {
+            Some(series) => {
+                Rhythm::of_series(server, queries::UNATTRIBUTED, series, asked, EXPORTER_STEP).await?
+            }
+            None => None,
+        };
+        let sums = sums.map(|counted| most(&counted));
+        let source = |whose, rhythm, beat| Some(Source { whose, rhythm, span: asked, holes: 0, beat, sums });
+        if let Some(rhythm) = summed {
+            return Ok(source(exporter, rhythm, beat));
+        }
+        let beats = [beat, Beat::of(Whose::Predecessor, asked), Beat::of(Whose::Platform, asked)];
+        for (whose, beat) in [exporter, Whose::Predecessor, Whose::Platform].into_iter().zip(beats) {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
-            let (counted, rhythm) = match first.take() {
-                Some(first) => first,
-                None => (Counted::find(server, whose.beat(), asked, NODES).await?, None),
-            };
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
-            let fullest = Counted::fullest(&counted).filter(|series| series.samples > 1.0);
-            let rhythm = match (rhythm, fullest) {
-                (Some(rhythm), _) => Some(rhythm),
-                (None, Some(series)) => Rhythm::of_series(server, whose.beat(), series, asked, step).await?,
-                (None, None) => Rhythm::find(server, (whose.beat(), NODES), asked, step).await?,
+            let fullest = Counted::fullest(beat.counted(server).await?).filter(|series| series.samples > 1.0);
+            let rhythm = match fullest {
+                Some(series) => Rhythm::of_series(server, whose.beat(), series, asked, step).await?,
+                None => Rhythm::find(server, (whose.beat(), NODES), asked, step).await?,
             };
             if let Some(rhythm) = rhythm {
-                return Ok(Some(Source { whose, rhythm, span: asked, holes: 0, counted, sums }));
+                return Ok(source(whose, rhythm, beat));
             }
         }
         Ok(None)
@@ -138,13 +146,13 @@ impl Source {
         let [groups, cluster] = SUMS.map(sums);
         let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
         self.sums = [groups, cluster].map(|counted| most(&counted));
-        self.counted = counted;
+        self.beat = Beat { counted: Arc::new(OnceCell::new_with(Some(counted))), ..self.beat };
         Ok(self)
     }
 
     /// Whether it has no samples near the window's end, so that another may be better.
     pub(super) fn is_late(&self) -> bool {
-        let last = self.counted.iter().map(|series| series.last).max();
+        let last = self.beat.known().iter().map(|series| series.last).max();
         last.is_none_or(|last| self.span.end - last > LATE * self.rhythm.step)
     }
 
@@ -154,9 +162,11 @@ impl Source {
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(()) };
         let mut steps = ask::points(grid);
         // A series that has a sample at every step leaves nothing to cut.
-        if self.counted.iter().all(|series| series.samples < steps as f64) {
+        let [_, cluster] = self.sums;
+        let whole = |samples: f64| samples >= steps as f64;
+        if !whole(cluster) && !self.beat.counted(server).await?.iter().any(|series| whole(series.samples)) {
             let beat = self.whose.beat();
-            let load = Load::of(1, self.counted.len());
+            let load = Load::of(1, self.size());
             let present = server.one(&|at: &At| format!("count({})", at.of(beat)), grid, load).await?;
             let there: Vec<i64> = (0..present.count())
                 .filter(|index| present.at(*index).is_some())
@@ -181,46 +191,20 @@ impl Source {
         Ok(())
     }
 
-    /// The nodes that answered; a note names those that did not all the time.
-    pub(super) fn nodes(&self, grid: Grid, notes: &mut Vec<String>) -> Nodes {
-        let mut samples: BTreeMap<&str, f64> = BTreeMap::new();
-        for series in &self.counted {
-            // Series of one node follow each other in time.
-            *samples.entry(series.labels.get("instance").map_or("", String::as_str)).or_default() +=
-                series.samples;
-        }
-        let steps = ask::points(grid) as f64;
-        if self.holes > 0 {
-            notes.push(format!("no node answered at {} of {steps} samples", self.holes));
-        }
-        let mut nodes = Nodes::default();
-        let mut silent = Vec::new();
-        for (name, samples) in samples {
-            if samples < steps {
-                silent.push((samples / steps, name));
-                nodes.silent.push(name.to_owned());
-            } else {
-                nodes.complete.push(name.to_owned());
-            }
-        }
-        if !silent.is_empty() {
-            notes.push(format!(
-                "nodes that answered for a part of the window only, left out of busy for the rest: {}",
-                least(silent)
-            ));
-        }
-        nodes
+    /// The nodes that answered, once they are counted.
+    pub(super) async fn nodes(&self, server: &Server<'_>, grid: Grid) -> Result<Nodes> {
+        Ok(Nodes::of(self.beat.counted(server).await?, ask::points(grid), self.holes))
     }
 
     /// Whether any node did not answer for a part of the window, once that is cut.
     pub(super) fn has_gaps(&self) -> bool {
         let Some(grid) = self.rhythm.grid(self.span) else { return false };
-        self.holes > 0 || self.counted.iter().any(|series| series.samples < ask::points(grid) as f64)
+        self.holes > 0 || self.beat.known().iter().any(|series| series.samples < ask::points(grid) as f64)
     }
 
-    /// How many nodes have series at all, for the load of a question.
+    /// How many nodes have series at all, about, for the load of a question.
     pub(super) fn size(&self) -> usize {
-        self.counted.len()
+        self.beat.counted.get().map_or(NODES, Vec::len)
     }
 
     /// What a reader must know of the cover.
@@ -238,16 +222,6 @@ impl Source {
     }
 }
 
-/// The nodes that answered least, by the share of the window, and how many more there are.
-fn least(mut silent: Vec<(f64, &str)>) -> String {
-    silent.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
-    let more = silent.len().saturating_sub(NAMED);
-    let named =
-        silent.into_iter().take(NAMED).map(|(share, name)| format!("{name} ({:.1} %)", 100.0 * share));
-    let named = named.collect::<Vec<_>>().join(", ");
-    if more == 0 { named } else { format!("{named} and {more} more") }
-}
-
 /// The samples of the recorded sums in a window; the rules of one group are evaluated together, so the fullest series has
 /// one wherever any of them has.
 async fn recorded_sums(server: &Server<'_>, span: Span) -> Result<[Vec<Counted>; 2]> {
@@ -257,18 +231,4 @@ async fn recorded_sums(server: &Server<'_>, span: Span) -> Result<[Vec<Counted>;
 
 fn most(counted: &[Counted]) -> f64 {
     Counted::fullest(counted).map_or(0.0, |series| series.samples)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{NAMED, least};
-
-    #[test]
-    fn of_many_silent_nodes_those_are_named_that_answered_least() {
-        assert_eq!(least(vec![(0.5, "b"), (0.25, "c"), (0.5, "a")]), "c (25.0 %), a (50.0 %), b (50.0 %)");
-        let many: Vec<_> = (0..NAMED + 3).map(|number| (1.0 - 0.01 * number as f64, "n")).collect();
-        let named = least(many);
-        assert!(named.starts_with("n (90.0 %), ") && named.ends_with(" and 3 more"), "{named}");
-        assert_eq!(named.matches('%').count(), NAMED);
-    }
 }

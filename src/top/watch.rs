@@ -1,10 +1,10 @@
 //! The same question again and again, each time about a window that ends now; only what is new is asked for.
 use super::ask::Server;
+use super::beats::Beats;
 use super::inquire;
 use super::memory::Memory;
-use super::pods::Beats;
 use super::question::Question;
-use super::source::Source;
+use super::source::{Beat, Source};
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::report::Report;
@@ -41,8 +41,8 @@ impl<'a> Watch<'a> {
         let (source, beats) = match known.filter(|(source, _)| !source.is_late()) {
             Some((source, beats)) => (Some(source), beats),
             None => {
-                let (source, beats) =
-                    tokio::try_join!(Source::find(&server, asked), Beats::find(&server, asked))?;
+                let source = Source::find(&server, asked, Beat::of_exporter(asked));
+                let (source, beats) = tokio::try_join!(source, Beats::find(&server, &self.question, asked))?;
                 // Of the first round too every sample is remembered.
                 match source {
                     Some(source) => (Some(source.again(&server, asked).await?), beats),

@@ -29,6 +29,7 @@ fn serve(name: &str, arguments: &[&str]) -> Prometheus {
         groups: 40,
         threads: 3,
         pods_per_node: 8,
+        movers: 7,
         namespaces: 10,
         interval_s: 15,
         pod_interval_s: 30,

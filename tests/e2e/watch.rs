@@ -25,6 +25,7 @@ fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
         groups: 40,
         threads: 2,
         pods_per_node: 8,
+        movers: 7,
         namespaces: 6,
         interval_s: 15,
         pod_interval_s: 30,

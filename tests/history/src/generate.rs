@@ -139,7 +139,7 @@ fn pods(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
             continue;
         }
         // A pod that moves is on no node for a moment.
-        let moves = if !own && index % 7 == 5 { born + (gone - born) / 2 } else { usize::MAX - 1 };
+        let moves = if !own && index % spec.movers == 5 { born + (gone - born) / 2 } else { usize::MAX - 1 };
         let is_there = |step: usize| born <= step + 1 && step <= gone + 1;
         let before = (0..grid.steps).map(|step| (is_there(step) && step < moves).then_some(CORE));
         let after = (0..grid.steps).map(|step| (is_there(step) && step > moves + 1).then_some(CORE));

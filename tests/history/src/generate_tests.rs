@@ -10,6 +10,7 @@ fn spec() -> Spec {
         groups: 60,
         threads: 3,
         pods_per_node: 20,
+        movers: 7,
         namespaces: 12,
         interval_s: 15,
         pod_interval_s: 30,

@@ -59,6 +59,8 @@ pub struct Spec {
     pub threads: usize,
     /// Pods for each node, one of them the exporter's own.
     pub pods_per_node: usize,
+    /// One pod in so many moves to another node in the middle of its time, more than 5.
+    pub movers: usize,
     /// Namespaces that the pods are in, infra and workload, at least 2.
     pub namespaces: usize,
     /// Seconds between the samples of the exporter's series.

@@ -17,6 +17,7 @@ fn spec() -> Spec {
         groups: 12,
         threads: 2,
         pods_per_node: 8,
+        movers: 7,
         namespaces: 5,
         interval_s: 15,
         pod_interval_s: 30,
