@@ -169,7 +169,7 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
 }
 
 fn memory(out: &mut impl Write) -> Result<bool> {
-    let server = start(&hour_of(230, 40, false))?;
+    let server = start(&hour_of(240, 40, false))?;
     let mut fine = true;
     for format in ["csv", "json", "table"] {
         let (mib, text) = peak_memory(&top(&server, &["--per-node", "-o", format]))?;
