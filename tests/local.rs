@@ -276,3 +276,14 @@ fn without_a_proc_one_line_says_so() {
     assert!(said.starts_with("error: cannot measure this machine: ") && said.lines().count() == 1, "{said}");
     assert!(said.contains("/proc"), "{said}");
 }
+
+#[test]
+fn what_cannot_be_written_is_no_success() {
+    for arguments in [&["--help"][..], &["top", "--help"], &["top", "--local", "-i", "1s"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = mortal(PLUGIN).args(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("error: ") && stderr.contains("No space left"), "{arguments:?}: {stderr}");
+    }
+}

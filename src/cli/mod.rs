@@ -56,11 +56,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             complain("error", &usage_line(&error));
             ExitCode::from(USAGE)
         }
-        Err(help) => {
+        Err(help) => match help.print() {
             // A closed pipe is the reader's choice.
-            let _ = help.print();
-            ExitCode::SUCCESS
-        }
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain("error", &format!("cannot write: {error}"));
+                ExitCode::from(FAILURE)
+            }
+            _ => ExitCode::SUCCESS,
+        },
     }
 }
 
