@@ -65,7 +65,7 @@ struct Case {
     least: &'static [Least],
 }
 
-/// Whose hour is asked for.
+/// Whose hour is asked for: the servers' order.
 #[derive(Clone, Copy)]
 enum Hour {
     /// Each group on each node, and each pod.

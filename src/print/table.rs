@@ -199,15 +199,17 @@ fn put(
     Ok(())
 }
 
-/// What is made of each share of some rows, as many as there are processors: nothing else is left for these to do.
+/// What is made of each share of some rows, at most as many as there are processors: nothing else is left for these to do.
 fn side_by_side<R: Sync, T: Send>(rows: &[R], make: impl Fn(&[R]) -> T + Sync) -> io::Result<Vec<T>> {
     let share = rows.len().div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(ROWS_AT_ONCE);
     let (first, others) = rows.split_at(share.min(rows.len()));
     thread::scope(|scope| {
         let others: Vec<_> = others.chunks(share).map(|share| scope.spawn(|| make(share))).collect();
         let first = Ok(make(first));
-        let all = [first].into_iter().chain(others.into_iter().map(|made| made.join()));
-        all.collect::<Result<_, _>>().map_err(|_| io::Error::other("a table could not be laid out"))
+        // All are waited for before the first that failed is told.
+        let all: Vec<_> = [first].into_iter().chain(others.into_iter().map(|made| made.join())).collect();
+        let all: Result<_, _> = all.into_iter().collect();
+        all.map_err(|_| io::Error::other("a table could not be laid out"))
     })
 }
 

@@ -35,9 +35,14 @@ impl Beats {
             if question.of_nodes() || question.shows_pods() && question.of_single_pods() {
                 return tokio::try_join!(pods, sums);
             }
-            match sums.await? {
-                Some(sums) if sums.covers(span) => Ok((Some(sums), Some(sums))),
-                sums => Ok((pods.await?, sums)),
+            // Sums that were recorded at another interval than the pods would not be theirs.
+            let (sums, one) =
+                tokio::try_join!(sums, Rhythm::find(server, (queries::ONE_POD, 1), span, STEP))?;
+            match (sums, one) {
+                (Some(sums), Some(one)) if sums.covers(span) && sums.step == one.step => {
+                    Ok((Some(sums), Some(sums)))
+                }
+                _ => Ok((pods.await?, sums)),
             }
         };
         let exporters = Counted::find(server, queries::EXPORTER_SUMS, span, 1);

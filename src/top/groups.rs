@@ -39,8 +39,11 @@ pub(super) async fn fetch(
         );
     }
     let asker = Asker { server, question, source, grid };
+    if question.of_nodes() || question.by == By::Thread {
+        source.counted(server).await?; // how such questions are cut depends on the number of nodes
+    }
     let (sums, busy, rest, of_nodes) =
-        tokio::try_join!(asker.sums(), asker.busy(), asker.rest(), asker.rows_of_nodes(),)?;
+        tokio::try_join!(asker.sums(), asker.busy(), asker.rest(), asker.rows_of_nodes())?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
         classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);

@@ -33,6 +33,9 @@ pub(super) const EXPORTER_SUMS: &str = "namespace:process_exporter_pod_cpu_usage
 /// Some of the pods, which a cluster always has, and not one a node: their rhythm is that of all.
 pub(super) const SOME_PODS: &str =
     r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring",pod!~"(node|process)-exporter-.*"}"#;
+/// A pod that every cluster has: tells how far apart the samples of all are.
+pub(super) const ONE_POD: &str =
+    r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring",pod="prometheus-k8s-0"}"#;
 /// How many nodes there are, by the API server.
 pub(super) const NODES: &str = "count(kube_node_info)";
 /// Where each pod runs.

@@ -105,13 +105,13 @@ impl Source {
     pub(super) async fn find(server: &Server<'_>, asked: Span, beat: Beat) -> Result<Option<Source>> {
         let exporter = Whose::Exporter { sums: Recorded::None };
         let sums = recorded_sums(server, asked).await?;
-        let [_, cluster] = &sums;
-        // Where the sum over all nodes is recorded, it tells their rhythm; nobody waits for the nodes to be counted.
+        let [groups, cluster] = &sums;
+        // Where the sums over all nodes are recorded, they tell their rhythm; nobody waits for the nodes to be counted.
         let summed = match Counted::fullest(cluster).filter(|series| series.samples > 1.0) {
-            Some(series) => {
+            Some(series) if !groups.is_empty() => {
                 Rhythm::of_series(server, queries::UNATTRIBUTED, series, asked, EXPORTER_STEP).await?
             }
-            None => None,
+            _ => None,
         };
         let sums = sums.map(|counted| most(&counted));
         let source = |whose, rhythm, beat| Some(Source { whose, rhythm, span: asked, holes: 0, beat, sums });
@@ -142,7 +142,8 @@ impl Source {
             Whose::Exporter { .. } => Counted::on(server, metric, grid, series).await,
             _ => Ok(Vec::new()),
         };
-        let beat = Counted::on(server, self.whose.beat(), grid, self.size());
+        let nodes = self.beat.counted(server).await?.len();
+        let beat = Counted::on(server, self.whose.beat(), grid, nodes);
         let [groups, cluster] = SUMS.map(sums);
         let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
         self.sums = [groups, cluster].map(|counted| most(&counted));
@@ -202,7 +203,12 @@ impl Source {
         self.holes > 0 || self.beat.known().iter().any(|series| series.samples < ask::points(grid) as f64)
     }
 
-    /// How many nodes have series at all, about, for the load of a question.
+    /// Waits until the nodes are counted.
+    pub(super) async fn counted(&self, server: &Server<'_>) -> Result<()> {
+        self.beat.counted(server).await.map(drop)
+    }
+
+    /// How many nodes have series at all, for the load of a question; a guess before they are counted.
     pub(super) fn size(&self) -> usize {
         self.beat.counted.get().map_or(NODES, Vec::len)
     }

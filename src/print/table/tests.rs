@@ -67,17 +67,21 @@ pub(in crate::print) fn example() -> Report {
 fn a_thousand_rows_are_one_table() {
     let mut long = example();
     let row = long.rows.swap_remove(0);
-    // As wide as no other, in the last of the parts that are laid out together.
-    let widest = Row { name: "a-name-wider-than-all-of-those-above-it".to_owned(), ..row.clone() };
-    long.rows = vec![row; 1200];
-    long.rows.push(widest);
-    let mut page = Vec::new();
-    report(&long, look(Format::Table), &mut page).unwrap();
-    let page = String::from_utf8(page).unwrap();
-    let table: Vec<&str> = page.lines().take_while(|line| !line.is_empty()).collect();
-    assert_eq!((table.len(), page.matches("CLASS").count()), (1202, 1));
-    let ends = table.iter().map(|line| line.len()).collect::<std::collections::BTreeSet<_>>();
-    assert_eq!(ends.len(), 1, "{ends:?}");
+    for (rows, headers) in [(1, true), (499, true), (500, false), (501, true), (1001, false), (1201, true)] {
+        // The last, in the last of the parts that are laid out together, is as wide as no other.
+        let name = |number| format!("row-{number:0width$}", width = if number == rows { 40 } else { 4 });
+        long.rows = (1..=rows).map(|number| Row { name: name(number), ..row.clone() }).collect();
+        let mut page = Vec::new();
+        report(&long, Look { headers, ..look(Format::Table) }, &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        let table: Vec<&str> = page.lines().take_while(|line| !line.is_empty()).collect();
+        let (header, lines) = table.split_at(usize::from(headers));
+        assert!(header.iter().all(|line| line.starts_with("CLASS ")), "{rows}: {header:?}");
+        let names: Vec<_> = lines.iter().filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(names, (1..=rows).map(name).collect::<Vec<_>>());
+        let ends = table.iter().map(|line| line.len()).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(ends.len(), 1, "{rows}: {ends:?}");
+    }
 }
 
 #[test]

@@ -201,6 +201,8 @@ fn pod_names(spec: &Spec) -> Vec<(String, String)> {
             0 => "my-process-exporter-0".into(),
             1 => "process-exporter-00000".into(),
             i if i == namespaces.len() => "process-exporters-00000".into(),
+            // In openshift-monitoring, as in every cluster.
+            i if i == 2 * namespaces.len() => "prometheus-k8s-0".into(),
             _ => format!("pod-{}", i / 2),
         };
         (namespace.clone(), name)
