@@ -30,14 +30,14 @@ const HELPS: usize = 51;
 /// Most of it that `top --help` may take.
 const HELP_MS: f64 = 10.0;
 const MEMORY_MIB: f64 = 60.0;
+const PODS_PER_NODE: usize = 40;
+/// The tests' share of pods that move, which no cluster has: one in so many.
+const RESTLESS: usize = 7;
 
-/// Of 40 pods a node.
+/// Holds such an hour.
 fn start(spec: &Spec) -> Result<Server> {
     Server::start([History::generate(spec)])
 }
-
-/// The tests' share of pods that move, which no cluster has: one in so many.
-const RESTLESS: usize = 7;
 
 fn main() -> ExitCode {
     // reqwest wants one for plain HTTP too. There is none yet that this could fail for.
@@ -116,8 +116,9 @@ const CASES: [Case; 6] = [
 ];
 
 fn ratios(out: &mut impl Write) -> Result<bool> {
-    let raw = hour_of(200, 40, false);
-    let servers = [start(&raw)?, start(&hour_of(200, 40, true))?, start(&Spec { movers: RESTLESS, ..raw })?];
+    let raw = hour_of(200, PODS_PER_NODE, false);
+    let servers =
+        [start(&raw)?, start(&hour_of(200, PODS_PER_NODE, true))?, start(&Spec { movers: RESTLESS, ..raw })?];
     let mut before: [Vec<f64>; 3] = Default::default();
     let mut fetched: [Vec<f64>; 3] = Default::default();
     let mut after: [Vec<f64>; CASES.len()] = Default::default();
@@ -169,7 +170,7 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
 }
 
 fn memory(out: &mut impl Write) -> Result<bool> {
-    let server = start(&hour_of(240, 40, false))?;
+    let server = start(&hour_of(240, PODS_PER_NODE, false))?;
     let mut fine = true;
     for format in ["csv", "json", "table"] {
         let (mib, text) = peak_memory(&top(&server, &["--per-node", "-o", format]))?;

@@ -56,13 +56,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             complain("error", &usage_line(&error));
             ExitCode::from(USAGE)
         }
-        Err(help) => match help.print() {
-            // A closed pipe is the reader's choice.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                complain("error", &format!("cannot write: {error}"));
+        Err(help) => match written("the help", help.print()) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain("error", &format!("{error:#}"));
                 ExitCode::from(FAILURE)
             }
-            _ => ExitCode::SUCCESS,
         },
     }
 }
@@ -129,7 +128,7 @@ async fn status(flags: StatusFlags) -> Result<()> {
     let (wait, session, prometheus) = flags.typed()?;
     let report = status::status(&Cluster::new(session), &prometheus, wait, &complain).await?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    written(status::write(&report, format, shared::colour(), &mut out))?;
+    written("the report", status::write(&report, format, shared::colour(), &mut out))?;
     let failed = report.failed();
     if failed.is_empty() {
         return Ok(());
@@ -137,17 +136,17 @@ async fn status(flags: StatusFlags) -> Result<()> {
     bail!("{} of {} checks failed: {}", failed.len(), report.checks.len(), failed.join(", "))
 }
 
-/// What came of writing to stdout: whether anybody reads it. A closed pipe is the reader's choice.
-fn written(written: io::Result<()>) -> Result<bool> {
+/// What came of writing `what` to stdout: whether anybody reads it. A closed pipe is the reader's choice.
+fn written(what: &str, written: io::Result<()>) -> Result<bool> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        other => other.map(|()| true).context("cannot write the report"),
+        other => other.map(|()| true).with_context(|| format!("cannot write {what}")),
     }
 }
 
 /// Prints a report on stdout; its notes on stderr, where the format does not hold them. Whether anybody reads it.
 fn show(report: &Report, look: Look) -> Result<bool> {
-    if !written(print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())))? {
+    if !written("the report", print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())))? {
         return Ok(false);
     }
     if look.has_no_notes() {

@@ -103,7 +103,6 @@ impl Source {
     /// The best source that has samples in the window, of which `beat` is the exporter's; none where none has. Not yet
     /// cut to what it covers.
     pub(super) async fn find(server: &Server<'_>, asked: Span, beat: Beat) -> Result<Option<Source>> {
-        let exporter = Whose::Exporter { sums: Recorded::None };
         let sums = recorded_sums(server, asked).await?;
         let [groups, cluster] = &sums;
         // Where the sums over all nodes are recorded, they tell their rhythm; nobody waits for the nodes to be counted.
@@ -114,12 +113,14 @@ impl Source {
             _ => None,
         };
         let sums = sums.map(|counted| most(&counted));
-        let source = |whose, rhythm, beat| Some(Source { whose, rhythm, span: asked, holes: 0, beat, sums });
+        let source = |rhythm, beat: Beat| {
+            Some(Source { whose: beat.whose, rhythm, span: asked, holes: 0, beat, sums })
+        };
         if let Some(rhythm) = summed {
-            return Ok(source(exporter, rhythm, beat));
+            return Ok(source(rhythm, beat));
         }
-        let beats = [beat, Beat::of(Whose::Predecessor, asked), Beat::of(Whose::Platform, asked)];
-        for (whose, beat) in [exporter, Whose::Predecessor, Whose::Platform].into_iter().zip(beats) {
+        for beat in [beat, Beat::of(Whose::Predecessor, asked), Beat::of(Whose::Platform, asked)] {
+            let whose = beat.whose;
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
             let fullest = Counted::fullest(beat.counted(server).await?).filter(|series| series.samples > 1.0);
@@ -128,7 +129,7 @@ impl Source {
                 None => Rhythm::find(server, (whose.beat(), NODES), asked, step).await?,
             };
             if let Some(rhythm) = rhythm {
-                return Ok(source(whose, rhythm, beat));
+                return Ok(source(rhythm, beat));
             }
         }
         Ok(None)
