@@ -3,7 +3,6 @@
 use super::console::Console;
 use crate::cluster::{Cluster, PrometheusOptions};
 use crate::progress::Progress;
-use crate::prometheus::only;
 use anyhow::Result;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -47,7 +46,7 @@ async fn seen(
     let progress = Progress::start("first samples in Prometheus");
     loop {
         let now = Timestamp::now().as_millisecond();
-        let seen = connection.client.instant(QUERY, now, only).await?.unwrap_or_default() as usize;
+        let seen = connection.client.one(QUERY, now).await?.unwrap_or_default() as usize;
         if seen >= nodes || Instant::now() + PAUSE > until {
             return Ok(seen);
         }

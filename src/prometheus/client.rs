@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use super::answer::{self, Reply};
 use super::failure::{self, Party};
 use super::refusal::{Excess, Refusal};
-use super::{Endpoint, Grid, Series, is_loopback, only, promql};
+use super::{Endpoint, Grid, Series, Size, is_loopback, promql};
 
 /// Questions up to this many bytes travel in the URL (GET: the right that every reader has); longer ones in a body (POST).
 const LONGEST_GET: usize = 4096;
@@ -99,19 +99,20 @@ impl Client {
         query: &str,
         grid: Grid,
         lookback: Option<i64>,
+        size: Size,
         read: impl FnOnce(&[Series<'_>]) -> T,
     ) -> Result<T> {
         let (start, end, step) = (seconds(grid.start), seconds(grid.end), seconds(grid.step));
         let lookback = lookback.map(promql::duration);
         let mut parameters = vec![("query", query), ("start", &start), ("end", &end), ("step", &step)];
         parameters.extend(lookback.as_deref().map(|lookback| ("lookback_delta", lookback)));
-        self.ask("query_range", &parameters, read).await
+        self.ask("query_range", &parameters, size, read).await
     }
 
     /// Whether the server heeds a lookback of a query's own: Prometheus 2.43 and later do, others ignore it. Not where
     /// the server does not tell what it is. Errors where it does not answer at all.
     pub async fn heeds_lookback(&self) -> Result<bool> {
-        let (_, _, body) = self.send("status/buildinfo", &[]).await?;
+        let (_, _, body) = self.send("status/buildinfo", &[], Size::Few).await?;
         Ok(answer::version(&body).is_some_and(|version| version >= (2, 43)))
     }
 
@@ -119,28 +120,45 @@ impl Client {
     /// three. Errors as for any query.
     pub async fn is_left_open(&self) -> Result<bool> {
         const QUERY: &str = "count_over_time(vector(1)[2ms:1ms])";
-        Ok(self.instant(QUERY, 1000, only).await? == Some(2.0))
+        Ok(self.one(QUERY, 1000).await? == Some(2.0))
     }
 
     /// The name of the host that the server runs on, in a cluster its pod's; none where it does not tell, as before
     /// Prometheus 3. Errors where it does not answer at all.
     pub async fn host(&self) -> Result<Option<String>> {
-        let (_, _, body) = self.send("status/runtimeinfo", &[]).await?;
+        let (_, _, body) = self.send("status/runtimeinfo", &[], Size::Few).await?;
         Ok(answer::host(&body).map(|host| failure::one_line(&host)))
     }
 
     /// The value of `query` at `at` (Unix milliseconds), one sample a series; of a range selector, its raw samples. `read`
     /// makes of the answer what is to be kept.
-    pub async fn instant<T>(&self, query: &str, at: i64, read: impl FnOnce(&[Series<'_>]) -> T) -> Result<T> {
-        self.ask("query", &[("query", query), ("time", &seconds(at))], read).await
+    pub async fn instant<T>(
+        &self,
+        query: &str,
+        at: i64,
+        size: Size,
+        read: impl FnOnce(&[Series<'_>]) -> T,
+    ) -> Result<T> {
+        self.ask("query", &[("query", query), ("time", &seconds(at))], size, read).await
+    }
+
+    /// The value of a `query` for one series at `at`; none where it has none.
+    pub async fn one(&self, query: &str, at: i64) -> Result<Option<f64>> {
+        self.instant(query, at, Size::Few, |answer| answer.first()?.value()).await
     }
 
     /// The values that a label of the series of `selector` has in a time, Unix milliseconds; none where the server
     /// does not list them. No sample is read for it.
-    pub async fn values(&self, label: &str, selector: &str, (start, end): (i64, i64)) -> Result<Vec<String>> {
+    pub async fn values(
+        &self,
+        label: &str,
+        selector: &str,
+        (start, end): (i64, i64),
+        size: Size,
+    ) -> Result<Vec<String>> {
         let (start, end) = (seconds(start), seconds(end));
         let parameters = [("match[]", selector), ("start", &start), ("end", &end)];
-        let (_, _, body) = self.send(&format!("label/{label}/values"), &parameters).await?;
+        let (_, _, body) = self.send(&format!("label/{label}/values"), &parameters, size).await?;
         Ok(answer::told(&body).unwrap_or_default())
     }
 
@@ -148,9 +166,10 @@ impl Client {
         &self,
         path: &str,
         parameters: &[(&str, &str)],
+        size: Size,
         read: impl FnOnce(&[Series<'_>]) -> T,
     ) -> Result<T> {
-        let (status, location, body) = self.send(path, parameters).await?;
+        let (status, location, body) = self.send(path, parameters, size).await?;
         let Reply { series, warnings } = answer::read(&self.asked(), status, location.as_deref(), &body)
             .map_err(|refusal| refusal.map(|words| self.without_token(words)))?;
         let warnings = warnings.iter().map(|warning| self.without_token(warning));
@@ -164,7 +183,7 @@ impl Client {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> Result<T> {
-        let (status, location, body) = self.send(path, parameters).await?;
+        let (status, location, body) = self.send(path, parameters, Size::Many).await?;
         let (data, _) = answer::data(&self.asked(), status, location.as_deref(), &body)
             .map_err(|refusal| refusal.map(|words| self.without_token(words)))?;
         Ok(data)
@@ -175,7 +194,12 @@ impl Client {
     }
 
     /// One request: the answer's status, where it redirects to, and its body.
-    async fn send(&self, path: &str, parameters: &[(&str, &str)]) -> Result<(u16, Option<String>, Vec<u8>)> {
+    async fn send(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        size: Size,
+    ) -> Result<(u16, Option<String>, Vec<u8>)> {
         let server_timeout = self.timeout * 5 / 6;
         let timeout = promql::duration(i64::try_from(server_timeout.as_millis()).unwrap_or(i64::MAX));
         let question = form_urlencoded::Serializer::new(String::new())
@@ -190,6 +214,9 @@ impl Client {
         };
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.clone());
+        }
+        if size == Size::Few {
+            request = request.header(ACCEPT_ENCODING, "identity");
         }
         let begun = Instant::now();
         let response =

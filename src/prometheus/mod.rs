@@ -46,6 +46,23 @@ pub struct Grid {
     pub step: i64,
 }
 
+/// How large an answer will be, about. Many samples come packed, which costs a server some milliseconds and a megabyte
+/// of memory however few they are: too much for those that fit in a few packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Not packed.
+    Few,
+    /// Packed by gzip, where the server can.
+    Many,
+}
+
+impl Size {
+    /// Of so many samples; one is 20 to 30 bytes, unpacked.
+    pub fn of(samples: usize) -> Size {
+        if samples > 1000 { Size::Many } else { Size::Few }
+    }
+}
+
 /// One time series of an answer. Its text is the answer's own wherever nothing in it is escaped: an answer holds many
 /// thousands of labels, of which few are kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,11 +93,6 @@ impl Series<'_> {
     pub fn find(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_ref())
     }
-}
-
-/// The value of an instant answer that is one series; none where it has none.
-pub fn only(answer: &[Series<'_>]) -> Option<f64> {
-    answer.first()?.value()
 }
 
 /// Whether `url` names this machine itself, where no proxy and no eavesdropper is in between.

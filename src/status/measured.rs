@@ -3,7 +3,7 @@
 use super::report::Check;
 use super::scraped::node;
 use crate::install::trouble::named;
-use crate::prometheus::{Client, Series, only};
+use crate::prometheus::{Client, Series, Size};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ const FOLLOW: &str = "they follow from the targets and rules above (oc interroga
 type ByNode = BTreeMap<String, f64>;
 
 async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
-    let all = client.instant(query, now, |series| {
+    let all = client.instant(query, now, Size::Many, |series| {
         let value =
             |series: &Series<'_>| Some((node(series), series.value().filter(|value| value.is_finite())?));
         series.iter().filter_map(value).collect()
@@ -89,7 +89,7 @@ fn samples(newest: &ByNode, now: f64, nodes: Option<usize>, interval: f64) -> Ch
 }
 
 async fn no_samples(client: &Client, now: i64) -> Result<Check> {
-    let last = client.instant(LAST, now, only).await?;
+    let last = client.one(LAST, now).await?;
     Ok(match last.filter(|at| at.is_finite()) {
         Some(at) => {
             let minutes = (now as f64 / 1000.0 - at) / 60.0;

@@ -2,7 +2,7 @@
 use super::report::Check;
 use crate::install::objects::{self, Program, Wanted};
 use crate::install::trouble::named;
-use crate::prometheus::{Client, RuleGroup, Series};
+use crate::prometheus::{Client, RuleGroup, Series, Size};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub(super) type Scrapes = BTreeMap<String, bool>;
 /// Asks for the last scrapes at `now`, Unix milliseconds. Errors: Prometheus does not answer; one line.
 pub(super) async fn scrapes(client: &Client, now: i64) -> Result<Scrapes> {
     client
-        .instant(UP, now, |series| {
+        .instant(UP, now, Size::Many, |series| {
             series.iter().map(|series| (node(series), series.value() == Some(1.0))).collect()
         })
         .await
@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn rules_are_all_there_evaluated_and_well() {
         let expected = expected().unwrap();
-        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 9);
+        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 10);
         let check = |groups: &[RuleGroup]| verdict(&expected, groups);
         assert_eq!(check(&groups("ok")).status, Verdict::Ok);
-        assert!(check(&groups("unknown")).message.contains("9 of 9 rules have not been evaluated yet"));
+        assert!(check(&groups("unknown")).message.contains("10 of 10 rules have not been evaluated yet"));
         assert!(
             check(&groups("err"))
                 .message
-                .contains("9 of 9 rules fail; namedprocess_namegroup_cpu_rate: many-to-many")
+                .contains("10 of 10 rules fail; namedprocess_namegroup_cpu_rate: many-to-many")
         );
         assert!(check(&[]).message.contains("none of the rules"));
         let mut part = groups("ok");
@@ -178,7 +178,7 @@ mod tests {
         assert!(
             check(&part)
                 .message
-                .contains("lacks 1 of 9 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum")
+                .contains("lacks 1 of 10 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum")
         );
     }
 }

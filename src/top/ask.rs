@@ -5,7 +5,7 @@ use super::queries::{self, At, How};
 use super::span::Span;
 pub(super) use super::span::points;
 use crate::progress::Progress;
-use crate::prometheus::{Client, Grid, Series};
+use crate::prometheus::{Client, Grid, Series, Size};
 use crate::report::Steps;
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
@@ -126,13 +126,15 @@ impl<'a> Server<'a> {
         let units = POINTS.min(share(ANSWERED, load.answer)).min(share(READ, load.read));
         let whole = Whole { span, unit: grid.step, units, cut: Cut::Time, load };
         let take = RefCell::new(take);
-        self.pieces.ask(&whole, async |piece| self.piece(query, grid.step, piece, &take).await).await
+        self.pieces
+            .ask(&whole, async |piece| self.piece(query, (grid.step, load.answer), piece, &take).await)
+            .await
     }
 
     async fn piece(
         &self,
         query: &Query<'_>,
-        step: i64,
+        (step, answer): (i64, usize),
         piece: &Piece,
         take: &RefCell<impl FnMut(&Series<'_>)>,
     ) -> Result<()> {
@@ -149,9 +151,9 @@ impl<'a> Server<'a> {
             }
             all
         };
-        let client = self.pieces.client;
-        if !client.range(&query(&at(how)), grid, lookback, read).await? {
-            client.range(&query(&at(How::Finite)), grid, None, take_all).await?;
+        let (client, size) = (self.pieces.client, Size::of(answer * points(grid)));
+        if !client.range(&query(&at(how)), grid, lookback, size, read).await? {
+            client.range(&query(&at(How::Finite)), grid, None, size, take_all).await?;
         }
         Ok(())
     }
@@ -162,14 +164,39 @@ impl<'a> Server<'a> {
         Ok(whole.into_values().next().unwrap_or_else(|| Steps::absent(points(grid))))
     }
 
-    /// An instant query about a window, by its text for a piece of it: a selector with one more matcher, and a length in
-    /// milliseconds. What `read` makes of the pieces must add up to what it would make of the whole.
+    /// An instant query about a window, a value of each series, by its text for a piece of it: a selector with one more
+    /// matcher, and a length in milliseconds. What `read` makes of the pieces must add up to what it would make of the whole.
     pub(super) async fn over(
         &self,
         query: impl Fn(&str, i64) -> String,
         selector: &str,
         span: Span,
         (cut, load): (Cut, Load<'_>),
+        read: impl FnMut(&[Series<'_>]),
+    ) -> Result<()> {
+        self.instants(query, selector, span, (cut, load), |_| 1, read).await
+    }
+
+    /// All samples of a selector in a window, in pieces likewise.
+    pub(super) async fn samples(
+        &self,
+        selector: &str,
+        span: Span,
+        load: Load<'_>,
+        read: impl FnMut(&[Series<'_>]),
+    ) -> Result<()> {
+        let each = |length: i64| usize::try_from(length / USUAL_STEP).unwrap_or_default();
+        self.instants(queries::samples, selector, span, (Cut::Time, load), each, read).await
+    }
+
+    /// `each` is the samples of a series in an answer about so many milliseconds.
+    async fn instants(
+        &self,
+        query: impl Fn(&str, i64) -> String,
+        selector: &str,
+        span: Span,
+        (cut, load): (Cut, Load<'_>),
+        each: impl Fn(i64) -> usize,
         read: impl FnMut(&[Series<'_>]),
     ) -> Result<()> {
         let units = share(READ, load.read) * (USUAL_STEP / SECOND);
@@ -180,7 +207,8 @@ impl<'a> Server<'a> {
             let length = piece.span.length() + i64::from(self.left_open.get());
             let text = query(&queries::and(selector, piece.matcher().as_deref()), length);
             let take = |answer: &[Series<'_>]| (read.borrow_mut())(answer);
-            self.pieces.client.instant(&text, piece.span.end, take).await
+            let size = Size::of(load.answer * each(length));
+            self.pieces.client.instant(&text, piece.span.end, size, take).await
         };
         self.pieces.ask(&whole, ask).await
     }

@@ -36,8 +36,8 @@ impl Beats {
                 return tokio::try_join!(pods, sums);
             }
             // Sums that were recorded at another interval than the pods would not be theirs.
-            let (sums, one) =
-                tokio::try_join!(sums, Rhythm::find(server, (queries::ONE_POD, 1), span, STEP))?;
+            let one = Rhythm::find_one(server, queries::ONE_POD, span, STEP);
+            let (sums, one) = tokio::try_join!(sums, one)?;
             match (sums, one) {
                 (Some(sums), Some(one)) if sums.covers(span) && sums.step == one.step => {
                     Ok((Some(sums), Some(sums)))

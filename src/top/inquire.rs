@@ -7,7 +7,6 @@ use super::question::{By, Question};
 use super::source::Source;
 use super::span::Span;
 use super::{assemble, groups, limit, queries};
-use crate::prometheus::only;
 use crate::report::Report;
 use anyhow::Result;
 
@@ -62,7 +61,7 @@ pub(super) async fn answer(
 
 /// Who answers, and of how many nodes.
 async fn identity(server: &Server<'_>, asked: Span) -> Result<Identity> {
-    let nodes = server.client().instant(queries::NODES, asked.end, only);
+    let nodes = server.client().one(queries::NODES, asked.end);
     let (replica, nodes) = tokio::try_join!(server.client().host(), nodes)?;
     Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }

@@ -3,7 +3,7 @@
 use super::answers::{Answers, Part};
 use super::ask::{self, Server};
 use super::assemble::Entry;
-use super::groups;
+use super::group_rows::group;
 use super::pieces::Load;
 use super::queries::{self, At};
 use crate::prometheus::Series;
@@ -72,6 +72,11 @@ fn selector(rows: &[&Row]) -> (String, &'static str) {
         return (queries::select(queries::PODS, &matchers), "namespace, pod");
     }
     let nodes = of(|row| row.node.as_deref());
+    if nodes.is_empty() {
+        // Of all nodes together single series are recorded of groups alone.
+        let named = queries::any_of("groupname", names);
+        return (queries::select(queries::GROUP_SUMS, &[named]), "class, groupname");
+    }
     let matchers = [queries::any_of("instance", nodes), queries::any_of("groupname", names)];
     if rows.iter().any(|row| row.thread.is_some()) {
         return (queries::select(queries::THREADS, &matchers), "instance, class, groupname, threadname");
@@ -96,6 +101,6 @@ fn identity_of(series: &Series<'_>) -> Identity {
     if series.find("pod").is_some() {
         return [label("namespace"), label("pod"), String::new(), String::new()];
     }
-    let (class, name) = groups::group(series);
+    let (class, name) = group(series);
     [label("instance"), class.as_str().to_owned(), name, label("threadname")]
 }

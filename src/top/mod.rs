@@ -3,9 +3,9 @@
 //! ```text
 //!   question, filter      what is asked
 //!    |
-//!   source, rhythm, answering   whose series answer, when they were sampled, which part of the window they cover
+//!   source, rhythm, presence, answering   whose series answer, when they were sampled, which part of the window they cover
 //!    |
-//!   groups, silent, platform, pods, beats, nodes   ask `queries` by way of `ask`, on that grid, in `pieces`
+//!   groups, group_rows, silent, platform, pods, beats, nodes   ask `queries` by way of `ask`, on that grid, in `pieces`
 //!    |
 //!   answers -> assemble -> limit       rows and totals, all of which `inquire` leads through
 //!
@@ -19,6 +19,7 @@ mod assemble;
 mod beats;
 mod course;
 mod filter;
+mod group_rows;
 mod groups;
 mod inquire;
 mod limit;
@@ -28,6 +29,7 @@ mod nodes;
 mod pieces;
 mod platform;
 mod pods;
+mod presence;
 mod queries;
 mod question;
 mod rhythm;
@@ -49,7 +51,8 @@ use crate::report::Report;
 use anyhow::Result;
 use ask::Server;
 use beats::Beats;
-use source::{Beat, Source};
+use presence::Presence;
+use source::Source;
 
 /// Asks a cluster's Prometheus. Errors are those of the client: what was asked, and what came back.
 pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
@@ -57,14 +60,14 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let server = Server::new(client, &progress);
     let asked = question.span();
     server.meet().await?;
-    let beat = Beat::of_exporter(asked);
+    let presence = Presence::of(queries::BUSY, asked);
     let report = async {
-        let source = Source::find(&server, asked, beat.clone());
+        let source = Source::find(&server, asked, presence.clone());
         let (source, beats) = tokio::try_join!(source, Beats::find(&server, question, asked))?;
         inquire::answer(&server, question, source, beats).await
     };
-    // The count of the nodes takes the longest where all else is recorded: it is asked first.
-    tokio::try_join!(beat.counted(&server), report).map(|(_, report)| report)
+    // Counting the nodes takes the longest where all else is recorded: it is asked first.
+    tokio::try_join!(presence.counted(&server), report).map(|(_, report)| report)
 }
 
 /// Measures this machine for the question's interval; Ctrl-C ends early. Errors where the kernel's counters cannot

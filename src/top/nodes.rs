@@ -127,7 +127,7 @@ async fn times_on_nodes(
         }
     };
     let load = Load::of(pods, pods).by(info, "namespace");
-    server.over(queries::samples, info, span, (Cut::Time, load), take).await?;
+    server.samples(info, span, load, take).await?;
     let changes = |mut times: Vec<(i64, Rc<str>)>| {
         times.sort_unstable();
         times.dedup_by(|later, earlier| later.1 == earlier.1);

@@ -3,7 +3,7 @@
 use super::queries;
 use super::span::Span;
 use crate::progress::Progress;
-use crate::prometheus::{Client, Excess, excess};
+use crate::prometheus::{Client, Excess, Size, excess};
 use anyhow::Result;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::cell::RefCell;
@@ -175,7 +175,7 @@ impl<'a> Pieces<'a> {
         if halves.is_none() {
             if let (Some((selector, label)), true) = (whole.load.label, piece.values.is_empty()) {
                 let times = (piece.span.start, piece.span.end);
-                piece.values = self.client.values(label, selector, times).await?;
+                piece.values = self.client.values(label, selector, times, Size::Many).await?;
                 // What has no such label is of none of its values.
                 piece.values.extend((!piece.values.is_empty()).then(String::new));
             }

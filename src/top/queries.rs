@@ -18,6 +18,8 @@ pub(super) const GROUP_SUMS: &str = "class_groupname:namedprocess_namegroup_cpu_
 pub(super) const CLASS_SUMS: &str = "instance_class:namedprocess_namegroup_cpu_rate:sum";
 /// All nodes' busy time; recorded with the above, likewise.
 pub(super) const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
+/// How many nodes told it; recorded with it.
+pub(super) const NODES_RECORDED: &str = "cluster:namedprocess_node_cpu_rate:count";
 /// What of it the groups of those nodes leave; recorded with it.
 pub(super) const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
 /// A group that the predecessor's exporter has on every node; tells its rhythm, as it records no busy time.

@@ -5,7 +5,7 @@ use super::pieces::{Cut, Load};
 use super::queries::{self, At};
 use super::span::{Span, points};
 use super::time;
-use crate::prometheus::{Grid, Series, excess};
+use crate::prometheus::{Grid, Series, Size, excess};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -32,9 +32,9 @@ impl Rhythm {
         span: Span,
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
-        let span = Span { start: span.end - span.length().max(ENOUGH), ..span };
+        let span = enough(span);
         let fullest = queries::fullest(selector, span.length());
-        let counted = match server.client().instant(&fullest, span.end, Counted::of).await {
+        let counted = match server.client().instant(&fullest, span.end, Size::Few, Counted::of).await {
             Err(error) if excess(&error).is_some() => Counted::find(server, selector, span, series).await?,
             other => other?,
         };
@@ -51,22 +51,32 @@ impl Rhythm {
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
         let name = selector.split('{').next().unwrap_or(selector);
-        // Several have these labels where theirs are more.
-        let mut all: BTreeMap<Labels, Vec<i64>> = BTreeMap::new();
-        let take = |answer: &[Series<'_>]| {
-            for series in answer {
-                all.entry(labels(series)).or_default().extend(series.samples.iter().map(|(at, _)| *at));
-            }
-        };
         let exactly = queries::exactly(name, &series.labels);
-        server.over(queries::samples, &exactly, span, (Cut::Time, Load::of(1, 1)), take).await?;
-        let mut times = all.into_values().max_by_key(Vec::len).unwrap_or_default();
-        times.sort_unstable();
-        Ok(Rhythm::of(&times, default_step))
+        Rhythm::of_one(server, &exactly, span, default_step).await
+    }
+
+    /// The same of a selector of one series, which need not be looked for.
+    pub(super) async fn find_one(
+        server: &Server<'_>,
+        selector: &str,
+        span: Span,
+        default_step: i64,
+    ) -> Result<Option<Rhythm>> {
+        Rhythm::of_one(server, selector, enough(span), default_step).await
+    }
+
+    async fn of_one(
+        server: &Server<'_>,
+        selector: &str,
+        span: Span,
+        default_step: i64,
+    ) -> Result<Option<Rhythm>> {
+        let samples = fullest_samples(server, selector, span).await?;
+        Ok(Rhythm::of(&samples.iter().map(|(at, _)| *at).collect::<Vec<_>>(), default_step))
     }
 
     /// The rhythm of samples at these times, in ascending order: the most frequent distance, the phase of the last.
-    fn of(times: &[i64], default_step: i64) -> Option<Rhythm> {
+    pub(super) fn of(times: &[i64], default_step: i64) -> Option<Rhythm> {
         let phase = *times.last()?;
         let mut distances: BTreeMap<i64, usize> = BTreeMap::new();
         for (earlier, later) in times.iter().zip(times.iter().skip(1)) {
@@ -106,6 +116,29 @@ impl Rhythm {
         let first = self.phase + ((span.start - self.phase).div_euclid(self.step) + 1) * self.step;
         (first <= last).then_some(Grid { start: first, end: last, step: self.step })
     }
+}
+
+/// The samples of one series in a window, by time; of the fullest where several have these labels, as theirs are more.
+pub(super) async fn fullest_samples(
+    server: &Server<'_>,
+    selector: &str,
+    span: Span,
+) -> Result<Vec<(i64, f64)>> {
+    let mut all: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
+    let take = |answer: &[Series<'_>]| {
+        for series in answer {
+            all.entry(labels(series)).or_default().extend(&series.samples);
+        }
+    };
+    server.samples(selector, span, Load::of(1, 1), take).await?;
+    let mut samples = all.into_values().max_by_key(Vec::len).unwrap_or_default();
+    samples.sort_unstable_by_key(|(at, _)| *at);
+    Ok(samples)
+}
+
+/// A window, or more before its end where it is too short to tell a rhythm.
+fn enough(span: Span) -> Span {
+    Span { start: span.end - span.length().max(ENOUGH), ..span }
 }
 
 /// What tells a series from others.

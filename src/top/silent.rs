@@ -2,7 +2,7 @@
 //! The steps at which a node was silent come from the samples that it has; asked for is only what groups used then.
 use super::answering::Nodes;
 use super::ask::{self, Server};
-use super::pieces::{Cut, Load};
+use super::pieces::Load;
 use super::queries::{self, At};
 use super::span::Span;
 use crate::prometheus::{Grid, Series};
@@ -90,7 +90,7 @@ async fn stretches(
     let mut told = Told::new();
     let load = Load::of(nodes.len(), nodes.len()).by(&busy, "instance");
     let take = |answer: &[Series<'_>]| tell(&mut told, answer, grid);
-    server.over(queries::samples, &busy, span, (Cut::Time, load), take).await?;
+    server.samples(&busy, span, load, take).await?;
     let stretches = silences(&told);
     Ok((stretches.len() <= STRETCHES).then_some(stretches))
 }

@@ -2,21 +2,17 @@
 use super::answering::Nodes;
 use super::ask::{self, Server};
 use super::pieces::Load;
+use super::presence::{EXPORTER_STEP, NODES, Presence};
 use super::queries::{self, At};
 use super::rhythm::{Counted, Rhythm};
 use super::span::Span;
 use super::time::{show_duration, show_time};
 use crate::prometheus::Grid;
 use anyhow::Result;
-use std::sync::Arc;
-use tokio::sync::OnceCell;
 
-/// Distances that are assumed where a single sample tells none, milliseconds: the exporter's scrape interval, and the
-/// platform's evaluation interval.
-const EXPORTER_STEP: i64 = 15_000;
+/// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
 const PLATFORM_STEP: i64 = 30_000;
-/// Nodes, before their number is known; and groups over all of them.
-const NODES: usize = 500;
+/// Groups over all nodes, before their number is known.
 const GROUPS: usize = 100;
 /// Recorded sums that tell the cover of those recorded with them, and their series.
 const SUMS: [(&str, usize); 2] = [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1)];
@@ -56,36 +52,6 @@ impl Whose {
     }
 }
 
-/// The samples of each series of a source's beat in a window. Dear where there are many nodes, so asked for once, as early
-/// as can be, and waited for where it is needed.
-#[derive(Debug, Clone)]
-pub(super) struct Beat {
-    whose: Whose,
-    span: Span,
-    counted: Arc<OnceCell<Vec<Counted>>>,
-}
-
-impl Beat {
-    /// The exporter's. Nothing is asked yet.
-    pub(super) fn of_exporter(span: Span) -> Beat {
-        Beat::of(Whose::Exporter { sums: Recorded::None }, span)
-    }
-
-    fn of(whose: Whose, span: Span) -> Beat {
-        Beat { whose, span, counted: Arc::default() }
-    }
-
-    /// Asks, unless that has been done.
-    pub(super) async fn counted(&self, server: &Server<'_>) -> Result<&[Counted]> {
-        let count = || Counted::find(server, self.whose.beat(), self.span, NODES);
-        Ok(self.counted.get_or_try_init(count).await?)
-    }
-
-    fn known(&self) -> &[Counted] {
-        self.counted.get().map_or(&[], Vec::as_slice)
-    }
-}
-
 /// A source and the part of the window that it covers.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
@@ -94,42 +60,37 @@ pub(super) struct Source {
     pub span: Span,
     /// Steps without a sample of any node, between the first and the last with one.
     holes: usize,
-    beat: Beat,
+    presence: Presence,
     /// The samples of the recorded sums' fullest series in the window: of groups, and of all nodes.
     sums: [f64; 2],
 }
 
 impl Source {
-    /// The best source that has samples in the window, of which `beat` is the exporter's; none where none has. Not yet
+    /// The best source that has samples in the window, of which `presence` is the exporter's; none where none has. Not yet
     /// cut to what it covers.
-    pub(super) async fn find(server: &Server<'_>, asked: Span, beat: Beat) -> Result<Option<Source>> {
-        let sums = recorded_sums(server, asked).await?;
-        let [groups, cluster] = &sums;
-        // Where the sums over all nodes are recorded, they tell their rhythm; nobody waits for the nodes to be counted.
-        let summed = match Counted::fullest(cluster).filter(|series| series.samples > 1.0) {
-            Some(series) if !groups.is_empty() => {
-                Rhythm::of_series(server, queries::UNATTRIBUTED, series, asked, EXPORTER_STEP).await?
-            }
-            _ => None,
-        };
-        let sums = sums.map(|counted| most(&counted));
-        let source = |rhythm, beat: Beat| {
-            Some(Source { whose: beat.whose, rhythm, span: asked, holes: 0, beat, sums })
-        };
-        if let Some(rhythm) = summed {
-            return Ok(source(rhythm, beat));
+    pub(super) async fn find(server: &Server<'_>, asked: Span, presence: Presence) -> Result<Option<Source>> {
+        let (sums, recorded) = tokio::try_join!(recorded_sums(server, asked), presence.rhythm(server))?;
+        let source =
+            |whose, rhythm, presence| Some(Source { whose, rhythm, span: asked, holes: 0, presence, sums });
+        let exporter = Whose::Exporter { sums: Recorded::None };
+        // Where it is recorded how many nodes there are, that tells the rhythm; nobody waits for them to be counted.
+        let [groups, _] = sums;
+        if let Some(rhythm) = recorded.filter(|_| groups > 0.0) {
+            return Ok(source(exporter, rhythm, presence));
         }
-        for beat in [beat, Beat::of(Whose::Predecessor, asked), Beat::of(Whose::Platform, asked)] {
-            let whose = beat.whose;
+        let others = [Whose::Predecessor, Whose::Platform];
+        let others = others.map(|whose| (whose, Presence::of(whose.beat(), asked)));
+        for (whose, presence) in [(exporter, presence)].into_iter().chain(others) {
             let step = if whose == Whose::Platform { PLATFORM_STEP } else { EXPORTER_STEP };
             // A series of a single sample tells nothing of its rhythm: then a longer window is asked for it.
-            let fullest = Counted::fullest(beat.counted(server).await?).filter(|series| series.samples > 1.0);
+            let fullest =
+                Counted::fullest(presence.counted(server).await?).filter(|series| series.samples > 1.0);
             let rhythm = match fullest {
                 Some(series) => Rhythm::of_series(server, whose.beat(), series, asked, step).await?,
                 None => Rhythm::find(server, (whose.beat(), NODES), asked, step).await?,
             };
             if let Some(rhythm) = rhythm {
-                return Ok(source(rhythm, beat));
+                return Ok(source(whose, rhythm, presence));
             }
         }
         Ok(None)
@@ -143,18 +104,18 @@ impl Source {
             Whose::Exporter { .. } => Counted::on(server, metric, grid, series).await,
             _ => Ok(Vec::new()),
         };
-        let nodes = self.beat.counted(server).await?.len();
+        let nodes = self.presence.counted(server).await?.len();
         let beat = Counted::on(server, self.whose.beat(), grid, nodes);
         let [groups, cluster] = SUMS.map(sums);
         let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
         self.sums = [groups, cluster].map(|counted| most(&counted));
-        self.beat = Beat { counted: Arc::new(OnceCell::new_with(Some(counted))), ..self.beat };
+        self.presence = self.presence.known_as(counted);
         Ok(self)
     }
 
     /// Whether it has no samples near the window's end, so that another may be better.
     pub(super) fn is_late(&self) -> bool {
-        let last = self.beat.known().iter().map(|series| series.last).max();
+        let last = self.presence.known().iter().map(|series| series.last).max();
         last.is_none_or(|last| self.span.end - last > LATE * self.rhythm.step)
     }
 
@@ -166,7 +127,8 @@ impl Source {
         // A series that has a sample at every step leaves nothing to cut.
         let [_, cluster] = self.sums;
         let whole = |samples: f64| samples >= steps as f64;
-        if !whole(cluster) && !self.beat.counted(server).await?.iter().any(|series| whole(series.samples)) {
+        if !whole(cluster) && !self.presence.counted(server).await?.iter().any(|series| whole(series.samples))
+        {
             let beat = self.whose.beat();
             let load = Load::of(1, self.size());
             let present = server.one(&|at: &At| format!("count({})", at.of(beat)), grid, load).await?;
@@ -195,23 +157,23 @@ impl Source {
 
     /// The nodes that answered, once they are counted.
     pub(super) async fn nodes(&self, server: &Server<'_>, grid: Grid) -> Result<Nodes> {
-        Ok(Nodes::of(self.beat.counted(server).await?, ask::points(grid), self.holes))
+        Ok(Nodes::of(self.presence.counted(server).await?, ask::points(grid), self.holes))
     }
 
     /// Whether any node did not answer for a part of the window, once that is cut.
     pub(super) fn has_gaps(&self) -> bool {
         let Some(grid) = self.rhythm.grid(self.span) else { return false };
-        self.holes > 0 || self.beat.known().iter().any(|series| series.samples < ask::points(grid) as f64)
+        self.holes > 0 || self.presence.known().iter().any(|series| series.samples < ask::points(grid) as f64)
     }
 
     /// Waits until the nodes are counted.
     pub(super) async fn counted(&self, server: &Server<'_>) -> Result<()> {
-        self.beat.counted(server).await.map(drop)
+        self.presence.counted(server).await.map(drop)
     }
 
     /// How many nodes have series at all, for the load of a question; a guess before they are counted.
     pub(super) fn size(&self) -> usize {
-        self.beat.counted.get().map_or(NODES, Vec::len)
+        self.presence.size()
     }
 
     /// What a reader must know of the cover.
@@ -231,8 +193,9 @@ impl Source {
 
 /// The samples of the recorded sums in a window; the rules of one group are evaluated together, so the fullest series has
 /// one wherever any of them has.
-async fn recorded_sums(server: &Server<'_>, span: Span) -> Result<[Vec<Counted>; 2]> {
-    let [groups, cluster] = SUMS.map(|(metric, series)| Counted::find(server, metric, span, series));
+async fn recorded_sums(server: &Server<'_>, span: Span) -> Result<[f64; 2]> {
+    let sums = async |(metric, series)| anyhow::Ok(most(&Counted::find(server, metric, span, series).await?));
+    let [groups, cluster] = SUMS.map(sums);
     tokio::try_join!(groups, cluster).map(<[_; 2]>::from)
 }
 

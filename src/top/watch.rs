@@ -3,8 +3,10 @@ use super::ask::Server;
 use super::beats::Beats;
 use super::inquire;
 use super::memory::Memory;
+use super::presence::Presence;
+use super::queries;
 use super::question::Question;
-use super::source::{Beat, Source};
+use super::source::Source;
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::report::Report;
@@ -41,7 +43,7 @@ impl<'a> Watch<'a> {
         let (source, beats) = match known.filter(|(source, _)| !source.is_late()) {
             Some((source, beats)) => (Some(source), beats),
             None => {
-                let source = Source::find(&server, asked, Beat::of_exporter(asked));
+                let source = Source::find(&server, asked, Presence::of(queries::BUSY, asked));
                 let (source, beats) = tokio::try_join!(source, Beats::find(&server, &self.question, asked))?;
                 // Of the first round too every sample is remembered.
                 match source {

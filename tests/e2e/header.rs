@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 use test_cluster::{Outcome, Prometheus, Spec, directory, shared};
@@ -28,10 +29,15 @@ fn serve(name: &str, sums: bool) -> Prometheus {
         let name = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
         series.push((format!("{name}{{class=\"host\",groupname=\"crio\"}}"), 15, 0..600));
     }
+    store(name, series.into_iter().map(|(series, step, ages)| (series, step, ages, 0.5)))
+}
+
+/// Series by their seconds between two samples, ages in seconds, and value.
+fn store(name: &str, all: impl IntoIterator<Item = (String, u32, Range<u32>, f64)>) -> Prometheus {
     let mut text = String::new();
-    for (series, step, ages) in series {
+    for (series, step, ages, value) in all {
         for age in ages.rev().filter(|age| age % step == 0) {
-            writeln!(text, "{series} 0.5 {}", END - age).unwrap();
+            writeln!(text, "{series} {value} {}", END - age).unwrap();
         }
     }
     let file = directory().unwrap().join(format!("{name}.om"));
@@ -41,7 +47,11 @@ fn serve(name: &str, sums: bool) -> Prometheus {
 }
 
 fn top(prometheus: &Prometheus, format: &str) -> Outcome {
-    let question = ["top", "-i", "1h", "-T", "1700000000", "-o", format, "--prometheus", &prometheus.url];
+    top_of("1h", prometheus, format)
+}
+
+fn top_of(interval: &str, prometheus: &Prometheus, format: &str) -> Outcome {
+    let question = ["top", "-i", interval, "-T", "1700000000", "-o", format, "--prometheus", &prometheus.url];
     let outcome = plugin().run(question).unwrap();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     outcome
@@ -86,17 +96,62 @@ fn what_a_report_says_of_itself() {
     }
 }
 
+/// That two nodes told how busy they were at every step does not say that they were the same two, and what was recorded
+/// of the second half says nothing of the first.
+#[test]
+fn who_was_silent_is_not_told_by_a_number_alone() {
+    for (name, recorded, busy, nodes, silent) in [
+        ("always", 0..600, [("a", 0..600), ("b", 0..600)].as_slice(), 2, &[][..]),
+        ("turns", 0..600, &[("a", 0..600), ("b", 300..600), ("c", 0..300)], 3, &["b (50.0 %)", "c (50.0 %)"]),
+        ("late", 0..300, &[("a", 0..600), ("b", 0..300)], 2, &["b (50.0 %)"]),
+        ("fewer", 0..600, &[("a", 0..600), ("b", 0..600), ("c", 450..600)], 3, &["c (25.0 %)"]),
+    ] {
+        let group = "namedprocess_namegroup_cpu_rate";
+        let one = |series: String| (series, 15, 0..600, 0.5);
+        let mut all = vec![
+            one(format!("{group}{{instance=\"a\",class=\"host\",groupname=\"crio\"}}")),
+            one(format!("class_groupname:{group}:sum{{class=\"host\",groupname=\"crio\"}}")),
+            one("cluster:namedprocess_node_cpu_rate:sum".to_owned()),
+            one("cluster:namedprocess_node_cpu_unattributed_rate:sum".to_owned()),
+        ];
+        let number = |ages: &Range<u32>| busy.iter().filter(|(_, there)| there.contains(&ages.start)).count();
+        for ages in [0..300, 300..450, 450..600].into_iter().filter(|ages| recorded.contains(&ages.start)) {
+            let number = number(&ages) as f64;
+            all.push(("cluster:namedprocess_node_cpu_rate:count".to_owned(), 15, ages, number));
+        }
+        for (node, ages) in busy {
+            let series = format!("instance:namedprocess_node_cpu_rate:sum{{instance=\"{node}\"}}");
+            all.push((series, 15, ages.clone(), 0.5));
+        }
+        // A series' samples are written one after the other, the oldest first.
+        all.sort_by(|a, b| a.0.cmp(&b.0).then(b.2.start.cmp(&a.2.start)));
+        let prometheus = store(&format!("nodes-{name}"), all);
+        let report: Value = serde_json::from_str(&top_of("10m", &prometheus, "json").stdout).unwrap();
+        assert_eq!(
+            (&report["source"]["nodes"], &report["source"]["series"]),
+            (&json!(nodes), &json!("sums")),
+            "{name}"
+        );
+        let notes = report["notes"].to_string();
+        let said =
+            notes.split("left out of busy for the rest: ").nth(1).and_then(|rest| rest.split('"').next());
+        assert_eq!(said.unwrap_or_default(), silent.join(", "), "{name}: {notes}");
+    }
+}
+
 #[test]
 fn the_course_is_for_people_alone() {
-    let prometheus = serve("course", false);
-    let wide = top(&prometheus, "wide").stdout;
-    assert!(wide.lines().next().unwrap().ends_with("COURSE"), "{wide}");
-    // Rows of groups come with their samples; those of pods are asked for it.
-    for name in ["crio", "cart-0"] {
-        let row = wide.lines().find(|line| line.contains(name)).unwrap();
-        assert!(row.ends_with(&"█".repeat(5)), "{row}");
-    }
-    for format in ["table", "csv", "json", "yaml"] {
-        assert!(!top(&prometheus, format).stdout.contains('█'), "{format}");
+    for (name, sums) in [("course", false), ("course-sums", true)] {
+        let prometheus = serve(name, sums);
+        let wide = top(&prometheus, "wide").stdout;
+        assert!(wide.lines().next().unwrap().ends_with("COURSE"), "{wide}");
+        // Rows of groups come with their samples where these are added up here; all others are asked for it.
+        for name in ["crio", "cart-0"] {
+            let row = wide.lines().find(|line| line.contains(name)).unwrap();
+            assert!(row.ends_with(&"█".repeat(5)), "{row}");
+        }
+        for format in ["table", "csv", "json", "yaml"] {
+            assert!(!top(&prometheus, format).stdout.contains('█'), "{format}");
+        }
     }
 }

@@ -18,6 +18,7 @@ const LEVELS: [By; 4] = [By::Class, By::Namespace, By::Group, By::Thread];
 fn spec() -> test_history::Spec {
     test_history::Spec {
         nodes: 20,
+        silent: true,
         groups: 60,
         threads: 3,
         pods_per_node: 20,
@@ -38,18 +39,22 @@ fn window(by: By, before_end_ms: i64, interval_ms: i64) -> Question {
     Question::new(end_ms - interval_ms, end_ms, by)
 }
 
-/// With the sums that rules keep, without them, with those of the last half hour, as after an update, and with those
-/// alone that the first version's rules kept.
+/// With the sums that rules keep, where some nodes were silent and where none was, without sums, with those of the last
+/// half hour, as after an update, and with those alone that the first version's rules kept.
 #[test]
 fn any_window_agrees_whatever_sums_are_kept() -> Result<()> {
-    for (name, from_ms) in
-        [("sums", 0), ("no-sums", END_MS), ("late-sums", END_MS - HOUR_MS / 2), ("old-sums", 0)]
-    {
-        let mut history = History::generate(&spec());
+    for (name, from_ms) in [
+        ("sums", 0),
+        ("steady", 0),
+        ("no-sums", END_MS),
+        ("late-sums", END_MS - HOUR_MS / 2),
+        ("old-sums", 0),
+    ] {
+        let mut history = History::generate(&test_history::Spec { silent: name != "steady", ..spec() });
         for series in history.series.iter_mut().filter(|series| metric::AGGREGATES.contains(&series.metric)) {
             series.samples.retain(|(at, _)| *at >= from_ms);
         }
-        let later = [metric::CLUSTER_BUSY, metric::UNATTRIBUTED, metric::EXPORTER_SUM];
+        let later = [metric::CLUSTER_BUSY, metric::NODES, metric::UNATTRIBUTED, metric::EXPORTER_SUM];
         history.series.retain(|series| name != "old-sums" || !later.contains(&series.metric));
         let mut trial = Trial::new(name, &history)?;
         for (by, per_node) in LEVELS.into_iter().flat_map(|by| [(by, false), (by, true)]) {

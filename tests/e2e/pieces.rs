@@ -26,6 +26,7 @@ const MIDDLE: u64 = 40;
 fn serve(name: &str, arguments: &[&str]) -> Prometheus {
     let spec = test_history::Spec {
         nodes: 8,
+        silent: true,
         groups: 40,
         threads: 3,
         pods_per_node: 8,

@@ -22,6 +22,7 @@ fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
     let end_ms = jiff::Timestamp::now().as_second() * 1000;
     let spec = test_history::Spec {
         nodes: 3,
+        silent: true,
         groups: 40,
         threads: 2,
         pods_per_node: 8,

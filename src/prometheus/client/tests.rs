@@ -72,9 +72,9 @@ async fn a_short_question_is_a_get_and_a_long_one_a_post_with_the_router_cookie(
     let (url, requests) = server(vec![sticky, response("200 OK", EMPTY)]).await;
     let client = client(&format!("{url}/"), Some("T")).unwrap();
     let grid = Grid { start: 1_000, end: 31_001, step: 14_999 };
-    assert_eq!(client.range("up", grid, Some(14_998), |answer| answer.len()).await.unwrap(), 0);
+    assert_eq!(client.range("up", grid, Some(14_998), Size::Many, |answer| answer.len()).await.unwrap(), 0);
     let long = format!("up{{a=\"{}\"}}", "x".repeat(LONGEST_GET));
-    assert_eq!(client.instant(&long, 5_250, |answer| answer.len()).await.unwrap(), 0);
+    assert_eq!(client.instant(&long, 5_250, Size::Few, |answer| answer.len()).await.unwrap(), 0);
     let [get, post] = <[String; 2]>::try_from(requests.await.unwrap()).unwrap();
     let line = "GET /api/v1/query_range?query=up&start=1.000&end=31.001&step=14.999&lookback_delta=14998ms&timeout=250ms HTTP/1.1\r\n";
     assert!(get.starts_with(line) && get.contains("authorization: Bearer T\r\n"), "{get}");
@@ -82,6 +82,9 @@ async fn a_short_question_is_a_get_and_a_long_one_a_post_with_the_router_cookie(
         post.starts_with("POST /api/v1/query HTTP/1.1\r\n") && post.ends_with("&time=5.250&timeout=250ms"),
         "{post}"
     );
+    // Many samples come packed, few do not.
+    assert!(get.contains("accept-encoding: gzip\r\n"), "{get}");
+    assert!(post.contains("accept-encoding: identity\r\n"), "{post}");
     assert!(post.contains("cookie: replica=a\r\n") && !get.contains("cookie"), "{post}");
     assert_eq!(client.warnings(), ["careful"]);
 }
@@ -94,7 +97,7 @@ async fn a_redirect_is_not_followed() {
     let (url, _requests) = server(vec![response(&format!("302 Found\r\nLocation: {target}/x?y"), "")]).await;
     let error = client(&url, Some("T"))
         .unwrap()
-        .instant("up", 0, |answer| answer.len())
+        .instant("up", 0, Size::Few, |answer| answer.len())
         .await
         .unwrap_err()
         .to_string();
@@ -108,9 +111,9 @@ async fn a_token_that_the_server_repeats_is_not_shown() {
     let answers = vec![response("400 Bad", "Authorization: Bearer hidden"), response("200 OK", &warned)];
     let (url, _requests) = server(answers).await;
     let client = client(&url, Some("hidden")).unwrap();
-    let error = client.instant("up", 0, |answer| answer.len()).await.unwrap_err();
+    let error = client.instant("up", 0, Size::Few, |answer| answer.len()).await.unwrap_err();
     assert!(format!("{error:?}").contains("Bearer (the token)"), "{error:?}");
-    assert!(client.instant("up", 0, |answer| answer.len()).await.is_ok());
+    assert!(client.instant("up", 0, Size::Few, |answer| answer.len()).await.is_ok());
     assert_eq!(client.warnings(), ["(the token) is weak"]);
 }
 
@@ -118,8 +121,12 @@ async fn a_token_that_the_server_repeats_is_not_shown() {
 async fn what_breaks_off_is_said_so() {
     let whole = response("200 OK", EMPTY);
     let (url, _requests) = server(vec![whole[..whole.len() - 10].to_owned()]).await;
-    let error =
-        client(&url, None).unwrap().instant("up", 0, |answer| answer.len()).await.unwrap_err().to_string();
+    let error = client(&url, None)
+        .unwrap()
+        .instant("up", 0, Size::Few, |answer| answer.len())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("broke off after"), "{error}");
 }
 
@@ -127,7 +134,7 @@ async fn what_breaks_off_is_said_so() {
 async fn an_answer_too_large_is_refused() {
     let (url, _requests) = server(vec![response("200 OK", EMPTY)]).await;
     let client = Client { largest: EMPTY.len() - 1, ..client(&url, None).unwrap() };
-    let error = client.instant("up", 0, |answer| answer.len()).await.unwrap_err().to_string();
+    let error = client.instant("up", 0, Size::Few, |answer| answer.len()).await.unwrap_err().to_string();
     assert!(error.contains("is larger than"), "{error}");
 }
 
@@ -135,8 +142,12 @@ async fn an_answer_too_large_is_refused() {
 async fn silence_and_a_closed_port_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let silent =
-        client(&url, None).unwrap().instant("up", 0, |answer| answer.len()).await.unwrap_err().to_string();
+    let silent = client(&url, None)
+        .unwrap()
+        .instant("up", 0, Size::Few, |answer| answer.len())
+        .await
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         silent,
         format!(
@@ -144,8 +155,12 @@ async fn silence_and_a_closed_port_are_told_apart() {
         )
     );
     drop(listener);
-    let closed =
-        client(&url, None).unwrap().instant("up", 0, |answer| answer.len()).await.unwrap_err().to_string();
+    let closed = client(&url, None)
+        .unwrap()
+        .instant("up", 0, Size::Few, |answer| answer.len())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(closed.contains(&format!("Prometheus at {url} refused the connection")), "{closed}");
 }
 
@@ -176,8 +191,12 @@ async fn an_answer_in_drops_is_given_up() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let error =
-        client(&url, None).unwrap().instant("up", 0, |answer| answer.len()).await.unwrap_err().to_string();
+    let error = client(&url, None)
+        .unwrap()
+        .instant("up", 0, Size::Few, |answer| answer.len())
+        .await
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error,
         format!("the answer of {url} was not whole after 3 s: shorten --interval, or check the way there")

@@ -68,10 +68,13 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     // Of their own, so that the groups are the same with and without threads.
     let mut thread_rng = Rng::with_seed(spec.seed);
     let mut group_sums: BTreeMap<(&str, &str), Column> = BTreeMap::new();
-    let (mut cluster_busy, mut unattributed) = (empty.clone(), empty.clone());
+    let [mut cluster_busy, mut nodes, mut unattributed] = [(); 3].map(|()| empty.clone());
     for number in 0..spec.nodes {
         let node = node_name(number);
-        let answers = answers(number, grid.steps);
+        let [answers, tells] = [answers, tells].map(|heard| match spec.silent {
+            true => heard(number, grid.steps),
+            false => vec![true; grid.steps],
+        });
         // Busy is not what the groups add up to: what nothing accounts for, or the other clock, which may run behind.
         let mut busy = empty.clone();
         add(&mut busy, &only(&answers, &usage(rng, grid.steps, 400)));
@@ -97,9 +100,10 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
                 series.push(grid.series(metric::THREAD, &labels, column));
             }
         }
-        let busy = only(&tells(number, grid.steps), &busy);
+        let busy = only(&tells, &busy);
         series.push(grid.series(metric::BUSY, &[("instance", &node)], &busy));
         add(&mut cluster_busy, &busy);
+        add(&mut nodes, &busy.iter().map(|units| units.map(|_| CORE)).collect());
         add(&mut unattributed, &busy);
         for sum in class_sums.values() {
             let told = only(&busy.iter().map(Option::is_some).collect::<Vec<_>>(), sum);
@@ -110,6 +114,7 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
         }
     }
     series.push(grid.series(metric::CLUSTER_BUSY, &[], &cluster_busy));
+    series.push(grid.series(metric::NODES, &[], &nodes));
     series.push(grid.series(metric::UNATTRIBUTED, &[], &unattributed));
     for ((class, name), sum) in &group_sums {
         series.push(grid.series(metric::GROUP_SUM, &[("class", class), ("groupname", name)], sum));

@@ -7,6 +7,7 @@ use super::*;
 fn spec() -> Spec {
     Spec {
         nodes: 20,
+        silent: true,
         groups: 60,
         threads: 3,
         pods_per_node: 20,

@@ -33,6 +33,8 @@ pub mod metric {
     pub const CLASS_SUM: &str = "instance_class:namedprocess_namegroup_cpu_rate:sum";
     /// `BUSY` summed over nodes: no labels.
     pub const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
+    /// The nodes that have `BUSY`: no labels.
+    pub const NODES: &str = "cluster:namedprocess_node_cpu_rate:count";
     /// `BUSY` less `GROUP`, summed over the nodes that have the former: no labels.
     pub const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
     /// Cores by pod: labels `namespace`, `pod`.
@@ -42,8 +44,8 @@ pub mod metric {
     /// `POD` summed over the exporter's own pods: label `namespace`.
     pub const EXPORTER_SUM: &str = "namespace:process_exporter_pod_cpu_usage:sum";
     /// What rules add up.
-    pub const AGGREGATES: [&str; 6] =
-        [GROUP_SUM, CLASS_SUM, CLUSTER_BUSY, UNATTRIBUTED, NAMESPACE_SUM, EXPORTER_SUM];
+    pub const AGGREGATES: [&str; 7] =
+        [GROUP_SUM, CLASS_SUM, CLUSTER_BUSY, NODES, UNATTRIBUTED, NAMESPACE_SUM, EXPORTER_SUM];
     /// 1 while a pod is on a node: labels `namespace`, `pod`, `node`.
     pub const POD_INFO: &str = "kube_pod_info";
 }
@@ -51,8 +53,10 @@ pub mod metric {
 /// What history to generate. The same specification gives the same history.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// Nodes; some of them do not answer for a part of the time.
+    /// Nodes.
     pub nodes: usize,
+    /// Whether three nodes in seven do not answer, or do not tell how busy they are, for a part of the time.
+    pub silent: bool,
     /// Groups, at least 8: the pods' `conmon`, a quarter of class kernel, the rest of class host.
     pub groups: usize,
     /// Threads of every second group, which add up to it; 0 for an exporter that shows none.

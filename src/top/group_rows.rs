@@ -1,0 +1,174 @@
+//! Rows of process groups, threads or classes, made of the samples that the totals are made of, or asked for by
+//! themselves; and what those questions and the ones about totals share.
+use super::answers::{Key, Samples};
+use super::ask::Server;
+use super::pieces::Load;
+use super::queries::{self, At};
+use super::question::{By, Question};
+use super::source::{Recorded, Source, Whose};
+use super::summed::{Subject, summed};
+use crate::prometheus::{Grid, Series};
+use crate::report::{Class, Steps};
+use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Series that one node's groups, or its threads, are taken for when an answer's size is judged.
+pub(super) const GROUPS_PER_NODE: usize = 100;
+const THREADS_PER_NODE: usize = 500;
+/// Host, kernel and pod.
+pub(super) const CLASSES: usize = 3;
+
+/// Each group over all nodes, or over some.
+pub(super) type Sums = BTreeMap<(Class, String), Steps>;
+
+/// What all questions about groups share.
+pub(super) struct Asker<'a> {
+    pub server: &'a Server<'a>,
+    pub question: &'a Question,
+    pub source: &'a Source,
+    pub grid: Grid,
+}
+
+impl Asker<'_> {
+    /// Whether the recorded sums of groups and classes cover the window.
+    pub(super) fn recorded_sums(&self) -> bool {
+        matches!(self.source.whose, Whose::Exporter { sums: Recorded::Groups | Recorded::Cluster })
+    }
+
+    /// What one answered series for each group costs that is read from a metric of groups.
+    pub(super) fn load<'b>(&self, metric: &'b str) -> Load<'b> {
+        let nodes = self.source.size();
+        match metric {
+            queries::GROUP_SUMS => Load::of(GROUPS_PER_NODE, GROUPS_PER_NODE),
+            queries::CLASS_SUMS => Load::of(GROUPS_PER_NODE, nodes * CLASSES).by(metric, "instance"),
+            queries::THREADS => Load::of(THREADS_PER_NODE, nodes * THREADS_PER_NODE).by(metric, "instance"),
+            _ => Load::of(GROUPS_PER_NODE, nodes * GROUPS_PER_NODE).by(metric, "instance"),
+        }
+    }
+
+    /// Rows on some nodes, or each node's own, or of single series; none where they are made of the totals' samples.
+    pub(super) async fn own_rows(&self) -> Result<Option<BTreeMap<Key, Samples>>> {
+        let rows = match self.question.by {
+            By::Group | By::Thread if self.question.of_nodes() => self.of_nodes(queries::GROUPS).await,
+            By::Group | By::Thread if self.recorded_sums() => self.recorded_groups().await,
+            By::Class | By::Namespace if self.question.of_nodes() => {
+                self.classes_of_nodes(self.source.size()).await
+            }
+            _ => return Ok(None),
+        };
+        rows.map(Some)
+    }
+
+    /// Each group over all nodes, of which one series is recorded.
+    async fn recorded_groups(&self) -> Result<BTreeMap<Key, Samples>> {
+        let selector = queries::GROUP_SUMS;
+        let load = self.load(selector).by(selector, "groupname");
+        let (span, grid, labels) = (self.source.span, self.grid, "class, groupname");
+        let subject = Subject { selector, labels, span, grid, load };
+        let rows = summed(self.server, subject, &self.question.want(), group).await?;
+        let row = |((class, name), figures)| (Key { name, ..Key::of_class(class) }, Samples::Summed(figures));
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    /// All rows, of which `own` were asked for by themselves.
+    pub(super) async fn rows(
+        &self,
+        own: Option<BTreeMap<Key, Samples>>,
+        sums: &Sums,
+        classes: &BTreeMap<Class, Steps>,
+    ) -> Result<BTreeMap<Key, Samples>> {
+        let by = self.question.by;
+        let mut rows = own.unwrap_or_else(|| match by {
+            By::Class | By::Namespace => {
+                let row =
+                    |(class, steps): (&Class, &Steps)| (Key::of_class(*class), Samples::Each(steps.clone()));
+                classes.iter().map(row).collect()
+            }
+            By::Group | By::Thread => of_sums(sums),
+        });
+        if by == By::Thread {
+            // Groups keep their rows where they have no thread.
+            let threads = self.of_nodes(queries::THREADS).await?;
+            let threaded: BTreeSet<Key> =
+                threads.keys().map(|key| Key { thread: None, ..key.clone() }).collect();
+            rows.retain(|key, _| !threaded.contains(key));
+            rows.extend(threads);
+        }
+        rows.retain(|key, _| self.question.filter.has_class(key.class));
+        Ok(rows)
+    }
+
+    /// Selector of a metric on the nodes that have rows.
+    pub(super) fn select(&self, name: &str) -> String {
+        let nodes = self.question.filter.nodes.as_ref();
+        let matchers: Vec<String> = nodes
+            .map(|nodes| queries::any_of("instance", nodes.iter().map(String::as_str)))
+            .into_iter()
+            .collect();
+        queries::select(name, &matchers)
+    }
+
+    /// Classes on some nodes, together or each node its own.
+    async fn classes_of_nodes(&self, nodes: usize) -> Result<BTreeMap<Key, Samples>> {
+        // The predecessor's series have no class; its pods are told by the group's name.
+        let (name, labels, series) = match self.source.whose {
+            Whose::Exporter { .. } if self.recorded_sums() => {
+                (queries::CLASS_SUMS, "instance, class", nodes * CLASSES)
+            }
+            Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * CLASSES),
+            _ => (queries::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
+        };
+        let selector = self.select(name);
+        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
+        let load = Load { answer: series, ..self.load(name) }.by(&selector, "instance");
+        let rows = self.server.range(&query, self.grid, load, |series| {
+            let class = group(series).0;
+            Key { node: self.node(series), ..Key::of_class(class) }
+        });
+        Ok(each(rows.await?))
+    }
+
+    /// Groups or threads on some nodes: together, from every sample; each node its own, as the server sums them up.
+    async fn of_nodes(&self, name: &str) -> Result<BTreeMap<Key, Samples>> {
+        let (selector, threads) = (self.select(name), name == queries::THREADS);
+        let labels = if threads { "class, groupname, threadname" } else { "class, groupname" };
+        let key = |series: &Series<'_>| {
+            let (class, name) = group(series);
+            let thread = threads.then(|| series.label("threadname").to_owned());
+            Key { class, namespace: None, name, node: self.node(series), thread }
+        };
+        let load = self.load(name).by(&selector, "instance");
+        if self.question.per_node {
+            let labels = &format!("instance, {labels}");
+            let load = Load { answer: load.read, ..load };
+            let subject =
+                Subject { selector: &selector, labels, span: self.source.span, grid: self.grid, load };
+            let rows = summed(self.server, subject, &self.question.want(), key).await?;
+            return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
+        }
+        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
+        Ok(each(self.server.range(&query, self.grid, load, key).await?))
+    }
+
+    fn node(&self, series: &Series<'_>) -> Option<String> {
+        self.question.per_node.then(|| series.label("instance").to_owned())
+    }
+}
+
+/// A row for each group over all nodes.
+fn of_sums(sums: &Sums) -> BTreeMap<Key, Samples> {
+    let row = |((class, name), steps): (&(Class, String), &Steps)| {
+        (Key { name: name.clone(), ..Key::of_class(*class) }, Samples::Each(steps.clone()))
+    };
+    sums.iter().map(row).collect()
+}
+
+fn each(rows: BTreeMap<Key, Steps>) -> BTreeMap<Key, Samples> {
+    rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect()
+}
+
+/// Class and name of a series' group.
+pub(super) fn group(series: &Series<'_>) -> (Class, String) {
+    let name = series.label("groupname");
+    (Class::of_group(series.find("class"), name), name.to_owned())
+}

@@ -1,0 +1,92 @@
+//! How often each node answered in a window. Dear where there are many nodes, so asked for once, as early as can be, and
+//! waited for where it is needed; cheap where the rules recorded that none was ever silent.
+use super::ask::{self, Server};
+use super::queries;
+use super::rhythm::{Counted, Rhythm, fullest_samples};
+use super::span::Span;
+use crate::prometheus::Size;
+use anyhow::Result;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// Nodes, before their number is known.
+pub(super) const NODES: usize = 500;
+/// The exporter's scrape interval, milliseconds: assumed where a single sample tells none.
+pub(super) const EXPORTER_STEP: i64 = 15_000;
+
+/// The samples, in a window, of each series that tells of one node all the time.
+#[derive(Debug, Clone)]
+pub(super) struct Presence {
+    selector: &'static str,
+    span: Span,
+    recorded: Arc<OnceCell<Vec<(i64, f64)>>>,
+    counted: Arc<OnceCell<Vec<Counted>>>,
+}
+
+impl Presence {
+    /// Of such a selector. Nothing is asked yet.
+    pub(super) fn of(selector: &'static str, span: Span) -> Presence {
+        Presence { selector, span, recorded: Arc::default(), counted: Arc::default() }
+    }
+
+    /// The same of what was counted already.
+    pub(super) fn known_as(self, counted: Vec<Counted>) -> Presence {
+        Presence { counted: Arc::new(OnceCell::new_with(Some(counted))), ..self }
+    }
+
+    /// The rhythm of the recorded number of the exporter's nodes; none where it has no two samples.
+    pub(super) async fn rhythm(&self, server: &Server<'_>) -> Result<Option<Rhythm>> {
+        let times: Vec<i64> = self.recorded(server).await?.iter().map(|(at, _)| *at).collect();
+        Ok(Rhythm::of(&times, EXPORTER_STEP).filter(|_| times.len() > 1))
+    }
+
+    /// Asks how often each node answered, unless that has been done.
+    pub(super) async fn counted(&self, server: &Server<'_>) -> Result<&[Counted]> {
+        let count = async || match self.steady(server).await? {
+            Some(counted) => Ok(counted),
+            None => Counted::find(server, self.selector, self.span, NODES).await,
+        };
+        Ok(self.counted.get_or_try_init(count).await?)
+    }
+
+    /// What is counted already.
+    pub(super) fn known(&self) -> &[Counted] {
+        self.counted.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// How many nodes have series at all, for the load of a question; a guess before they are counted.
+    pub(super) fn size(&self) -> usize {
+        self.counted.get().map_or(NODES, Vec::len)
+    }
+
+    /// How many of the exporter's nodes there were at each step, as the rules recorded it.
+    async fn recorded(&self, server: &Server<'_>) -> Result<&[(i64, f64)]> {
+        let ask = async || match self.selector {
+            queries::BUSY => fullest_samples(server, queries::NODES_RECORDED, self.span).await,
+            _ => Ok(Vec::new()),
+        };
+        Ok(self.recorded.get_or_try_init(ask).await?)
+    }
+
+    /// Each node with a sample at every step, where as many were recorded at each of them as have series at all: then
+    /// they were always the same. None where any may have been silent.
+    async fn steady(&self, server: &Server<'_>) -> Result<Option<Vec<Counted>>> {
+        let recorded = self.recorded(server).await?;
+        let Some((_, nodes)) = recorded.first() else { return Ok(None) };
+        let times: Vec<i64> = recorded.iter().map(|(at, _)| *at).collect();
+        let grid = Rhythm::of(&times, EXPORTER_STEP).and_then(|rhythm| rhythm.grid(self.span));
+        let whole = grid.is_some_and(|grid| recorded.len() == ask::points(grid));
+        if !whole || recorded.iter().any(|(_, number)| number != nodes) {
+            return Ok(None);
+        }
+        // More than had samples in the window, where the server looks at longer stretches.
+        let (times, size) = ((self.span.start, self.span.end), Size::of(*nodes as usize));
+        let names = server.client().values("instance", self.selector, times, size).await?;
+        let counted = |name: String| Counted {
+            labels: [("instance".to_owned(), name)].into(),
+            samples: recorded.len() as f64,
+            last: self.span.end,
+        };
+        Ok((names.len() as f64 == *nodes).then(|| names.into_iter().map(counted).collect()))
+    }
+}
