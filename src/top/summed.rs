@@ -49,7 +49,7 @@ pub(super) async fn summed<K: Ord + Clone>(
 
 async fn statistics<K: Ord + Clone>(
     server: &Server<'_>,
-    Subject { selector, span, load, .. }: Subject<'_>,
+    Subject { selector, span, grid, load, .. }: Subject<'_>,
     want: &Want,
     key: &impl Fn(&Series<'_>) -> K,
 ) -> Result<BTreeMap<K, Figures>> {
@@ -85,7 +85,8 @@ async fn statistics<K: Ord + Clone>(
         fold(Cut::Label, &number, &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
     };
     let course = async {
-        let Some(grid) = parts(span, want.course) else { return Ok(()) };
+        // No more parts than samples: those between them would be empty.
+        let Some(grid) = parts(span, want.course.min(points(grid))) else { return Ok(()) };
         let query =
             |at: &At| queries::statistic("avg", &queries::and(selector, at.matcher.as_deref()), grid.step);
         let take = |series: &Series<'_>| {

@@ -150,6 +150,12 @@ fn the_course_is_for_people_alone() {
             let row = wide.lines().find(|line| line.contains(name)).unwrap();
             assert!(row.ends_with(&"█".repeat(5)), "{row}");
         }
+        // A part for each sample where these are fewer, and no gaps between them: four of groups, two of pods.
+        let minute = top_of("1m", &prometheus, "wide").stdout;
+        for (name, course) in [("crio", "████"), ("cart-0", "██")] {
+            let row = minute.lines().find(|line| line.contains(name)).unwrap();
+            assert_eq!(row.split_whitespace().last(), Some(course), "{row}");
+        }
         for format in ["table", "csv", "json", "yaml"] {
             assert!(!top(&prometheus, format).stdout.contains('█'), "{format}");
         }
