@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
             Replace("by (instance, class)", "by (class)"),
             Replace("sum by (instance) (irate", "max by (instance) (irate"),
             Replace("sum(instance:namedprocess", "max(instance_class:namedprocess"),
-            Replace("count(instance:namedprocess", "count(instance_class:namedprocess"),
+            Replace("count(timestamp(instance:namedprocess", "count(timestamp(instance_class:namedprocess"),
             Replace("and on (instance)", "or"), // groups of a node that tells no busy time
         ],
     },
@@ -81,6 +81,13 @@ const CASES: &[Case] = &[
         group: EXPORTER,
         scrape_interval: "15s",
         red_if: &[Replace(" or vector(0)", "")],
+    },
+    Case {
+        file: "exporter_15s.yaml",
+        name: "gone_without_a_mark",
+        group: EXPORTER,
+        scrape_interval: "15s",
+        red_if: &[Replace(" == time()", "")], // counted on, as far as the server looks back
     },
     Case {
         file: "exporter_30s.yaml",

@@ -57,7 +57,7 @@ pub enum Size {
 }
 
 impl Size {
-    /// Of so many samples; one is 20 to 30 bytes, unpacked.
+    /// Of so many samples; one is 20 to 30 bytes unpacked, and its labels beside it where each is of another series.
     pub fn of(samples: usize) -> Size {
         if samples > 1000 { Size::Many } else { Size::Few }
     }

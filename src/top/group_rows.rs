@@ -35,6 +35,11 @@ impl Asker<'_> {
         matches!(self.source.whose, Whose::Exporter { sums: Recorded::Groups | Recorded::Cluster })
     }
 
+    /// Whether the recorded sums of groups are rows as they are, which the server can sum up.
+    pub(super) fn recorded_rows(&self) -> bool {
+        self.recorded_sums() && self.source.has_regular_sums()
+    }
+
     /// What one answered series for each group costs that is read from a metric of groups.
     pub(super) fn load<'b>(&self, metric: &'b str) -> Load<'b> {
         let nodes = self.source.size();
@@ -50,13 +55,19 @@ impl Asker<'_> {
     pub(super) async fn own_rows(&self) -> Result<Option<BTreeMap<Key, Samples>>> {
         let rows = match self.question.by {
             By::Group | By::Thread if self.question.of_nodes() => self.of_nodes(queries::GROUPS).await,
-            By::Group | By::Thread if self.recorded_sums() => self.recorded_groups().await,
+            By::Group | By::Thread if self.recorded_rows() && self.has_rows() => self.recorded_groups().await,
             By::Class | By::Namespace if self.question.of_nodes() => {
                 self.classes_of_nodes(self.source.size()).await
             }
             _ => return Ok(None),
         };
         rows.map(Some)
+    }
+
+    fn has_rows(&self) -> bool {
+        [Class::Host, Class::Kernel, Class::Pod]
+            .into_iter()
+            .any(|class| self.question.filter.has_class(class))
     }
 
     /// Each group over all nodes, of which one series is recorded.

@@ -76,7 +76,7 @@ impl Asker<'_> {
     async fn sums(&self) -> Result<Sums> {
         let name = if self.recorded_sums() { queries::GROUP_SUMS } else { queries::GROUPS };
         let of_classes = matches!(self.question.by, By::Class | By::Namespace);
-        let classes = of_classes || self.question.of_nodes() || self.recorded_sums();
+        let classes = of_classes || self.question.of_nodes() || self.recorded_rows();
         // The predecessor's groups have no class but by their names.
         let classes = classes && self.source.whose != Whose::Predecessor;
         let (labels, series) =

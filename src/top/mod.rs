@@ -5,7 +5,8 @@
 //!    |
 //!   source, rhythm, presence, answering   whose series answer, when they were sampled, which part of the window they cover
 //!    |
-//!   groups, group_rows, silent, platform, pods, beats, nodes   ask `queries` by way of `ask`, on that grid, in `pieces`
+//!   groups, group_rows, silent, platform, pods, beats, nodes   ask `queries` by way of `ask`, on that grid, in `pieces`;
+//!    |                                                         of rows that are single series, what `summed` makes of them
 //!    |
 //!   answers -> assemble -> limit       rows and totals, all of which `inquire` leads through
 //!
@@ -66,7 +67,7 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
         let (source, beats) = tokio::try_join!(source, Beats::find(&server, question, asked))?;
         inquire::answer(&server, question, source, beats).await
     };
-    // Counting the nodes takes the longest where all else is recorded: it is asked first.
+    // Where nodes have to be counted, that takes the longest: who was there is asked first.
     tokio::try_join!(presence.counted(&server), report).map(|(_, report)| report)
 }
 

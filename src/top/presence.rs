@@ -44,7 +44,10 @@ impl Presence {
     pub(super) async fn counted(&self, server: &Server<'_>) -> Result<&[Counted]> {
         let count = async || match self.steady(server).await? {
             Some(counted) => Ok(counted),
-            None => Counted::find(server, self.selector, self.span, NODES).await,
+            None => {
+                let recorded = self.recorded(server).await?.last().map(|(_, nodes)| *nodes as usize);
+                Counted::find(server, self.selector, self.span, recorded.unwrap_or(NODES)).await
+            }
         };
         Ok(self.counted.get_or_try_init(count).await?)
     }
@@ -81,7 +84,8 @@ impl Presence {
         }
         // More than had samples in the window, where the server looks at longer stretches.
         let (times, size) = ((self.span.start, self.span.end), Size::of(*nodes as usize));
-        let names = server.client().values("instance", self.selector, times, size).await?;
+        // Where they are not told, the nodes are counted.
+        let names = server.client().values("instance", self.selector, times, size).await.unwrap_or_default();
         let counted = |name: String| Counted {
             labels: [("instance".to_owned(), name)].into(),
             samples: recorded.len() as f64,

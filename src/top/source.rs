@@ -9,6 +9,7 @@ use super::span::Span;
 use super::time::{show_duration, show_time};
 use crate::prometheus::Grid;
 use anyhow::Result;
+use std::collections::BTreeSet;
 
 /// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
 const PLATFORM_STEP: i64 = 30_000;
@@ -63,19 +64,26 @@ pub(super) struct Source {
     presence: Presence,
     /// The samples of the recorded sums' fullest series in the window: of groups, and of all nodes.
     sums: [f64; 2],
+    /// Whether each class and group has one recorded sum. An exporter that knows no classes has others beside it.
+    one_each: bool,
 }
 
 impl Source {
     /// The best source that has samples in the window, of which `presence` is the exporter's; none where none has. Not yet
     /// cut to what it covers.
     pub(super) async fn find(server: &Server<'_>, asked: Span, presence: Presence) -> Result<Option<Source>> {
-        let (sums, recorded) = tokio::try_join!(recorded_sums(server, asked), presence.rhythm(server))?;
-        let source =
-            |whose, rhythm, presence| Some(Source { whose, rhythm, span: asked, holes: 0, presence, sums });
+        let [groups, cluster] = SUMS.map(|(metric, series)| Counted::find(server, metric, asked, series));
+        let (groups, cluster, recorded) = tokio::try_join!(groups, cluster, presence.rhythm(server))?;
+        let (sums, one_each) = ([most(&groups), most(&cluster)], one_each(&groups));
+        let source = |whose, rhythm, presence| {
+            Some(Source { whose, rhythm, span: asked, holes: 0, presence, sums, one_each })
+        };
         let exporter = Whose::Exporter { sums: Recorded::None };
-        // Where it is recorded how many nodes there are, that tells the rhythm; nobody waits for them to be counted.
-        let [groups, _] = sums;
-        if let Some(rhythm) = recorded.filter(|_| groups > 0.0) {
+        // Where it is recorded how many nodes there are, and for as long as anything is, that tells the rhythm; nobody
+        // waits for them to be counted.
+        let [of_groups, of_cluster] = sums;
+        let as_long = |rhythm: &Rhythm| of_groups > 0.0 && rhythm.samples as f64 >= of_groups.max(of_cluster);
+        if let Some(rhythm) = recorded.filter(as_long) {
             return Ok(source(exporter, rhythm, presence));
         }
         let others = [Whose::Predecessor, Whose::Platform];
@@ -108,7 +116,7 @@ impl Source {
         let beat = Counted::on(server, self.whose.beat(), grid, nodes);
         let [groups, cluster] = SUMS.map(sums);
         let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
-        self.sums = [groups, cluster].map(|counted| most(&counted));
+        (self.sums, self.one_each) = ([most(&groups), most(&cluster)], one_each(&groups));
         self.presence = self.presence.known_as(counted);
         Ok(self)
     }
@@ -176,6 +184,14 @@ impl Source {
         self.presence.size()
     }
 
+    /// Whether the recorded sum of each group has a sample at each step and none between them, as after a change of the
+    /// interval: then what the server makes of its samples is what the steps tell.
+    pub(super) fn has_regular_sums(&self) -> bool {
+        let steps = self.rhythm.grid(self.span).map(ask::points);
+        let [groups, _] = self.sums;
+        self.one_each && steps.is_some_and(|steps| groups == steps as f64)
+    }
+
     /// What a reader must know of the cover.
     pub(super) fn note(&self, asked: Span) -> Option<String> {
         (self.span != asked).then(|| {
@@ -191,14 +207,17 @@ impl Source {
     }
 }
 
-/// The samples of the recorded sums in a window; the rules of one group are evaluated together, so the fullest series has
-/// one wherever any of them has.
-async fn recorded_sums(server: &Server<'_>, span: Span) -> Result<[f64; 2]> {
-    let sums = async |(metric, series)| anyhow::Ok(most(&Counted::find(server, metric, span, series).await?));
-    let [groups, cluster] = SUMS.map(sums);
-    tokio::try_join!(groups, cluster).map(<[_; 2]>::from)
+/// Whether each class and group has one series.
+fn one_each(groups: &[Counted]) -> bool {
+    let mut seen = BTreeSet::new();
+    groups.iter().all(|series| {
+        let label = |name: &str| series.labels.get(name);
+        label("class").is_some() && seen.insert((label("class"), label("groupname")))
+    })
 }
 
+/// The samples of the fullest series: the rules of one group are evaluated together, so it has one wherever any of them
+/// has.
 fn most(counted: &[Counted]) -> f64 {
     Counted::fullest(counted).map_or(0.0, |series| series.samples)
 }

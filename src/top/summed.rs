@@ -1,5 +1,5 @@
-//! Statistics of each series over a window, computed by the server: what is asked where rows are single series, of which
-//! there are too many to have every sample of.
+//! Statistics of each series over a window, computed by the server: what is asked where rows are single series, whose
+//! samples nothing else is made of.
 use super::ask::{Server, Want, points, put};
 use super::pieces::{Cut, Load};
 use super::queries::{self, At};

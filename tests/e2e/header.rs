@@ -1,15 +1,13 @@
 //! What a report says of itself: which window, sampled how, of how many nodes, made of what, by whom.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
 
 use serde_json::{Value, json};
-use test_cluster::{Outcome, Prometheus, Spec, directory, shared};
+use test_cluster::{Outcome, Prometheus};
 
+use crate::serve::store;
 use crate::way_in::plugin;
-
-const END: u32 = 1_700_000_000;
 
 /// Ten minutes of node `a`, of node `b` without its middle, and of a third that is known to the API server alone; pods; and
 /// the rules' sums or not.
@@ -30,20 +28,6 @@ fn serve(name: &str, sums: bool) -> Prometheus {
         series.push((format!("{name}{{class=\"host\",groupname=\"crio\"}}"), 15, 0..600));
     }
     store(name, series.into_iter().map(|(series, step, ages)| (series, step, ages, 0.5)))
-}
-
-/// Series by their seconds between two samples, ages in seconds, and value.
-fn store(name: &str, all: impl IntoIterator<Item = (String, u32, Range<u32>, f64)>) -> Prometheus {
-    let mut text = String::new();
-    for (series, step, ages, value) in all {
-        for age in ages.rev().filter(|age| age % step == 0) {
-            writeln!(text, "{series} {value} {}", END - age).unwrap();
-        }
-    }
-    let file = directory().unwrap().join(format!("{name}.om"));
-    fs::write(&file, text + "# EOF\n").unwrap();
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &["--storage.tsdb.retention.time=30y"] };
-    shared().start_prometheus(name, &spec).unwrap()
 }
 
 fn top(prometheus: &Prometheus, format: &str) -> Outcome {

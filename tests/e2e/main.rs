@@ -17,6 +17,7 @@ mod odd_data;
 mod pieces;
 mod serve;
 mod sources;
+mod sums;
 mod terminal;
 mod trust;
 mod watch;

@@ -1,8 +1,10 @@
 //! A Prometheus behind its gate that holds a history.
 
 use anyhow::Result;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::BufWriter;
+use std::ops::Range;
 use test_cluster::{Prometheus, Spec, directory, shared};
 use test_history::History;
 
@@ -16,4 +18,21 @@ pub(crate) fn serve(name: &str, history: &History, arguments: &[&str]) -> Result
     let prometheus = shared().start_prometheus(name, &spec)?;
     fs::remove_file(&file)?;
     Ok(prometheus)
+}
+
+/// The end of the windows that `store` is asked about, Unix seconds.
+pub(crate) const END: u32 = 1_700_000_000;
+
+/// Series by their seconds between two samples, ages in seconds, and value.
+pub(crate) fn store(name: &str, all: impl IntoIterator<Item = (String, u32, Range<u32>, f64)>) -> Prometheus {
+    let mut text = String::new();
+    for (series, step, ages, value) in all {
+        for age in ages.rev().filter(|age| age % step == 0) {
+            writeln!(text, "{series} {value} {}", END - age).unwrap();
+        }
+    }
+    let file = directory().unwrap().join(format!("{name}.om"));
+    fs::write(&file, text + "# EOF\n").unwrap();
+    let spec = Spec { config: "{}", history: Some(&file), arguments: &["--storage.tsdb.retention.time=30y"] };
+    shared().start_prometheus(name, &spec).unwrap()
 }

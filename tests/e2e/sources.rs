@@ -191,3 +191,31 @@ fn nothing_at_all_is_an_empty_report_that_says_so() -> Result<()> {
     ensure!(table.code == 0 && table.stderr.contains("no rows"), "{table:?}");
     Ok(())
 }
+
+/// Sums of namespaces that were recorded at another interval than the pods are not those of the pods' samples.
+#[test]
+fn sums_of_another_interval_do_not_stand_for_the_pods() -> Result<()> {
+    for (name, step, hundredths) in [("same-interval", 30, 200), ("other-interval", 60, 50)] {
+        let mut text = String::new();
+        metric(
+            &mut text,
+            "pod:container_cpu_usage:sum",
+            30,
+            &[
+                (r#"namespace="openshift-monitoring",pod="prometheus-k8s-0""#, &|_| 0.5),
+                (r#"namespace="shop",pod="cart""#, &|_| 0.5),
+            ],
+        );
+        // Of another value than the pods', which tells whose it is.
+        metric(
+            &mut text,
+            "namespace:pod_container_cpu_usage:sum",
+            step,
+            &[(r#"namespace="openshift-monitoring""#, &|_| 2.0), (r#"namespace="shop""#, &|_| 2.0)],
+        );
+        let report = report(&serve(name, text)?, &["--by", "namespace"])?;
+        let expected = [row("infra - ", hundredths), row("workload - ", hundredths)];
+        ensure!(rows(&report) == expected, "{name}: {:?}", rows(&report));
+    }
+    Ok(())
+}
