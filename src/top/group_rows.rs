@@ -64,6 +64,7 @@ impl Asker<'_> {
         rows.map(Some)
     }
 
+    /// Whether any row can be of a group.
     fn has_rows(&self) -> bool {
         [Class::Host, Class::Kernel, Class::Pod]
             .into_iter()

@@ -36,8 +36,8 @@ impl Presence {
 
     /// The rhythm of the recorded number of the exporter's nodes; none where it has no two samples.
     pub(super) async fn rhythm(&self, server: &Server<'_>) -> Result<Option<Rhythm>> {
-        let times: Vec<i64> = self.recorded(server).await?.iter().map(|(at, _)| *at).collect();
-        Ok(Rhythm::of(&times, EXPORTER_STEP).filter(|_| times.len() > 1))
+        let rhythm = Rhythm::of_samples(self.recorded(server).await?, EXPORTER_STEP);
+        Ok(rhythm.filter(|rhythm| rhythm.samples > 1))
     }
 
     /// Asks how often each node answered, unless that has been done.
@@ -76,8 +76,7 @@ impl Presence {
     async fn steady(&self, server: &Server<'_>) -> Result<Option<Vec<Counted>>> {
         let recorded = self.recorded(server).await?;
         let Some((_, nodes)) = recorded.first() else { return Ok(None) };
-        let times: Vec<i64> = recorded.iter().map(|(at, _)| *at).collect();
-        let grid = Rhythm::of(&times, EXPORTER_STEP).and_then(|rhythm| rhythm.grid(self.span));
+        let grid = Rhythm::of_samples(recorded, EXPORTER_STEP).and_then(|rhythm| rhythm.grid(self.span));
         let whole = grid.is_some_and(|grid| recorded.len() == ask::points(grid));
         if !whole || recorded.iter().any(|(_, number)| number != nodes) {
             return Ok(None);

@@ -72,11 +72,16 @@ impl Rhythm {
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
         let samples = fullest_samples(server, selector, span).await?;
-        Ok(Rhythm::of(&samples.iter().map(|(at, _)| *at).collect::<Vec<_>>(), default_step))
+        Ok(Rhythm::of_samples(&samples, default_step))
+    }
+
+    /// The rhythm of these samples, by time.
+    pub(super) fn of_samples(samples: &[(i64, f64)], default_step: i64) -> Option<Rhythm> {
+        Rhythm::of(&samples.iter().map(|(at, _)| *at).collect::<Vec<_>>(), default_step)
     }
 
     /// The rhythm of samples at these times, in ascending order: the most frequent distance, the phase of the last.
-    pub(super) fn of(times: &[i64], default_step: i64) -> Option<Rhythm> {
+    fn of(times: &[i64], default_step: i64) -> Option<Rhythm> {
         let phase = *times.last()?;
         let mut distances: BTreeMap<i64, usize> = BTreeMap::new();
         for (earlier, later) in times.iter().zip(times.iter().skip(1)) {

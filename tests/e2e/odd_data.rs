@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use test_cluster::{Outcome, Prometheus, Spec, directory, shared};
+use test_cluster::{Outcome, Prometheus};
 
+use crate::serve::serve_text;
 use crate::way_in::plugin;
 
 /// The end of the histories, Unix seconds, and how many samples they have at 15 s.
@@ -72,10 +72,7 @@ const POD: &str = "pod:container_cpu_usage:sum";
 
 /// A Prometheus that holds these series; each metric's must be together.
 fn serve(name: &str, text: &str) -> Prometheus {
-    let file = directory().unwrap().join(format!("{name}.om"));
-    fs::write(&file, format!("{text}# EOF\n")).unwrap();
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &["--storage.tsdb.retention.time=30y"] };
-    shared().start_prometheus(name, &spec).unwrap()
+    serve_text(name, text).unwrap()
 }
 
 fn top(prometheus: &Prometheus, flags: &[&str]) -> Outcome {

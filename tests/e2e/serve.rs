@@ -3,17 +3,26 @@
 use anyhow::Result;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::ops::Range;
 use test_cluster::{Prometheus, Spec, directory, shared};
 use test_history::History;
 
 /// One called `name` with more arguments; it scrapes nothing.
 pub(crate) fn serve(name: &str, history: &History, arguments: &[&str]) -> Result<Prometheus> {
+    start(name, arguments, |file| history.write_openmetrics(BufWriter::new(file)).map_err(Into::into))
+}
+
+/// The same of a text of OpenMetrics without its end.
+pub(crate) fn serve_text(name: &str, text: &str) -> Result<Prometheus> {
+    start(name, &[], |mut file| Ok(file.write_all(format!("{text}# EOF\n").as_bytes())?))
+}
+
+fn start(name: &str, arguments: &[&str], write: impl FnOnce(File) -> Result<()>) -> Result<Prometheus> {
     let file = directory()?.join(format!("{name}.om"));
-    history.write_openmetrics(BufWriter::new(File::create(&file)?))?;
+    write(File::create(&file)?)?;
     // A history may be older than a retention counted from now would keep.
-    let arguments = [&["--storage.tsdb.retention.time=10y"], arguments].concat();
+    let arguments = [&["--storage.tsdb.retention.time=30y"], arguments].concat();
     let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments };
     let prometheus = shared().start_prometheus(name, &spec)?;
     fs::remove_file(&file)?;
@@ -31,8 +40,5 @@ pub(crate) fn store(name: &str, all: impl IntoIterator<Item = (String, u32, Rang
             writeln!(text, "{series} {value} {}", END - age).unwrap();
         }
     }
-    let file = directory().unwrap().join(format!("{name}.om"));
-    fs::write(&file, text + "# EOF\n").unwrap();
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &["--storage.tsdb.retention.time=30y"] };
-    shared().start_prometheus(name, &spec).unwrap()
+    serve_text(name, &text).unwrap()
 }

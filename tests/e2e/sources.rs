@@ -2,7 +2,9 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use test_cluster::{Outcome, Plugin, Prometheus, Spec, shared};
+use test_cluster::{Outcome, Plugin, Prometheus, shared};
+
+use crate::serve::serve_text;
 
 /// The end of the histories, Unix seconds; all are ten minutes long.
 const END: u32 = 1_700_000_000;
@@ -17,14 +19,6 @@ fn metric(text: &mut String, name: &str, step: u32, series: &[(&str, &dyn Fn(u32
             writeln!(text, "{name}{{{labels}}} {} {at}", value(at)).unwrap();
         }
     }
-}
-
-fn serve(name: &str, mut text: String) -> Result<Prometheus> {
-    text += "# EOF\n";
-    let file = test_cluster::directory()?.join(format!("{name}.om"));
-    std::fs::write(&file, text)?;
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &["--storage.tsdb.retention.time=10y"] };
-    shared().start_prometheus(name, &spec)
 }
 
 fn top(prometheus: &Prometheus, arguments: &[&str]) -> Result<Outcome> {
@@ -92,7 +86,7 @@ fn the_platforms_own_series_stand_in() -> Result<()> {
         &[(r#"instance="n1""#, &|_| 1.0), (r#"instance="n2""#, &|_| 0.5)],
     );
     pods(&mut text);
-    let prometheus = serve("platform", text)?;
+    let prometheus = serve_text("platform", &text)?;
 
     let all = report(&prometheus, &[])?;
     ensure!(all["source"]["kind"] == "platform" && all["source"]["nodes"] == 2, "{}", all["source"]);
@@ -136,7 +130,7 @@ fn the_predecessors_series_are_the_hosts() -> Result<()> {
         ],
     );
     pods(&mut text);
-    let prometheus = serve("predecessor", text)?;
+    let prometheus = serve_text("predecessor", &text)?;
     let all = report(&prometheus, &[])?;
     ensure!(all["source"]["kind"] == "exporter" && all["source"]["nodes"] == 2, "{}", all["source"]);
     let expected = [
@@ -213,7 +207,7 @@ fn sums_of_another_interval_do_not_stand_for_the_pods() -> Result<()> {
             step,
             &[(r#"namespace="openshift-monitoring""#, &|_| 2.0), (r#"namespace="shop""#, &|_| 2.0)],
         );
-        let report = report(&serve(name, text)?, &["--by", "namespace"])?;
+        let report = report(&serve_text(name, &text)?, &["--by", "namespace"])?;
         let expected = [row("infra - ", hundredths), row("workload - ", hundredths)];
         ensure!(rows(&report) == expected, "{name}: {:?}", rows(&report));
     }

@@ -20,6 +20,11 @@ fn client(url: &str, token: Option<&str>) -> Result<Client> {
     Client::new(Endpoint { url, token, tls, proxy: None, timeout: Duration::from_millis(300) })
 }
 
+/// What a question ends with that has no answer.
+async fn refusal(client: &Client) -> String {
+    client.one("up", 0).await.unwrap_err().to_string()
+}
+
 fn response(head: &str, body: &str) -> String {
     format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
@@ -95,12 +100,7 @@ async fn a_redirect_is_not_followed() {
     other.set_nonblocking(true).unwrap();
     let target = format!("http://{}", other.local_addr().unwrap());
     let (url, _requests) = server(vec![response(&format!("302 Found\r\nLocation: {target}/x?y"), "")]).await;
-    let error = client(&url, Some("T"))
-        .unwrap()
-        .instant("up", 0, Size::Few, |answer| answer.len())
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = refusal(&client(&url, Some("T")).unwrap()).await;
     assert!(error.contains(&format!("redirects to {target}/x (302)")), "{error}");
     assert_eq!(other.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
@@ -111,9 +111,9 @@ async fn a_token_that_the_server_repeats_is_not_shown() {
     let answers = vec![response("400 Bad", "Authorization: Bearer hidden"), response("200 OK", &warned)];
     let (url, _requests) = server(answers).await;
     let client = client(&url, Some("hidden")).unwrap();
-    let error = client.instant("up", 0, Size::Few, |answer| answer.len()).await.unwrap_err();
+    let error = client.one("up", 0).await.unwrap_err();
     assert!(format!("{error:?}").contains("Bearer (the token)"), "{error:?}");
-    assert!(client.instant("up", 0, Size::Few, |answer| answer.len()).await.is_ok());
+    assert!(client.one("up", 0).await.is_ok());
     assert_eq!(client.warnings(), ["(the token) is weak"]);
 }
 
@@ -121,12 +121,7 @@ async fn a_token_that_the_server_repeats_is_not_shown() {
 async fn what_breaks_off_is_said_so() {
     let whole = response("200 OK", EMPTY);
     let (url, _requests) = server(vec![whole[..whole.len() - 10].to_owned()]).await;
-    let error = client(&url, None)
-        .unwrap()
-        .instant("up", 0, Size::Few, |answer| answer.len())
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = refusal(&client(&url, None).unwrap()).await;
     assert!(error.contains("broke off after"), "{error}");
 }
 
@@ -134,7 +129,7 @@ async fn what_breaks_off_is_said_so() {
 async fn an_answer_too_large_is_refused() {
     let (url, _requests) = server(vec![response("200 OK", EMPTY)]).await;
     let client = Client { largest: EMPTY.len() - 1, ..client(&url, None).unwrap() };
-    let error = client.instant("up", 0, Size::Few, |answer| answer.len()).await.unwrap_err().to_string();
+    let error = refusal(&client).await;
     assert!(error.contains("is larger than"), "{error}");
 }
 
@@ -142,12 +137,7 @@ async fn an_answer_too_large_is_refused() {
 async fn silence_and_a_closed_port_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let silent = client(&url, None)
-        .unwrap()
-        .instant("up", 0, Size::Few, |answer| answer.len())
-        .await
-        .unwrap_err()
-        .to_string();
+    let silent = refusal(&client(&url, None).unwrap()).await;
     assert_eq!(
         silent,
         format!(
@@ -155,12 +145,7 @@ async fn silence_and_a_closed_port_are_told_apart() {
         )
     );
     drop(listener);
-    let closed = client(&url, None)
-        .unwrap()
-        .instant("up", 0, Size::Few, |answer| answer.len())
-        .await
-        .unwrap_err()
-        .to_string();
+    let closed = refusal(&client(&url, None).unwrap()).await;
     assert!(closed.contains(&format!("Prometheus at {url} refused the connection")), "{closed}");
 }
 
@@ -191,12 +176,7 @@ async fn an_answer_in_drops_is_given_up() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let error = client(&url, None)
-        .unwrap()
-        .instant("up", 0, Size::Few, |answer| answer.len())
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = refusal(&client(&url, None).unwrap()).await;
     assert_eq!(
         error,
         format!("the answer of {url} was not whole after 3 s: shorten --interval, or check the way there")
