@@ -26,6 +26,7 @@ const TOP: Floors = &[
     &["platform", "silent", "beats", "group_rows"],
     &["source"],
     &["presence", "nodes", "summed", "answering"],
+    &["singles"],
     &["answers", "question", "rhythm"],
     &["ask"],
     &["pieces", "filter", "memory"],

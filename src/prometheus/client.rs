@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use super::answer::{self, Reply};
 use super::failure::{self, Party};
 use super::refusal::{Excess, Refusal};
-use super::{Endpoint, Grid, Series, Size, is_loopback, promql};
+use super::{Dialect, Endpoint, Grid, Series, Size, is_loopback, promql};
 
 /// Questions up to this many bytes travel in the URL (GET: the right that every reader has); longer ones in a body (POST).
 const LONGEST_GET: usize = 4096;
@@ -109,18 +109,15 @@ impl Client {
         self.ask("query_range", &parameters, size, read).await
     }
 
-    /// Whether the server heeds a lookback of a query's own: Prometheus 2.43 and later do, others ignore it. Not where
-    /// the server does not tell what it is. Errors where it does not answer at all.
-    pub async fn heeds_lookback(&self) -> Result<bool> {
+    /// How the server reads a question. Errors where it does not answer at all.
+    pub async fn dialect(&self) -> Result<Dialect> {
+        // Of a range that is open at its start there are two whole milliseconds in two, else three.
+        const RANGE: &str = "count_over_time(vector(1)[2ms:1ms])";
         let (_, _, body) = self.send("status/buildinfo", &[], Size::Few).await?;
-        Ok(answer::version(&body).is_some_and(|version| version >= (2, 43)))
-    }
-
-    /// Whether a range leaves out its start, as since Prometheus 3: then there are two whole milliseconds in two, else
-    /// three. Errors as for any query.
-    pub async fn is_left_open(&self) -> Result<bool> {
-        const QUERY: &str = "count_over_time(vector(1)[2ms:1ms])";
-        Ok(self.one(QUERY, 1000).await? == Some(2.0))
+        let version = answer::version(&body);
+        let left_open =
+            version.is_some_and(|(major, _)| major >= 3) || self.one(RANGE, 1000).await? == Some(2.0);
+        Ok(Dialect { own_lookback: version.is_some_and(|version| version >= (2, 43)), left_open })
     }
 
     /// The name of the host that the server runs on, in a cluster its pod's; none where it does not tell, as before

@@ -46,6 +46,16 @@ pub struct Grid {
     pub step: i64,
 }
 
+/// What servers of different versions read differently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// Whether a query's own lookback is heeded: by Prometheus 2.43 and later, others ignore it. Not where the server does
+    /// not tell what it is.
+    pub own_lookback: bool,
+    /// Whether a range leaves out its start, as since Prometheus 3.
+    pub left_open: bool,
+}
+
 /// How large an answer will be, about. Many samples come packed, which costs a server some milliseconds and a megabyte
 /// of memory however few they are: too much for those that fit in a few packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::queries::{self, At, How};
 use super::span::Span;
 pub(super) use super::span::points;
 use crate::progress::Progress;
-use crate::prometheus::{Client, Grid, Series, Size};
+use crate::prometheus::{Client, Dialect, Grid, Series, Size};
 use crate::report::Steps;
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
@@ -40,10 +40,7 @@ pub(super) struct Want {
 #[derive(Debug)]
 pub(super) struct Server<'a> {
     pieces: Pieces<'a>,
-    /// Whether it heeds a query's own lookback.
-    lookback: Cell<bool>,
-    /// Whether its ranges leave out their start.
-    left_open: Cell<bool>,
+    dialect: Cell<Dialect>,
     /// What it answered before.
     memory: Option<&'a Memory>,
 }
@@ -52,7 +49,7 @@ impl<'a> Server<'a> {
     /// Nothing is asked yet.
     pub(super) fn new(client: &'a Client, progress: &'a Progress) -> Server<'a> {
         let pieces = Pieces::new(client, progress);
-        Server { pieces, lookback: Cell::default(), left_open: Cell::default(), memory: None }
+        Server { pieces, dialect: Cell::default(), memory: None }
     }
 
     /// The same, which is asked at every step only for what it has not answered before.
@@ -67,10 +64,7 @@ impl<'a> Server<'a> {
 
     /// Asks what it can; before that it is taken to be old.
     pub(super) async fn meet(&self) -> Result<()> {
-        let client = self.pieces.client;
-        let (lookback, left_open) = tokio::try_join!(client.heeds_lookback(), client.is_left_open())?;
-        self.lookback.set(lookback);
-        self.left_open.set(left_open);
+        self.dialect.set(self.client().dialect().await?);
         Ok(())
     }
 
@@ -141,7 +135,7 @@ impl<'a> Server<'a> {
         let grid = Grid { start: piece.span.start + step, end: piece.span.end, step };
         let at = |how| At { how, step, matcher: piece.matcher() };
         let (how, lookback) =
-            if self.lookback.get() { (How::Plain, Some(step - 1)) } else { (How::Range, None) };
+            if self.dialect.get().own_lookback { (How::Plain, Some(step - 1)) } else { (How::Range, None) };
         let finite = |series: &Series<'_>| series.samples.iter().all(|(_, value)| value.is_finite());
         let take_all = |answer: &[Series<'_>]| answer.iter().for_each(&mut *take.borrow_mut());
         let read = |answer: &[Series<'_>]| {
@@ -204,7 +198,7 @@ impl<'a> Server<'a> {
         let read = RefCell::new(read);
         let ask = async |piece: &Piece| {
             // A range is written a millisecond short of a window, for servers that take its start in.
-            let length = piece.span.length() + i64::from(self.left_open.get());
+            let length = piece.span.length() + i64::from(self.dialect.get().left_open);
             let text = query(&queries::and(selector, piece.matcher().as_deref()), length);
             let take = |answer: &[Series<'_>]| (read.borrow_mut())(answer);
             let size = Size::of(load.answer * each(length));

@@ -3,22 +3,25 @@ use super::ask::Server;
 use super::nodes::{NAMESPACES, PODS};
 use super::queries;
 use super::question::Question;
-use super::rhythm::{Counted, Rhythm};
+use super::rhythm::Rhythm;
+use super::singles::Singles;
 use super::span::Span;
+use crate::prometheus::Grid;
+use crate::report::Steps;
 use anyhow::Result;
 
 /// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
 const STEP: i64 = 30_000;
 
 /// When the pods' series were sampled in a window.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Beats {
     /// The pods themselves; the sums' where these cover the window and no row is of single pods.
     pub pods: Option<Rhythm>,
     /// The recorded sums of namespaces.
     sums: Option<Rhythm>,
-    /// The samples of the recorded sum of the exporter's own pods.
-    pub exporters: f64,
+    /// Those of the namespace that the exporter is in.
+    own: Singles,
 }
 
 impl Beats {
@@ -30,24 +33,43 @@ impl Beats {
                 some => Ok(some),
             }
         };
-        let sums = Rhythm::find(server, (queries::NAMESPACE_SUMS, NAMESPACES), span, STEP);
-        let rhythms = async {
-            if question.of_nodes() || question.shows_pods() && question.of_single_pods() {
-                return tokio::try_join!(pods, sums);
-            }
-            // Sums that were recorded at another interval than the pods would not be theirs.
-            let one = Rhythm::find_one(server, queries::ONE_POD, span, STEP);
-            let (sums, one) = tokio::try_join!(sums, one)?;
-            match (sums, one) {
-                (Some(sums), Some(one)) if sums.covers(span) && sums.step == one.step => {
-                    Ok((Some(sums), Some(sums)))
-                }
-                _ => Ok((pods.await?, sums)),
-            }
+        let sums = async {
+            let ours = queries::equal("namespace", queries::OWN_NAMESPACE);
+            let own = Singles::find(server, &queries::POD_SUMS, Some(&ours), span).await?;
+            // A namespace that was there all the time tells for all.
+            let one = Rhythm::of_samples(own.samples(queries::NAMESPACE_SUMS), STEP);
+            let sums = match one.filter(|one| one.covers(span)) {
+                None => Rhythm::find(server, (queries::NAMESPACE_SUMS, NAMESPACES), span, STEP).await?,
+                one => one,
+            };
+            anyhow::Ok((sums, own))
         };
-        let exporters = Counted::find(server, queries::EXPORTER_SUMS, span, 1);
-        let ((pods, sums), exporters) = tokio::try_join!(rhythms, exporters)?;
-        Ok(Beats { pods, sums, exporters: exporters.iter().map(|series| series.samples).sum() })
+        if question.of_nodes() || question.shows_pods() && question.of_single_pods() {
+            let (pods, (sums, own)) = tokio::try_join!(pods, sums)?;
+            return Ok(Beats { pods, sums, own });
+        }
+        // Sums that were recorded at another interval than the pods would not be theirs.
+        let one = Rhythm::find_one(server, queries::ONE_POD, span, STEP);
+        let ((sums, own), one) = tokio::try_join!(sums, one)?;
+        let pods = match (sums, one) {
+            (Some(sums), Some(one)) if sums.covers(span) && sums.step == one.step => Some(sums),
+            _ => pods.await?,
+        };
+        Ok(Beats { pods, sums, own })
+    }
+
+    /// The recorded sum of the exporter's own pods at each step, where it was recorded as often as `sums`: not where
+    /// there were none of them, or no rule yet.
+    pub(super) async fn exporters(
+        &self,
+        server: &Server<'_>,
+        sums: Rhythm,
+        grid: Grid,
+    ) -> Result<Option<Steps>> {
+        if self.own.samples(queries::EXPORTER_SUMS).len() < sums.samples {
+            return Ok(None);
+        }
+        self.own.total(server, queries::EXPORTER_SUMS, grid).await.map(Some)
     }
 
     /// The sums', where they cover the window as well as the pods and no row is of single samples of pods, which are of

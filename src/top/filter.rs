@@ -26,6 +26,11 @@ impl Filter {
         (self.classes.is_empty() || self.classes.contains(&class)) && (pods || self.namespace.is_none())
     }
 
+    /// Whether pods of one namespace may have rows where others of their class have none.
+    pub(super) fn picks_namespaces(&self) -> bool {
+        self.namespace.is_some() || !self.skip.0.is_empty()
+    }
+
     /// Whether pods of a namespace have rows.
     pub(super) fn has_namespace(&self, namespace: &str) -> bool {
         self.has_class(Class::of_namespace(namespace))

@@ -10,6 +10,7 @@ use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
 use crate::report::{Class, Steps};
 use anyhow::Result;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Series that one node's groups, or its threads, are taken for when an answer's size is judged.
@@ -71,13 +72,29 @@ impl Asker<'_> {
             .any(|class| self.question.filter.has_class(class))
     }
 
-    /// Each group over all nodes, of which one series is recorded.
+    /// Each group over all nodes, from every sample.
+    pub(super) async fn each_group(&self, name: &str) -> Result<Sums> {
+        let query = |at: &At| queries::sum_by("class, groupname", &at.of(name));
+        self.server.range(&query, self.grid, self.load(name), group).await
+    }
+
+    /// The same of recorded sums, as the server sums them up where each group has one.
     async fn recorded_groups(&self) -> Result<BTreeMap<Key, Samples>> {
         let selector = queries::GROUP_SUMS;
         let load = self.load(selector).by(selector, "groupname");
         let (span, grid, labels) = (self.source.span, self.grid, "class, groupname");
         let subject = Subject { selector, labels, span, grid, load };
-        let rows = summed(self.server, subject, &self.question.want(), group).await?;
+        let (seen, one_each) = (RefCell::new(BTreeSet::new()), Cell::new(true));
+        let key = |series: &Series<'_>| {
+            let key = group(series);
+            let first = seen.borrow_mut().insert(key.clone());
+            one_each.set(one_each.get() && first && series.find("class").is_some());
+            key
+        };
+        let rows = summed(self.server, subject, &self.question.want(), key).await?;
+        if !one_each.get() {
+            return self.each_group(selector).await.map(|sums| of_sums(&sums));
+        }
         let row = |((class, name), figures)| (Key { name, ..Key::of_class(class) }, Samples::Summed(figures));
         Ok(rows.into_iter().map(row).collect())
     }

@@ -8,8 +8,10 @@ use super::queries::{self, At};
 use super::question::{By, Question};
 use super::silent;
 use super::source::{Recorded, Source, Whose};
+use crate::prometheus::{Grid, Series};
 use crate::report::{Class, SeriesKind, SourceKind, Steps};
 use anyhow::Result;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// Asks for everything about host and kernel. Notes of nodes that did not answer are added.
@@ -28,12 +30,31 @@ pub(super) async fn fetch(
             "the series are those of the predecessor's exporter: no kernel threads, no busy time".to_owned(),
         );
     }
+    let asked = fetch_from(server, question, source, grid, notes).await?;
+    if asked.is_some() {
+        return Ok(asked);
+    }
+    fetch_from(server, question, &source.without_sums(), grid, notes).await
+}
+
+/// The same from one source; none where its recorded sums turn out not to be there.
+async fn fetch_from(
+    server: &Server<'_>,
+    question: &Question,
+    source: &Source,
+    grid: Grid,
+    notes: &mut Vec<String>,
+) -> Result<Option<Groups>> {
     let asker = Asker { server, question, source, grid };
     if question.of_nodes() || question.by == By::Thread {
         source.counted(server).await?; // how such questions are cut depends on the number of nodes
     }
     let (sums, busy, rest, own) =
         tokio::try_join!(asker.sums(), asker.busy(), asker.rest(), asker.own_rows())?;
+    let found = Steps::total(ask::points(grid), sums.values()).samples();
+    if asker.recorded_sums() && source.steps().is_some_and(|steps| found < steps) {
+        return Ok(None);
+    }
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
         classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
@@ -77,13 +98,22 @@ impl Asker<'_> {
         let name = if self.recorded_sums() { queries::GROUP_SUMS } else { queries::GROUPS };
         let of_classes = matches!(self.question.by, By::Class | By::Namespace);
         let classes = of_classes || self.question.of_nodes() || self.recorded_rows();
-        // The predecessor's groups have no class but by their names.
+        // Those of an exporter that knows no classes, as the predecessor's, have none but by their names.
         let classes = classes && self.source.whose != Whose::Predecessor;
-        let (labels, series) =
-            if classes { ("class", CLASSES) } else { ("class, groupname", GROUPS_PER_NODE) };
-        let query = |at: &At| queries::sum_by(labels, &at.of(name));
-        let load = Load { answer: series, ..self.load(name) };
-        self.server.range(&query, self.grid, load, group).await
+        if classes {
+            let classless = Cell::new(false);
+            let class = |series: &Series<'_>| {
+                classless.set(classless.get() || series.find("class").is_none());
+                group(series)
+            };
+            let query = |at: &At| queries::sum_by("class", &at.of(name));
+            let load = Load { answer: CLASSES, ..self.load(name) };
+            let sums = self.server.range(&query, self.grid, load, class).await?;
+            if !classless.get() {
+                return Ok(sums);
+            }
+        }
+        self.each_group(name).await
     }
 
     /// Busy time; none with the predecessor's exporter.
@@ -92,7 +122,7 @@ impl Asker<'_> {
             return Ok(None);
         }
         if self.recorded_totals() {
-            return self.recorded(queries::CLUSTER_BUSY).await.map(Some);
+            return self.source.total(self.server, queries::CLUSTER_BUSY, self.grid).await.map(Some);
         }
         let query = |at: &At| queries::sum_by("", &at.of(queries::BUSY));
         let load = Load::of(1, self.source.size()).by(queries::BUSY, "instance");
@@ -102,7 +132,8 @@ impl Asker<'_> {
     /// What it takes to tell busy time that no group accounts for.
     async fn rest(&self) -> Result<Rest> {
         if self.recorded_totals() {
-            return self.recorded(queries::UNATTRIBUTED).await.map(Rest::Unattributed);
+            let unattributed = self.source.total(self.server, queries::UNATTRIBUTED, self.grid);
+            return unattributed.await.map(Rest::Unattributed);
         }
         if self.source.whose == Whose::Predecessor {
             return Ok(Rest::OfSilent(Steps::absent(ask::points(self.grid))));
@@ -115,11 +146,6 @@ impl Asker<'_> {
             silent::used(self.server, groups, nodes, self.source.span, self.grid).await
         };
         used.map(Rest::OfSilent)
-    }
-
-    /// A recorded total: one series.
-    async fn recorded(&self, name: &str) -> Result<Steps> {
-        self.server.one(&|at: &At| queries::sum_by("", &at.of(name)), self.grid, Load::of(1, 1)).await
     }
 
     /// What filters took out: classes as a whole, and other nodes' parts of the classes that have rows.

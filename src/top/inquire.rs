@@ -14,12 +14,12 @@ use anyhow::Result;
 pub(super) async fn answer(
     server: &Server<'_>,
     question: &Question,
+    identity: Identity,
     mut source: Option<Source>,
     mut beats: Beats,
 ) -> Result<Report> {
     let asked = question.span();
-    let mut answers =
-        Answers { span: asked, groups: None, pods: None, server: Identity::default(), notes: Vec::new() };
+    let mut answers = Answers { span: asked, groups: None, pods: None, server: identity, notes: Vec::new() };
     if let Some(source) = &mut source {
         source.cut(server).await?;
         answers.span = source.span;
@@ -36,11 +36,8 @@ pub(super) async fn answer(
             None => Ok(None),
         }
     };
-    (answers.pods, answers.groups, answers.server) = tokio::try_join!(
-        pods::fetch(server, question, answers.span, beats),
-        groups,
-        identity(server, asked)
-    )?;
+    let pods = pods::fetch(server, question, answers.span, beats);
+    (answers.pods, answers.groups) = tokio::try_join!(pods, groups)?;
     if let (Some(source), Some(replica)) = (&source, &answers.server.replica)
         && source.has_gaps()
     {
@@ -59,9 +56,9 @@ pub(super) async fn answer(
     Ok(report)
 }
 
-/// Who answers, and of how many nodes.
-async fn identity(server: &Server<'_>, asked: Span) -> Result<Identity> {
+/// Finds out who answers, how that server reads questions, and of how many nodes it tells. Comes before all else.
+pub(super) async fn meet(server: &Server<'_>, asked: Span) -> Result<Identity> {
     let nodes = server.client().one(queries::NODES, asked.end);
-    let (replica, nodes) = tokio::try_join!(server.client().host(), nodes)?;
+    let ((), replica, nodes) = tokio::try_join!(server.meet(), server.client().host(), nodes)?;
     Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   question, filter      what is asked
 //!    |
-//!   source, rhythm, presence, answering   whose series answer, when they were sampled, which part of the window they cover
+//!   source, rhythm, singles, presence, answering   whose series answer, when they were sampled, which part of the window they cover
 //!    |
 //!   groups, group_rows, silent, platform, pods, beats, nodes   ask `queries` by way of `ask`, on that grid, in `pieces`;
 //!    |                                                         of rows that are single series, what `summed` makes of them
@@ -35,6 +35,7 @@ mod queries;
 mod question;
 mod rhythm;
 mod silent;
+mod singles;
 mod source;
 mod span;
 mod summed;
@@ -60,12 +61,12 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("asking Prometheus");
     let server = Server::new(client, &progress);
     let asked = question.span();
-    server.meet().await?;
+    let identity = inquire::meet(&server, asked).await?;
     let presence = Presence::of(queries::BUSY, asked);
     let report = async {
         let source = Source::find(&server, asked, presence.clone());
         let (source, beats) = tokio::try_join!(source, Beats::find(&server, question, asked))?;
-        inquire::answer(&server, question, source, beats).await
+        inquire::answer(&server, question, identity, source, beats).await
     };
     // Where nodes have to be counted, that takes the longest: who was there is asked first.
     tokio::try_join!(presence.counted(&server), report).map(|(_, report)| report)

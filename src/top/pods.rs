@@ -16,6 +16,9 @@ use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 use tokio::task::yield_now;
 
+/// Classes of pods.
+const CLASSES: usize = 2;
+
 /// Asks for everything about pods; none where the window holds no sample.
 pub(super) async fn fetch(
     server: &Server<'_>,
@@ -35,12 +38,11 @@ pub(super) async fn fetch(
             _ => asker.of_nodes().await.map(Some),
         }
     };
-    let namespaces = later(Namespaces::find(server, grid, beats, sums));
+    let namespaces = later(Namespaces::find(server, question, grid, &beats, sums));
     let (rows, namespaces) = tokio::try_join!(rows, namespaces)?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
-    for (namespace, steps) in namespaces.others.iter().chain(&namespaces.exporters) {
-        let class = Class::of_namespace(namespace);
-        classes.entry(class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
+    for ((class, _), steps) in namespaces.others.iter().chain(&namespaces.exporters) {
+        classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
     }
     let (rows, nodes) = rows.unwrap_or_else(|| (namespaces.rows(question, grid), BTreeMap::new()));
     let left_out = if question.filter.nodes.is_some() {
@@ -63,60 +65,82 @@ async fn later<T>(questions: impl Future<Output = T>) -> T {
     questions.await
 }
 
-/// The pods of each namespace together.
+/// Pods that are told together: a class, and the namespace, none where all of the class are.
+type Together = (Class, Option<String>);
+
+/// The pods of each namespace, or class, together.
 struct Namespaces {
     /// Without the exporter's own.
-    others: BTreeMap<String, Steps>,
+    others: BTreeMap<Together, Steps>,
     /// The exporter's own alone.
-    exporters: BTreeMap<String, Steps>,
+    exporters: BTreeMap<Together, Steps>,
+}
+
+fn of_namespace(name: &str) -> Together {
+    (Class::of_namespace(name), Some(name.to_owned()))
 }
 
 impl Namespaces {
-    async fn find(server: &Server<'_>, grid: Grid, beats: Beats, sums: Option<Rhythm>) -> Result<Namespaces> {
+    async fn find(
+        server: &Server<'_>,
+        question: &Question,
+        grid: Grid,
+        beats: &Beats,
+        sums: Option<Rhythm>,
+    ) -> Result<Namespaces> {
         let ([others, monitoring], exporters) = (queries::other_pods(), queries::exporter_pods());
         let of_others = Load::of(NAMESPACES, PODS).by(&others, "namespace");
         let [of_monitoring, of_exporters] =
             [&monitoring, &exporters].map(|pods| Load::of(1, PODS).by(pods, "pod"));
         let others = |at: &At| queries::sum_by("namespace", &at.of(&others));
         let monitoring = |at: &At| queries::sum_by("namespace", &at.of(&monitoring));
-        // Not recorded as often where there were none of them, or no rule yet.
-        let recorded = sums.is_some_and(|sums| beats.exporters >= sums.samples as f64);
-        let (exporters, of_exporters) = if recorded {
-            (queries::EXPORTER_SUMS, Load::of(1, 1))
-        } else {
-            (exporters.as_str(), of_exporters)
-        };
-        let exporters = |at: &At| queries::sum_by("namespace", &at.of(exporters));
-        let namespace = |series: &Series<'_>| series.label("namespace").to_owned();
-        if sums.is_some() {
-            let others = |at: &At| at.of(queries::NAMESPACE_SUMS);
-            let (others, exporters) = tokio::try_join!(
-                server.range(&others, grid, Load::of(NAMESPACES, NAMESPACES), namespace),
-                server.range(&exporters, grid, of_exporters, namespace),
-            )?;
+        let exporters = |at: &At| queries::sum_by("namespace", &at.of(&exporters));
+        let namespace = |series: &Series<'_>| of_namespace(series.label("namespace"));
+        let single = server.range(&exporters, grid, of_exporters, namespace);
+        if let Some(sums) = sums {
+            let exporters = async {
+                match beats.exporters(server, sums, grid).await? {
+                    Some(steps) => Ok([(of_namespace(queries::OWN_NAMESPACE), steps)].into()),
+                    None => single.await,
+                }
+            };
+            let others = async {
+                if question.tells_namespaces() {
+                    let each = |at: &At| at.of(queries::NAMESPACE_SUMS);
+                    return server.range(&each, grid, Load::of(NAMESPACES, NAMESPACES), namespace).await;
+                }
+                let classes = |at: &At| queries::sum_by_pod_class(&at.of(queries::NAMESPACE_SUMS));
+                let class = |series: &Series<'_>| (queries::pod_class(series), None);
+                server.range(&classes, grid, Load::of(CLASSES, NAMESPACES), class).await
+            };
+            let (others, exporters) = tokio::try_join!(others, exporters)?;
             return Ok(Namespaces { others, exporters });
         }
         let (mut others, monitoring, exporters) = tokio::try_join!(
             server.range(&others, grid, of_others, namespace),
             server.range(&monitoring, grid, of_monitoring, namespace),
-            server.range(&exporters, grid, of_exporters, namespace),
+            single,
         )?;
         others.extend(monitoring);
         Ok(Namespaces { others, exporters })
     }
 
     /// All of them, and whether they have rows.
-    fn shown<'a>(&'a self, question: &'a Question) -> impl Iterator<Item = (&'a String, &'a Steps, bool)> {
+    fn shown<'a>(&'a self, question: &'a Question) -> impl Iterator<Item = (&'a Together, &'a Steps, bool)> {
         let filter = &question.filter;
-        let others = self.others.iter().map(|(name, steps)| (name, steps, filter.has_namespace(name)));
-        let shown = |name: &str| filter.exporter && filter.has_namespace(name);
-        others.chain(self.exporters.iter().map(move |(name, steps)| (name, steps, shown(name))))
+        let has = |(class, namespace): &Together| match namespace {
+            Some(namespace) => filter.has_namespace(namespace),
+            None => filter.has_class(*class),
+        };
+        let others = self.others.iter().map(move |(of, steps)| (of, steps, has(of)));
+        others.chain(self.exporters.iter().map(move |(of, steps)| (of, steps, filter.exporter && has(of))))
     }
 
     fn rows(&self, question: &Question, grid: Grid) -> BTreeMap<Key, Samples> {
         let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
-        for (namespace, steps, _) in self.shown(question).filter(|(_, _, shown)| *shown) {
-            let key = key(question.by, namespace, "", None);
+        for ((class, namespace), steps, _) in self.shown(question).filter(|(_, _, shown)| *shown) {
+            let namespace = namespace.clone().filter(|_| question.by != By::Class);
+            let key = Key { namespace, ..Key::of_class(*class) };
             rows.entry(key).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
         }
         rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect()

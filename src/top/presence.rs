@@ -2,7 +2,8 @@
 //! waited for where it is needed; cheap where the rules recorded that none was ever silent.
 use super::ask::{self, Server};
 use super::queries;
-use super::rhythm::{Counted, Rhythm, fullest_samples};
+use super::rhythm::{Counted, Rhythm};
+use super::singles::Singles;
 use super::span::Span;
 use crate::prometheus::Size;
 use anyhow::Result;
@@ -19,14 +20,14 @@ pub(super) const EXPORTER_STEP: i64 = 15_000;
 pub(super) struct Presence {
     selector: &'static str,
     span: Span,
-    recorded: Arc<OnceCell<Vec<(i64, f64)>>>,
+    totals: Arc<OnceCell<Singles>>,
     counted: Arc<OnceCell<Vec<Counted>>>,
 }
 
 impl Presence {
     /// Of such a selector. Nothing is asked yet.
     pub(super) fn of(selector: &'static str, span: Span) -> Presence {
-        Presence { selector, span, recorded: Arc::default(), counted: Arc::default() }
+        Presence { selector, span, totals: Arc::default(), counted: Arc::default() }
     }
 
     /// The same of what was counted already.
@@ -62,13 +63,18 @@ impl Presence {
         self.counted.get().map_or(NODES, Vec::len)
     }
 
-    /// How many of the exporter's nodes there were at each step, as the rules recorded it.
-    async fn recorded(&self, server: &Server<'_>) -> Result<&[(i64, f64)]> {
+    /// What the rules recorded of all of the exporter's nodes together.
+    pub(super) async fn totals(&self, server: &Server<'_>) -> Result<&Singles> {
         let ask = async || match self.selector {
-            queries::BUSY => fullest_samples(server, queries::NODES_RECORDED, self.span).await,
-            _ => Ok(Vec::new()),
+            queries::BUSY => Singles::find(server, &queries::TOTALS, None, self.span).await,
+            _ => Ok(Singles::none(self.span)),
         };
-        Ok(self.recorded.get_or_try_init(ask).await?)
+        self.totals.get_or_try_init(ask).await
+    }
+
+    /// How many of them there were at each step.
+    async fn recorded(&self, server: &Server<'_>) -> Result<&[(i64, f64)]> {
+        Ok(self.totals(server).await?.samples(queries::NODES_RECORDED))
     }
 
     /// Each node with a sample at every step, where as many were recorded at each of them as have series at all: then

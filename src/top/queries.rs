@@ -3,7 +3,9 @@
 //! Samples are the series' own, never carried on past their end: a plain selector would repeat a series' last sample
 //! for five minutes. So recorded series are looked back for by one step less a millisecond, which holds the one sample of
 //! that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
+use crate::prometheus::Series;
 use crate::prometheus::promql::{duration, literal};
+use crate::report::Class;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The nodes' busy time, one series a node.
@@ -22,6 +24,8 @@ pub(super) const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
 pub(super) const NODES_RECORDED: &str = "cluster:namedprocess_node_cpu_rate:count";
 /// What of it the groups of those nodes leave; recorded with it.
 pub(super) const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
+/// All of these that are of all nodes together.
+pub(super) const TOTALS: [&str; 3] = [NODES_RECORDED, CLUSTER_BUSY, UNATTRIBUTED];
 /// A group that the predecessor's exporter has on every node; tells its rhythm, as it records no busy time.
 pub(super) const PREDECESSOR: &str = r#"namedprocess_namegroup_cpu_rate{groupname="systemd"}"#;
 /// The nodes' busy time as the platform records it, a 5-minute rate.
@@ -32,6 +36,12 @@ pub(super) const PODS: &str = "pod:container_cpu_usage:sum";
 pub(super) const NAMESPACE_SUMS: &str = "namespace:pod_container_cpu_usage:sum";
 /// CPU of the exporter's own pods; recorded with that, but possibly not for as long.
 pub(super) const EXPORTER_SUMS: &str = "namespace:process_exporter_pod_cpu_usage:sum";
+/// Both of these.
+pub(super) const POD_SUMS: [&str; 2] = [NAMESPACE_SUMS, EXPORTER_SUMS];
+/// The namespace that the exporter's pods are in.
+pub(super) const OWN_NAMESPACE: &str = "openshift-monitoring";
+/// Names of namespaces whose pods are infra; agrees with `Class::of_namespace`.
+const INFRA: &str = "default|openshift|(openshift|kube)-.*";
 /// Some of the pods, which a cluster always has, and not one a node: their rhythm is that of all.
 pub(super) const SOME_PODS: &str =
     r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring",pod!~"(node|process)-exporter-.*"}"#;
@@ -48,6 +58,11 @@ const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system
 /// A range that holds what is in `(t - ms, t]`.
 fn range(ms: i64) -> String {
     duration((ms - 1).max(1))
+}
+
+/// All series of some metrics that a matcher lets through, if there is one.
+pub(super) fn any_metric(names: &[&str], matcher: Option<&str>) -> String {
+    and(&select("", &[any_of("__name__", names.iter().copied())]), matcher)
 }
 
 /// `name{matchers}`.
@@ -144,6 +159,16 @@ pub(super) fn sum_by(labels: &str, of: &str) -> String {
     if labels.is_empty() { format!("sum({of})") } else { format!("sum by ({labels}) ({of})") }
 }
 
+/// A sum of pods by their class, which is told by their namespace.
+pub(super) fn sum_by_pod_class(of: &str) -> String {
+    sum_by("class", &format!(r#"label_replace({of}, "class", "infra", "namespace", "{INFRA}")"#))
+}
+
+/// The class of a series of that sum.
+pub(super) fn pod_class(series: &Series<'_>) -> Class {
+    if series.find("class").is_some() { Class::Infra } else { Class::Workload }
+}
+
 /// A statistic of each series over a window: `sum`, `min`, `max` or `count`.
 pub(super) fn statistic(name: &str, selector: &str, window: i64) -> String {
     format!("{name}_over_time({selector}[{}])", range(window))
@@ -170,7 +195,7 @@ pub(super) fn exporter_pods() -> String {
 
 /// Whether a pod is one of the exporter's own; agrees with the selector above.
 pub(super) fn is_exporter_pod(namespace: &str, pod: &str) -> bool {
-    namespace == "openshift-monitoring" && pod.starts_with("process-exporter-")
+    namespace == OWN_NAMESPACE && pod.starts_with("process-exporter-")
 }
 
 /// The nodes of each pod in `info`, a selector of where pods run, at any time of a window.
@@ -192,12 +217,25 @@ pub(super) fn these(pods: &[(String, String)]) -> [String; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::and;
+    use super::{Class, INFRA, and};
+    use regex::Regex;
 
     #[test]
     fn a_matcher_joins_those_that_are_there() {
         assert_eq!(and("m", Some(r#"a="b""#)), r#"m{a="b"}"#);
         assert_eq!(and(r#"m{c="d"}"#, Some(r#"a="b""#)), r#"m{c="d",a="b"}"#);
         assert_eq!(and("m", None), "m");
+    }
+    #[test]
+    fn a_pods_class_is_told_alike_here_and_there() {
+        let infra = Regex::new(&format!("^(?s:{INFRA})$")).unwrap();
+        for namespace in
+            ["default", "openshift", "openshift-", "openshift-dns", "kube-system", "kube-", "kube"]
+                .into_iter()
+                .chain(["", "shop", "defaults", "openshifts", "my-openshift-x", "my-default"])
+        {
+            let class = Class::of_namespace(namespace);
+            assert_eq!(infra.is_match(namespace), class == Class::Infra, "{namespace:?}");
+        }
     }
 }

@@ -61,6 +61,11 @@ impl Question {
         matches!(self.by, By::Group | By::Thread)
     }
 
+    /// Whether it matters to any row of pods, of whatever they are, which namespace these are in.
+    pub(super) fn tells_namespaces(&self) -> bool {
+        self.filter.picks_namespaces() || self.by != By::Class && self.shows_pods()
+    }
+
     /// Whether pods have rows.
     pub(super) fn shows_pods(&self) -> bool {
         [Class::Infra, Class::Workload].into_iter().any(|class| self.filter.has_class(class))

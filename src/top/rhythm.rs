@@ -71,8 +71,9 @@ impl Rhythm {
         span: Span,
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
-        let samples = fullest_samples(server, selector, span).await?;
-        Ok(Rhythm::of_samples(&samples, default_step))
+        // Where several series have these labels, others of theirs are more: the fullest one tells.
+        let samples = samples_of(server, selector, span, 1).await?.into_values().max_by_key(Vec::len);
+        Ok(Rhythm::of_samples(&samples.unwrap_or_default(), default_step))
     }
 
     /// The rhythm of these samples, by time.
@@ -123,22 +124,22 @@ impl Rhythm {
     }
 }
 
-/// The samples of one series in a window, by time; of the fullest where several have these labels, as theirs are more.
-pub(super) async fn fullest_samples(
+/// The samples of each of a few series in a window, by time.
+pub(super) async fn samples_of(
     server: &Server<'_>,
     selector: &str,
     span: Span,
-) -> Result<Vec<(i64, f64)>> {
+    series: usize,
+) -> Result<BTreeMap<Labels, Vec<(i64, f64)>>> {
     let mut all: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
     let take = |answer: &[Series<'_>]| {
         for series in answer {
             all.entry(labels(series)).or_default().extend(&series.samples);
         }
     };
-    server.samples(selector, span, Load::of(1, 1), take).await?;
-    let mut samples = all.into_values().max_by_key(Vec::len).unwrap_or_default();
-    samples.sort_unstable_by_key(|(at, _)| *at);
-    Ok(samples)
+    server.samples(selector, span, Load::of(series, series), take).await?;
+    all.values_mut().for_each(|samples| samples.sort_unstable_by_key(|(at, _)| *at));
+    Ok(all)
 }
 
 /// A window, or more before its end where it is too short to tell a rhythm.
@@ -147,7 +148,7 @@ fn enough(span: Span) -> Span {
 }
 
 /// What tells a series from others.
-type Labels = BTreeMap<String, String>;
+pub(super) type Labels = BTreeMap<String, String>;
 
 fn labels(series: &Series<'_>) -> Labels {
     series.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()

@@ -8,8 +8,8 @@ use super::rhythm::{Counted, Rhythm};
 use super::span::Span;
 use super::time::{show_duration, show_time};
 use crate::prometheus::Grid;
+use crate::report::Steps;
 use anyhow::Result;
-use std::collections::BTreeSet;
 
 /// The platform's evaluation interval, milliseconds: assumed where a single sample tells none.
 const PLATFORM_STEP: i64 = 30_000;
@@ -64,25 +64,29 @@ pub(super) struct Source {
     presence: Presence,
     /// The samples of the recorded sums' fullest series in the window: of groups, and of all nodes.
     sums: [f64; 2],
-    /// Whether each class and group has one recorded sum. An exporter that knows no classes has others beside it.
-    one_each: bool,
 }
 
 impl Source {
     /// The best source that has samples in the window, of which `presence` is the exporter's; none where none has. Not yet
     /// cut to what it covers.
     pub(super) async fn find(server: &Server<'_>, asked: Span, presence: Presence) -> Result<Option<Source>> {
-        let [groups, cluster] = SUMS.map(|(metric, series)| Counted::find(server, metric, asked, series));
-        let (groups, cluster, recorded) = tokio::try_join!(groups, cluster, presence.rhythm(server))?;
-        let (sums, one_each) = ([most(&groups), most(&cluster)], one_each(&groups));
-        let source = |whose, rhythm, presence| {
-            Some(Source { whose, rhythm, span: asked, holes: 0, presence, sums, one_each })
+        let cluster = presence.totals(server).await?.samples(queries::UNATTRIBUTED).len() as f64;
+        let recorded = presence.rhythm(server).await?;
+        // The rules are evaluated together: where one has a sample at each step, so have all, unless somebody keeps some
+        // of their series only, which shows in what these answer.
+        let steps = recorded.and_then(|rhythm| rhythm.grid(asked)).map(|grid| ask::points(grid) as f64);
+        let groups = if steps.is_some_and(|steps| cluster >= steps) {
+            cluster
+        } else {
+            most(&Counted::find(server, queries::GROUP_SUMS, asked, GROUPS).await?)
         };
+        let sums = [groups, cluster];
+        let source =
+            |whose, rhythm, presence| Some(Source { whose, rhythm, span: asked, holes: 0, presence, sums });
         let exporter = Whose::Exporter { sums: Recorded::None };
         // Where it is recorded how many nodes there are, and for as long as anything is, that tells the rhythm; nobody
         // waits for them to be counted.
-        let [of_groups, of_cluster] = sums;
-        let as_long = |rhythm: &Rhythm| of_groups > 0.0 && rhythm.samples as f64 >= of_groups.max(of_cluster);
+        let as_long = |rhythm: &Rhythm| groups > 0.0 && rhythm.samples as f64 >= groups.max(cluster);
         if let Some(rhythm) = recorded.filter(as_long) {
             return Ok(source(exporter, rhythm, presence));
         }
@@ -116,7 +120,7 @@ impl Source {
         let beat = Counted::on(server, self.whose.beat(), grid, nodes);
         let [groups, cluster] = SUMS.map(sums);
         let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
-        (self.sums, self.one_each) = ([most(&groups), most(&cluster)], one_each(&groups));
+        self.sums = [most(&groups), most(&cluster)];
         self.presence = self.presence.known_as(counted);
         Ok(self)
     }
@@ -174,6 +178,11 @@ impl Source {
         self.holes > 0 || self.presence.known().iter().any(|series| series.samples < ask::points(grid) as f64)
     }
 
+    /// A total that the rules recorded of all nodes, at each step.
+    pub(super) async fn total(&self, server: &Server<'_>, name: &str, grid: Grid) -> Result<Steps> {
+        self.presence.totals(server).await?.total(server, name, grid).await
+    }
+
     /// Waits until the nodes are counted.
     pub(super) async fn counted(&self, server: &Server<'_>) -> Result<()> {
         self.presence.counted(server).await.map(drop)
@@ -184,12 +193,22 @@ impl Source {
         self.presence.size()
     }
 
+    /// How many steps of the window any node has a sample at; none where it has no step at all.
+    pub(super) fn steps(&self) -> Option<usize> {
+        self.rhythm.grid(self.span).map(|grid| ask::points(grid) - self.holes)
+    }
+
+    /// The same, without the recorded sums of groups.
+    pub(super) fn without_sums(&self) -> Source {
+        Source { whose: Whose::Exporter { sums: Recorded::None }, ..self.clone() }
+    }
+
     /// Whether the recorded sum of each group has a sample at each step and none between them, as after a change of the
     /// interval: then what the server makes of its samples is what the steps tell.
     pub(super) fn has_regular_sums(&self) -> bool {
         let steps = self.rhythm.grid(self.span).map(ask::points);
         let [groups, _] = self.sums;
-        self.one_each && steps.is_some_and(|steps| groups == steps as f64)
+        steps.is_some_and(|steps| groups == steps as f64)
     }
 
     /// What a reader must know of the cover.
@@ -205,15 +224,6 @@ impl Source {
             )
         })
     }
-}
-
-/// Whether each class and group has one series.
-fn one_each(groups: &[Counted]) -> bool {
-    let mut seen = BTreeSet::new();
-    groups.iter().all(|series| {
-        let label = |name: &str| series.labels.get(name);
-        label("class").is_some() && seen.insert((label("class"), label("groupname")))
-    })
 }
 
 /// The samples of the fullest series: the rules of one group are evaluated together, so it has one wherever any of them

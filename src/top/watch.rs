@@ -35,7 +35,7 @@ impl<'a> Watch<'a> {
         self.memory.next_round();
         let progress = Progress::none();
         let server = Server::new(self.client, &progress).with(&self.memory);
-        server.meet().await?;
+        let identity = inquire::meet(&server, asked).await?;
         let known = match self.found.take() {
             Some((source, beats)) => Some((source.again(&server, asked).await?, beats)),
             None => None,
@@ -52,8 +52,8 @@ impl<'a> Watch<'a> {
                 }
             }
         };
-        let found = source.clone().map(|source| (source, beats));
-        let report = inquire::answer(&server, &self.question, source, beats).await?;
+        let found = source.clone().map(|source| (source, beats.clone()));
+        let report = inquire::answer(&server, &self.question, identity, source, beats).await?;
         self.found = found;
         Ok(report)
     }

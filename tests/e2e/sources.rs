@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use test_cluster::{Outcome, Plugin, Prometheus, shared};
 
-use crate::serve::serve_text;
+use crate::serve::{serve_text, store};
 
 /// The end of the histories, Unix seconds; all are ten minutes long.
 const END: u32 = 1_700_000_000;
@@ -210,6 +210,28 @@ fn sums_of_another_interval_do_not_stand_for_the_pods() -> Result<()> {
         let report = report(&serve_text(name, &text)?, &["--by", "namespace"])?;
         let expected = [row("infra - ", hundredths), row("workload - ", hundredths)];
         ensure!(rows(&report) == expected, "{name}: {:?}", rows(&report));
+    }
+    Ok(())
+}
+
+/// The sums of a namespace that is always there tell when all were sampled; where it was not, another's do.
+#[test]
+fn sums_of_namespaces_stand_for_the_pods_whichever_is_there() -> Result<()> {
+    for (name, since) in [("own-whole", 600), ("own-short", 200)] {
+        let pod = r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring",pod="prometheus-k8s-0"}"#;
+        let sum = |namespace| format!("namespace:pod_container_cpu_usage:sum{{namespace=\"{namespace}\"}}");
+        let prometheus = store(
+            name,
+            [
+                (pod.to_owned(), 30, 0..600, 0.5),
+                (sum("openshift-monitoring"), 30, 0..since, 2.0),
+                (sum("shop"), 30, 0..600, 2.0),
+            ],
+        );
+        for by in ["namespace", "class"] {
+            let rows = rows(&report(&prometheus, &["--by", by])?);
+            ensure!(rows.contains(&row("workload - ", 200)), "{name}, by {by}: {rows:?}");
+        }
     }
     Ok(())
 }

@@ -150,16 +150,23 @@ async fn silence_and_a_closed_port_are_told_apart() {
 }
 
 #[tokio::test]
-async fn only_a_version_that_is_known_to_heed_a_lookback_does() {
-    for (body, expected) in [
-        (r#"{"status":"success","data":{"version":"2.43.0"}}"#, true),
-        (r#"{"status":"success","data":{"version":"3.7.3","revision":"x"}}"#, true),
-        (r#"{"status":"success","data":{"version":"2.42.1"}}"#, false),
-        (r#"{"status":"success","data":{"version":"v2.55"}}"#, false),
-        ("<html>", false),
+async fn servers_are_known_by_their_version_or_by_what_they_answer() {
+    let dialect = |own_lookback, left_open| Dialect { own_lookback, left_open };
+    for (body, in_two, expected) in [
+        (r#"{"status":"success","data":{"version":"2.43.0"}}"#, Some(3), dialect(true, false)),
+        (r#"{"status":"success","data":{"version":"3.7.3","revision":"x"}}"#, None, dialect(true, true)),
+        (r#"{"status":"success","data":{"version":"2.42.1"}}"#, Some(3), dialect(false, false)),
+        (r#"{"status":"success","data":{"version":"v2.55"}}"#, Some(2), dialect(false, true)),
+        ("<html>", Some(2), dialect(false, true)),
     ] {
-        let (url, _requests) = server(vec![response("200 OK", body)]).await;
-        assert_eq!(client(&url, None).unwrap().heeds_lookback().await.unwrap(), expected, "{body}");
+        let count = |number: u8| {
+            let result = format!(r#"[{{"metric":{{}},"value":[1,"{number}"]}}]"#);
+            format!(r#"{{"status":"success","data":{{"resultType":"vector","result":{result}}}}}"#)
+        };
+        let answers = [body.to_owned()].into_iter().chain(in_two.map(count));
+        let (url, requests) = server(answers.map(|body| response("200 OK", &body)).collect()).await;
+        assert_eq!(client(&url, None).unwrap().dialect().await.unwrap(), expected, "{body}");
+        requests.await.unwrap();
     }
 }
 
