@@ -83,7 +83,7 @@ impl Asker<'_> {
         let selector = queries::GROUP_SUMS;
         let load = self.load(selector).by(selector, "groupname");
         let (span, grid, labels) = (self.source.span, self.grid, "class, groupname");
-        let subject = Subject { selector, labels, span, grid, load };
+        let subject = Subject { selector, labels, span, grid, surplus: false, load };
         let (seen, one_each) = (RefCell::new(BTreeSet::new()), Cell::new(true));
         let key = |series: &Series<'_>| {
             let key = group(series);
@@ -170,8 +170,8 @@ impl Asker<'_> {
         if self.question.per_node {
             let labels = &format!("instance, {labels}");
             let load = Load { answer: load.read, ..load };
-            let subject =
-                Subject { selector: &selector, labels, span: self.source.span, grid: self.grid, load };
+            let (span, grid, surplus) = (self.source.span, self.grid, self.source.has_surplus());
+            let subject = Subject { selector: &selector, labels, span, grid, surplus, load };
             let rows = summed(self.server, subject, &self.question.want(), key).await?;
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
         }

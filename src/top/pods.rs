@@ -28,8 +28,11 @@ pub(super) async fn fetch(
 ) -> Result<Option<Part>> {
     let sums = beats.of_sums(question);
     let grid = |rhythm: Option<Rhythm>| rhythm.and_then(|rhythm| rhythm.grid(span));
-    let (Some(own), Some(grid)) = (grid(beats.pods), grid(sums.or(beats.pods))) else { return Ok(None) };
-    let asker = Asker { server, question, span, grid: own };
+    let (Some(own), Some(own_grid), Some(grid)) = (beats.pods, grid(beats.pods), grid(sums.or(beats.pods)))
+    else {
+        return Ok(None);
+    };
+    let asker = Asker { server, question, span, rhythm: own, grid: own_grid };
     let rows = async {
         match (&question.filter.nodes, question.of_single_pods()) {
             _ if !question.shows_pods() => Ok(Some(Rows::default())),
@@ -169,6 +172,7 @@ struct Asker<'a> {
     server: &'a Server<'a>,
     question: &'a Question,
     span: Span,
+    rhythm: Rhythm,
     grid: Grid,
 }
 
@@ -189,7 +193,8 @@ impl Asker<'_> {
         let (selector, want) = (self.selector(), question.want());
         let load = Load::of(PODS, PODS).by(&selector, "namespace");
         let (span, grid, labels) = (self.span, self.grid, "namespace, pod");
-        let subject = Subject { selector: &selector, labels, span, grid, load };
+        let surplus = self.rhythm.has_surplus(span);
+        let subject = Subject { selector: &selector, labels, span, grid, surplus, load };
         let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
         let statistics = later(summed(self.server, subject, &want, pod));
         let ((mut whereabouts, parts), pods) = tokio::try_join!(self.parts_of_moved(), statistics)?;

@@ -3,8 +3,8 @@
 //! Samples are the series' own, never carried on past their end: a plain selector would repeat a series' last sample
 //! for five minutes. So recorded series are looked back for by one step less a millisecond, which holds the one sample of
 //! that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
-use crate::prometheus::Series;
 use crate::prometheus::promql::{duration, literal};
+use crate::prometheus::{Grid, Series};
 use crate::report::Class;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,12 +171,21 @@ pub(super) fn pod_class(series: &Series<'_>) -> Class {
 
 /// A statistic of each series over a window: `sum`, `min`, `max` or `count`.
 pub(super) fn statistic(name: &str, selector: &str, window: i64) -> String {
-    format!("{name}_over_time({selector}[{}])", range(window))
+    format!("{name}_over_time({})", samples(selector, window))
 }
 
-/// A quantile (0 to 1) of each series over a window.
-pub(super) fn quantile(share: f64, selector: &str, window: i64) -> String {
-    format!("quantile_over_time({share}, {selector}[{}])", range(window))
+/// A quantile (0 to 1) of a range, of each series.
+pub(super) fn quantile(share: f64, range: &str) -> String {
+    format!("quantile_over_time({share}, {range})")
+}
+
+/// The samples of a selector at the steps of a grid in a window, without those between them. Dear: the server looks for
+/// each by itself.
+pub(super) fn samples_at(grid: Grid, selector: &str, window: i64) -> String {
+    // A subquery's own times are multiples of its step: the samples are moved there, and the window with them.
+    let (step, phase) = (duration(grid.step), duration(grid.start.rem_euclid(grid.step) + grid.step));
+    let moved = format!("last_over_time({selector}[{}] offset -{phase})", range(grid.step));
+    format!("{moved}[{}:{step}] offset {phase}", range(window))
 }
 
 /// Selectors of all pods but the exporter's own. Two, as a selector cannot say "not both"; no pod is in both.

@@ -116,6 +116,11 @@ impl Rhythm {
         span.length() >= ENOUGH && self.grid(span).is_some_and(|grid| self.samples >= points(grid))
     }
 
+    /// Whether the fullest series has samples between the steps of the window that it was looked for in.
+    pub(super) fn has_surplus(self, span: Span) -> bool {
+        span.length() >= ENOUGH && self.grid(span).is_some_and(|grid| self.samples > points(grid))
+    }
+
     /// The samples' times within a window; none where it holds none.
     pub(super) fn grid(self, span: Span) -> Option<Grid> {
         let last = self.phase + (span.end - self.phase).div_euclid(self.step) * self.step;

@@ -183,6 +183,12 @@ impl Source {
         self.presence.totals(server).await?.total(server, name, grid).await
     }
 
+    /// Whether any node has samples between the steps, as after a change of the interval, once they are counted.
+    pub(super) fn has_surplus(&self) -> bool {
+        let Some(grid) = self.rhythm.grid(self.span) else { return false };
+        self.presence.known().iter().any(|series| series.samples > ask::points(grid) as f64)
+    }
+
     /// Waits until the nodes are counted.
     pub(super) async fn counted(&self, server: &Server<'_>) -> Result<()> {
         self.presence.counted(server).await.map(drop)

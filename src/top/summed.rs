@@ -19,6 +19,8 @@ pub(super) struct Subject<'a> {
     pub labels: &'a str,
     pub span: Span,
     pub grid: Grid,
+    /// Whether there are samples between the steps of the grid, as after a change of the interval. They are left out.
+    pub surplus: bool,
     pub load: Load<'a>,
 }
 
@@ -49,7 +51,7 @@ pub(super) async fn summed<K: Ord + Clone>(
 
 async fn statistics<K: Ord + Clone>(
     server: &Server<'_>,
-    Subject { selector, span, grid, load, .. }: Subject<'_>,
+    Subject { selector, span, grid, surplus, load, .. }: Subject<'_>,
     want: &Want,
     key: &impl Fn(&Series<'_>) -> K,
 ) -> Result<BTreeMap<K, Figures>> {
@@ -75,8 +77,13 @@ async fn statistics<K: Ord + Clone>(
         };
         server.over(query, selector, span, (cut, load), read).await
     };
-    let statistic =
-        |name: &'static str| move |selector: &str, window: i64| queries::statistic(name, selector, window);
+    let samples = |selector: &str, window: i64| match surplus {
+        true => queries::samples_at(grid, selector, window),
+        false => queries::samples(selector, window),
+    };
+    let statistic = |name: &'static str| {
+        move |selector: &str, window: i64| format!("{name}_over_time({})", samples(selector, window))
+    };
     let [sum, min, max, number] = ["sum", "min", "max", "count"].map(statistic);
     let counts = async {
         if !want.count {
@@ -116,7 +123,7 @@ async fn statistics<K: Ord + Clone>(
             let slot = figures.quantiles.get_mut(index).into_iter();
             slot.for_each(|slot| *slot = if slot.is_nan() { value } else { f64::INFINITY });
         };
-        let query = |selector: &str, window: i64| queries::quantile(*share, selector, window);
+        let query = |selector: &str, window: i64| queries::quantile(*share, &samples(selector, window));
         fold(Cut::Never, &query, &add).await?;
     }
     Ok(whole.into_inner().all())

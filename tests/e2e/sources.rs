@@ -214,6 +214,20 @@ fn sums_of_another_interval_do_not_stand_for_the_pods() -> Result<()> {
     Ok(())
 }
 
+/// Pods are summed up by the server, which is not to take the samples between two steps for more of them.
+#[test]
+fn pods_of_two_intervals_count_each_step_once() -> Result<()> {
+    let pod =
+        |namespace, pod| format!("pod:container_cpu_usage:sum{{namespace=\"{namespace}\",pod=\"{pod}\"}}");
+    let pods = [pod("openshift-monitoring", "prometheus-k8s-0"), pod("shop", "cart")];
+    let both =
+        |pod: String| [(15, 200..400), (30, 0..200)].map(|(step, ages)| (pod.clone(), step, ages, 0.5));
+    let prometheus = store("pods-intervals", pods.into_iter().flat_map(both));
+    let rows = rows(&report(&prometheus, &["--percentiles", "50"])?);
+    ensure!(rows == [row("workload  cart", 50), row("infra  prometheus-k8s-0", 50)], "{rows:?}");
+    Ok(())
+}
+
 /// The sums of a namespace that is always there tell when all were sampled; where it was not, another's do.
 #[test]
 fn sums_of_namespaces_stand_for_the_pods_whichever_is_there() -> Result<()> {

@@ -60,10 +60,12 @@ fn a_window_with_two_intervals_counts_each_step_once() {
     for (name, samples) in
         [("one-interval", &[(30, 0..600)][..]), ("two-intervals", &[(15, 450..600), (30, 0..450)])]
     {
-        let report = report(name, &groups, samples, &[]);
-        assert_eq!(report["window"]["step_seconds"], 30.0, "{name}");
-        assert_eq!(report["source"]["series"], "sums", "{name}");
-        assert_eq!(figures(&report, "crio"), [500, 500, 500], "{name}");
+        for (flags, series) in [(&[][..], "sums"), (&["--per-node", "--percentiles", "50"], "raw")] {
+            let report = report(&format!("{name}-{series}"), &groups, samples, flags);
+            assert_eq!(report["window"]["step_seconds"], 30.0, "{name}");
+            assert_eq!(report["source"]["series"], series, "{name}");
+            assert_eq!(figures(&report, "crio"), [500, 500, 500], "{name} {series}");
+        }
     }
 }
 
