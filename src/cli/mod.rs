@@ -98,7 +98,7 @@ async fn top(flags: TopFlags) -> Result<()> {
         let connection = cluster.connect(&prometheus).await?;
         if let Some(every) = watch {
             connection.notes.iter().for_each(|note| complain("note", note));
-            return watch::cluster(&connection.client, question, every, look).await;
+            return watch::cluster(&cluster, &connection.client, question, every, look).await;
         }
         let report = top::ask(&connection.client, &question).await?;
         // After the answer: where there is none, the error alone is what to read.

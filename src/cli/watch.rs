@@ -1,8 +1,9 @@
 //! `top --watch`: a report again and again, on a screen of its own where there is one, else one after the other.
 use super::values::now;
 use super::{complain, shared, show};
+use crate::cluster::Cluster;
 use crate::print::{Format, Look, Next, Screen};
-use crate::prometheus::Client;
+use crate::prometheus::{Client, is_of_token};
 use crate::report::Report;
 use crate::top::{LocalWatch, Question, Watch};
 use anyhow::{Context, Result, bail};
@@ -27,15 +28,16 @@ pub(super) async fn local(question: Question, every: Option<i64>, look: Look) ->
     run(feed, Screen::new(sort, look.colour), look).await
 }
 
-/// Watches a cluster, likewise.
+/// Watches a cluster, likewise. A token that is refused is looked for again where it came from.
 pub(super) async fn cluster(
+    cluster: &Cluster,
     client: &Client,
     question: Question,
     every: Option<i64>,
     look: Look,
 ) -> Result<()> {
     let sort = question.sort.clone();
-    let source = Source::Cluster(Box::new(Watch::new(client, question)));
+    let source = Source::Cluster { watch: Box::new(Watch::new(client, question)), client, cluster };
     let feed = Feed { source, every: every.map(duration), due: Instant::now() };
     run(feed, Screen::new(sort, look.colour), look).await
 }
@@ -46,7 +48,22 @@ fn duration(milliseconds: i64) -> Duration {
 
 enum Source<'a> {
     Local(Box<LocalWatch>),
-    Cluster(Box<Watch<'a>>),
+    Cluster { watch: Box<Watch<'a>>, client: &'a Client, cluster: &'a Cluster },
+}
+
+impl Source<'_> {
+    async fn report(&mut self) -> Result<Report> {
+        match self {
+            Source::Local(watch) => watch.report(),
+            Source::Cluster { watch, client, cluster } => match watch.report(now()).await {
+                Err(error) if is_of_token(&error) => match cluster.renewed_token().await? {
+                    Some(token) if client.renew(&token)? => watch.report(now()).await,
+                    _ => Err(error),
+                },
+                other => other,
+            },
+        }
+    }
 }
 
 /// Where reports come from, and when.
@@ -62,10 +79,7 @@ impl Feed<'_> {
     async fn next(&mut self) -> Result<Report> {
         sleep_until(self.due).await;
         let begun = Instant::now();
-        let report = match &mut self.source {
-            Source::Local(watch) => watch.report(),
-            Source::Cluster(watch) => watch.report(now()).await,
-        };
+        let report = self.source.report().await;
         let own = report.as_ref().map_or(LOCAL_STEP, |report| {
             Duration::try_from_secs_f64(report.window.step_seconds).unwrap_or(LOCAL_STEP)
         });

@@ -94,6 +94,21 @@ impl Cluster {
         }
     }
 
+    /// The token that the context has by now, for who held on to one that is refused; none without a context of a
+    /// kubeconfig that was asked for one before. Errors: one line with the remedy; the context is of another server by now.
+    pub async fn renewed_token(&self) -> Result<Option<Secret>> {
+        let Some(Some(before)) = self.session.get() else { return Ok(None) };
+        // Another context may have become the current one.
+        let context = self.options.context.as_ref().or(before.context.as_ref()).cloned();
+        let now = Session::open(&SessionOptions { context, ..self.options.clone() }).await?;
+        match now {
+            Some(now) if now.server != before.server => {
+                bail!("context \"{}\" is of another server by now, {}: start again", before.name, now.server)
+            }
+            now => Ok(now.and_then(|now| now.token)),
+        }
+    }
+
     /// None where there is no kubeconfig.
     async fn opened(&self) -> Result<Option<&Session>> {
         Ok(self.session.get_or_try_init(|| Session::open(&self.options)).await?.as_ref())

@@ -54,6 +54,10 @@ pub struct SessionOptions {
 pub(super) struct Session {
     /// The context's name, or the server's where only flags were given.
     pub(super) name: String,
+    /// The same, where it is a context's.
+    pub(super) context: Option<String>,
+    /// The API server's address.
+    pub(super) server: Url,
     pub(super) token: Option<Secret>,
     /// What the context has where it has no token, for messages.
     pub(super) instead_of_token: &'static str,
@@ -96,7 +100,8 @@ impl Session {
         let Some(url) = url else {
             bail!("the server {server} is no http or https address: correct it, or pass --server URL")
         };
-        let name = if context.is_empty() { server.clone() } else { context };
+        let context = Some(context).filter(|context| !context.is_empty());
+        let name = context.as_ref().unwrap_or(&server).clone();
         let mut authorities =
             authorities(filed_cluster).await.with_context(|| format!("using context \"{name}\""))?;
         let own_proxy = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
@@ -133,7 +138,7 @@ impl Session {
             .request_timeout
             .map_or(Some(DEFAULT_TIMEOUT), |limit| Some(limit).filter(|l| !l.is_zero()));
         let api = Api::new(config, &server, timeout)?;
-        Ok(Session { name, token, instead_of_token, verified, authorities, proxy, api })
+        Ok(Session { name, context, server: url, token, instead_of_token, verified, authorities, proxy, api })
     }
 }
 

@@ -74,7 +74,11 @@ pub(super) fn data<'a, T: Deserialize<'a>>(
         (200..=299, Err(error)) => Err(Refusal::new(unreadable(asked, &error, body), None)),
         (_, _) => {
             let words = refusal(asked, status, location, &String::from_utf8_lossy(body));
-            Err(Refusal::new(words, (status == 504).then_some(Excess::Time)))
+            Err(match status {
+                401 => Refusal::of_token(words),
+                504 => Refusal::new(words, Some(Excess::Time)),
+                _ => Refusal::new(words, None),
+            })
         }
     }
 }

@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use super::answer::{self, Reply};
 use super::failure::{self, Party};
 use super::refusal::{Excess, Refusal};
-use super::{Dialect, Endpoint, Grid, Series, Size, is_loopback, promql};
+use super::{Dialect, Endpoint, Grid, Secret, Series, Size, is_loopback, promql};
 
 /// Questions up to this many bytes travel in the URL (GET: the right that every reader has); longer ones in a body (POST).
 const LONGEST_GET: usize = 4096;
@@ -30,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Client {
     http: reqwest::Client,
     url: String,
-    token: Option<HeaderValue>,
+    token: Mutex<Option<HeaderValue>>,
     timeout: Duration,
     largest: usize,
     warnings: Mutex<BTreeSet<String>>,
@@ -63,18 +63,11 @@ impl Client {
             })?;
             builder = builder.proxy(proxy);
         }
-        let token = token.map(|token| {
-            let mut value =
-                HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
-                    anyhow!("the token holds characters that no token has: log in again with oc login")
-                })?;
-            value.set_sensitive(true);
-            anyhow::Ok(value)
-        });
+        let token = token.as_ref().map(header).transpose()?;
         Ok(Client {
             http: builder.build().context("preparing the HTTP client")?,
             url: text,
-            token: token.transpose()?,
+            token: Mutex::new(token),
             timeout,
             largest: LARGEST_ANSWER,
             warnings: Mutex::default(),
@@ -84,6 +77,22 @@ impl Client {
     /// The base address that is asked, without `/api/v1`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Takes another token from now on, where one was taken before; whether it is another one. Errors: it is none that can
+    /// be sent.
+    pub fn renew(&self, token: &Secret) -> Result<bool> {
+        let token = header(token)?;
+        let mut known = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = known.as_ref().is_some_and(|known| *known != token);
+        if other {
+            *known = Some(token);
+        }
+        Ok(other)
+    }
+
+    fn token(&self) -> Option<HeaderValue> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What Prometheus warned of so far, each once, sorted.
@@ -187,7 +196,7 @@ impl Client {
     }
 
     fn asked(&self) -> answer::Asked<'_> {
-        answer::Asked { url: &self.url, with_token: self.token.is_some() }
+        answer::Asked { url: &self.url, with_token: self.token().is_some() }
     }
 
     /// One request: the answer's status, where it redirects to, and its body.
@@ -209,8 +218,8 @@ impl Client {
         } else {
             self.http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(question)
         };
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, token.clone());
+        if let Some(token) = self.token() {
+            request = request.header(AUTHORIZATION, token);
         }
         if size == Size::Few {
             request = request.header(ACCEPT_ENCODING, "identity");
@@ -226,7 +235,8 @@ impl Client {
 
     /// A server's words, which may repeat the request.
     fn without_token(&self, words: &str) -> String {
-        let sent = self.token.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+        let token = self.token();
+        let sent = token.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
         sent.map_or_else(|| words.to_owned(), |token| words.replace(token, "(the token)"))
     }
 
@@ -269,6 +279,14 @@ impl Client {
         let party = Party { name, ca_flag: "--prometheus-ca", waited: Some(waited), slow_remedy };
         anyhow!(failure::cause(error).explain(&party))
     }
+}
+
+/// The header of a bearer token, which no `Debug` output shows.
+fn header(token: &Secret) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| anyhow!("the token holds characters that no token has: log in again with oc login"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Milliseconds as decimal seconds, the API's unit.

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 pub use client::Client;
-pub use refusal::{Excess, Refusal, excess};
+pub use refusal::{Excess, Refusal, excess, is_of_token};
 /// A string that no `Debug` output shows: a bearer token.
 pub use secrecy::SecretString as Secret;
 pub use state::{Rule, RuleGroup, Target};

@@ -16,12 +16,19 @@ pub struct Refusal {
     words: String,
     /// Set where pieces of the question may be answered.
     pub excess: Option<Excess>,
+    /// Whether another token may be taken.
+    pub of_token: bool,
 }
 
 impl Refusal {
     /// In these words: what was asked, what came back, the remedy.
     pub(super) fn new(words: String, excess: Option<Excess>) -> Refusal {
-        Refusal { words, excess }
+        Refusal { words, excess, of_token: false }
+    }
+
+    /// The same, of the token.
+    pub(super) fn of_token(words: String) -> Refusal {
+        Refusal { of_token: true, ..Refusal::new(words, None) }
     }
 
     /// With its words changed.
@@ -41,4 +48,9 @@ impl std::error::Error for Refusal {}
 /// What a question was too big in, if that is why it failed.
 pub fn excess(error: &anyhow::Error) -> Option<Excess> {
     error.downcast_ref::<Refusal>().and_then(|refusal| refusal.excess)
+}
+
+/// Whether it was the token that was refused.
+pub fn is_of_token(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.of_token)
 }

@@ -15,6 +15,7 @@ mod history;
 mod nodes;
 mod odd_data;
 mod pieces;
+mod renewal;
 mod serve;
 mod sources;
 mod sums;

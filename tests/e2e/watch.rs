@@ -18,7 +18,7 @@ const PLUGIN: &str = env!("CARGO_BIN_EXE_oc-interrogate");
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Half an hour of three nodes, up to now.
-fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
+pub(crate) fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
     let end_ms = jiff::Timestamp::now().as_second() * 1000;
     let spec = test_history::Spec {
         nodes: 3,

@@ -1,7 +1,7 @@
 //! kube-rbac-proxy, which stands for the router too: port 443 of a host name of its own.
 
 use std::fs;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -40,8 +40,26 @@ pub struct Gate {
     pub host: String,
     /// The certificate that it shows, a PEM file without its authority.
     pub certificate: PathBuf,
+    address: Ipv4Addr,
+    arguments: Vec<String>,
     /// Ended with this struct.
-    _proxy: Process,
+    proxy: Process,
+}
+
+impl Gate {
+    /// Ends it and starts it again; it then knows nothing of those that knocked before.
+    pub fn restart(&mut self) -> Result<()> {
+        self.proxy.kill();
+        self.proxy = knock(&self.host, self.address, &self.arguments)?;
+        Ok(())
+    }
+}
+
+/// Starts a proxy; it listens when this returns.
+fn knock(host: &str, address: Ipv4Addr, arguments: &[String]) -> Result<Process> {
+    let mut proxy = start(&format!("gate-{host}"), tool("kube-rbac-proxy")?, arguments)?;
+    proxy.await_ready(|| Ok(TcpStream::connect((address, 443))?))?;
+    Ok(proxy)
 }
 
 impl Doorway {
@@ -67,20 +85,16 @@ impl Doorway {
         let pair = authority.server(&directory, &[name], years)?;
         let authorization = directory.join("authorization.yaml");
         fs::write(&authorization, authorization_config())?;
-        let mut proxy = start(
-            &format!("gate-{host}"),
-            tool("kube-rbac-proxy")?,
-            &[
-                format!("--secure-listen-address={address}:443"),
-                format!("--upstream={upstream}/"),
-                format!("--tls-cert-file={}", pair.certificate.display()),
-                format!("--tls-private-key-file={}", pair.key.display()),
-                format!("--kubeconfig={}", self.kubeconfig.display()),
-                format!("--config-file={}", authorization.display()),
-            ],
-        )?;
-        proxy.await_ready(|| Ok(TcpStream::connect((address, 443))?))?;
-        Ok(Gate { host: host.to_owned(), certificate: pair.certificate, _proxy: proxy })
+        let arguments = vec![
+            format!("--secure-listen-address={address}:443"),
+            format!("--upstream={upstream}/"),
+            format!("--tls-cert-file={}", pair.certificate.display()),
+            format!("--tls-private-key-file={}", pair.key.display()),
+            format!("--kubeconfig={}", self.kubeconfig.display()),
+            format!("--config-file={}", authorization.display()),
+        ];
+        let proxy = knock(host, address, &arguments)?;
+        Ok(Gate { host: host.to_owned(), certificate: pair.certificate, address, arguments, proxy })
     }
 }
 
