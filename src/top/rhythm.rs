@@ -116,9 +116,10 @@ impl Rhythm {
         span.length() >= ENOUGH && self.grid(span).is_some_and(|grid| self.samples >= points(grid))
     }
 
-    /// Whether the fullest series has samples between the steps of the window that it was looked for in.
+    /// Whether the fullest series has samples between the steps of a window, or of the longer one that it was looked for in
+    /// where that one is too short to tell.
     pub(super) fn has_surplus(self, span: Span) -> bool {
-        span.length() >= ENOUGH && self.grid(span).is_some_and(|grid| self.samples > points(grid))
+        self.grid(enough(span)).is_some_and(|grid| self.samples > points(grid))
     }
 
     /// The samples' times within a window; none where it holds none.

@@ -54,7 +54,8 @@ impl<'a> Watch<'a> {
         };
         let found = source.clone().map(|source| (source, beats.clone()));
         let report = inquire::answer(&server, &self.question, identity, source, beats).await?;
-        self.found = found;
+        // Pods that had no samples yet are looked for again.
+        self.found = found.filter(|(_, beats)| beats.pods.is_some());
         Ok(report)
     }
 }

@@ -220,11 +220,15 @@ fn pods_of_two_intervals_count_each_step_once() -> Result<()> {
     let pod =
         |namespace, pod| format!("pod:container_cpu_usage:sum{{namespace=\"{namespace}\",pod=\"{pod}\"}}");
     let pods = [pod("openshift-monitoring", "prometheus-k8s-0"), pod("shop", "cart")];
-    let both =
-        |pod: String| [(15, 200..400), (30, 0..200)].map(|(step, ages)| (pod.clone(), step, ages, 0.5));
-    let prometheus = store("pods-intervals", pods.into_iter().flat_map(both));
-    let rows = rows(&report(&prometheus, &["--percentiles", "50"])?);
-    ensure!(rows == [row("workload  cart", 50), row("infra  prometheus-k8s-0", 50)], "{rows:?}");
+    for (name, window, parts) in
+        [("slower", "5m", [(15, 200..400), (30, 0..200)]), ("faster", "3m", [(30, 60..400), (15, 0..60)])]
+    {
+        let both = |pod: &String| parts.clone().map(|(step, ages)| (pod.clone(), step, ages, 0.5));
+        let prometheus = store(&format!("pods-{name}"), pods.iter().flat_map(both));
+        let rows = rows(&report(&prometheus, &["--percentiles", "50", "-i", window])?);
+        let all = [row("workload  cart", 50), row("infra  prometheus-k8s-0", 50)];
+        ensure!(rows == all, "{name}: {rows:?}");
+    }
     Ok(())
 }
 
