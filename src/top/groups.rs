@@ -49,10 +49,11 @@ async fn fetch_from(
     if question.of_nodes() || question.by == By::Thread {
         source.counted(server).await?; // how such questions are cut depends on the number of nodes
     }
-    let (sums, busy, rest, own) =
-        tokio::try_join!(asker.sums(), asker.busy(), asker.rest(), asker.own_rows())?;
+    let (sums, busy, rest, own, keeps_classes) =
+        tokio::try_join!(asker.sums(), asker.busy(), asker.rest(), asker.own_rows(), asker.keeps_classes())?;
     let found = Steps::total(ask::points(grid), sums.values()).samples();
-    if asker.recorded_sums() && source.steps().is_some_and(|steps| found < steps) {
+    let lacks_steps = asker.recorded_sums() && source.steps().is_some_and(|steps| found < steps);
+    if lacks_steps || !keeps_classes {
         return Ok(None);
     }
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
@@ -114,6 +115,14 @@ impl Asker<'_> {
             }
         }
         self.each_group(name).await
+    }
+
+    /// Whether the recorded sums of classes on each node cover the window, where any of it is made of them.
+    async fn keeps_classes(&self) -> Result<bool> {
+        let of_classes = matches!(self.question.by, By::Class | By::Namespace);
+        let of_nodes = self.question.filter.nodes.is_some() || self.question.of_nodes() && of_classes;
+        let needs = self.recorded_sums() && (of_nodes || !self.recorded_totals());
+        if needs { self.source.keeps(self.server, (queries::CLASS_SUMS, CLASSES)).await } else { Ok(true) }
     }
 
     /// Busy time; none with the predecessor's exporter.

@@ -16,7 +16,8 @@ const PLATFORM_STEP: i64 = 30_000;
 /// Groups over all nodes, before their number is known.
 const GROUPS: usize = 100;
 /// Recorded sums that tell the cover of those recorded with them, and their series.
-const SUMS: [(&str, usize); 2] = [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1)];
+const SUMS: [(&str, usize); 3] =
+    [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1), (queries::CLUSTER_BUSY, 1)];
 /// Steps after which a source without a sample is taken to be gone.
 const LATE: i64 = 8;
 
@@ -70,7 +71,10 @@ impl Source {
     /// The best source that has samples in the window, of which `presence` is the exporter's; none where none has. Not yet
     /// cut to what it covers.
     pub(super) async fn find(server: &Server<'_>, asked: Span, presence: Presence) -> Result<Option<Source>> {
-        let cluster = presence.totals(server).await?.samples(queries::UNATTRIBUTED).len() as f64;
+        let totals = presence.totals(server).await?;
+        let [rest, busy] =
+            [queries::UNATTRIBUTED, queries::CLUSTER_BUSY].map(|name| totals.samples(name).len());
+        let cluster = rest.min(busy) as f64;
         let recorded = presence.rhythm(server).await?;
         // The rules are evaluated together: where one has a sample at each step, so have all, unless somebody keeps some
         // of their series only, which shows in what these answer.
@@ -118,9 +122,9 @@ impl Source {
         };
         let nodes = self.presence.counted(server).await?.len();
         let beat = Counted::on(server, self.whose.beat(), grid, nodes);
-        let [groups, cluster] = SUMS.map(sums);
-        let (counted, groups, cluster) = tokio::try_join!(beat, groups, cluster)?;
-        self.sums = [most(&groups), most(&cluster)];
+        let [groups, rest, busy] = SUMS.map(sums);
+        let (counted, groups, rest, busy) = tokio::try_join!(beat, groups, rest, busy)?;
+        self.sums = [most(&groups), most(&rest).min(most(&busy))];
         self.presence = self.presence.known_as(counted);
         Ok(self)
     }
@@ -187,6 +191,19 @@ impl Source {
     pub(super) fn has_surplus(&self) -> bool {
         let Some(grid) = self.rhythm.grid(self.span) else { return false };
         self.presence.known().iter().any(|series| series.samples > ask::points(grid) as f64)
+    }
+
+    /// Whether a recorded metric of so many series a node has a sample wherever busy time has: somebody may keep some of
+    /// the sums only. The node that has most tells for all.
+    pub(super) async fn keeps(&self, server: &Server<'_>, (metric, series): (&str, usize)) -> Result<bool> {
+        let Some(node) = Counted::fullest(self.presence.counted(server).await?) else { return Ok(false) };
+        let instance = node.labels.get("instance").map_or("", String::as_str);
+        let selector = queries::select(metric, &[queries::equal("instance", instance)]);
+        let counted = match self.rhythm.grid(self.span) {
+            Some(grid) if server.remembers() => Counted::on(server, &selector, grid, series).await?,
+            _ => Counted::find(server, &selector, self.span, series).await?,
+        };
+        Ok(most(&counted) >= node.samples)
     }
 
     /// Waits until the nodes are counted.

@@ -26,6 +26,10 @@ fn serve(name: &str, sums: bool) -> Prometheus {
     if sums {
         let name = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
         series.push((format!("{name}{{class=\"host\",groupname=\"crio\"}}"), 15, 0..600));
+        let name = "instance_class:namedprocess_namegroup_cpu_rate:sum";
+        for (node, ages) in [("a", 0..600), ("b", 0..300)] {
+            series.push((format!("{name}{{instance=\"{node}\",class=\"host\"}}"), 15, ages));
+        }
     }
     store(name, series.into_iter().map(|(series, step, ages)| (series, step, ages, 0.5)))
 }

@@ -74,6 +74,36 @@ fn any_window_agrees_whatever_sums_are_kept() -> Result<()> {
     Ok(())
 }
 
+/// Somebody may keep, or record, some of the sums only, or not all the time.
+#[test]
+fn any_of_the_sums_may_be_missing() -> Result<()> {
+    let few = test_history::Spec { nodes: 4, silent: false, groups: 12, duration_s: 1200, ..spec() };
+    let ages_ms = [0..HOUR_MS, 300_000..420_000];
+    for (missing, gone) in
+        metric::AGGREGATES.into_iter().flat_map(|name| ages_ms.clone().map(|gone| (name, gone)))
+    {
+        let mut history = History::generate(&few);
+        for series in history.series.iter_mut().filter(|series| series.metric == missing) {
+            series.samples.retain(|(at, _)| !gone.contains(&(END_MS - at)));
+        }
+        let name = format!("without-{}-{}", missing.replace(':', "-"), gone.start);
+        let mut trial = Trial::new(&name, &history)?;
+        for by in LEVELS {
+            let (whole, part) = (window(by, 0, HOUR_MS / 3), window(by, 61_000, HOUR_MS / 6));
+            for question in [
+                Question { per_node: true, ..part.clone() },
+                Question { nodes: names(&["node-002"]), ..part.clone() },
+                part,
+                whole,
+            ] {
+                trial.ask(&["json"], &question)?;
+            }
+        }
+        trial.verdict()?;
+    }
+    Ok(())
+}
+
 #[test]
 fn any_filter_agrees() -> Result<()> {
     let history = History::generate(&spec());

@@ -71,6 +71,9 @@ pub(crate) fn assert_same(case: &str, one: &Value, other: &Value) {
     for (one, other) in sorted(one).iter().zip(&sorted(other)) {
         assert_near(&format!("{case} {}", name(one)), one, other);
     }
+    for field in ["kind", "series", "nodes"] {
+        assert_eq!(one["source"][field], other["source"][field], "{case} {field}");
+    }
     for total in ["window", "classes", "busy", "unattributed", "pods_unnamed", "left_out", "notes"] {
         assert_near(&format!("{case} {total}"), &one[total], &other[total]);
     }

@@ -165,7 +165,14 @@ fn a_terminal_is_given_back_however_it_ends() -> Result<()> {
 fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> Result<()> {
     for (name, aggregates) in [("pipe-sums", true), ("pipe-raw", false)] {
         let prometheus = serve(name, aggregates)?;
-        for flags in ["", "--by thread --per-node", "--percentiles p50,p95 --limit 7", "--by namespace"] {
+        for flags in [
+            "",
+            "--by thread --per-node",
+            "--percentiles p50,p95 --limit 7",
+            "--by namespace",
+            "--by class --per-node",
+            "--by class --node node-001",
+        ] {
             let flags: Vec<&str> = flags.split_whitespace().collect();
             let fixed = ["top", "--watch=1s", "-i", "20m", "-o", "json", "--prometheus", &prometheus.url];
             let mut watch = plugin().start([&fixed, flags.as_slice()].concat())?;
