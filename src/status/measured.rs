@@ -20,6 +20,8 @@ const LAST: &str = "max(max_over_time(timestamp(instance:namedprocess_node_cpu_r
 const BUSY: &str = "avg_over_time(instance:namedprocess_node_cpu_rate:sum[10m])";
 const CLASSES: &str =
     "sum by (instance) (avg_over_time(instance_class:namedprocess_namegroup_cpu_rate:sum[10m]))";
+/// How many samples that is.
+const COUNT: &str = "count_over_time(instance:namedprocess_node_cpu_rate:sum[10m])";
 const OWN: &str =
     r#"rate(process_cpu_seconds_total{job="process-exporter",namespace="openshift-monitoring"}[10m])"#;
 /// The nodes whose exporter could not read what changed in its files.
@@ -30,6 +32,8 @@ const INTERVALS: f64 = 4.0;
 /// with little to do by more.
 const LEAST: f64 = 0.8;
 const MOST: f64 = 1.2;
+/// Samples from which on that can be told: a group that has just appeared has its first interval in none of its rates.
+const ENOUGH: f64 = 10.0;
 /// Cores beyond which an exporter costs too much: ten times what its pod requests.
 const DEAR: f64 = 0.05;
 
@@ -59,10 +63,11 @@ pub(super) async fn checks(client: &Client, now: i64, nodes: Option<usize>, inte
 
 /// The same. Errors: Prometheus does not answer; one line.
 async fn answered(client: &Client, now: i64, nodes: Option<usize>, interval: f64) -> Result<Vec<Check>> {
-    let (newest, busy, classes, own, refused) = tokio::try_join!(
+    let (newest, busy, classes, counts, own, refused) = tokio::try_join!(
         by_node(client, NEWEST, now),
         by_node(client, BUSY, now),
         by_node(client, CLASSES, now),
+        by_node(client, COUNT, now),
         by_node(client, OWN, now),
         by_node(client, REFUSED, now),
     )?;
@@ -71,7 +76,7 @@ async fn answered(client: &Client, now: i64, nodes: Option<usize>, interval: f64
         false => samples(&newest, seconds, nodes, interval),
         true => no_samples(client, now).await?,
     };
-    Ok(vec![samples, attributed(&busy, &classes), cost(&own), config(&refused)])
+    Ok(vec![samples, attributed(&busy, &classes, &counts), cost(&own), config(&refused)])
 }
 
 fn samples(newest: &ByNode, now: f64, nodes: Option<usize>, interval: f64) -> Check {
@@ -99,7 +104,7 @@ async fn no_samples(client: &Client, now: i64) -> Result<Check> {
     })
 }
 
-fn attributed(busy: &ByNode, classes: &ByNode) -> Check {
+fn attributed(busy: &ByNode, classes: &ByNode, counts: &ByNode) -> Check {
     let shares = busy.iter().filter(|(_, busy)| **busy > 0.0);
     let shares = shares.filter_map(|(node, busy)| Some((node, classes.get(node)? / busy, *busy)));
     let shares: Vec<_> = shares.collect();
@@ -116,6 +121,10 @@ fn attributed(busy: &ByNode, classes: &ByNode) -> Check {
     );
     if (LEAST..=MOST).contains(share) {
         return Check::ok(ATTRIBUTED, what);
+    }
+    let count = counts.get(*node).copied().unwrap_or_default();
+    if count < ENOUGH {
+        return Check::skipped(ATTRIBUTED, format!("{what}, of {count} samples: too few to tell by"));
     }
     Check::warning(
         ATTRIBUTED,
@@ -177,15 +186,20 @@ mod tests {
     #[test]
     fn what_is_attributed_is_weighed_by_busy_time() {
         let busy = nodes(&[("a", 9.0), ("b", 1.0), ("idle", 0.0)]);
-        let check = attributed(&busy, &nodes(&[("a", 9.0), ("b", 0.9), ("idle", 0.0)]));
+        let counts = nodes(&[("a", 10.0), ("b", 10.0)]);
+        let check = attributed(&busy, &nodes(&[("a", 9.0), ("b", 0.9), ("idle", 0.0)]), &counts);
         assert_eq!(
             (check.status, check.message.as_str()),
             (Verdict::Ok, "99.0 % of the busy time of 10 minutes; at worst 90.0 % (b)")
         );
         for wrong in [0.7, 1.3] {
-            assert_eq!(attributed(&busy, &nodes(&[("a", 9.0), ("b", wrong)])).status, Verdict::Warning);
+            let classes = nodes(&[("a", 9.0), ("b", wrong)]);
+            assert_eq!(attributed(&busy, &classes, &counts).status, Verdict::Warning);
+            let early = attributed(&busy, &classes, &nodes(&[("a", 10.0), ("b", 9.0)]));
+            assert_eq!(early.status, Verdict::Skipped);
+            assert!(early.message.ends_with(" (b), of 9 samples: too few to tell by"), "{early:?}");
         }
-        assert_eq!(attributed(&busy, &nodes(&[])).status, Verdict::Skipped);
+        assert_eq!(attributed(&busy, &nodes(&[]), &counts).status, Verdict::Skipped);
     }
 
     #[test]
