@@ -186,7 +186,7 @@ fn end(plugin: Child) -> Outcome {
     Outcome { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-fn signal(name: &str, prometheus: &Prometheus) {
+pub(crate) fn signal(name: &str, prometheus: &Prometheus) {
     assert!(Command::new("kill").args([name, &prometheus.bare.id().to_string()]).status().unwrap().success());
 }
 

@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use test_cluster::{Prometheus, directory, free_port};
-use test_history::History;
+use serde_json::{Value, json};
+use test_cluster::{Prometheus, Spec, directory, free_port, shared, until};
+use test_history::{History, metric};
 
-use crate::pieces::assert_same;
+use crate::pieces::{assert_same, signal};
 use crate::serve;
 use crate::terminal::Terminal;
 use crate::way_in::plugin;
@@ -18,7 +19,7 @@ const PLUGIN: &str = env!("CARGO_BIN_EXE_oc-interrogate");
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Half an hour of three nodes, up to now.
-pub(crate) fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
+fn generated(aggregates: bool) -> History {
     let end_ms = jiff::Timestamp::now().as_second() * 1000;
     let spec = test_history::Spec {
         nodes: 3,
@@ -35,7 +36,12 @@ pub(crate) fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
         seed: 11,
         aggregates,
     };
-    serve::serve(name, &History::generate(&spec), &[])
+    History::generate(&spec)
+}
+
+/// A Prometheus that holds it.
+pub(crate) fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
+    serve::serve(name, &generated(aggregates), &[])
 }
 
 /// Runs the plugin on a terminal, between two lines that tell how the terminal is.
@@ -214,6 +220,51 @@ fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> 
             }
         }
     }
+    Ok(())
+}
+
+/// As on a cluster whose pods' rule is evaluated only after the watch has begun.
+#[test]
+fn pods_that_had_no_samples_are_looked_for_again() -> Result<()> {
+    let name = "pods-later";
+    let (folder, file) = (directory()?.join("pods-later-rules"), directory()?.join("pods-later.om"));
+    fs::create_dir(&folder)?;
+    let mut history = generated(true);
+    history.series.retain(|series| ![metric::POD, metric::NAMESPACE_SUM].contains(&series.metric));
+    history.write_openmetrics(fs::File::create(&file)?)?;
+    let config = json!({"global": {"evaluation_interval": "1s"}, "rule_files": [folder.join("*.yml")]});
+    let spec = Spec { config: &config.to_string(), history: Some(&file), ..Spec::default() };
+    let prometheus = shared().start_prometheus(name, &spec)?;
+    let mut watch = plugin().start([
+        "top",
+        "--watch=200ms",
+        "-i",
+        "20m",
+        "-o",
+        "json",
+        "--prometheus",
+        &prometheus.url,
+    ])?;
+    let stdout = watch.stdout.take().context("no standard output")?;
+    let mut reports = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
+    let mut next = || -> Result<bool> {
+        let report = reports.next().context("it ended")??;
+        let rows = report["rows"].as_array().context("no rows")?;
+        ensure!(rows.iter().any(|row| row["class"] == "host"), "{report}");
+        Ok(rows.iter().any(|row| row["name"] == "cart"))
+    };
+    ensure!(!next()?, "a pod too early");
+    let rule =
+        json!({"record": metric::POD, "expr": "vector(0.5)", "labels": {"namespace": "shop", "pod": "cart"}});
+    let groups = json!({"groups": [{"name": "pods", "rules": [rule]}]});
+    fs::write(folder.join("pods.yml"), groups.to_string())?;
+    signal("-HUP", &prometheus);
+    until("the pod to be found", Duration::from_secs(60), || {
+        ensure!(next()?, "no pod");
+        Ok(())
+    })?;
+    watch.kill()?;
+    watch.wait()?;
     Ok(())
 }
 
