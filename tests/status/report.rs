@@ -26,6 +26,11 @@ impl Status {
         those.map(|check| check["check"].as_str().unwrap()).collect()
     }
 
+    /// The same without what is attributed, which depends on what else this machine does.
+    pub(crate) fn those_but_attributed(&self, status: &str) -> Vec<&str> {
+        self.those(status).into_iter().filter(|check| *check != "attributed").collect()
+    }
+
     /// That a check came out so, with texts in its message and its remedy (empty: no remedy).
     #[track_caller]
     pub(crate) fn has(&self, check: &str, status: &str, message: &str, remedy: &str) {
