@@ -173,8 +173,9 @@ impl Prometheus {
             .spawn()?;
         let mut log = BufReader::new(shell.stderr.take().context("no standard error")?);
         let mut prometheus = Prometheus { url: String::new(), shell, promtool };
-        let (mut line, mut said) = (String::new(), String::new());
-        loop {
+        let (mut line, mut said, mut ready) = (String::new(), String::new(), false);
+        // Two of its goroutines say these two, in whichever order.
+        while !ready || prometheus.url.is_empty() {
             line.clear();
             ensure!(log.read_line(&mut line)? > 0, "prometheus ended: {said}");
             said.push_str(&line);
@@ -182,7 +183,7 @@ impl Prometheus {
             let field = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
             match field("msg") {
                 "Listening on" => prometheus.url = format!("http://{}", field("address")),
-                "Server is ready to receive web requests." => break,
+                "Server is ready to receive web requests." => ready = true,
                 _ => {}
             }
         }
