@@ -18,6 +18,11 @@ fn interrupted(site: &Site, limit: usize, signal: &str) -> bool {
     }
     let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(!came || killed.success());
+    until("it to end", Duration::from_secs(30), || {
+        anyhow::ensure!(child.try_wait()?.is_some());
+        Ok(())
+    })
+    .unwrap();
     let ended = child.wait_with_output().unwrap();
     assert!(came || ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     came

@@ -58,7 +58,9 @@ impl Plugin {
 
     /// Starts it, for a test that will not let it end; killed with this thread.
     pub fn start<S: Into<OsString>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Child> {
-        let mut command = mortal(&self.binary);
+        let mut command = mortal("env");
+        // Ctrl-C works in it also where the tests are a job in the background, to which shells give a deaf ear.
+        command.arg("--default-signal=INT").arg(&self.binary);
         command.args(arguments.into_iter().map(Into::into)).current_dir(&self.home).env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", &self.home);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
