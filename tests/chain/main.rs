@@ -1,6 +1,6 @@
 //! The whole way from `install` to `top`, with nothing in between left out that is not the kubelet's or the service CA's: the
 //! installed pod runs as a process with its own argv, files and user; the real prometheus-operator turns what was installed
-//! into a configuration; a real Prometheus scrapes the pod with it over TLS of both sides and evaluates the rules; `status`
+//! into a configuration; a real Prometheus, 2 and 3, scrapes the pod with it over TLS of both sides and evaluates the rules; `status`
 //! says so, and `top` answers. Then every certificate is exchanged.
 //!
 //! In the place of OpenShift's: the service CA (an authority of this test), the kubelet and CRI-O (test_cluster::Pod), and
@@ -20,7 +20,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
-use test_cluster::{Login, Plugin, Spec, shared, until};
+use test_cluster::{Login, Plugin, Prometheus, Spec, shared, until};
 
 #[test]
 fn what_is_installed_is_scraped_recorded_and_answered() {
@@ -90,12 +90,15 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         );
     }
 
-    // What Prometheus makes of it.
-    let config = chain.operator.configuration(cluster, "process-exporter", "Endpoints").unwrap();
-    let prometheus = cluster.start_prometheus("chain", &Spec { config: &config, ..Spec::default() }).unwrap();
-    let flag = format!("--prometheus={}", prometheus.url);
-    let healthy = || {
-        let done = plugin.run(["status", "-o", "json", "--wait", "--timeout", "110s", &flag]).unwrap();
+    // What Prometheus makes of it, that of older releases and that of later ones.
+    let run = |name: &str, old: bool| {
+        let config = chain.operator.configuration(cluster, "process-exporter", old).unwrap();
+        cluster.start_prometheus(name, &Spec { config: &config, old, ..Spec::default() }).unwrap()
+    };
+    let flag = |prometheus: &Prometheus| format!("--prometheus={}", prometheus.url);
+    let healthy = |prometheus: &Prometheus| {
+        let wait = ["status", "-o", "json", "--wait", "--timeout", "110s", &flag(prometheus)];
+        let done = plugin.run(wait).unwrap();
         let report: Value = serde_json::from_str(&done.stdout).unwrap();
         let wrong: Vec<_> = report["checks"]
             .as_array()
@@ -107,13 +110,9 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         // What is attributed depends on what else this machine does.
         assert!(done.code == 0 && wrong.iter().all(|check| check["check"] == "attributed"), "{wrong:#?}");
     };
-    healthy();
-    let config = chain.operator.configuration(cluster, "process-exporter", "EndpointSlice").unwrap();
-    let later =
-        cluster.start_prometheus("chain-later", &Spec { config: &config, ..Spec::default() }).unwrap();
-    // Its series carry the node's name, and no pod's, whichever way Prometheus finds it.
-    let labels = json!({"__name__": "up", "instance": NODE, "job": "process-exporter", "namespace": "openshift-monitoring"});
-    for prometheus in [&prometheus, &later] {
+    let scraped = |prometheus: &Prometheus| {
+        // Its series carry the node's name, and no pod's, whichever way Prometheus finds it.
+        let labels = json!({"__name__": "up", "instance": NODE, "job": "process-exporter", "namespace": "openshift-monitoring"});
         until("a scrape that is answered", Duration::from_secs(60), || {
             let series = prometheus.bare.series("up", None)?;
             let found = series.first().is_some_and(|up| up["metric"] == labels && up["value"][1] == "1");
@@ -121,28 +120,37 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
             Ok(())
         })
         .unwrap();
-    }
-    drop(later);
-    let version = prometheus.bare.series("namedprocess_exporter_build_info", None).unwrap();
-    assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
-
-    // Who may query asks by route and token.
-    let door = cluster.door();
-    door.lead_to(&prometheus).unwrap();
+    };
     let viewer = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
     let viewer = viewer.kubeconfig(cluster.kubeconfig(Login::Viewer));
-    let top = viewer.run(["top", "-i", "20s", "-o", "json"]).unwrap();
-    assert_eq!(top.code, 0, "{}", top.stderr);
-    let report: Value = serde_json::from_str(&top.stdout).unwrap();
-    assert_eq!(
-        (&report["source"]["kind"], &report["source"]["nodes"]),
-        (&json!("exporter"), &json!(1)),
-        "{report}"
-    );
-    assert!(report["busy"]["avg"].as_f64().unwrap() > 0.0, "{}", report["busy"]);
-    let classes: Vec<_> =
-        report["rows"].as_array().unwrap().iter().map(|row| row["class"].as_str().unwrap()).collect();
-    assert!(classes.contains(&"host") && classes.contains(&"kernel"), "{classes:?}");
+    // Who may query asks by route and token.
+    let door = cluster.door();
+    let answers = |prometheus: &Prometheus| {
+        door.lead_to(prometheus).unwrap();
+        let top = viewer.run(["top", "-i", "20s", "-o", "json"]).unwrap();
+        assert_eq!(top.code, 0, "{}", top.stderr);
+        let report: Value = serde_json::from_str(&top.stdout).unwrap();
+        assert_eq!(
+            (&report["source"]["kind"], &report["source"]["nodes"]),
+            (&json!("exporter"), &json!(1)),
+            "{report}"
+        );
+        assert!(report["busy"]["avg"].as_f64().unwrap() > 0.0, "{}", report["busy"]);
+        let classes: Vec<_> =
+            report["rows"].as_array().unwrap().iter().map(|row| row["class"].as_str().unwrap()).collect();
+        assert!(classes.contains(&"host") && classes.contains(&"kernel"), "{classes:?}");
+    };
+    let earlier = run("chain-earlier", true);
+    scraped(&earlier);
+    healthy(&earlier);
+    answers(&earlier);
+    drop(earlier);
+    let prometheus = run("chain", false);
+    scraped(&prometheus);
+    healthy(&prometheus);
+    answers(&prometheus);
+    let version = prometheus.bare.series("namedprocess_exporter_build_info", None).unwrap();
+    assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
 
     // The service CA issues another certificate; the kubelet brings it; nothing is restarted and no scrape fails.
     let before = chain.shown(&pod);
@@ -160,7 +168,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     // Where one side does not take the other's, status says so in the words of the scrape.
     let refused = |said: &str, remedy: &str| {
         let done = until(said, Duration::from_secs(60), || {
-            let done = plugin.run(["status", &flag])?;
+            let done = plugin.run(["status", &flag(&prometheus)])?;
             anyhow::ensure!(done.code == 1 && done.stdout.contains(said), "{}", done.stdout);
             Ok(done.stdout)
         });
@@ -189,7 +197,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         "the exporter does not take Prometheus's certificate",
     );
     chain.next_client_certificate(CLIENT_NAME);
-    healthy();
+    healthy(&prometheus);
     assert!(fs::metadata(&root).is_ok(), "the pod's process has ended");
 
     let gone = plugin.run(["uninstall", "-y"]).unwrap();

@@ -240,7 +240,7 @@ fn what_prometheus_warns_of_is_handed_on() {
 #[test]
 fn a_real_prometheus_at_its_limit() {
     let arguments = &["--storage.tsdb.retention.time=30y", "--query.max-samples=1"];
-    let spec = Spec { config: "{}", history: Some(history()), arguments };
+    let spec = Spec { config: "{}", history: Some(history()), arguments, ..Spec::default() };
     let prometheus = shared().start_prometheus("few-samples", &spec).unwrap();
     let said = ["too much", "too many samples", &prometheus.url, "shorten --interval"];
     assert_refused("--query.max-samples", &ask_at(&prometheus.url), &said);

@@ -3,9 +3,9 @@
 
 mod agree;
 
-use crate::serve::serve;
+use crate::serve::{serve, serve_old};
 use agree::{FORMATS, agree};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use test_cluster::Prometheus;
 use test_history::{By, History, Question, expected, metric};
 
@@ -57,21 +57,59 @@ fn any_window_agrees_whatever_sums_are_kept() -> Result<()> {
         let later = [metric::CLUSTER_BUSY, metric::NODES, metric::UNATTRIBUTED, metric::EXPORTER_SUM];
         history.series.retain(|series| name != "old-sums" || !later.contains(&series.metric));
         let mut trial = Trial::new(name, &history)?;
-        for (by, per_node) in LEVELS.into_iter().flat_map(|by| [(by, false), (by, true)]) {
-            // The whole of it; a part of it, off the samples' beat; more than there is, before and after.
-            for (before_end_ms, interval_ms, skip) in [
-                (0, HOUR_MS, &["openshift-.*[a-m]", "app-[0-9]{1,2}"][..]),
-                (4 * 60_000 + 3000, HOUR_MS / 4, &["kube-.*"]),
-                (0, 3 * HOUR_MS, &[]),
-                (-10 * 60_000, HOUR_MS, &[]),
-            ] {
-                let asked = window(by, before_end_ms, interval_ms);
-                trial.ask(&["json"], &Question { per_node, skip_namespaces: names(skip), ..asked })?;
+        for question in windows() {
+            trial.ask(&["json"], &question)?;
+        }
+        trial.verdict()?;
+    }
+    Ok(())
+}
+
+/// Prometheus 2 takes the start of a range in, and knows no lookback of a query's own.
+#[test]
+fn an_old_prometheus_agrees() -> Result<()> {
+    let few = test_history::Spec { nodes: 6, groups: 16, ..spec() };
+    for (name, aggregates, silent) in [("raw", false, true), ("sums", true, true), ("steady", true, false)] {
+        let history = History::generate(&test_history::Spec { aggregates, silent, ..few.clone() });
+        let mut trial = Trial::with(serve_old(&format!("history-2-{name}"), &history)?, &history);
+        let mut questions = windows();
+        // From sample to sample, of the exporter's and of the pods'.
+        for metric in [metric::GROUP, metric::POD] {
+            let samples = history.series.iter().filter(|series| series.metric == metric);
+            let last_ms = samples.flat_map(|series| &series.samples).map(|(at, _)| *at).max();
+            let before_end_ms = END_MS - last_ms.context("no sample")? + 5 * 60_000;
+            questions.extend(LEVELS.map(|by| window(by, before_end_ms, HOUR_MS / 2)));
+        }
+        for question in questions {
+            let one = Question { nodes: names(&["node-002"]), ..question.clone() };
+            let more = Question { percentiles: vec![50.0, 95.0], include_exporter: true, ..question.clone() };
+            for question in [question, one, more] {
+                trial.ask(&["json"], &question)?;
             }
         }
         trial.verdict()?;
     }
     Ok(())
+}
+
+/// At every level, of the cluster and of each node.
+fn windows() -> Vec<Question> {
+    let levels = LEVELS.into_iter().flat_map(|by| [(by, false), (by, true)]);
+    let of = |(by, per_node)| {
+        // The whole of it; a part of it, off the samples' beat; more than there is, before and after.
+        let asked = [
+            (0, HOUR_MS, &["openshift-.*[a-m]", "app-[0-9]{1,2}"][..]),
+            (4 * 60_000 + 3000, HOUR_MS / 4, &["kube-.*"]),
+            (0, 3 * HOUR_MS, &[]),
+            (-10 * 60_000, HOUR_MS, &[]),
+        ];
+        asked.map(|(before_end_ms, interval_ms, skip)| Question {
+            per_node,
+            skip_namespaces: names(skip),
+            ..window(by, before_end_ms, interval_ms)
+        })
+    };
+    levels.flat_map(of).collect()
 }
 
 /// Somebody may keep, or record, some of the sums only, or not all the time.
@@ -175,12 +213,12 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     fn new(name: &str, history: &'a History) -> Result<Trial<'a>> {
-        Ok(Trial {
-            history,
-            prometheus: serve(&format!("history-{name}"), history, &[])?,
-            asked: 0,
-            disagreements: Vec::new(),
-        })
+        Ok(Trial::with(serve(&format!("history-{name}"), history, &[])?, history))
+    }
+
+    /// Of a server that holds the history.
+    fn with(prometheus: Prometheus, history: &'a History) -> Trial<'a> {
+        Trial { history, prometheus, asked: 0, disagreements: Vec::new() }
     }
 
     /// Asks in each of the formats, and goes on where they disagree: what fails with what tells more than the first.

@@ -138,7 +138,7 @@ fn no_sample_falls_between_two_pieces() {
         [("between-whole", "--query.max-samples=1000"), ("between-pieces", "--query.max-samples=8")]
     {
         let arguments = ["--storage.tsdb.retention.time=30y", limit];
-        let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments };
+        let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments, ..Spec::default() };
         let prometheus = shared().start_prometheus(name, &spec).unwrap();
         let flags =
             ["top", "-T", "1699999999.124", "-i", "10m", "-o", "json", "--prometheus", &prometheus.url];

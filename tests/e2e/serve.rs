@@ -10,20 +10,30 @@ use test_history::History;
 
 /// One called `name` with more arguments; it scrapes nothing.
 pub(crate) fn serve(name: &str, history: &History, arguments: &[&str]) -> Result<Prometheus> {
-    start(name, arguments, |file| history.write_openmetrics(BufWriter::new(file)).map_err(Into::into))
+    let spec = Spec { arguments, ..Spec::default() };
+    start(name, &spec, |file| write(history, file))
+}
+
+/// One called `name` that is Prometheus 2.
+pub(crate) fn serve_old(name: &str, history: &History) -> Result<Prometheus> {
+    start(name, &Spec { old: true, ..Spec::default() }, |file| write(history, file))
 }
 
 /// The same of a text of OpenMetrics without its end.
 pub(crate) fn serve_text(name: &str, text: &str) -> Result<Prometheus> {
-    start(name, &[], |mut file| Ok(file.write_all(format!("{text}# EOF\n").as_bytes())?))
+    start(name, &Spec::default(), |mut file| Ok(file.write_all(format!("{text}# EOF\n").as_bytes())?))
 }
 
-fn start(name: &str, arguments: &[&str], write: impl FnOnce(File) -> Result<()>) -> Result<Prometheus> {
+fn write(history: &History, file: File) -> Result<()> {
+    Ok(history.write_openmetrics(BufWriter::new(file))?)
+}
+
+fn start(name: &str, spec: &Spec<'_>, write: impl FnOnce(File) -> Result<()>) -> Result<Prometheus> {
     let file = directory()?.join(format!("{name}.om"));
     write(File::create(&file)?)?;
     // A history may be older than a retention counted from now would keep.
-    let arguments = [&["--storage.tsdb.retention.time=30y"], arguments].concat();
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments };
+    let arguments = [&["--storage.tsdb.retention.time=30y"], spec.arguments].concat();
+    let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments, ..*spec };
     let prometheus = shared().start_prometheus(name, &spec)?;
     fs::remove_file(&file)?;
     Ok(prometheus)

@@ -16,7 +16,7 @@ pub(crate) fn prometheus() -> &'static Prometheus {
     static PROMETHEUS: OnceLock<Prometheus> = OnceLock::new();
     PROMETHEUS.get_or_init(|| {
         let arguments = &["--storage.tsdb.retention.time=30y"];
-        let spec = Spec { config: "{}", history: Some(history()), arguments };
+        let spec = Spec { config: "{}", history: Some(history()), arguments, ..Spec::default() };
         shared().start_prometheus("way-in", &spec).unwrap()
     })
 }

@@ -1,7 +1,7 @@
 //! A Prometheus by itself, asked on loopback by whoever has its URL.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use reqwest::blocking::Client;
@@ -20,6 +20,8 @@ pub struct Spec<'a> {
     pub history: Option<&'a Path>,
     /// More arguments.
     pub arguments: &'a [&'a str],
+    /// Whether it is Prometheus 2, as OpenShift ran it up to 4.18.
+    pub old: bool,
 }
 
 /// A running Prometheus; ended when dropped.
@@ -27,6 +29,7 @@ pub struct Bare {
     /// Base URL: plain HTTP on loopback.
     pub url: String,
     name: String,
+    program: PathBuf,
     arguments: Vec<String>,
     client: Client,
     process: Process,
@@ -59,8 +62,9 @@ impl Bare {
             format!("--web.listen-address={}", url.trim_start_matches("http://")),
         ];
         arguments.extend(spec.arguments.iter().map(ToString::to_string));
-        let process = start(name, tool("prometheus")?, &arguments)?;
-        let mut bare = Self { url, name: name.to_owned(), arguments, client, process };
+        let program = tool(if spec.old { "prometheus2" } else { "prometheus" })?;
+        let process = start(name, &program, &arguments)?;
+        let mut bare = Self { url, name: name.to_owned(), program, arguments, client, process };
         bare.await_ready()?;
         Ok(bare)
     }
@@ -82,7 +86,7 @@ impl Bare {
     /// Kills it, and starts it again with the data that it had, at the same address; ready when this returns.
     pub fn restart(&mut self) -> Result<()> {
         self.process.kill();
-        self.process = start(&self.name, tool("prometheus")?, &self.arguments)?;
+        self.process = start(&self.name, &self.program, &self.arguments)?;
         self.await_ready()
     }
 

@@ -76,11 +76,12 @@ impl Operator {
     }
 
     /// Waits until it has read the ServiceMonitor and the PrometheusRule of this name; gives the configuration, YAML, with
-    /// this machine's paths, its rule files written. Targets are found by `Endpoints` or, as later releases do, by
-    /// `EndpointSlice`.
-    pub fn configuration(&self, cluster: &Cluster, name: &str, role: &str) -> Result<String> {
-        let role_of = json!({"spec": {"serviceDiscoveryRole": role}});
-        cluster.api().merge(&format!("/apis/{GROUP}/v1/{HERE}/prometheuses/k8s"), &role_of)?;
+    /// this machine's paths, its rule files written. An `old` one is for Prometheus 2, with targets found by `Endpoints`;
+    /// later releases find them by `EndpointSlice`.
+    pub fn configuration(&self, cluster: &Cluster, name: &str, old: bool) -> Result<String> {
+        let (role, version) = if old { ("Endpoints", Some("v2.42.0")) } else { ("EndpointSlice", None) };
+        let release = json!({"spec": {"serviceDiscoveryRole": role, "version": version}});
+        cluster.api().merge(&format!("/apis/{GROUP}/v1/{HERE}/prometheuses/k8s"), &release)?;
         let get = |path: &str| -> Result<Value> {
             Ok(serde_json::from_str(&cluster.api().get(&format!("/api/v1/{HERE}/{path}"))?)?)
         };

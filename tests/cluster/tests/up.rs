@@ -66,8 +66,8 @@ fn the_route_leads_where_a_test_wants_and_back() {
     let cluster = shared();
     let history = directory().unwrap().join("history.txt");
     fs::write(&history, "# TYPE answer gauge\nanswer 42 1700000000\nanswer 42 1700000015\n# EOF\n").unwrap();
-    let spec =
-        Spec { config: "{}", history: Some(&history), arguments: &["--storage.tsdb.retention.time=30y"] };
+    let arguments = ["--storage.tsdb.retention.time=30y"];
+    let spec = Spec { config: "{}", history: Some(&history), arguments: &arguments, ..Spec::default() };
     let other = cluster.start_prometheus("other", &spec).unwrap();
     let answer = |query: &str| {
         let route: Value = serde_json::from_str(&cluster.api().get(ROUTE).unwrap()).unwrap();
