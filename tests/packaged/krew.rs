@@ -38,6 +38,28 @@ fn pack(folder: &Path) -> String {
     fs::read_to_string(folder.join("SHA256SUMS")).unwrap()
 }
 
+/// A machine may have no compiler for the other architecture: an archive is made all the same, if that is asked for.
+#[test]
+fn an_archive_may_lack_an_exporter_only_if_that_is_said() {
+    let folder = directory().unwrap().join("lacking");
+    pack(&folder);
+    fs::remove_file(folder.join("bin/exporter/process-exporter-linux-arm64")).unwrap();
+    let pack = |without: &[&str]| {
+        let mut pack = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/pack"));
+        pack.arg(&folder).args(without).output().unwrap()
+    };
+    let refused = pack(&["amd64"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("no exporter for arm64: packaging/build"), "{said}");
+    let packed = pack(&["arm64"]);
+    let said = String::from_utf8(packed.stderr).unwrap();
+    assert!(packed.status.success() && said.contains("WITHOUT an exporter for arm64"), "{said}");
+    let archive = folder.join(format!("oc-interrogate-linux-{ARCHITECTURE}.tar.gz"));
+    let files = run(Command::new("tar").arg("-tzf").arg(archive));
+    let exporters: Vec<_> = files.lines().filter(|file| file.contains("process-exporter-linux-")).collect();
+    assert_eq!(exporters, ["exporter/process-exporter-linux-amd64"]);
+}
+
 /// The folder with the archive and its manifest, and whether it is the one to be released.
 fn dist() -> (PathBuf, bool) {
     if let Some(built) = std::env::var_os("OC_INTERROGATE_DIST") {

@@ -1,5 +1,5 @@
-//! A cluster by hand: `cargo run -p test-cluster [-- COMMAND ...]` runs a command (the shell, if none) beside it, as
-//! the viewer, and ends it with the command.
+//! A cluster by hand: runs a command (the shell, if none) beside it, as the viewer, and ends it with the command.
+//! `cargo run --config tests/in-namespace.toml -p test-cluster [-- COMMAND ...]`
 
 use std::env::{args_os, var_os};
 use std::io::{Write, stderr};

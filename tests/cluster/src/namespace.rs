@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 /// The folder in memory that goes with the namespace. An error says how to run tests when there is none.
 pub fn directory() -> Result<PathBuf> {
     std::env::var_os("OC_INTERROGATE_NAMESPACE").map(PathBuf::from).context(
-        "this program must run in a namespace of its own: start it by cargo, or as tests/in-namespace PROGRAM",
+        "this program must run in a namespace of its own: start a test by tests/all NAME, others by tests/in-namespace PROGRAM",
     )
 }
 
@@ -25,7 +25,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     // Tests are in a folder of their own there.
     let built = test.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.exists());
-    built.with_context(|| format!("{name} is not built: run cargo test --workspace"))
+    built.with_context(|| format!("{name} is not built: run tests/all"))
 }
 
 /// A port that nothing here uses: handed out in turn, below those that the kernel gives to connections.

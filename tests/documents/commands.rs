@@ -1,4 +1,5 @@
-//! What the documents say holds: links lead somewhere, commands are ones, tables are whole, and the workflows are sound.
+//! What the documents tell people to type runs: commands against a real cluster, queries through promtool; and the
+//! workflows are sound.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,20 +7,22 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
+mod texts;
+
 use regex::Regex;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use test_cluster::{Login, Plugin, shared, tool};
+use texts::{documents, root};
 
 /// Commands that are somebody else's, or whose check is elsewhere: how they begin, and why.
 const OTHERS: [(&str, &str); 15] = [
     ("cargo install cargo-fuzz", "fuzzing takes a nightly compiler"),
     ("cargo +nightly fuzz", "the same"),
-    ("cargo test", ".ci/run runs all of them"),
-    ("OC_INTERROGATE_DIST=target/dist cargo test", "the same, of a release's archives"),
+    ("cargo test", ".ci/run runs it"),
+    ("OC_INTERROGATE_DIST=target/dist tests/all", ".ci/run runs it, of other archives"),
     ("cargo run --release -- top --local", "tests/local.rs runs the same program"),
     ("cargo bench", "half an hour of a machine with nothing else to do"),
     ("cargo deny", ".ci/run runs it"),
@@ -32,60 +35,6 @@ const OTHERS: [(&str, &str); 15] = [
     ("kubectl krew install", "tests/packaged installs the archive; the index is not reached from here"),
     ("source <(oc completion bash)", "tests/packaged asks kubectl what the shell would"),
 ];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Every document for people, by its path in the tree.
-fn documents() -> Vec<(PathBuf, String)> {
-    let mut listed = Command::new("git");
-    listed.args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"]);
-    let listed = listed.current_dir(root()).output().unwrap();
-    let paths: Vec<PathBuf> = String::from_utf8(listed.stdout).unwrap().lines().map(PathBuf::from).collect();
-    assert!(paths.len() > 8, "only {paths:?}");
-    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
-}
-
-/// As a page's headings are addressed.
-fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = text.lines().filter(|line| line.starts_with('#'));
-    let plain = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"));
-    plain.map(|line| line.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()).collect()
-}
-
-#[test]
-fn links_and_paths_lead_somewhere() {
-    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
-    let path = Regex::new(
-        r"`((?:\.ci|\.github|benches|completions|docs|exporter|manifests|packaging|src|tests)/[\w./-]*|[\w-]+\.(?:md|toml|yaml))`",
-    );
-    let path = path.unwrap();
-    let mut seen = 0;
-    for (document, text) in documents() {
-        let folder = root().join(&document).parent().unwrap().to_owned();
-        for found in link.captures_iter(&text).map(|found| found.get(1).unwrap().as_str()) {
-            if found.starts_with("https://") {
-                continue;
-            }
-            let (file, anchor) = found.split_once('#').unwrap_or((found, ""));
-            let file = if file.is_empty() { root().join(&document) } else { folder.join(file) };
-            assert!(file.exists(), "{}: {found} leads nowhere", document.display());
-            if !anchor.is_empty() {
-                let there = anchors(&fs::read_to_string(&file).unwrap());
-                assert!(there.contains(anchor), "{}: {found}: only {there:?}", document.display());
-            }
-            seen += 1;
-        }
-        for found in path.captures_iter(&text).map(|found| found.get(1).unwrap().as_str()) {
-            let known = ["config.yaml", "interrogate.yaml"]; // not of this tree
-            let exists = root().join(found).exists() || folder.join(found).exists() || known.contains(&found);
-            assert!(exists, "{}: there is no {found}", document.display());
-            seen += 1;
-        }
-    }
-    assert!(seen > 20, "only {seen} found: the patterns have gone blind");
-}
 
 /// The commands of a text: lines of blocks, and what stands between backticks, without what follows in the shell.
 fn commands(text: &str) -> Vec<String> {
@@ -184,25 +133,6 @@ fn queries_are_promql() {
         }
     }
     assert!(seen > 1, "no queries found");
-}
-
-#[test]
-fn every_dependency_has_its_reason() {
-    let mut metadata = Command::new(env!("CARGO"));
-    let metadata = metadata
-        .current_dir(root())
-        .args(["metadata", "--no-deps", "--locked", "--format-version=1"])
-        .output();
-    let metadata: Value = serde_json::from_slice(&metadata.unwrap().stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let all = packages.iter().flat_map(|package| package["dependencies"].as_array().unwrap());
-    let named = all.filter(|dependency| dependency["source"].is_string());
-    let used: BTreeSet<_> = named.map(|dependency| dependency["name"].as_str().unwrap()).collect();
-    let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
-    let (_, table) = text.split_once("| crate | for |\n|---|---|\n").unwrap();
-    let rows = table.lines().take_while(|line| line.starts_with('|'));
-    let told: BTreeSet<_> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
-    assert_eq!(told, used, "CONTRIBUTING.md's table and the Cargo.toml files differ");
 }
 
 #[test]
