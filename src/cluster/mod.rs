@@ -115,7 +115,12 @@ impl Cluster {
     }
 }
 
-/// The address of `--prometheus`, as people copy it, as the base of the API. Errors: no address, or one with a password.
+/// Parameters of a request of ours, which an address copied from a browser may hold.
+const OWN_PARAMETERS: [&str; 8] =
+    ["query", "time", "start", "end", "step", "timeout", "lookback_delta", "match[]"];
+
+/// The address of `--prometheus`, as people copy it, as the base of the API. It keeps what a server behind it asks for,
+/// such as a tenant's `?namespace=NAME`. Errors: no address, or one with a password.
 pub fn address(given: &str) -> Result<Url> {
     let url = Url::parse(given).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let Some(mut url) = url else {
@@ -124,7 +129,12 @@ pub fn address(given: &str) -> Result<Url> {
     if !url.username().is_empty() || url.password().is_some() {
         bail!("--prometheus takes no user or password in the address: pass --token");
     }
+    let kept: Vec<(String, String)> =
+        url.query_pairs().into_owned().filter(|(name, _)| !OWN_PARAMETERS.contains(&name.as_str())).collect();
     url.set_query(None);
+    if !kept.is_empty() {
+        url.query_pairs_mut().extend_pairs(kept);
+    }
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix("/api/v1").unwrap_or(path).to_owned();
@@ -243,7 +253,10 @@ mod tests {
             ("http://127.0.0.1:9090", "http://127.0.0.1:9090/"),
             ("https://host/", "https://host/"),
             ("https://host/api/v1/", "https://host/"),
-            ("https://host/prefix/api/v1?x=1#y", "https://host/prefix"),
+            ("https://host/prefix/api/v1#y", "https://host/prefix"),
+            ("https://host:9092?namespace=shop", "https://host:9092/?namespace=shop"),
+            ("https://host/?query=up&a=b&start=1&match[]=up&c=%26d", "https://host/?a=b&c=%26d"),
+            ("https://host/api/v1/?query=up", "https://host/"),
         ] {
             assert_eq!(address(given).unwrap().as_str(), expected);
         }

@@ -30,6 +30,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Client {
     http: reqwest::Client,
     url: String,
+    /// What the address itself asks of every request, from its `?` on.
+    fixed: String,
     token: Mutex<Option<HeaderValue>>,
     timeout: Duration,
     largest: usize,
@@ -39,7 +41,9 @@ pub struct Client {
 impl Client {
     /// Prepares to ask `endpoint`; nothing is sent yet. Errors: a token for an `http` address that is not this machine.
     pub fn new(endpoint: Endpoint) -> Result<Client> {
-        let Endpoint { url, token, tls, proxy, timeout } = endpoint;
+        let Endpoint { mut url, token, tls, proxy, timeout } = endpoint;
+        let fixed = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        url.set_query(None);
         let text = url.as_str().trim_end_matches('/').to_owned();
         if token.is_some() && url.scheme() != "https" && !is_loopback(&url) {
             bail!("{text} is not encrypted and gets no token: use its https address");
@@ -67,6 +71,7 @@ impl Client {
         Ok(Client {
             http: builder.build().context("preparing the HTTP client")?,
             url: text,
+            fixed,
             token: Mutex::new(token),
             timeout,
             largest: LARGEST_ANSWER,
@@ -212,9 +217,10 @@ impl Client {
             .extend_pairs(parameters)
             .append_pair("timeout", &timeout)
             .finish();
-        let url = format!("{}/api/v1/{path}", self.url);
+        let url = format!("{}/api/v1/{path}{}", self.url, self.fixed);
         let mut request = if question.len() <= LONGEST_GET {
-            self.http.get(format!("{url}?{question}"))
+            let and = if self.fixed.is_empty() { '?' } else { '&' };
+            self.http.get(format!("{url}{and}{question}"))
         } else {
             self.http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(question)
         };

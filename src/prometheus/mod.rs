@@ -23,7 +23,7 @@ pub use url::Url;
 /// Where and how to ask.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The base address: up to, but without, `/api/v1`.
+    /// The base address: up to, but without, `/api/v1`. Its query, such as the `namespace` of a tenant, goes with every request.
     pub url: Url,
     /// The bearer token, if one is asked for there.
     pub token: Option<Secret>,

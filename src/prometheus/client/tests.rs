@@ -73,18 +73,32 @@ fn a_token_goes_to_no_plain_address_but_this_machine() {
 
 #[tokio::test]
 async fn a_short_question_is_a_get_and_a_long_one_a_post_with_the_router_cookie() {
+    short_and_long("", "?").await;
+}
+
+#[tokio::test]
+async fn what_an_address_asks_for_goes_with_every_request() {
+    short_and_long("?namespace=shop&a=%26", "?namespace=shop&a=%26&").await;
+}
+
+/// A short and a long question to an address with `asked` behind it; `begins` is what stands before the short one's own.
+async fn short_and_long(asked: &str, begins: &str) {
     let sticky = response("200 OK\r\nSet-Cookie: replica=a; path=/", EMPTY);
     let (url, requests) = server(vec![sticky, response("200 OK", EMPTY)]).await;
-    let client = client(&format!("{url}/"), Some("T")).unwrap();
+    let client = client(&format!("{url}/{asked}"), Some("T")).unwrap();
+    assert_eq!(client.url(), url);
     let grid = Grid { start: 1_000, end: 31_001, step: 14_999 };
     assert_eq!(client.range("up", grid, Some(14_998), Size::Many, |answer| answer.len()).await.unwrap(), 0);
     let long = format!("up{{a=\"{}\"}}", "x".repeat(LONGEST_GET));
     assert_eq!(client.instant(&long, 5_250, Size::Few, |answer| answer.len()).await.unwrap(), 0);
     let [get, post] = <[String; 2]>::try_from(requests.await.unwrap()).unwrap();
-    let line = "GET /api/v1/query_range?query=up&start=1.000&end=31.001&step=14.999&lookback_delta=14998ms&timeout=250ms HTTP/1.1\r\n";
-    assert!(get.starts_with(line) && get.contains("authorization: Bearer T\r\n"), "{get}");
+    let line = format!(
+        "GET /api/v1/query_range{begins}query=up&start=1.000&end=31.001&step=14.999&lookback_delta=14998ms&timeout=250ms HTTP/1.1\r\n"
+    );
+    assert!(get.starts_with(&line) && get.contains("authorization: Bearer T\r\n"), "{get}");
     assert!(
-        post.starts_with("POST /api/v1/query HTTP/1.1\r\n") && post.ends_with("&time=5.250&timeout=250ms"),
+        post.starts_with(&format!("POST /api/v1/query{asked} HTTP/1.1\r\n"))
+            && post.ends_with("&time=5.250&timeout=250ms"),
         "{post}"
     );
     // Many samples come packed, few do not.
