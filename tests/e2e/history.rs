@@ -2,6 +2,7 @@
 //! (tests/history), to 1e-6: every row and total, of every question, in every format for machines.
 
 mod agree;
+mod replicas;
 
 use crate::serve::{serve, serve_old};
 use agree::{FORMATS, agree};
@@ -206,7 +207,9 @@ fn combinations(levels: &[By]) -> Vec<Question> {
 /// A history that is asked about.
 struct Trial<'a> {
     history: &'a History,
-    prometheus: Prometheus,
+    url: String,
+    /// Ended with this struct.
+    _prometheus: Option<Prometheus>,
     asked: usize,
     disagreements: Vec<String>,
 }
@@ -218,7 +221,13 @@ impl<'a> Trial<'a> {
 
     /// Of a server that holds the history.
     fn with(prometheus: Prometheus, history: &'a History) -> Trial<'a> {
-        Trial { history, prometheus, asked: 0, disagreements: Vec::new() }
+        let url = prometheus.url.clone();
+        Trial { _prometheus: Some(prometheus), ..Trial::at(url, history) }
+    }
+
+    /// Of whatever answers at a URL.
+    fn at(url: String, history: &'a History) -> Trial<'a> {
+        Trial { history, url, _prometheus: None, asked: 0, disagreements: Vec::new() }
     }
 
     /// Asks in each of the formats, and goes on where they disagree: what fails with what tells more than the first.
@@ -226,7 +235,7 @@ impl<'a> Trial<'a> {
         let expected = expected(self.history, question)?;
         for format in formats {
             self.asked += 1;
-            let outcome = agree(&self.prometheus, format, question, &expected);
+            let outcome = agree(&self.url, format, question, &expected);
             self.disagreements.extend(outcome.err().map(|error| format!("{error:#}")));
         }
         Ok(())

@@ -19,6 +19,7 @@ mod renewal;
 mod serve;
 mod sources;
 mod sums;
+mod tenant;
 mod terminal;
 mod trust;
 mod watch;

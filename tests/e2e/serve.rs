@@ -19,6 +19,11 @@ pub(crate) fn serve_old(name: &str, history: &History) -> Result<Prometheus> {
     start(name, &Spec { old: true, ..Spec::default() }, |file| write(history, file))
 }
 
+/// One called `name` with a configuration of its own.
+pub(crate) fn serve_with(name: &str, config: &str, history: &History) -> Result<Prometheus> {
+    start(name, &Spec { config, ..Spec::default() }, |file| write(history, file))
+}
+
 /// The same of a text of OpenMetrics without its end.
 pub(crate) fn serve_text(name: &str, text: &str) -> Result<Prometheus> {
     start(name, &Spec::default(), |mut file| Ok(file.write_all(format!("{text}# EOF\n").as_bytes())?))
@@ -33,7 +38,8 @@ fn start(name: &str, spec: &Spec<'_>, write: impl FnOnce(File) -> Result<()>) ->
     write(File::create(&file)?)?;
     // A history may be older than a retention counted from now would keep.
     let arguments = [&["--storage.tsdb.retention.time=30y"], spec.arguments].concat();
-    let spec = Spec { config: "{}", history: Some(&file), arguments: &arguments, ..*spec };
+    let config = if spec.config.is_empty() { "{}" } else { spec.config };
+    let spec = Spec { config, history: Some(&file), arguments: &arguments, ..*spec };
     let prometheus = shared().start_prometheus(name, &spec)?;
     fs::remove_file(&file)?;
     Ok(prometheus)

@@ -8,6 +8,7 @@
 )]
 
 mod basics;
+mod by_hand;
 mod failures;
 mod interrupted;
 mod others;

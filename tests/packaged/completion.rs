@@ -1,4 +1,4 @@
-//! The Tab key: kubectl's own completion asks our shims, which ask a real API server.
+//! The Tab key: the completion of kubectl and of oc asks our shims, which ask a real API server.
 use serde_json::json;
 use std::fs;
 use std::net::TcpListener;
@@ -6,17 +6,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 use test_cluster::{Login, Plugin, free_port, shared, tool, until};
 
-/// kubectl in a home of its own, the plugin on its PATH, and the shims as `completion --install` puts them there.
-struct Kubectl {
-    kubectl: Plugin,
+/// kubectl or oc in a home of its own, the plugin on its PATH, and the shims as `completion --install` puts them there.
+struct Client {
+    client: Plugin,
     folder: PathBuf,
 }
 
-impl Kubectl {
-    fn new(login: Login) -> Kubectl {
+impl Client {
+    fn kubectl(login: Login) -> Client {
+        Client::new("kubectl", login)
+    }
+
+    fn new(name: &str, login: Login) -> Client {
         let kubeconfig = shared().kubeconfig(login);
-        let kubectl = Plugin::new(tool("kubectl").unwrap().to_str().unwrap()).unwrap().kubeconfig(kubeconfig);
-        let folder = kubectl.home().join("bin");
+        let client = Plugin::new(tool(name).unwrap().to_str().unwrap()).unwrap().kubeconfig(kubeconfig);
+        let folder = client.home().join("bin");
         fs::create_dir(&folder).unwrap();
         let program = folder.join("kubectl-interrogate");
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_oc-interrogate"), &program).unwrap();
@@ -24,12 +28,12 @@ impl Kubectl {
         let plugin = Plugin::new(program.to_str().unwrap()).unwrap().variable("PATH", &path);
         let installed = plugin.run(["completion", "--install"]).unwrap();
         assert_eq!((installed.code, installed.stdout.lines().count()), (0, 2), "{installed:?}");
-        Kubectl { kubectl: kubectl.variable("PATH", path), folder }
+        Client { client: client.variable("PATH", path), folder }
     }
 
-    /// The values that are offered for the last of `words`, after `kubectl interrogate`.
+    /// The values that are offered for the last of `words`, after `kubectl interrogate` or `oc interrogate`.
     fn offered(&self, words: &[&str]) -> Vec<String> {
-        let outcome = self.kubectl.run([&["__complete", "interrogate"], words].concat()).unwrap();
+        let outcome = self.client.run([&["__complete", "interrogate"], words].concat()).unwrap();
         assert_eq!(outcome.code, 0, "{outcome:?}");
         let mut lines: Vec<_> = outcome.stdout.lines().collect();
         // The shim's directive, which is the last line: no files, perhaps no space.
@@ -39,23 +43,24 @@ impl Kubectl {
 }
 
 #[test]
-fn commands_flags_and_values_come_through_kubectl() {
-    let kubectl = Kubectl::new(Login::Nobody);
-    let commands = kubectl.offered(&[""]);
-    assert!(commands.iter().all(|word| !word.starts_with('-')), "{commands:?}");
-    for command in ["top", "install", "uninstall", "version", "completion"] {
-        assert!(commands.iter().any(|word| word == command), "{command} is not in {commands:?}");
+fn commands_flags_and_values_come_through_kubectl_and_oc() {
+    for name in ["kubectl", "oc"] {
+        let client = Client::new(name, Login::Nobody);
+        let commands = client.offered(&[""]);
+        assert!(commands.iter().all(|word| !word.starts_with('-')), "{commands:?}");
+        for command in ["top", "install", "uninstall", "version", "completion"] {
+            assert!(commands.iter().any(|word| word == command), "{command} is not in {commands:?}");
+        }
+        assert_eq!(client.offered(&["top", "--no"]), ["--node", "--no-headers"]);
+        assert_eq!(client.offered(&["top", "--by", ""]), ["class", "namespace", "group", "thread"]);
+        assert_eq!(client.offered(&["top", "--class", "host,k"]), ["host,kernel"]);
+        // A client without its shim would find the files of the folder here.
+        assert!(client.offered(&["top", "nothing-stands-here"]).is_empty());
+        // Each asks its own shim: without it, it offers nothing of ours.
+        fs::remove_file(client.folder.join(format!("{name}_complete-interrogate"))).unwrap();
+        let without = client.client.run(["__complete", "interrogate", "top", "--no"]).unwrap();
+        assert!(!without.stdout.contains("--node"), "{without:?}");
     }
-    assert_eq!(kubectl.offered(&["top", "--no"]), ["--node", "--no-headers"]);
-    assert_eq!(kubectl.offered(&["top", "--by", ""]), ["class", "namespace", "group", "thread"]);
-    assert_eq!(kubectl.offered(&["top", "--class", "host,k"]), ["host,kernel"]);
-    // oc runs the other shim with the same words, and is not built here.
-    let shim = Plugin::new(kubectl.folder.join("oc_complete-interrogate").to_str().unwrap()).unwrap();
-    let shim = shim.variable("PATH", format!("{}:/usr/bin:/bin", kubectl.folder.display()));
-    let outcome = shim.run(["top", "--no"]).unwrap();
-    assert!(outcome.stdout.starts_with("--node\t") && outcome.stdout.ends_with("\n:4\n"), "{outcome:?}");
-    // An `oc` or `kubectl` without its shim would find the files of the folder here.
-    assert!(kubectl.offered(&["top", "nothing-stands-here"]).is_empty());
 }
 
 #[test]
@@ -64,7 +69,7 @@ fn names_are_those_of_the_cluster_that_the_line_speaks_of() {
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}});
         shared().api().apply(&format!("/api/v1/nodes/{name}"), &node.to_string()).unwrap();
     }
-    let kubectl = Kubectl::new(Login::Installer);
+    let kubectl = Client::kubectl(Login::Installer);
     assert_eq!(kubectl.offered(&["top", "--node", "tab-"]), ["tab-a", "tab-b"]);
     assert_eq!(kubectl.offered(&["top", "--node=tab-a,tab-"]), ["--node=tab-a,tab-a", "--node=tab-a,tab-b"]);
     assert_eq!(kubectl.offered(&["top", "-n", "openshift-mon"]), ["openshift-monitoring"]);
@@ -116,7 +121,7 @@ fn serve(group: &str, kind: &str, object: &str) {
 fn groups_of_users_and_projects_are_openshifts() {
     serve("user.openshift.io", "Group", "site-admins");
     serve("project.openshift.io", "Project", "only-mine");
-    let kubectl = Kubectl::new(Login::Viewer);
+    let kubectl = Client::kubectl(Login::Viewer);
     assert_eq!(kubectl.offered(&["top", "--as-group", ""]), ["site-admins"]);
     // Who may not list namespaces may list projects: those that are theirs.
     assert_eq!(kubectl.offered(&["top", "--namespace", ""]), ["only-mine"]);
@@ -124,7 +129,7 @@ fn groups_of_users_and_projects_are_openshifts() {
 
 #[test]
 fn a_cluster_that_does_not_answer_is_silence() {
-    let kubectl = Kubectl::new(Login::Installer);
+    let kubectl = Client::kubectl(Login::Installer);
     // It takes connections and says nothing; without a limit of our own this would never end.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     for port in [silent.local_addr().unwrap().port(), free_port()] {
@@ -136,7 +141,7 @@ fn a_cluster_that_does_not_answer_is_silence() {
 
 #[test]
 fn the_shims_are_taken_away_again_and_nobody_elses() {
-    let kubectl = Kubectl::new(Login::Nobody);
+    let kubectl = Client::kubectl(Login::Nobody);
     let program = kubectl.folder.join("kubectl-interrogate");
     let folder = kubectl.folder.to_str().unwrap();
     let plugin = Plugin::new(program.to_str().unwrap()).unwrap();
@@ -165,7 +170,7 @@ fn bash_completes_the_program_by_its_own_name() {
         printf '%s\n' "${COMPREPLY[@]}""#;
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "bash-has-tab"}});
     shared().api().apply("/api/v1/nodes/bash-has-tab", &node.to_string()).unwrap();
-    let kubectl = Kubectl::new(Login::Installer);
+    let kubectl = Client::kubectl(Login::Installer);
     let bash = Plugin::new("/bin/bash").unwrap().kubeconfig(shared().kubeconfig(Login::Installer));
     let bash = bash.variable("PATH", format!("{}:/usr/bin:/bin", kubectl.folder.display()));
     let outcome = bash.run(["-c", script]).unwrap();

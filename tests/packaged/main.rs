@@ -1,4 +1,4 @@
-//! The plugin as a stranger comes by it: through kubectl, its completion and krew. One program, so that one cluster
+//! The plugin as a stranger comes by it: through kubectl and oc, their completion, and krew. One program, so that one cluster
 //! serves all of its tests.
 #![allow(
     clippy::unwrap_used,
@@ -9,4 +9,5 @@
 
 mod completion;
 mod krew;
+mod oc;
 mod version;

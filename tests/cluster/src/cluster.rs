@@ -85,6 +85,11 @@ impl Cluster {
         self.doorway.open(&self.directory, host, upstream, certificate)
     }
 
+    /// Has the API server serve one more kind of OpenShift's, by the real definition that tests/tools/build has fetched.
+    pub fn serve(&self, group: &str, version: &str, plural: &str) -> Result<()> {
+        objects::serve(self.api(), group, version, plural)
+    }
+
     /// Takes hold of the Route. Any test that goes through it holds it while it does.
     pub fn door(&self) -> Door<'_> {
         // A test that failed has restored the Route all the same.

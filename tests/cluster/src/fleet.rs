@@ -34,7 +34,7 @@ impl Fleet {
     pub fn start(cluster: &Cluster, count: usize) -> Result<Self> {
         let api = cluster.api();
         for (group, plural) in KINDS {
-            serve(api, group, plural)?;
+            serve(api, group, "v1", plural)?;
         }
         api.apply(
             "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/node-exporter",

@@ -6,6 +6,8 @@
 //!   door      where the Route leads, changed for the length of one test
 //!   prometheus  a Prometheus with its gate, as many as a test wants
 //!     bare    the same by itself, for tests without a cluster
+//!   thanos    a querier over several of them, which takes replicas for one
+//!   label_proxy  prom-label-proxy: a tenant's port, which asks for a namespace
 //!   operator    the prometheus-operator, and the configuration that it writes for Prometheus
 //!   pod         a pod of the API server as a process: its volumes, root, user and argv
 //!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
@@ -33,6 +35,7 @@ mod control_plane;
 mod door;
 mod fleet;
 mod gate;
+mod label_proxy;
 mod logins;
 mod namespace;
 mod objects;
@@ -42,6 +45,7 @@ mod pod;
 mod process;
 mod prometheus;
 mod rules;
+mod thanos;
 mod wait;
 
 pub use api::Api;
@@ -52,6 +56,7 @@ pub use cluster::{Cluster, shared};
 pub use door::Door;
 pub use fleet::{Fleet, add_node};
 pub use gate::{Certificate, Gate};
+pub use label_proxy::LabelProxy;
 pub use logins::Login;
 pub use namespace::{add_host, directory, free_port, program, tool};
 pub use operator::Operator;
@@ -60,4 +65,5 @@ pub use pod::Pod;
 pub use process::{Process, start};
 pub use prometheus::Prometheus;
 pub use rules::rules;
+pub use thanos::Thanos;
 pub use wait::until;

@@ -40,17 +40,17 @@ pub(crate) fn apply(api: &Api, ingress_ca: &Path) -> Result<()> {
     publish(api, "default-ingress-cert", "ca-bundle.crt", &fs::read_to_string(ingress_ca)?)?;
     publish_defaults(api)?;
     roles(api)?;
-    serve(api, "route.openshift.io", "routes")?;
+    serve(api, "route.openshift.io", "v1", "routes")?;
     // The door remembers a refusal for half a minute: it must not ask before the roles hold.
     until("the roles to hold", Duration::from_secs(30), || ensure_viewer_may_query(api))
 }
 
-/// Has the API server serve a kind, by its real definition.
-pub(crate) fn serve(api: &Api, group: &str, plural: &str) -> Result<()> {
+/// Has the API server serve a kind, by its real definition; it is served in `version` when this returns.
+pub(crate) fn serve(api: &Api, group: &str, version: &str, plural: &str) -> Result<()> {
     let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}");
     api.apply(&path, &fs::read_to_string(tool(&format!("{plural}.crd.yaml"))?)?)?;
     until(&format!("{plural} to be served"), Duration::from_secs(30), || {
-        api.get(&format!("/apis/{group}/v1/{plural}"))
+        api.get(&format!("/apis/{group}/{version}/{plural}"))
     })
     .map(drop)
 }

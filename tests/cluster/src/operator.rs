@@ -38,7 +38,7 @@ impl Operator {
     pub fn start(cluster: &Cluster) -> Result<Self> {
         let api = cluster.api();
         for kind in KINDS {
-            serve(api, GROUP, kind)?;
+            serve(api, GROUP, "v1", kind)?;
         }
         let installer: Value = serde_json::from_slice(&fs::read(cluster.kubeconfig(Login::Installer))?)?;
         let of_user = |field: &str| {

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_cluster::{Cluster, Login, Spec, directory, shared};
 
 const QUERY: &str = "/api/v1/query?query=vector(1)";
@@ -84,6 +84,26 @@ fn the_route_leads_where_a_test_wants_and_back() {
     drop(door);
     let _door = cluster.door();
     assert!(answer(query).contains(r#""result":[]"#));
+}
+
+/// A node's reserved CPUs are read from such objects.
+#[test]
+fn a_performance_profile_is_taken_as_openshift_takes_it() {
+    let (group, version, plural) = ("performance.openshift.io", "v2", "performanceprofiles");
+    shared().serve(group, version, plural).unwrap();
+    let path = |name: &str| format!("/apis/{group}/{version}/{plural}/{name}");
+    let profile = |cpu: Value| {
+        let spec = json!({"cpu": cpu, "nodeSelector": {"node-role.kubernetes.io/master": ""}});
+        json!({"apiVersion": format!("{group}/{version}"), "kind": "PerformanceProfile",
+            "metadata": {"name": "sno"}, "spec": spec})
+        .to_string()
+    };
+    let half = shared().api().apply(&path("sno"), &profile(json!({"isolated": "2-63"}))).unwrap_err();
+    assert!(half.to_string().contains("spec.cpu.reserved: Required value"), "{half}");
+    let whole = json!({"isolated": "2-31,34-63", "reserved": "0-1,32-33"});
+    shared().api().apply(&path("sno"), &profile(whole)).unwrap();
+    let kept: Value = serde_json::from_str(&shared().api().get(&path("sno")).unwrap()).unwrap();
+    assert_eq!(kept["spec"]["cpu"]["reserved"], "0-1,32-33");
 }
 
 const ROUTE: &str = "/apis/route.openshift.io/v1/namespaces/openshift-monitoring/routes/prometheus-k8s";

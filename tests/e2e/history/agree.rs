@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use test_cluster::{Plugin, Prometheus};
+use test_cluster::Plugin;
 use test_history::{By, Expected, Key, Question, Stat};
 
 /// What figures may differ by: sums in another order.
@@ -13,14 +13,9 @@ const TOLERANCE: f64 = 1e-6;
 pub(super) const FORMATS: [&str; 3] = ["json", "yaml", "csv"];
 
 /// Asks in one format, and fails where the answer is not what is expected of it.
-pub(super) fn agree(
-    prometheus: &Prometheus,
-    format: &str,
-    question: &Question,
-    expected: &Expected,
-) -> Result<()> {
+pub(super) fn agree(url: &str, format: &str, question: &Question, expected: &Expected) -> Result<()> {
     let mut arguments = flags(question);
-    arguments.extend(["--prometheus", &prometheus.url, "-o", format].map(str::to_owned));
+    arguments.extend(["--prometheus", url, "-o", format].map(str::to_owned));
     let said = arguments.join(" ");
     let outcome = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate"))?.run(arguments)?;
     ensure!(outcome.code == 0, "{said}: {}: {}", outcome.code, outcome.stderr);
