@@ -12,6 +12,7 @@ mod check;
 mod completion;
 mod help;
 mod plugin;
+mod usage;
 
 use check::check;
 use regex::Regex;
