@@ -11,6 +11,7 @@
 mod check;
 mod completion;
 mod help;
+mod kubeconfig;
 mod plugin;
 mod usage;
 
