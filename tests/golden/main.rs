@@ -12,6 +12,7 @@ mod check;
 mod completion;
 mod help;
 mod kubeconfig;
+mod manifests;
 mod plugin;
 mod usage;
 
