@@ -51,10 +51,3 @@ fn every_way_to_the_programs_help_is_one_page() {
     let nothing = run(&[]);
     assert_eq!((nothing.code, nothing.stdout, nothing.stderr), (2, String::new(), page));
 }
-
-#[test]
-fn the_version_is_the_packages() {
-    let line = format!("oc interrogate {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(printed(&["--version"]), line);
-    assert_eq!(printed(&["-V"]), line);
-}

@@ -19,14 +19,28 @@ fn groups_of_ones_own_are_checked() {
     assert!(checked_config("process_names: []".into()).is_ok());
     let mut page =
         Page::new("Texts that --config does not take, and what is said of each after the file's name.");
+    let second = |item: &str| format!("process_names:\n- comm: [a]\n- {item}\n");
     for bad in [
-        "",
-        "a: [",
-        "process_names: x",
-        "process_names:\n- name: a\n  exes: [a]\n",
-        "process_names:\n- comm: [a]\n- cmdline: ['(']\n",
+        String::new(),
+        "a: [".to_owned(),
+        "[]".to_owned(),
+        "--- {}\n--- {}".to_owned(),
+        "process_names: x".to_owned(),
+        "process_names: []\nproces_name: []\n".to_owned(),
+        "process_names:\n- name: a\n  exes: [a]\n".to_owned(),
+        second("cmdline: ['(']"),
+        second("comm: [b]\n  cmdline: ['.{1000}{1000}']"),
+        second("comm: [b]\n  name: '{{.PID}}'"),
+        second("comm: [b]\n  name: '{{.Com}}'"),
+        second("comm: [b]\n  name: '{{.Comm'"),
+        second("cmdline: ['(?P<y>.)']\n  name: '{{.Matches.x}}'"),
+        second("name: lonely"),
+        second("comm: b"),
+        second("comm: [b]\n  ppid: -1"),
+        second("comm: [b]\n  comm: [c]"),
+        second("just text"),
     ] {
-        page.add(&format!("{bad:?}"), &checked_config(bad.into()).unwrap_err().to_string());
+        page.add(&format!("{bad:?}"), &checked_config(bad.clone()).unwrap_err().to_string());
     }
     page.check("tests/golden/install/config.txt");
 }
