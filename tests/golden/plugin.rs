@@ -70,9 +70,10 @@ impl Outcome {
 /// A command line as one would type it: arguments in quotes if a shell, or a reader, needs them.
 pub(crate) fn typed(arguments: &[&str]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/=+@%".contains(c);
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     let quoted = |argument: &&str| match argument.chars().all(plain) && !argument.is_empty() {
         true => (*argument).to_owned(),
-        false => format!("'{}'", argument.replace(char::is_control, "\u{fffd}")),
+        false => format!("'{}'", argument.chars().map(shown).collect::<String>()),
     };
     let words = arguments.iter().map(quoted).collect::<Vec<_>>().join(" ");
     format!("oc interrogate {words}").trim_end().to_owned()
