@@ -104,6 +104,23 @@ fn clusters() {
 }
 
 #[test]
+fn servers() {
+    let mut page = Page::new(
+        "Servers that are not reached, and the line on standard error. The exit code of each is 1.",
+    );
+    let plugin = with(good().to_string());
+    fs::write(plugin.home().join("empty.crt"), "").unwrap();
+    let nowhere = ["--prometheus", "https://127.0.0.1:1"];
+    add(&mut page, "no API server where the kubeconfig says", &plugin, &[]);
+    add(&mut page, "no Prometheus where the flag says", &plugin, &nowhere);
+    for file in ["gone.crt", "empty.crt"] {
+        let flags = [&nowhere[..], &["--prometheus-ca", file]].concat();
+        add(&mut page, &format!("--prometheus-ca {file}"), &plugin, &flags);
+    }
+    page.check("tests/golden/kubeconfig/servers.txt");
+}
+
+#[test]
 fn credentials() {
     let mut page = Page::new(PURPOSE);
     let pem = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==";
