@@ -23,6 +23,9 @@
 //! row of its own), and **cost follows work, not size**.
 pub mod cli;
 pub mod cluster;
+#[cfg(test)]
+#[path = "../tests/golden/check.rs"]
+mod golden;
 pub mod install;
 pub mod print;
 pub mod progress;

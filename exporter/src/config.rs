@@ -78,7 +78,7 @@ impl Rules {
     /// Reads the text of a config. The error is one line that says what is wrong, and in which line.
     pub(crate) fn parse(text: &str) -> Result<Rules> {
         #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[serde(deny_unknown_fields, expecting = "a mapping with `process_names`")]
         struct Root {
             process_names: Vec<Item>,
         }

@@ -93,3 +93,46 @@ fn listed(exporters: &Exporters, none: &str) -> String {
     let each = exporters.iter().map(|(architecture, hash)| format!("{architecture} {hash}"));
     each.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::check;
+    use crate::install::Installed;
+
+    fn exporters(all: &[(&str, &str)]) -> Exporters {
+        all.iter().map(|&(architecture, hash)| (architecture.to_owned(), hash.to_owned())).collect()
+    }
+
+    fn page(versions: &Versions, output: Option<Output>) -> String {
+        let mut page = Vec::new();
+        versions.print(output, &mut page).unwrap();
+        String::from_utf8(page).unwrap()
+    }
+
+    #[test]
+    fn pages() {
+        let installed = Installed {
+            image: "node-exporter:1".to_owned(),
+            exporter: exporters(&[("amd64", "0123456789ab"), ("arm64", "ba9876543210")]),
+        };
+        let cluster = |openshift: Option<&str>, installed| ClusterVersions {
+            server: "https://api.example:6443".to_owned(),
+            kubernetes: "v1.33.4".to_owned(),
+            openshift: openshift.map(str::to_owned),
+            installed,
+        };
+        let mut versions = Versions { plugin: "0.2.0", exporter: Exporters::new(), cluster: None };
+        check("tests/golden/version/client.txt", &page(&versions, None));
+        versions.cluster = Some(cluster(None, None));
+        check("tests/golden/version/nothing-installed.txt", &page(&versions, None));
+        let image = Installed { image: "registry.example/exporter:1".to_owned(), exporter: Exporters::new() };
+        versions.cluster = Some(cluster(Some("4.20.1"), Some(image)));
+        check("tests/golden/version/image.txt", &page(&versions, None));
+        versions.exporter = exporters(&[("amd64", "56789abcdef0")]);
+        versions.cluster = Some(cluster(Some("4.20.1"), Some(installed)));
+        check("tests/golden/version/installed.txt", &page(&versions, None));
+        check("tests/golden/version/installed.json", &page(&versions, Some(Output::Json)));
+        check("tests/golden/version/installed.yaml", &page(&versions, Some(Output::Yaml)));
+    }
+}

@@ -6,7 +6,7 @@ use crate::print::{Format, Look, Next, Screen};
 use crate::prometheus::{Client, is_of_token};
 use crate::report::Report;
 use crate::top::{LocalWatch, Question, Watch};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
 use std::io::{self, Write};
@@ -144,7 +144,8 @@ struct Terminal(DefaultTerminal);
 
 impl Terminal {
     fn enter() -> Result<Terminal> {
-        ratatui::try_init().map(Terminal).context("cannot take the terminal: pipe the output, or use -o json")
+        let terminal = ratatui::try_init().map(Terminal);
+        terminal.map_err(|why| anyhow!("cannot take the terminal ({why}): pipe the output, or use -o json"))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use kube::client::RustlsTlsError;
+use kube::config::{KubeconfigError, LoadDataError};
 use kube::core::response::Status;
 use kube::{Client, Config};
 
@@ -36,6 +38,22 @@ pub(super) enum Unanswered {
     Silent(anyhow::Error),
 }
 
+/// What is wrong with a client certificate or its key. kube's words quote paths as Rust does.
+fn unusable(error: &KubeconfigError) -> String {
+    let (what, error) = match error {
+        KubeconfigError::LoadClientCertificate(error) => ("certificate", error),
+        KubeconfigError::LoadClientKey(error) => ("key", error),
+        other => return one_line(&other.to_string()),
+    };
+    match error {
+        LoadDataError::ReadFile(why, path) => {
+            format!("its client {what} {} cannot be read: {why}", path.display())
+        }
+        LoadDataError::DecodeBase64(_) => format!("its client-{what}-data is no base64"),
+        LoadDataError::NoBase64DataOrFile => format!("its client {what} is missing"),
+    }
+}
+
 /// Why a way does not lead to Prometheus.
 pub(super) enum NoWay {
     /// Another one still may.
@@ -61,11 +79,15 @@ impl Api {
         let client = Client::try_from(config).map_err(|error| {
             // kube would quote a proxy's address with its password, or a plugin's output.
             let why = match &error {
+                // Its words would end with bytes.
+                kube::Error::RustlsTls(RustlsTlsError::InvalidIdentityPem(_)) => {
+                    "its client certificate or key is no PEM".to_owned()
+                }
                 kube::Error::RustlsTls(error) => one_line(&error.to_string()),
                 kube::Error::ProxyProtocolUnsupported { .. } => {
                     "its proxy is neither http, https nor socks5".to_owned()
                 }
-                kube::Error::InferKubeconfig(error) => one_line(&error.to_string()),
+                kube::Error::InferKubeconfig(error) => unusable(error),
                 _ => "its credentials cannot be used".to_owned(),
             };
             anyhow!("the kubeconfig for {server} is wrong ({why}): correct it, or log in again with oc login")

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api as Objects;
 use rustls::ClientConfig;
@@ -50,8 +50,9 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
 
 /// The certificates of `--prometheus-ca`. Errors: not readable, or none in it.
 pub(super) fn file(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let pem = std::fs::read(path)
-        .with_context(|| format!("--prometheus-ca {} cannot be read: give a PEM file", path.display()))?;
+    let pem = std::fs::read(path).map_err(|why| {
+        anyhow!("--prometheus-ca {} cannot be read ({why}): give a PEM file", path.display())
+    })?;
     let found = certificates(&pem);
     if found.is_empty() {
         bail!("--prometheus-ca {} holds no certificate: give a PEM file", path.display());

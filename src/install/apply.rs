@@ -177,6 +177,7 @@ fn remedy(status: &Status) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::golden::Page;
     use serde_json::json;
 
     fn status(value: Value) -> Failure {
@@ -184,26 +185,33 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_the_manager_and_the_way_out() {
-        let cause = |field: &str| json!({"reason": "FieldManagerConflict", "message": "conflict with \"kubectl-edit\" using apps/v1", "field": field});
-        let failure = status(
-            json!({"code": 409, "message": "Apply failed", "details": {"causes": [cause(".spec.a"), cause(".spec.b"), cause(".spec.c"), cause(".spec.d")]}}),
-        );
-        let line = refused(failure, "daemonset.apps/x").to_string();
-        assert!(line.contains("\"kubectl-edit\" has set .spec.a, .spec.b, .spec.c and 1 more"), "{line}");
-        assert!(line.ends_with("--force-conflicts"), "{line}");
-    }
-
-    #[test]
     fn each_refusal_has_a_remedy_of_its_own() {
-        for (code, message, expected) in [
-            (403, "admission webhook \"regular-user-validation\" denied the request: no", "managed clusters"),
-            (403, "configmaps \"x\" is forbidden: exceeded quota: q", "raise the quota"),
-            (403, "configmaps is forbidden: User \"x\" cannot", "ask for this right"),
-            (422, "field is immutable", "uninstall, then install"),
+        let mut page =
+            Page::new("What the API server answers to an object, and the line that `install` ends with.");
+        for (case, code, message) in [
+            ("a webhook", 403, "admission webhook \"regular-user-validation\" denied the request: no"),
+            ("a policy", 422, "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"),
+            ("a quota", 403, "configmaps \"x\" is forbidden: exceeded quota: q"),
+            ("no right", 403, "configmaps is forbidden: User \"x\" cannot"),
+            ("no namespace", 404, "namespaces \"openshift-monitoring\" not found"),
+            ("an immutable field", 422, "field is immutable"),
+            ("anything else", 500, "etcdserver: request timed out"),
         ] {
-            let line = refused(status(json!({"code": code, "message": message})), "configmap/x").to_string();
-            assert!(line.starts_with("applying configmap/x: ") && line.contains(expected), "{line}");
+            let answer = json!({"code": code, "message": message});
+            page.add(case, &refused(status(answer), "configmap/x").to_string());
         }
+        let conflicts = |fields: &[(&str, &str)]| {
+            let cause = |&(manager, field): &(&str, &str)| {
+                json!({"reason": "FieldManagerConflict",
+                "message": format!("conflict with \"{manager}\" using apps/v1"), "field": field})
+            };
+            let causes: Vec<_> = fields.iter().map(cause).collect();
+            status(json!({"code": 409, "message": "Apply failed", "details": {"causes": causes}}))
+        };
+        let one = [".spec.a", ".spec.b", ".spec.c", ".spec.d"].map(|field| ("kubectl-edit", field));
+        page.add("a conflict of four fields", &refused(conflicts(&one), "daemonset.apps/x").to_string());
+        let two = [("argocd", ".spec.a"), ("kubectl-edit", ".spec.b")];
+        page.add("a conflict with two managers", &refused(conflicts(&two), "daemonset.apps/x").to_string());
+        page.check("tests/golden/install/refusals.txt");
     }
 }

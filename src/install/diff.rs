@@ -49,16 +49,18 @@ pub(super) async fn show(
         };
         if options.diff && what != "unchanged" {
             let title = object.title();
-            let old = old.unwrap_or_default();
-            let diff = TextDiff::from_lines(&old, &new);
-            let lines =
-                diff.unified_diff().header(&format!("{title} now"), &format!("{title} then")).to_string();
-            console.line(lines.trim_end());
+            console.line(difference(&title, &old.unwrap_or_default(), &new).trim_end());
         } else {
             console.line(&format!("{} {what} (server dry run)", object.title()));
         }
     }
     console.yaml(&results)
+}
+
+/// What would change of an object, as a unified diff.
+fn difference(title: &str, old: &str, new: &str) -> String {
+    let diff = TextDiff::from_lines(old, new);
+    diff.unified_diff().header(&format!("{title} now"), &format!("{title} then")).to_string()
 }
 
 /// An object without what the server keeps for itself, and without binary data: what people change.
@@ -90,7 +92,9 @@ fn text(object: &Value) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{difference, text};
+    use crate::golden::check;
+    use crate::install::objects::{Program, Wanted, all};
     use serde_json::json;
 
     #[test]
@@ -98,5 +102,19 @@ mod tests {
         let metadata = json!({"name": "a", "uid": "u", "resourceVersion": "7", "managedFields": [{}]});
         let object = json!({"metadata": metadata, "status": {"x": 1}, "binaryData": {"part": "AAAAAAAA"}});
         assert_eq!(text(&object).unwrap(), "binaryData:\n  part: (6 bytes)\nmetadata:\n  name: a\n");
+    }
+
+    #[test]
+    fn changes_of_two_options() {
+        let texts = |wanted| {
+            let objects = all(&wanted, &Program::Image("registry.example/exporter:1".into())).unwrap();
+            objects.into_iter().map(|object| (object.title(), text(&object.value).unwrap()))
+        };
+        let wanted = Wanted { threads: false, scrape_interval: 30_000, ..Wanted::default() };
+        let changed = texts(Wanted::default()).zip(texts(wanted)).filter(|(old, new)| old != new);
+        let page: String = changed.map(|((title, old), (_, new))| difference(&title, &old, &new)).collect();
+        check("tests/golden/install/diff.txt", &page);
+        let (title, new) = texts(Wanted::default()).find(|(title, _)| title.starts_with("service/")).unwrap();
+        check("tests/golden/install/diff-of-a-new-object.txt", &difference(&title, "", &new));
     }
 }

@@ -46,7 +46,7 @@ use payload::Payload;
 use place::NAMESPACE;
 use tokio::time::Instant;
 pub use uninstall::{Removal, uninstall};
-pub use versions::{ClusterVersions, Exporters, carried, in_cluster};
+pub use versions::{ClusterVersions, Exporters, Installed, carried, in_cluster};
 
 /// Installs, or says what that would change. Errors: one line with the remedy; run again, it goes on where it ended.
 pub async fn install(

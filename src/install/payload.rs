@@ -5,7 +5,7 @@ mod part;
 
 use super::manifest::{at, labels, list, put};
 use super::place::{NAME, NAMESPACE};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::{Compression, GzBuilder};
@@ -183,8 +183,9 @@ fn pack(bytes: &[u8]) -> Result<(String, Vec<u8>)> {
 /// A static program and its architecture.
 fn read(path: &Path) -> Result<(&'static str, Vec<u8>)> {
     let name = path.display();
-    let bytes = std::fs::read(path)
-        .with_context(|| format!("the exporter {name} cannot be read: name another with --exporter FILE"))?;
+    let bytes = std::fs::read(path).map_err(|why| {
+        anyhow!("the exporter {name} cannot be read ({why}): name another with --exporter FILE")
+    })?;
     ensure!(
         bytes.len() <= LARGEST,
         "{name} is no exporter, it is over 64 MiB: name another with --exporter FILE"

@@ -1,5 +1,7 @@
 //! From a report to a page: one small file a format, each writing to any `io::Write`.
 mod csv;
+#[cfg(test)]
+mod example;
 mod screen;
 mod sparks;
 mod table;
@@ -72,12 +74,4 @@ pub fn printable(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn a_terminal_is_sent_no_control_characters() {
-        assert_eq!(printable("a\u{1b}[31mb\tc\u{9b}d é"), "a\\u{1b}[31mb\\tc\\u{9b}d é");
-        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
-    }
-}
+mod tests;

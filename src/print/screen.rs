@@ -199,9 +199,9 @@ impl Screen {
         });
         let lengths =
             widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
-        Table::new(body, lengths.chain([Constraint::Fill(1)]))
-            .header(widgets::Row::new(header))
-            .column_spacing(GAP as u16)
+        // Without room for a course, its gap would be taken from a name.
+        let course = (parts > 0).then_some(Constraint::Fill(1));
+        Table::new(body, lengths.chain(course)).header(widgets::Row::new(header)).column_spacing(GAP as u16)
     }
 }
 

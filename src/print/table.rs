@@ -229,4 +229,4 @@ fn lay_out(headers: &[String], rows: &[Vec<String>], widths: &[usize], texts: us
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -158,6 +158,7 @@ fn is_unprintable(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::golden::Page;
 
     #[test]
     fn the_cause_is_found_inside_of_io_errors() {
@@ -175,6 +176,35 @@ mod tests {
         let expected = rustls::pki_types::ServerName::try_from("b.example").unwrap();
         let error = CertificateError::NotValidForNameContext { expected, presented };
         assert_eq!(cause(&rustls::Error::from(error)), Cause::WrongName("a.example, 10.0.0.1".into()));
+    }
+
+    #[test]
+    fn each_cause_is_a_line_with_its_remedy() {
+        let party = |name, waited| Party {
+            name,
+            ca_flag: "--prometheus-ca",
+            waited,
+            slow_remedy: "shorten --interval",
+        };
+        let mut page = Page::new("Why no answer came, as it is said of Prometheus.");
+        let prometheus = party("Prometheus at https://prom", None);
+        for cause in [
+            Cause::Refused,
+            Cause::Timeout,
+            Cause::NoSuchHost,
+            Cause::UnknownIssuer,
+            Cause::WrongName(String::new()),
+            Cause::WrongName("a.example, 10.0.0.1".into()),
+            Cause::Expired,
+            Cause::NotYetValid,
+            Cause::NotTls,
+            Cause::Other("connection reset by peer".into()),
+        ] {
+            page.add(&format!("{cause:?}"), &cause.explain(&prometheus));
+        }
+        let waited = party("Prometheus at https://prom", Some(Duration::from_millis(1500)));
+        page.add("Timeout, after 1.5 s", &Cause::Timeout.explain(&waited));
+        page.check("tests/golden/prometheus/failures.txt");
     }
 
     #[test]

@@ -142,7 +142,9 @@ fn verdict(expected: &BTreeMap<String, Vec<String>>, groups: &[RuleGroup]) -> Ch
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::report::Verdict;
+    use crate::golden;
+    use crate::status::Format;
+    use crate::status::report::{Report, Verdict};
     use serde_json::json;
 
     fn groups(health: &str) -> Vec<RuleGroup> {
@@ -164,21 +166,16 @@ mod tests {
     fn rules_are_all_there_evaluated_and_well() {
         let expected = expected().unwrap();
         assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 10);
-        let check = |groups: &[RuleGroup]| verdict(&expected, groups);
-        assert_eq!(check(&groups("ok")).status, Verdict::Ok);
-        assert!(check(&groups("unknown")).message.contains("10 of 10 rules have not been evaluated yet"));
-        assert!(
-            check(&groups("err"))
-                .message
-                .contains("10 of 10 rules fail; namedprocess_namegroup_cpu_rate: many-to-many")
-        );
-        assert!(check(&[]).message.contains("none of the rules"));
-        let mut part = groups("ok");
-        part[0].rules.pop();
-        assert!(
-            check(&part)
-                .message
-                .contains("lacks 1 of 10 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum")
-        );
+        let mut short = groups("ok");
+        short[0].rules.pop();
+        let mut report = Report { checks: Vec::new() };
+        for groups in [groups("ok"), groups("unknown"), groups("err"), short, Vec::new()] {
+            report.checks.push(verdict(&expected, &groups));
+        }
+        let all = [Verdict::Ok, Verdict::Failed, Verdict::Failed, Verdict::Failed, Verdict::Failed];
+        assert_eq!(report.checks.iter().map(|check| check.status).collect::<Vec<_>>(), all);
+        let mut page = Vec::new();
+        crate::status::write(&report, Format::Table, false, &mut page).unwrap();
+        golden::check("tests/golden/status/rules.txt", &String::from_utf8(page).unwrap());
     }
 }

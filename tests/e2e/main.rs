@@ -7,7 +7,6 @@
 )]
 
 mod bad_days;
-mod bad_flags;
 mod bad_kubeconfig;
 mod bad_server;
 mod header;

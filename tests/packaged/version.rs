@@ -42,13 +42,3 @@ fn the_cluster_and_what_is_installed_are_named() {
     );
     shared().api().delete(SET).unwrap();
 }
-
-#[test]
-fn without_a_cluster_what_is_here_is_said_all_the_same() {
-    let nowhere = plugin(Login::Installer).kubeconfig("/nonexistent");
-    let outcome = nowhere.run(["version"]).unwrap();
-    assert!(outcome.code == 1 && outcome.stderr.contains("oc login"), "{outcome:?}");
-    assert!(outcome.stdout.starts_with("Plugin: "), "{outcome:?}");
-    let client = nowhere.run(["version", "--client"]).unwrap();
-    assert_eq!((client.code, client.stdout, client.stderr.as_str()), (0, outcome.stdout, ""));
-}

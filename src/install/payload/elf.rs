@@ -60,6 +60,7 @@ impl Elf<'_> {
 #[cfg(test)]
 mod tests {
     use super::architecture;
+    use crate::golden::Page;
 
     /// The head of a program with one program header of this type.
     fn elf(machine: u16, little: bool, segment: u32) -> Vec<u8> {
@@ -88,14 +89,19 @@ mod tests {
 
     #[test]
     fn others_are_refused_by_what_they_are() {
-        let refused = |bytes: &[u8]| architecture(bytes).unwrap_err().to_string();
-        assert!(refused(b"#!/bin/sh\n").contains("no 64-bit ELF"));
-        assert!(refused(b"").contains("no 64-bit ELF"));
-        assert!(refused(&elf(62, true, 3)).contains("linked dynamically"));
-        assert!(refused(&elf(40, true, 1)).contains("ELF machine 40"));
-        assert!(refused(&elf(62, true, 1)[..60]).contains("cut short"));
         let mut endless = elf(62, true, 1);
         endless[56..58].copy_from_slice(&[255, 255]);
-        assert!(refused(&endless).contains("cut short"));
+        let mut page = Page::new("Files that are no exporter, and what is said of each after its name.");
+        for (case, bytes) in [
+            ("a script", &b"#!/bin/sh\n"[..]),
+            ("nothing", b""),
+            ("linked dynamically", &elf(62, true, 3)),
+            ("for another CPU", &elf(40, true, 1)),
+            ("cut short", &elf(62, true, 1)[..60]),
+            ("more headers than bytes", &endless),
+        ] {
+            page.add(case, &architecture(bytes).unwrap_err().to_string());
+        }
+        page.check("tests/golden/install/binaries.txt");
     }
 }

@@ -1,5 +1,6 @@
 //! What a payload is made of, and that the node's shell makes the binary of it again.
 use super::*;
+use crate::golden::Page;
 use std::process::Command;
 
 /// A static program for amd64 that does not compress: enough bytes for several parts.
@@ -94,12 +95,20 @@ fn the_node_unpacks_what_was_packed() {
 fn an_architecture_without_an_exporter_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let amd = written(folder.path(), "amd", &program(200, 62));
-    let refused = |given: &[PathBuf], names: &[&str]| {
-        Payload::read(given, &architectures(names)).err().unwrap().to_string()
-    };
-    let message = refused(std::slice::from_ref(&amd), &["amd64", "arm64"]);
-    assert!(message.contains("no exporter for arm64: give it with --exporter"), "{message}");
-    assert!(refused(&[amd.clone(), amd.clone()], &["amd64"]).contains("second exporter for amd64"));
+    let script = written(folder.path(), "script", b"#!/bin/sh\n");
+    let gone = folder.path().join("gone");
+    let mut page = Page::new("Exporters that cannot be brought along, in the folder FOLDER.");
+    for (case, given, names) in [
+        ("amd64 for amd64 and arm64", &[&amd][..], &["amd64", "arm64"][..]),
+        ("two for amd64", &[&amd, &amd], &["amd64"]),
+        ("a script", &[&script], &["amd64"]),
+        ("no file", &[&gone], &["amd64"]),
+    ] {
+        let given: Vec<PathBuf> = given.iter().map(|path| path.to_path_buf()).collect();
+        let error = Payload::read(&given, &architectures(names)).err().unwrap();
+        page.add(case, &format!("{error:#}").replace(folder.path().to_str().unwrap(), "FOLDER"));
+    }
+    page.check("tests/golden/install/exporters.txt");
     let arm = written(folder.path(), "arm", &program(200, 183));
     let both = Payload::read(&[amd, arm], &architectures(&["arm64"])).unwrap();
     assert!(names(&both).iter().all(|name| name.contains("-arm64-")), "what no node needs stays here");

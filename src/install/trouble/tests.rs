@@ -1,5 +1,6 @@
 //! Each kind of trouble, as the API server shows it.
 use super::*;
+use crate::golden::Page;
 use serde_json::{Value, json};
 
 fn scene(pods: Value, events: Value) -> Scene {
@@ -18,110 +19,125 @@ fn lines(scene: &Scene) -> Vec<String> {
     all(scene).iter().map(ToString::to_string).collect()
 }
 
-fn only(scene: &Scene) -> String {
+/// Adds what is wrong in a scene, which is one thing.
+#[track_caller]
+fn add(page: &mut Page, case: &str, scene: &Scene) {
     let lines = lines(scene);
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    lines[0].clone()
+    assert_eq!(lines.len(), 1, "{case}: {lines:?}");
+    page.add(case, &lines[0]);
 }
 
 #[test]
-fn an_image_that_is_not_pulled_is_named_with_its_nodes() {
-    let waiting = json!({"image": "registry/x:1", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such\nhost"}}});
-    let scene = scene(json!([pod("a", "n1", &waiting), pod("b", "n2", &waiting)]), json!([]));
-    let line = only(&scene);
-    assert!(
-        line.starts_with(
-            "n1 and 1 more: the image registry/x:1 cannot be pulled (ErrImagePull: no such host)"
-        ),
-        "{line}"
-    );
+fn each_trouble_is_a_line_with_its_remedy() {
+    let mut page = Page::new("What keeps pods from becoming ready, as `install` and `status` say it.");
+    page.part("Containers");
+    containers(&mut page);
+    page.part("Volumes");
+    volumes(&mut page);
+    page.part("Pods that are not made");
+    unmade(&mut page);
+    page.part("Nodes, and pods on their way when the time is over");
+    nodes(&mut page);
+    page.check("tests/golden/install/pods.txt");
 }
 
-#[test]
-fn a_crash_loop_tells_its_last_words() {
-    let crashed = json!({"name": "process-exporter", "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
-        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "starting\nno such port\n\n"}}});
-    let line = only(&scene(json!([pod("a", "n1", &crashed)]), json!([])));
-    assert!(line.contains("(Error, exit code 1, 3 restarts, its last words: no such port)"), "{line}");
+fn containers(page: &mut Page) {
+    let state = |state: Value| json!({"name": "process-exporter", "image": "registry/x:1", "state": state});
+    let waiting =
+        |reason: &str, message: &str| state(json!({"waiting": {"reason": reason, "message": message}}));
+    let pull = waiting("ErrImagePull", "no such\nhost");
+    let pods = json!([pod("a", "n1", &pull), pod("b", "n2", &pull)]);
+    add(page, "an image that two nodes cannot pull", &scene(pods, json!([])));
+    let config = waiting("CreateContainerConfigError", "configmap \"x\" not found");
+    add(page, "a container that cannot be made", &scene(json!([pod("a", "n1", &config)]), json!([])));
+    let mut crashed = waiting("CrashLoopBackOff", "back-off");
+    crashed["restartCount"] = json!(3);
+    crashed["lastState"] =
+        json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "starting\nno such port\n\n"}});
+    add(page, "a crash loop with last words", &scene(json!([pod("a", "n1", &crashed)]), json!([])));
+    crashed["lastState"] = json!({"terminated": {"exitCode": 137}});
+    add(page, "a crash loop without a word", &scene(json!([pod("a", "n1", &crashed)]), json!([])));
+    let mut pending = pod("a", "", &json!({}));
+    pending["status"]["conditions"] = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+        "message": "0/3 nodes are available: 3 Insufficient cpu."}]);
+    add(page, "a pod without a node", &scene(json!([pending]), json!([])));
 }
 
-#[test]
-fn a_missing_certificate_is_told_only_while_it_is_missed() {
+/// A volume that is missing is told only while it is missed.
+fn volumes(page: &mut Page) {
     let creating = json!({"state": {"waiting": {"reason": "PodInitializing"}}});
-    let event = json!([{"reason": "FailedMount", "involvedObject": {"name": "a"},
-        "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"}]);
-    let line = only(&scene(json!([pod("a", "n1", &creating)]), event.clone()));
-    assert!(line.contains("the service CA"), "{line}");
-    assert!(lines(&scene(json!([pod("b", "n1", &creating)]), event.clone())).is_empty());
+    let missing = |kind: &str, name: &str| {
+        let message = format!("MountVolume.SetUp failed for volume \"v\" : {kind} \"{name}\" not found");
+        json!([{"reason": "FailedMount", "involvedObject": {"name": "a"}, "message": message}])
+    };
+    let event = missing("secret", "process-exporter-tls");
+    let waits = pod("a", "n1", &creating);
+    add(page, "no serving certificate", &scene(json!([waits]), event.clone()));
+    let authority = missing("configmap", "metrics-client-ca");
+    add(page, "no client CA", &scene(json!([waits]), authority));
+    add(page, "no payload", &scene(json!([waits]), missing("configmap", "process-exporter-payload-amd64-0")));
+
+    assert!(lines(&scene(json!([pod("b", "n1", &creating)]), event.clone())).is_empty(), "of another pod");
     // Mounted since, and unready for another reason.
     let made = json!({"containerID": "cri-o://a", "state": {"running": {}}});
     assert!(lines(&scene(json!([pod("a", "n1", &made)]), event.clone())).is_empty());
-    let mut told = pod("a", "n1", &creating);
-    let conditions = told["status"]["conditions"].as_array_mut().unwrap();
-    conditions.push(json!({"type": "PodReadyToStartContainers", "status": "True"}));
-    assert!(lines(&scene(json!([told]), event.clone())).is_empty());
-    let mut again = pod("a", "n1", &made);
-    let conditions = again["status"]["conditions"].as_array_mut().unwrap();
-    conditions.push(json!({"type": "PodReadyToStartContainers", "status": "False"}));
-    assert!(only(&scene(json!([again]), event.clone())).contains("the service CA"), "the node was restarted");
+    let with_condition = |container: &Value, status: &str| {
+        let mut pod = pod("a", "n1", container);
+        let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
+        conditions.push(json!({"type": "PodReadyToStartContainers", "status": status}));
+        json!([pod])
+    };
+    assert!(lines(&scene(with_condition(&creating, "True"), event.clone())).is_empty());
+    let restarted = scene(with_condition(&made, "False"), event.clone());
+    add(page, "no serving certificate, after the node was restarted", &restarted);
     let ready =
         json!([{"metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]);
     assert!(lines(&scene(ready, event)).is_empty());
 }
 
-#[test]
-fn pods_that_are_not_made_are_explained_by_the_daemon_sets_event() {
-    for (message, expected) in [
+/// Pods that are not made are explained by the DaemonSet's event.
+fn unmade(page: &mut Page) {
+    for (case, message) in [
         (
+            "constraints",
             "Error creating: pods \"process-exporter-\" is forbidden: unable to validate against any security context constraint: []",
-            "oc get scc",
         ),
         (
+            "pod security",
             "Error creating: pods \"process-exporter-x\" is forbidden: violates PodSecurity \"restricted:latest\"",
-            "oc get scc",
         ),
-        ("Error creating: pods is forbidden: exceeded quota: q", "raise the quota"),
+        ("a quota", "Error creating: pods is forbidden: exceeded quota: q"),
+        ("a webhook", "Error creating: admission webhook \"w\" denied the request: no"),
+        ("anything else", "Error creating: Internal error occurred"),
     ] {
         let event = json!([{"reason": "FailedCreate", "involvedObject": {"name": "process-exporter"}, "message": message}]);
         let mut scene = scene(json!([]), event);
         assert!(lines(&scene).is_empty(), "nobody is missing");
         scene.desired = 1;
-        assert!(only(&scene).contains(expected), "{message}");
+        add(page, case, &scene);
         scene.nodes_bare.insert("n1".into());
-        assert!(only(&scene).starts_with("n1: no pods can be made"), "{message}");
+        assert!(lines(&scene)[0].starts_with("n1: no pods can be made"), "{message}");
     }
-}
-
-#[test]
-fn a_node_that_is_down_explains_its_pod() {
-    let mut scene = scene(json!([pod("a", "n1", &json!({}))]), json!([]));
-    assert!(lines(&scene).is_empty(), "on its way");
-    scene.late = true;
-    assert!(only(&scene).contains("n1: its pod is not ready yet"));
-    scene.nodes_down.insert("n1".into());
-    assert!(only(&scene).contains("n1: the node is not ready"));
-}
-
-#[test]
-fn a_pod_that_the_kubelet_ends_is_told_from_one_that_starts() {
-    let ended = json!({"containerID": "cri-o://b", "restartCount": 2, "state": {"running": {}},
-        "lastState": {"terminated": {"exitCode": 0, "reason": "Completed"}}});
-    let mut scene = scene(json!([pod("a", "n1", &ended)]), json!([]));
-    assert!(lines(&scene).is_empty(), "on its way");
-    scene.late = true;
-    let line = only(&scene);
-    assert!(
-        line.contains("n1: its pod is not ready, and was ended 2 times") && line.contains("short of CPU"),
-        "{line}"
-    );
-}
-
-#[test]
-fn a_node_without_a_pod_is_named() {
     let mut scene = scene(json!([]), json!([]));
     scene.desired = 2;
     scene.nodes_bare.extend(["n1".to_owned(), "n2".to_owned()]);
     assert!(lines(&scene).is_empty(), "on its way");
     scene.late = true;
-    assert!(only(&scene).starts_with("n1 and 1 more: no pod has been made: see oc"));
+    add(page, "nothing tells why, and the time is over", &scene);
+}
+
+fn nodes(page: &mut Page) {
+    let mut starts = scene(json!([pod("a", "n1", &json!({}))]), json!([]));
+    assert!(lines(&starts).is_empty(), "on its way");
+    starts.late = true;
+    add(page, "a pod that starts", &starts);
+    starts.nodes_down.insert("n1".into());
+    add(page, "a node that is down explains its pod", &starts);
+    // What ends without an error, and does not end by itself, was ended by the kubelet.
+    let ended = json!({"containerID": "cri-o://b", "restartCount": 2, "state": {"running": {}},
+        "lastState": {"terminated": {"exitCode": 0, "reason": "Completed"}}});
+    let mut ended = scene(json!([pod("a", "n1", &ended)]), json!([]));
+    assert!(lines(&ended).is_empty(), "on its way");
+    ended.late = true;
+    add(page, "a pod that the kubelet ended twice", &ended);
 }

@@ -1,5 +1,6 @@
 //! What servers say, and what is made of it.
 use super::*;
+use crate::golden::Page;
 
 fn ask(status: u16, body: &str) -> Result<Reply<'_>, Refusal> {
     read(&Asked { url: "https://prom", with_token: true }, status, None, body.as_bytes())
@@ -36,40 +37,45 @@ fn a_matrix_keeps_every_sample() {
 
 #[test]
 fn each_refusal_names_its_remedy() {
-    let page = "<html><body>Application is not available</body></html>";
+    let html = "<html><body>Application is not available</body></html>";
     let forbidden = "Forbidden (user=nobody, verb=get, resource=prometheuses, subresource=api)\n";
-    for (status, body, expected) in [
-        (401, "Unauthorized", "the token was refused (401) by https://prom: log in again with oc login"),
-        (403, forbidden, "user \"nobody\" may not query https://prom"),
-        (403, forbidden, "ask for the cluster role cluster-monitoring-view"),
-        (403, "<!DOCTYPE html><title>Log In</title>", "sign-in page (403): log in again"),
-        (404, "404 page not found", "without, /api/v1"),
-        (500, "Authorization error (boom)", "status 500 (Authorization error (boom))"),
-        (502, "port-forward to pod p: refused", "status 502 (port-forward to pod p: refused)"),
-        (503, page, "the router has nothing behind https://prom (503)"),
-        (504, "<html>", "(504): shorten --interval"),
-        (200, page, "a web page instead of JSON"),
-        (200, VECTOR.get(..120).unwrap(), "broke off after 120 bytes"),
-        (200, "", "answered what no Prometheus does"),
-        (200, r#"{"status":"success","data":{"result":[1,"2"]}}"#, "answered what no Prometheus does"),
-        (200, r#"{"status":"success"}"#, "(an object without series)"),
-        (400, "Client sent an HTTP request to an HTTPS server.\n", "use its https address"),
-        (503, r#"{"status":"error","errorType":"timeout","error":"query timed out"}"#, "shorten --interval"),
+    let mut page = Page::new("Answers that hold no samples: status, body, and the line that becomes of it.");
+    for (status, body) in [
+        (401, "Unauthorized"),
+        (403, forbidden),
+        (403, "Forbidden"),
+        (403, "<!DOCTYPE html><title>Log In</title>"),
+        (404, "404 page not found"),
+        (500, "Authorization error (boom)"),
+        (500, ""),
+        (502, "port-forward to pod p: refused"),
+        (503, html),
+        (504, "<html>"),
+        (200, html),
+        (200, VECTOR.get(..120).unwrap()),
+        (200, ""),
+        (200, r#"{"status":"success","data":{"result":[1,"2"]}}"#),
+        (200, r#"{"status":"success"}"#),
+        (400, "Client sent an HTTP request to an HTTPS server.\n"),
+        (503, r#"{"status":"error","errorType":"timeout","error":"query timed out"}"#),
         (
             422,
             r#"{"status":"error","errorType":"execution","error":"query processing would load too many samples"}"#,
-            "shorten --interval",
         ),
-        (
-            400,
-            r#"{"status":"error","errorType":"bad_data","error":"1:3: \u001b[2Jparse"}"#,
-            "(bad_data: 1:3: [2Jparse)",
-        ),
+        (400, r#"{"status":"error","errorType":"bad_data","error":"1:3: \u001b[2Jparse"}"#),
     ] {
-        let message = refused(status, body);
-        assert!(message.contains(expected), "{status} {body}: {message}");
-        assert!(!message.contains(char::is_control), "{message}");
+        page.add(&format!("{status} {body:?}"), &refused(status, body));
     }
+    page.part("Without a token");
+    let asked = Asked { url: "https://prom", with_token: false };
+    page.add("401", &read(&asked, 401, None, b"Unauthorized").unwrap_err().to_string());
+    page.part("Redirects, which are told without their query");
+    let to = "https://login?state=secret";
+    let message = read(&asked, 302, Some(to), b"").unwrap_err().to_string();
+    assert!(!message.contains("secret"), "{message}");
+    page.add(&format!("302 {to}"), &message);
+    page.add("302 to nowhere", &read(&asked, 302, None, b"").unwrap_err().to_string());
+    page.check("tests/golden/prometheus/refusals.txt");
 }
 
 #[test]
@@ -87,18 +93,4 @@ fn only_what_is_too_big_is_worth_splitting() {
     ] {
         assert_eq!(ask(status, &body).unwrap_err().excess, expected, "{status} {body}");
     }
-}
-
-#[test]
-fn a_redirect_is_told_without_its_query() {
-    let asked = Asked { url: "http://prom", with_token: false };
-    let message = read(&asked, 302, Some("https://login?state=secret"), b"").unwrap_err().to_string();
-    assert!(message.contains("redirects to https://login (302)") && !message.contains("secret"), "{message}");
-}
-
-#[test]
-fn without_a_token_401_asks_for_one() {
-    let asked = Asked { url: "https://prom", with_token: false };
-    let message = read(&asked, 401, None, b"Unauthorized").unwrap_err().to_string();
-    assert!(message.contains("asks for a token (401)"), "{message}");
 }

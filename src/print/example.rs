@@ -1,0 +1,182 @@
+//! Reports for tests, one of each shape.
+use crate::report::{
+    Class, ClassTotal, Percentiles, Report, Row, SeriesKind, Source, SourceKind, Stats, Window,
+};
+
+fn stats(avg: f64, min: f64, max: f64) -> Stats {
+    Stats { avg, min, max }
+}
+
+fn window() -> Window {
+    let end: jiff::Timestamp = "2026-02-02T02:00:00Z".parse().unwrap();
+    Window {
+        start: end - jiff::SignedDuration::from_hours(1),
+        end,
+        interval_seconds: 3600.0,
+        asked_seconds: None,
+        step_seconds: 15.0,
+        pod_step_seconds: Some(30.0),
+    }
+}
+
+fn source() -> Source {
+    Source {
+        url: Some("https://prometheus.example/".to_owned()),
+        cluster_nodes: Some(4),
+        series: Some(SeriesKind::Sums),
+        replica: Some("prometheus-k8s-1".to_owned()),
+        ..Source::new(SourceKind::Exporter, 3)
+    }
+}
+
+/// A row of a class, with nothing that a question has to ask for.
+fn row(class: Class, namespace: Option<&str>, name: &str, stats: Stats) -> Row {
+    Row {
+        class,
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+        node: None,
+        thread: None,
+        stats,
+        percentiles: None,
+        present: None,
+        course: Vec::new(),
+    }
+}
+
+/// Two rows with percentiles and a trend, one of them with a hostile name; a window that was cut.
+pub(super) fn hostile() -> Report {
+    let mut report = Report::new(Window { asked_seconds: Some(7200.0), ..window() }, source());
+    let host = stats(1.25, 0.5, 2.0);
+    let percentile = |value| Some(Percentiles(vec![("p95".to_owned(), value)]));
+    let pod = row(Class::Workload, Some("shop"), "a \"b\",\n\u{1b}[1mc", stats(0.5, 0.25, 0.75));
+    let common = |row| Row { present: Some(1.0), course: vec![0.5, f64::NAN, 2.0], ..row };
+    report.rows = vec![
+        Row {
+            thread: Some("crio-worker".to_owned()),
+            percentiles: percentile(1.9),
+            ..common(row(Class::Host, None, "crio", host))
+        },
+        Row { node: Some("node-1".to_owned()), percentiles: percentile(0.7), ..common(pod) },
+    ];
+    report.classes = vec![ClassTotal { class: Class::Host, stats: host }];
+    report.unattributed = Some(stats(-0.001, -0.25, 0.125));
+    report.busy = Some(stats(1.749, 1.0, 12.5));
+    report.left_out = Some(Stats::ZERO);
+    report.percentiles = vec!["p95".to_owned()];
+    report
+}
+
+/// Rows of every class, all totals and two notes.
+pub(super) fn groups() -> Report {
+    let mut report = Report::new(window(), source());
+    let pod = |class, namespace, name, node: &str, stats| Row {
+        node: Some(node.to_owned()),
+        ..row(class, Some(namespace), name, stats)
+    };
+    report.rows = vec![
+        pod(Class::Infra, "openshift-monitoring", "prometheus-k8s-0", "node-2", stats(2.5, 1.75, 4.125)),
+        row(Class::Host, None, "kubelet", stats(1.25, 1.0, 2.0)),
+        row(Class::Host, None, "crio", stats(0.75, 0.5, 1.5)),
+        pod(Class::Workload, "shop", "cart-0", "node-1", stats(0.5, 0.25, 0.75)),
+        row(Class::Kernel, None, "ksoftirqd", stats(0.125, 0.0, 0.25)),
+        row(Class::Kernel, None, "irq", stats(0.0625, 0.0625, 0.0625)),
+        // Placed nowhere any more.
+        pod(Class::Workload, "shop", "migrate-28391", "", stats(0.0004, 0.0, 0.9)),
+    ];
+    totals(&mut report);
+    report.notes = vec![
+        "1 of 4 nodes has no series: node-4".to_owned(),
+        "pods are 5-minute rates: their peaks are lower than they were".to_owned(),
+    ];
+    report
+}
+
+/// The totals of a window, whatever its rows are.
+fn totals(report: &mut Report) {
+    let total = |class, avg, min, max| ClassTotal { class, stats: stats(avg, min, max) };
+    report.classes = vec![
+        total(Class::Host, 2.0, 1.5, 3.5),
+        total(Class::Kernel, 0.1875, 0.0625, 0.3125),
+        total(Class::Infra, 3.0, 2.0, 5.0),
+        total(Class::Workload, 0.5004, 0.25, 1.5),
+    ];
+    report.pods_unnamed = Some(stats(0.25, 0.125, 0.5));
+    report.unattributed = Some(stats(0.0621, 0.0, 0.5));
+    report.busy = Some(stats(6.0, 4.0, 10.0));
+    report.left_out = Some(stats(0.5, 0.25, 0.875));
+}
+
+/// `--by class`.
+pub(super) fn classes() -> Report {
+    let mut report = Report::new(window(), source());
+    totals(&mut report);
+    report.rows = report.classes.iter().map(|total| row(total.class, None, "", total.stats)).collect();
+    report.left_out = Some(Stats::ZERO);
+    report
+}
+
+/// `--by namespace`.
+pub(super) fn namespaces() -> Report {
+    let mut report = Report::new(window(), source());
+    report.rows = vec![
+        row(Class::Infra, Some("openshift-monitoring"), "", stats(2.5, 1.75, 4.125)),
+        row(Class::Host, None, "", stats(2.0, 1.5, 3.5)),
+        row(Class::Workload, Some("shop"), "", stats(0.5004, 0.25, 1.5)),
+        row(Class::Kernel, None, "", stats(0.1875, 0.0625, 0.3125)),
+    ];
+    totals(&mut report);
+    report
+}
+
+/// `--by thread`.
+pub(super) fn threads() -> Report {
+    let mut report = groups();
+    for row in report.rows.iter_mut().filter(|row| row.class == Class::Host) {
+        row.thread = Some(format!("{}-main", row.name));
+    }
+    report
+}
+
+/// `--per-node`, of each group on each node.
+pub(super) fn per_node() -> Report {
+    let mut report = groups();
+    report.source.series = Some(SeriesKind::Raw);
+    let on_node = |number: usize, row: &Row| Row { node: Some(format!("node-{number}")), ..row.clone() };
+    let split = |row: &Row| match row.node {
+        None => (1..=2).map(|number| on_node(number, row)).collect(),
+        Some(_) => vec![row.clone()],
+    };
+    report.rows = report.rows.iter().flat_map(split).collect();
+    report
+}
+
+/// No rows, and no total is known.
+pub(super) fn nothing() -> Report {
+    let url = Some("https://prometheus.example/".to_owned());
+    Report::new(window(), Source { url, ..Source::new(SourceKind::Platform, 0) })
+}
+
+/// A report as `--watch` has it: with the trend of each row.
+pub(super) fn watched(report: Report) -> Report {
+    let trend = |row: &Row| (0..60).map(|part| row.stats.max * f64::from(part % 20 + 1) / 20.0).collect();
+    let rows = report.rows.iter().map(|row| Row { course: trend(row), ..row.clone() }).collect();
+    Report { rows, ..report }
+}
+
+/// `--local`, for less than ten seconds.
+pub(super) fn local() -> Report {
+    let start = window().end - jiff::SignedDuration::from_millis(2_504);
+    let window =
+        Window { start, interval_seconds: 2.504, step_seconds: 1.0, pod_step_seconds: None, ..window() };
+    let mut report = groups();
+    report.window = window;
+    report.source = Source::new(SourceKind::Local, 1);
+    report.rows.retain(|row| matches!(row.class, Class::Host | Class::Kernel));
+    report.rows.push(row(Class::Pod, Some("shop"), "cart-0", stats(0.5, 0.25, 0.75)));
+    report.classes.retain(|total| matches!(total.class, Class::Host | Class::Kernel));
+    report.classes.push(ClassTotal { class: Class::Pod, stats: stats(3.5004, 2.25, 6.5) });
+    (report.pods_unnamed, report.left_out) = (None, Some(Stats::ZERO));
+    report.notes.clear();
+    report
+}
