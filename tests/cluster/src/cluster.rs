@@ -14,6 +14,7 @@ use crate::door::Door;
 use crate::gate::{Certificate, Doorway, Gate};
 use crate::logins::{Login, door_kubeconfig};
 use crate::namespace::directory;
+use crate::oauth_proxy::OauthProxy;
 use crate::objects;
 use crate::prometheus::Prometheus;
 
@@ -83,6 +84,12 @@ impl Cluster {
     /// Starts a further gate: what stands on port 443 of `host` before `upstream` (a base URL) and shows `certificate`.
     pub fn start_gate(&self, host: &str, upstream: &str, certificate: Certificate) -> Result<Gate> {
         self.doorway.open(&self.directory, host, upstream, certificate)
+    }
+
+    /// Starts an oauth-proxy on port 443 of `host` before `upstream` (a base URL), as older releases have it.
+    pub fn start_oauth_proxy(&self, host: &str, upstream: &str) -> Result<OauthProxy> {
+        let ingress = &self.doorway.ingress;
+        OauthProxy::start(&self.directory, (host, upstream), ingress, self.api().clone())
     }
 
     /// Takes hold of the Route. Any test that goes through it holds it while it does.

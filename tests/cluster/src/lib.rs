@@ -7,12 +7,14 @@
 //!   prometheus  a Prometheus with its gate, as many as a test wants
 //!     bare    the same by itself, for tests without a cluster
 //!   operator    the prometheus-operator, and the configuration that it writes for Prometheus
+//!   service_ca  the service CA: serving certificates for Services, and its own for ConfigMaps
+//!   oauth_proxy oauth-proxy, which older releases have before Prometheus
 //!   pod         a pod of the API server as a process: its volumes, root, user and argv
 //!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
 //!   objects   what OpenShift would have made: namespaces, roles, the Route, the ingress CA
 //!   control_plane  etcd, API server, controller manager
 //!   logins    who may do what: tokens and kubeconfigs
-//!     api     HTTP to the API server, as its administrator
+//!     api     HTTP to the API server, as its administrator or as a service account
 //!     certs   certificate authorities and what they sign
 //!     process programs that end with this process, however it ends
 //!     namespace  names, ports and files, ours alone (tests/in-namespace)
@@ -35,6 +37,7 @@ mod fleet;
 mod gate;
 mod logins;
 mod namespace;
+mod oauth_proxy;
 mod objects;
 mod operator;
 mod plugin;
@@ -42,6 +45,7 @@ mod pod;
 mod process;
 mod prometheus;
 mod rules;
+mod service_ca;
 mod wait;
 
 pub use api::Api;
@@ -54,10 +58,12 @@ pub use fleet::{Fleet, add_node};
 pub use gate::{Certificate, Gate};
 pub use logins::Login;
 pub use namespace::{add_host, directory, free_port, program, tool};
+pub use oauth_proxy::{OauthProxy, Request};
 pub use operator::Operator;
 pub use plugin::{Outcome, Plugin};
 pub use pod::Pod;
 pub use process::{Process, start};
 pub use prometheus::Prometheus;
 pub use rules::rules;
+pub use service_ca::ServiceCa;
 pub use wait::until;
