@@ -8,6 +8,7 @@
 )]
 
 mod basics;
+mod certificate;
 mod failures;
 mod interrupted;
 mod others;

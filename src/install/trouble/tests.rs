@@ -70,6 +70,23 @@ fn a_missing_certificate_is_told_only_while_it_is_missed() {
 }
 
 #[test]
+fn a_certificate_that_is_refused_is_told_with_and_without_pods_that_wait_for_it() {
+    let creating = json!({"state": {"waiting": {"reason": "PodInitializing"}}});
+    let event = json!([{"reason": "FailedMount", "involvedObject": {"name": "a"},
+        "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"}]);
+    let refused = |events: &Value| Scene {
+        certificate: Some(Trouble::new("no certificate (why)", "clear it")),
+        ..scene(json!([pod("a", "n1", &creating)]), events.clone())
+    };
+    assert_eq!(lines(&refused(&json!([]))), ["no certificate (why): clear it"]);
+    let both = lines(&refused(&event));
+    assert!(
+        both.len() == 2 && both[1].starts_with("n1: its pod waits") && both[1].ends_with(": clear it"),
+        "{both:?}"
+    );
+}
+
+#[test]
 fn pods_that_are_not_made_are_explained_by_the_daemon_sets_event() {
     for (message, expected) in [
         (
