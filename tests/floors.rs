@@ -38,6 +38,7 @@ const INSTALL: Floors = &[
     &["mod"],
     &["uninstall", "rollout", "samples", "diff", "versions"],
     &["apply", "look"],
+    &["certificate"],
     &["preflight", "rights", "trouble", "set"],
     &["options"],
     &["objects"],

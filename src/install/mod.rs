@@ -9,6 +9,7 @@
 //!   samples     the first data in Prometheus
 //!   versions    what came along, and what would
 //!   apply       server-side, one line an object                        <- diff: what would change
+//!   certificate why the service CA issues none
 //!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
 //!    |
 //!   objects     manifests/, with what the user asked for in place      <- payload: the exporter's own binary
@@ -18,6 +19,7 @@
 //!   console     what is printed where
 //! ```
 mod apply;
+pub(crate) mod certificate;
 mod console;
 pub(crate) mod diff;
 pub(crate) mod look;

@@ -41,6 +41,7 @@ const fn place(
 const HERE: Option<&str> = Some(NAMESPACE);
 pub(crate) const CONFIG_MAPS: Place = place("", "v1", "ConfigMap", "configmaps", HERE);
 pub(crate) const DAEMON_SETS: Place = place("apps", "v1", "DaemonSet", "daemonsets", HERE);
+pub(crate) const SERVICES: Place = place("", "v1", "Service", "services", HERE);
 pub(crate) const CONSTRAINTS: Place =
     place("security.openshift.io", "v1", "SecurityContextConstraints", "securitycontextconstraints", None);
 
@@ -51,7 +52,7 @@ pub(crate) const PLACES: [Place; 10] = [
     place("rbac.authorization.k8s.io", "v1", "Role", "roles", HERE),
     place("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", HERE),
     CONFIG_MAPS,
-    place("", "v1", "Service", "services", HERE),
+    SERVICES,
     DAEMON_SETS,
     place("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", HERE),
     place("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules", HERE),

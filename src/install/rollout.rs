@@ -1,4 +1,5 @@
 //! Until every node's pod is ready: one watch of the DaemonSet, and a look at pods and events where nothing moves.
+use super::certificate;
 use super::console::Console;
 use super::look;
 use super::place::{DAEMON_SETS, NAME};
@@ -51,7 +52,7 @@ pub(super) async fn wait(
                     wait.set = set;
                     wait.show();
                     if wait.set.is_done() {
-                        return wait.done(console);
+                        return wait.done(console).await;
                     }
                 }
                 Some(Ok(WatchEvent::Deleted(_))) => {
@@ -131,7 +132,11 @@ impl Wait<'_, '_> {
         self.show();
     }
 
-    fn done(&self, console: &Console<'_>) -> Result<usize> {
+    async fn done(&mut self, console: &Console<'_>) -> Result<usize> {
+        // Pods are ready with anybody's certificate, and Prometheus takes the service CA's alone.
+        if let Ok(Some(trouble)) = certificate::refusal(self.server).await {
+            self.tell(vec![trouble.to_string()], console);
+        }
         let (_, desired) = self.set.ready();
         if desired == 0 {
             console.say("warning", "no node runs it: check --node-selector, and the nodes with oc get nodes");

@@ -38,6 +38,8 @@ pub(super) struct Scene {
     pub(super) nodes_down: BTreeSet<String>,
     /// Names of nodes that should have a pod and have none.
     pub(super) nodes_bare: BTreeSet<String>,
+    /// Why the service CA issues no certificate.
+    pub(super) certificate: Option<Trouble>,
     /// Pods that should be there.
     pub(super) desired: usize,
     /// Whether the time is over: what was on its way is now in the way.
@@ -53,7 +55,7 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    fn new(what: impl Into<String>, remedy: impl Into<String>) -> Trouble {
+    pub(super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Trouble {
         Trouble { what: what.into(), remedy: remedy.into() }
     }
 }
@@ -77,7 +79,9 @@ pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
         what: format!("{}: {}", named(nodes), why.what),
         ..why
     };
-    let mut all: Vec<_> = found.into_iter().map(of_nodes).collect();
+    // Pods may run with another's certificate, and cannot be asked.
+    let mut all: Vec<_> = scene.certificate.iter().cloned().collect();
+    all.extend(found.into_iter().map(of_nodes));
     if scene.pods.len() < scene.desired {
         let bare = (!scene.nodes_bare.is_empty()).then(|| named(scene.nodes_bare.iter().map(String::as_str)));
         match (refusal(&scene.events), bare) {
@@ -117,7 +121,7 @@ fn why(pod: &Pod, scene: &Scene) -> Option<Trouble> {
     }
     pod.containers()
         .find_map(of_container)
-        .or_else(|| mount(pod, &scene.events))
+        .or_else(|| mount(pod, scene))
         .or_else(|| scene.late.then(|| unready(pod)))
 }
 
@@ -166,12 +170,15 @@ fn of_container(container: &Container) -> Option<Trouble> {
 }
 
 /// What is not there to be mounted.
-fn mount(pod: &Pod, events: &[Event]) -> Option<Trouble> {
+fn mount(pod: &Pod, scene: &Scene) -> Option<Trouble> {
     let about =
         |event: &&Event| event.involved_object.name == pod.metadata.name && event.reason == "FailedMount";
-    let event = events.iter().rfind(about).filter(|_| !pod.has_volumes())?;
+    let event = scene.events.iter().rfind(about).filter(|_| !pod.has_volumes())?;
     let message = one_line(&event.message);
-    let remedy = if message.contains("process-exporter-tls") {
+    let of_certificate = message.contains("process-exporter-tls");
+    let remedy = if let Some(refused) = scene.certificate.as_ref().filter(|_| of_certificate) {
+        &refused.remedy
+    } else if of_certificate {
         "the serving certificate is missing, which the service CA issues: see oc get clusteroperator service-ca"
     } else if message.contains("metrics-client-ca") {
         "the client CA is missing, which the platform's monitoring publishes: see oc get clusteroperator monitoring"

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::failure::one_line;
+use super::front::{is_page, refusal};
 use super::refusal::{Excess, Refusal};
 use super::{Labels, Samples, Series};
 
@@ -72,14 +73,7 @@ pub(super) fn data<'a, T: Deserialize<'a>>(
         }
         (200..=299, Ok(_)) => Err(Refusal::new(foreign(asked, "an object without series"), None)),
         (200..=299, Err(error)) => Err(Refusal::new(unreadable(asked, &error, body), None)),
-        (_, _) => {
-            let words = refusal(asked, status, location, &String::from_utf8_lossy(body));
-            Err(match status {
-                401 => Refusal::of_token(words),
-                504 => Refusal::new(words, Some(Excess::Time)),
-                _ => Refusal::new(words, None),
-            })
-        }
+        (_, _) => Err(refusal(asked, status, location, &String::from_utf8_lossy(body))),
     }
 }
 
@@ -151,63 +145,6 @@ fn foreign(asked: &Asked<'_>, why: &str) -> String {
     format!(
         "{url} answered what no Prometheus does ({why}): give Prometheus's own address with --prometheus URL"
     )
-}
-
-/// Everything that stands before Prometheus and says no: proxies for authorisation, the router, a wrong server.
-fn refusal(asked: &Asked<'_>, status: u16, location: Option<&str>, body: &str) -> String {
-    let Asked { url, with_token } = asked;
-    let said = one_line(body);
-    match status {
-        300..=399 => {
-            let to = location.map_or_else(String::new, |to| format!(" to {}", one_line(without_query(to))));
-            format!(
-                "{url} redirects{to} ({status}): no redirect is followed; give the final address with --prometheus URL"
-            )
-        }
-        400 if said.contains("HTTPS server") => {
-            format!("{url} speaks TLS only (400: {said}): use its https address")
-        }
-        401 if *with_token => format!("the token was refused (401) by {url}: log in again with oc login"),
-        401 => format!("{url} asks for a token (401): log in with oc login, or pass --token"),
-        403 if is_page(body) => format!(
-            "{url} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
-        ),
-        403 => {
-            let user = forbidden_user(&said)
-                .map_or_else(|| "this user".to_owned(), |user| format!("user \"{user}\""));
-            format!(
-                "{user} may not query {url} (403: {said}): ask for the cluster role cluster-monitoring-view"
-            )
-        }
-        404 => format!(
-            "{url} has no query API (404): --prometheus takes the address up to, but without, /api/v1"
-        ),
-        503 if is_page(body) => format!(
-            "the router has nothing behind {url} (503): check the pods prometheus-k8s in openshift-monitoring, or use --via port-forward"
-        ),
-        504 => {
-            format!("the query took longer than the router in front of {url} waits (504): shorten --interval")
-        }
-        _ if is_page(body) || said.is_empty() => {
-            format!("{url} answered with status {status}: check the address, and that Prometheus is running")
-        }
-        _ => format!("{url} answered with status {status} ({said}): check that Prometheus is running"),
-    }
-}
-
-/// A redirect's target without what may hold secrets.
-fn without_query(location: &str) -> &str {
-    location.split(['?', '#']).next().unwrap_or_default()
-}
-
-/// The user in kube-rbac-proxy's `Forbidden (user=NAME, verb=...)`.
-fn forbidden_user(said: &str) -> Option<&str> {
-    let (_, rest) = said.split_once("(user=")?;
-    rest.split_once(", verb=").map(|(user, _)| user)
-}
-
-fn is_page(body: &str) -> bool {
-    body.trim_start_matches('\u{feff}').trim_start().starts_with('<')
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Series<'a> {

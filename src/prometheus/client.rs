@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use super::answer::{self, Reply};
 use super::failure::{self, Party};
 use super::refusal::{Excess, Refusal};
-use super::{Dialect, Endpoint, Grid, Secret, Series, Size, is_loopback, promql};
+use super::{Endpoint, Grid, Secret, Series, Size, is_loopback, promql};
 
 /// Questions up to this many bytes travel in the URL (GET: the right that every reader has); longer ones in a body (POST).
 const LONGEST_GET: usize = 4096;
@@ -123,24 +123,6 @@ impl Client {
         self.ask("query_range", &parameters, size, read).await
     }
 
-    /// How the server reads a question. Errors where it does not answer at all.
-    pub async fn dialect(&self) -> Result<Dialect> {
-        // Of a range that is open at its start there are two whole milliseconds in two, else three.
-        const RANGE: &str = "count_over_time(vector(1)[2ms:1ms])";
-        let (_, _, body) = self.send("status/buildinfo", &[], Size::Few).await?;
-        let version = answer::version(&body);
-        let left_open =
-            version.is_some_and(|(major, _)| major >= 3) || self.one(RANGE, 1000).await? == Some(2.0);
-        Ok(Dialect { own_lookback: version.is_some_and(|version| version >= (2, 43)), left_open })
-    }
-
-    /// The name of the host that the server runs on, in a cluster its pod's; none where it does not tell, as before
-    /// Prometheus 3. Errors where it does not answer at all.
-    pub async fn host(&self) -> Result<Option<String>> {
-        let (_, _, body) = self.send("status/runtimeinfo", &[], Size::Few).await?;
-        Ok(answer::host(&body).map(|host| failure::one_line(&host)))
-    }
-
     /// The value of `query` at `at` (Unix milliseconds), one sample a series; of a range selector, its raw samples. `read`
     /// makes of the answer what is to be kept.
     pub async fn instant<T>(
@@ -200,12 +182,12 @@ impl Client {
         Ok(data)
     }
 
-    fn asked(&self) -> answer::Asked<'_> {
+    pub(super) fn asked(&self) -> answer::Asked<'_> {
         answer::Asked { url: &self.url, with_token: self.token().is_some() }
     }
 
     /// One request: the answer's status, where it redirects to, and its body.
-    async fn send(
+    pub(super) async fn send(
         &self,
         path: &str,
         parameters: &[(&str, &str)],
@@ -240,7 +222,7 @@ impl Client {
     }
 
     /// A server's words, which may repeat the request.
-    fn without_token(&self, words: &str) -> String {
+    pub(super) fn without_token(&self, words: &str) -> String {
         let token = self.token();
         let sent = token.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
         sent.map_or_else(|| words.to_owned(), |token| words.replace(token, "(the token)"))

@@ -5,6 +5,7 @@
 mod answer;
 mod client;
 pub(crate) mod failure;
+mod front;
 pub mod promql;
 mod refusal;
 mod state;

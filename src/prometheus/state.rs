@@ -1,11 +1,11 @@
-//! What a Prometheus tells of itself: the rules that it has loaded, and the targets that it scrapes.
+//! What a Prometheus tells of itself: what it is, the rules that it has loaded, and the targets that it scrapes.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::Client;
+use super::{Client, Dialect, Size, answer, failure, front};
 
 /// A group of rules as the server has loaded it.
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +57,28 @@ struct Targets {
 }
 
 impl Client {
+    /// How the server reads a question. Errors if it does not answer at all, or if what stands in front of it refuses this
+    /// user: that is known from one request.
+    pub async fn dialect(&self) -> Result<Dialect> {
+        // Of a range that is open at its start there are two whole milliseconds in two, else three.
+        const RANGE: &str = "count_over_time(vector(1)[2ms:1ms])";
+        let (status, _, body) = self.send("status/buildinfo", &[], Size::Few).await?;
+        if let Some(refusal) = front::barred(&self.asked(), status, &body) {
+            return Err(refusal.map(|words| self.without_token(words)).into());
+        }
+        let version = answer::version(&body);
+        let left_open =
+            version.is_some_and(|(major, _)| major >= 3) || self.one(RANGE, 1000).await? == Some(2.0);
+        Ok(Dialect { own_lookback: version.is_some_and(|version| version >= (2, 43)), left_open })
+    }
+
+    /// The name of the host that the server runs on, in a cluster its pod's; none where it does not tell, as before
+    /// Prometheus 3. Errors where it does not answer at all.
+    pub async fn host(&self) -> Result<Option<String>> {
+        let (_, _, body) = self.send("status/runtimeinfo", &[], Size::Few).await?;
+        Ok(answer::host(&body).map(|host| failure::one_line(&host)))
+    }
+
     /// The loaded groups of recording rules of these names. Errors: one line that says why and what to do.
     pub async fn rule_groups(&self, names: &[&str]) -> Result<Vec<RuleGroup>> {
         let mut parameters = vec![("type", "record")];

@@ -2,6 +2,7 @@
 use super::compared::Compared;
 use super::report::Check;
 use crate::cluster::Failure;
+use crate::install::certificate;
 use crate::install::objects::Object;
 use crate::install::place::LABELS;
 use crate::install::preflight::{Metadata, Outline};
@@ -94,6 +95,12 @@ impl Found {
             };
         }
         let missing_too = (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")));
+        if missing_too.is_none()
+            && others.is_empty()
+            && let Some(trouble) = self.wholes.iter().find_map(certificate::refused)
+        {
+            return Check::failed(OBJECTS, trouble.what, trouble.remedy);
+        }
         match (missing_too, others.is_empty(), unseen.first()) {
             (Some(missing), true, _) => Check::failed(OBJECTS, missing, INSTALL),
             (missing, false, _) => {

@@ -56,9 +56,9 @@ pub(super) async fn answer(
     Ok(report)
 }
 
-/// Finds out who answers, how that server reads questions, and of how many nodes it tells. Comes before all else.
-pub(super) async fn meet(server: &Server<'_>, asked: Span) -> Result<Identity> {
+/// Finds out who answers, and of how many nodes that server tells.
+pub(super) async fn identify(server: &Server<'_>, asked: Span) -> Result<Identity> {
     let nodes = server.client().one(queries::NODES, asked.end);
-    let ((), replica, nodes) = tokio::try_join!(server.meet(), server.client().host(), nodes)?;
+    let (replica, nodes) = tokio::try_join!(server.client().host(), nodes)?;
     Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }

@@ -61,11 +61,14 @@ pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("asking Prometheus");
     let server = Server::new(client, &progress);
     let asked = question.span();
-    let identity = inquire::meet(&server, asked).await?;
+    // One request, and the others only if that is not refused.
+    server.meet().await?;
     let presence = Presence::of(queries::BUSY, asked);
     let report = async {
         let source = Source::find(&server, asked, presence.clone());
-        let (source, beats) = tokio::try_join!(source, Beats::find(&server, question, asked))?;
+        let identity = inquire::identify(&server, asked);
+        let (identity, source, beats) =
+            tokio::try_join!(identity, source, Beats::find(&server, question, asked))?;
         inquire::answer(&server, question, identity, source, beats).await
     };
     // Where nodes have to be counted, that takes the longest: who was there is asked first.

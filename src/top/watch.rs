@@ -35,11 +35,16 @@ impl<'a> Watch<'a> {
         self.memory.next_round();
         let progress = Progress::none();
         let server = Server::new(self.client, &progress).with(&self.memory);
-        let identity = inquire::meet(&server, asked).await?;
-        let known = match self.found.take() {
-            Some((source, beats)) => Some((source.again(&server, asked).await?, beats)),
-            None => None,
+        // One request, and the others only if that is not refused.
+        server.meet().await?;
+        let found = self.found.take();
+        let known = async {
+            Ok(match found {
+                Some((source, beats)) => Some((source.again(&server, asked).await?, beats)),
+                None => None,
+            })
         };
+        let (identity, known) = tokio::try_join!(inquire::identify(&server, asked), known)?;
         let (source, beats) = match known.filter(|(source, _)| !source.is_late()) {
             Some((source, beats)) => (Some(source), beats),
             None => {

@@ -1,9 +1,9 @@
-//! The whole way from `install` to `top`, with nothing in between left out that is not the kubelet's or the service CA's: the
+//! The whole way from `install` to `top`, with nothing in between left out that is not the kubelet's: the service CA issues, the
 //! installed pod runs as a process with its own argv, files and user; the real prometheus-operator turns what was installed
 //! into a configuration; a real Prometheus, 2 and 3, scrapes the pod with it over TLS of both sides and evaluates the rules; `status`
 //! says so, and `top` answers. Then every certificate is exchanged.
 //!
-//! In the place of OpenShift's: the service CA (an authority of this test), the kubelet and CRI-O (test_cluster::Pod), and
+//! In the place of OpenShift's: the service CA (test_cluster::ServiceCa), the kubelet and CRI-O (test_cluster::Pod), and
 //! Prometheus's rights to find targets (it asks the API server as the installer).
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@
 
 mod parts;
 
-use parts::{CLIENT_NAME, Chain, NODE, address, await_scrapes, exporter};
+use parts::{CLIENT_NAME, Chain, NODE, SERVICE, address, await_scrapes, exporter};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -152,12 +152,16 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     let version = prometheus.bare.series("namedprocess_exporter_build_info", None).unwrap();
     assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
 
+    // Leaf and signer are shown, by the Service's name and by a pod's own.
+    let before = chain.shown(&pod, SERVICE);
+    assert_eq!(before.len(), 2);
+    assert_eq!(chain.shown(&pod, "node-0.process-exporter.openshift-monitoring.svc.cluster.local"), before);
     // The service CA issues another certificate; the kubelet brings it; nothing is restarted and no scrape fails.
-    let before = chain.shown(&pod);
-    chain.issue();
+    chain.reissue();
     pod.sync().unwrap();
     until("the new certificate to be shown", Duration::from_secs(30), || {
-        anyhow::ensure!(chain.shown(&pod) != before);
+        let shown = chain.shown(&pod, SERVICE);
+        anyhow::ensure!(shown[0] != before[0] && shown[1] == before[1]);
         Ok(())
     })
     .unwrap();

@@ -1,10 +1,12 @@
 //! What stands around the installed pod: a node, the operator, and the authorities whose certificates are exchanged.
+use anyhow::Context as _;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use test_cluster::{ALWAYS, Authority, Cluster, Fleet, Operator, Pair, Pod, Prometheus, directory, until};
+use test_cluster::{Authority, Cluster, Fleet, Operator, Pair, Pod, Prometheus, ServiceCa, directory, until};
 
 /// The one node's name.
 pub(crate) const NODE: &str = "node-0";
@@ -12,45 +14,52 @@ const HERE: &str = "/api/v1/namespaces/openshift-monitoring";
 /// Where the ServiceMonitor has Prometheus look for certificates, below its folder.
 const SERVICE_CA: &str = "configmaps/serving-certs-ca-bundle/service-ca.crt";
 const CLIENT: [&str; 2] = ["secrets/metrics-client-certs/tls.crt", "secrets/metrics-client-certs/tls.key"];
-const SERVICE: &str = "process-exporter.openshift-monitoring.svc";
+const SECRET: &str = "/api/v1/namespaces/openshift-monitoring/secrets/process-exporter-tls";
+pub(crate) const SERVICE: &str = "process-exporter.openshift-monitoring.svc";
 pub(crate) const CLIENT_NAME: &str = "system:serviceaccount:openshift-monitoring:prometheus-k8s";
 
 pub(crate) struct Chain {
     pub(crate) operator: Operator,
     cluster: &'static Cluster,
     folder: PathBuf,
-    service: Authority,
+    service: ServiceCa,
     clients: Authority,
     _fleet: Fleet,
 }
 
 impl Chain {
-    /// A cluster with one node, the operator, and what the service CA and the platform's monitoring publish.
+    /// A cluster with one node, the operator, the service CA, and what the platform's monitoring publishes.
     pub(crate) fn new(cluster: &'static Cluster) -> Chain {
         let fleet = Fleet::start(cluster, 1).unwrap();
         let operator = Operator::start(cluster).unwrap();
         let folder = directory().unwrap().join("chain");
         fs::create_dir(&folder).unwrap();
-        let service = Authority::new(&folder, "service-ca").unwrap();
+        let service = ServiceCa::start(cluster).unwrap();
         let clients = Authority::new(&folder, "clients").unwrap();
-        operator.put(SERVICE_CA, &service.file).unwrap();
         let chain = Chain { operator, cluster, folder, service, clients, _fleet: fleet };
-        chain.issue();
+        chain.trust(true);
         chain.publish_clients();
         chain.next_client_certificate(CLIENT_NAME);
         chain
     }
 
-    /// The service CA issues the serving certificate, anew.
-    pub(crate) fn issue(&self) {
-        let Pair { certificate, key } = self.service.server(&self.folder, &[SERVICE], ALWAYS).unwrap();
-        let [certificate, key] = [certificate, key].map(|file| fs::read_to_string(file).unwrap());
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "process-exporter-tls"},
-            "type": "kubernetes.io/tls", "stringData": {"tls.crt": certificate, "tls.key": key}});
-        self.cluster
-            .api()
-            .apply(&format!("{HERE}/secrets/process-exporter-tls"), &secret.to_string())
-            .unwrap();
+    /// Deletes the Secret, as who wants another certificate does; the service CA issues it.
+    pub(crate) fn reissue(&self) {
+        let before = self.secret();
+        self.cluster.api().delete(SECRET).unwrap();
+        until("another secret", Duration::from_secs(30), || {
+            let secret: Value = serde_json::from_str(&self.cluster.api().get(SECRET)?)?;
+            anyhow::ensure!(secret["data"]["tls.crt"] != before["data"]["tls.crt"]);
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    /// The Secret of the serving certificate, once the service CA has made it.
+    fn secret(&self) -> Value {
+        let found =
+            until("the serving certificate", Duration::from_secs(30), || self.cluster.api().get(SECRET));
+        serde_json::from_str(&found.unwrap()).unwrap()
     }
 
     /// From now on clients are of another authority.
@@ -69,10 +78,27 @@ impl Chain {
         }
     }
 
-    /// Prometheus trusts the exporter's authority, or another one.
+    /// Prometheus trusts what the service CA publishes in the platform's ConfigMap, or another authority.
     pub(crate) fn trust(&self, right: bool) {
-        let ca = if right { &self.service } else { &self.clients };
-        self.operator.put(SERVICE_CA, &ca.file).unwrap();
+        let file = self.folder.join("bundle.crt");
+        fs::write(
+            &file,
+            if right { self.published() } else { fs::read_to_string(&self.clients.file).unwrap() },
+        )
+        .unwrap();
+        self.operator.put(SERVICE_CA, &file).unwrap();
+    }
+
+    fn published(&self) -> String {
+        let path = format!("{HERE}/configmaps/serving-certs-ca-bundle");
+        let asking = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "serving-certs-ca-bundle",
+            "annotations": {"service.beta.openshift.io/inject-cabundle": "true"}}});
+        self.cluster.api().apply(&path, &asking.to_string()).unwrap();
+        until("the service CA to be published", Duration::from_secs(30), || {
+            let map: Value = serde_json::from_str(&self.cluster.api().get(&path)?)?;
+            Ok(map["data"]["service-ca.crt"].as_str().context("not yet")?.to_owned())
+        })
+        .unwrap()
     }
 
     fn publish_clients(&self) {
@@ -90,22 +116,23 @@ impl Chain {
             anyhow::ensure!(pod["status"]["podIP"].is_string() && pod["spec"]["nodeName"] == NODE, "{pod}");
             Ok(pod["metadata"]["name"].as_str().unwrap().to_owned())
         });
+        self.secret();
         Pod::new(self.cluster, &format!("{HERE}/pods/{}", name.unwrap())).unwrap()
     }
 
-    /// The certificate that the pod shows, as openssl would print it.
-    pub(crate) fn shown(&self, pod: &Pod<'_>) -> Vec<u8> {
+    /// The certificates that the pod shows, the leaf first, taken by who asks for it by `name`.
+    pub(crate) fn shown(&self, pod: &Pod<'_>, name: &'static str) -> Vec<CertificateDer<'static>> {
         let address = format!("{}:9256", pod.object["status"]["podIP"].as_str().unwrap());
         let mut roots = rustls::RootCertStore::empty();
         let pem = fs::read(&self.service.file).unwrap();
         roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(&pem).unwrap()).unwrap();
         let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let mut client = rustls::ClientConnection::new(config.into(), SERVICE.try_into().unwrap()).unwrap();
+        let mut client = rustls::ClientConnection::new(config.into(), name.try_into().unwrap()).unwrap();
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         while client.is_handshaking() {
             client.complete_io(&mut stream).unwrap();
         }
-        client.peer_certificates().unwrap()[0].to_vec()
+        client.peer_certificates().unwrap().iter().cloned().map(CertificateDer::into_owned).collect()
     }
 }
 

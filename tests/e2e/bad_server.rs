@@ -58,11 +58,6 @@ const ADDRESS: &str = "--prometheus URL";
 fn what_stands_in_front_of_prometheus() {
     for (head, body, said) in [
         ("401 Unauthorized", "Unauthorized", ["the token was refused (401)", "oc login"]),
-        (
-            "403 Forbidden",
-            "<html>Log in with OpenShift</html>",
-            ["sign-in page (403)", "cluster-monitoring-view"],
-        ),
         ("403 Forbidden", "no", ["this user may not query", "cluster-monitoring-view"]),
         ("404 Not Found", "404 page not found", ["has no query API (404)", "without, /api/v1"]),
         ("407 Proxy Authentication Required", PAGE, ["status 407", "check"]),
@@ -77,14 +72,38 @@ fn what_stands_in_front_of_prometheus() {
             ["status 500 (Authorization error (boom))", "check"],
         ),
         ("502 Bad Gateway", PAGE, ["status 502", "check"]),
-        ("503 Service Unavailable", PAGE, ["the router has nothing behind", "(503)"]),
-        ("504 Gateway Time-out", PAGE, ["(504)", "shorten --interval"]),
         ("204 No Content", "", ["no Prometheus does", ADDRESS]),
         ("200 OK", PAGE, ["a web page instead of JSON", ADDRESS]),
         ("400 Bad", "Authorization: Bearer sha256~never-to-be-shown", ["Bearer (the token)", "check"]),
     ] {
         let url = saying(head, body);
         assert_refused(head, &ask_at(&url), &[said[0], said[1], &url]);
+    }
+}
+
+/// What OpenShift's router says by itself: in HTTP/1.0, with a page that ends with the connection.
+fn router(head: &str, body: &str) -> String {
+    let more = "Cache-Control: private, max-age=0, no-cache, no-store\r\nConnection: close\r\nContent-Type: text/html";
+    let answer = format!("HTTP/1.0 {head}\r\nPragma: no-cache\r\n{more}\r\n\r\n{body}");
+    server(move |stream| drop(stream.write_all(answer.as_bytes())))
+}
+
+#[test]
+fn the_router_that_has_nobody_to_ask() {
+    let page = format!("<html>\n  <head>\n{}</head>\n{PAGE}", "    <style>body {}</style>\n".repeat(100));
+    for (head, said) in [
+        ("503 Service Unavailable", ["the router has nothing behind", "(503)"]),
+        ("504 Gateway Time-out", ["(504)", "shorten --interval"]),
+        ("404 Error", ["has no query API (404)", "without, /api/v1"]),
+    ] {
+        let url = router(head, &page);
+        let outcome = ask_at(&url);
+        assert_refused(head, &outcome, &[said[0], said[1], &url]);
+        assert!(
+            !outcome.stderr.contains('<') && !outcome.stderr.contains("Application"),
+            "{}",
+            outcome.stderr
+        );
     }
 }
 

@@ -16,6 +16,7 @@ mod odd_data;
 mod pieces;
 mod renewal;
 mod serve;
+mod sign_in;
 mod sources;
 mod sums;
 mod tenant;

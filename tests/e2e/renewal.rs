@@ -7,18 +7,46 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
-use test_cluster::{Certificate, Cluster, Login, shared, until};
+use test_cluster::{Certificate, Cluster, Login, Prometheus, shared, until};
 
 use crate::watch::serve;
 use crate::way_in::plugin;
 
-/// A token's time is over: its user has logged in again meanwhile, and also looked at another cluster.
 #[test]
 fn a_token_that_is_refused_is_looked_for_again_in_its_context() -> Result<()> {
     let (cluster, prometheus) = (shared(), serve("renewed", true)?);
     let host = "renewed-gate.apps.test.example";
     let mut gate = cluster.start_gate(host, &prometheus.bare.url, Certificate::Good)?;
-    let leaving = Leaving::new(cluster)?;
+    // It remembers for minutes whom it has let in.
+    renewed(
+        &prometheus,
+        host,
+        "leaving",
+        || gate.restart(),
+        ["the token was refused (401)", "log in again with oc login"],
+    )
+}
+
+#[test]
+fn a_page_to_sign_in_may_be_for_want_of_another_token() -> Result<()> {
+    let (cluster, prometheus) = (shared(), serve("signed-in-again", true)?);
+    let host = "signed-in-again.apps.test.example";
+    let _proxy = cluster.start_oauth_proxy(host, &prometheus.bare.url)?;
+    let said = ["answered with a sign-in page (403)", "cluster-monitoring-view"];
+    renewed(&prometheus, host, "leaving-too", || Ok(()), said)
+}
+
+/// A token's time is over: its user, called `name`, has logged in again meanwhile, and also looked at another cluster.
+/// `forget` has what stands at `host` forget who has been let in; `said` is in its refusal, and ends it.
+fn renewed(
+    prometheus: &Prometheus,
+    host: &str,
+    name: &'static str,
+    forget: impl FnOnce() -> Result<()>,
+    said: [&str; 2],
+) -> Result<()> {
+    let cluster = shared();
+    let leaving = Leaving::new(cluster, name)?;
     let plugin = plugin();
     let kubeconfig = plugin.home().join("config");
     let login = |token: &str, current: &str| -> Result<()> {
@@ -51,12 +79,12 @@ fn a_token_that_is_refused_is_looked_for_again_in_its_context() -> Result<()> {
     let reports = spawn(move || io::copy(&mut stdout, &mut io::sink()));
 
     leaving.leave(cluster)?;
-    gate.restart()?;
+    forget()?;
     let refused = errors
         .by_ref()
-        .find(|line| line.as_ref().is_ok_and(|line| line.contains("the token was refused (401)")))
+        .find(|line| line.as_ref().is_ok_and(|line| line.contains(said[0])))
         .context("it ended")??;
-    ensure!(refused.ends_with("log in again with oc login"), "{refused}");
+    ensure!(refused.ends_with(said[1]), "{refused}");
     // Nothing reaches the server by now.
     let before = read()?;
     login(Login::Viewer.token().context("no token")?, "elsewhere")?;
@@ -74,31 +102,32 @@ fn a_token_that_is_refused_is_looked_for_again_in_its_context() -> Result<()> {
 
 /// A user whose token is good until they are gone.
 struct Leaving {
+    name: &'static str,
     token: String,
 }
 
 impl Leaving {
     const PATH: &str = "/api/v1/namespaces/default/serviceaccounts";
 
-    fn new(cluster: &Cluster) -> Result<Leaving> {
+    fn new(cluster: &Cluster, account: &'static str) -> Result<Leaving> {
         let api = cluster.api();
-        let name = json!({"name": "leaving"});
+        let name = json!({"name": account});
         api.create(Self::PATH, &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name}))?;
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": name,
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-monitoring-view"},
-            "subjects": [{"kind": "ServiceAccount", "name": "leaving", "namespace": "default"}],
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "default"}],
         });
         api.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)?;
         let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
-        let answer = api.create(&format!("{}/leaving/token", Self::PATH), &request)?;
+        let answer = api.create(&format!("{}/{account}/token", Self::PATH), &request)?;
         let token = answer["status"]["token"].as_str().context("no token")?.to_owned();
-        Ok(Leaving { token })
+        Ok(Leaving { name: account, token })
     }
 
     /// Until the API server has forgotten too.
     fn leave(&self, cluster: &Cluster) -> Result<()> {
-        cluster.api().delete(&format!("{}/leaving", Self::PATH))?;
+        cluster.api().delete(&format!("{}/{}", Self::PATH, self.name))?;
         until("the token to be refused", Duration::from_secs(60), || {
             let status = cluster.api().get_as("/version", Some(&self.token))?;
             ensure!(status == 401, "{status}");

@@ -9,6 +9,7 @@
 
 mod basics;
 mod by_hand;
+mod certificate;
 mod failures;
 mod interrupted;
 mod others;

@@ -110,6 +110,36 @@ fn each_missing_right_is_named_and_the_roles_printed_are_enough() {
 }
 
 #[test]
+fn who_may_install_and_not_query_is_told_of_the_page_to_sign_in_after_one_request() {
+    let site = site();
+    let somebody = somebody(&site);
+    let roles = printed(&site.run_as(&somebody, &[]).stdout);
+    apply(&site, &roles);
+    let door = site.cluster.door();
+    let host = "sign-in.apps.test.example";
+    let proxy = site.cluster.start_oauth_proxy(host, &site.cluster.prometheus().url).unwrap();
+    door.lead_to_host(host).unwrap();
+    let done = until("the rights to hold", Duration::from_secs(30), || {
+        let done = site.run_as(&somebody, &[]);
+        anyhow::ensure!(done.code == 0, "{}", done.stderr);
+        Ok(done)
+    })
+    .unwrap();
+    roles.iter().for_each(|role| site.cluster.api().delete(&path(role)).unwrap());
+    let said = format!(
+        "warning: whether samples arrive is not known, since Prometheus cannot be asked: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
+    );
+    assert_eq!(done.stderr.lines().filter(|line| *line == said).count(), 1, "{}", done.stderr);
+    assert!(
+        !done.stderr.contains('<') && !done.stderr.contains("Log"),
+        "a part of the page: {}",
+        done.stderr
+    );
+    let requests = proxy.requests();
+    assert!(requests.len() == 1 && requests[0].token.as_deref() == Login::Nobody.token(), "{requests:#?}");
+}
+
+#[test]
 fn what_uninstall_may_not_delete_is_listed() {
     let site = site();
     site.install(&[]);

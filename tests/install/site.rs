@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use test_cluster::{Cluster, Fleet, Login, Outcome, Plugin, shared, until};
+use test_cluster::{Cluster, Fleet, Login, Outcome, Plugin, ServiceCa, shared, until};
 
 /// The namespaces that are installed into.
 pub(crate) const NAMESPACES: [&str; 2] = ["openshift-monitoring", "openshift-config-managed"];
@@ -13,6 +13,9 @@ pub(crate) const HERE: &str = "/namespaces/openshift-monitoring";
 pub(crate) const DAEMON_SET: &str =
     "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/process-exporter";
 pub(crate) const CONFIG: &str = "/api/v1/namespaces/openshift-monitoring/configmaps/process-exporter";
+/// What the exporter's pods mount, and the service CA makes.
+pub(crate) const SECRET: &str = "/api/v1/namespaces/openshift-monitoring/secrets/process-exporter-tls";
+pub(crate) const SERVICE: &str = "/api/v1/namespaces/openshift-monitoring/services/process-exporter";
 const QUOTA: &str = "/api/v1/namespaces/openshift-monitoring/resourcequotas/none";
 
 /// Every kind that is looked at, as `group/version` (or `v1`) and plural; without a namespace last.
@@ -39,21 +42,23 @@ pub(crate) struct Site {
     pub(crate) cluster: &'static Cluster,
     pub(crate) plugin: Plugin,
     pub(crate) exporter: PathBuf,
+    pub(crate) service_ca: &'static ServiceCa,
     _alone: MutexGuard<'static, ()>,
 }
 
 /// Takes the cluster.
 pub(crate) fn site() -> Site {
     static ALONE: Mutex<()> = Mutex::new(());
-    static FLEET: OnceLock<Fleet> = OnceLock::new();
+    static PLATFORM: OnceLock<(Fleet, ServiceCa)> = OnceLock::new();
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let cluster = shared();
-    FLEET.get_or_init(|| Fleet::start(cluster, NODES).unwrap());
+    let (_, service_ca) =
+        PLATFORM.get_or_init(|| (Fleet::start(cluster, NODES).unwrap(), ServiceCa::start(cluster).unwrap()));
     let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
     let plugin = plugin.kubeconfig(cluster.kubeconfig(Login::Installer));
     let exporter = plugin.home().join("exporter");
     std::fs::write(&exporter, program(1_200_000, 62)).unwrap();
-    let site = Site { cluster, plugin, exporter, _alone: alone };
+    let site = Site { cluster, plugin, exporter, service_ca, _alone: alone };
     site.clean();
     site
 }
@@ -115,6 +120,38 @@ impl Site {
         self.cluster.api().delete(QUOTA).unwrap();
     }
 
+    /// Waits until the service CA has issued the certificate and says so on the Service; gives the Secret.
+    pub(crate) fn await_certificate(&self) -> Value {
+        until("a certificate", Duration::from_secs(30), || {
+            let service: Value = serde_json::from_str(&self.cluster.api().get(SERVICE)?)?;
+            let secret: Value = serde_json::from_str(&self.cluster.api().get(SECRET)?)?;
+            let of = &secret["metadata"]["annotations"]["service.beta.openshift.io/originating-service-uid"];
+            anyhow::ensure!(*of == service["metadata"]["uid"], "{of}");
+            let by = &service["metadata"]["annotations"]["service.beta.openshift.io/serving-cert-signed-by"];
+            anyhow::ensure!(*by == self.service_ca.name, "{by}");
+            Ok(secret)
+        })
+        .unwrap()
+    }
+
+    /// Puts somebody's own Secret where the service CA's would be.
+    pub(crate) fn put_foreign_secret(&self) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "process-exporter-tls"},
+            "type": "kubernetes.io/tls", "stringData": {"tls.crt": "somebody's", "tls.key": "somebody's"}});
+        self.cluster.api().apply(SECRET, &secret.to_string()).unwrap();
+    }
+
+    /// Waits until the service CA has given up.
+    pub(crate) fn await_surrender(&self) {
+        until("the service CA to give up", Duration::from_secs(30), || {
+            let annotations = &self.get(SERVICE)["metadata"]["annotations"];
+            let number = &annotations["service.beta.openshift.io/serving-cert-generation-error-num"];
+            anyhow::ensure!(number == "10", "{annotations}");
+            Ok(())
+        })
+        .unwrap();
+    }
+
     /// Every object of both namespaces and of the cluster's kinds.
     pub(crate) fn objects(&self) -> Vec<Value> {
         let mut all = Vec::new();
@@ -140,7 +177,7 @@ impl Site {
         names
     }
 
-    /// What we have applied, as it is; without what the server counts and dates.
+    /// What we have applied, as it is; without what the server counts and dates, and the service CA's word on who has signed.
     pub(crate) fn ours(&self) -> Vec<Value> {
         let mut ours: Vec<Value> = self.objects().into_iter().filter(is_applied).collect();
         for object in &mut ours {
@@ -148,6 +185,9 @@ impl Site {
             let metadata = object["metadata"].as_object_mut().unwrap();
             for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
                 metadata.remove(field);
+            }
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.retain(|key, _| !key.ends_with("/serving-cert-signed-by"));
             }
         }
         ours.sort_by_key(name);

@@ -31,6 +31,12 @@ impl Status {
         self.those(status).into_iter().filter(|check| *check != "attributed").collect()
     }
 
+    /// The remedy of a check.
+    pub(crate) fn remedy(&self, check: &str) -> &str {
+        let found = self.checks.iter().find(|found| found["check"] == check);
+        found.and_then(|found| found["remedy"].as_str()).unwrap_or_default()
+    }
+
     /// That a check came out so, with texts in its message and its remedy (empty: no remedy).
     #[track_caller]
     pub(crate) fn has(&self, check: &str, status: &str, message: &str, remedy: &str) {

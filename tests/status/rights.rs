@@ -44,6 +44,28 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
 }
 
 #[test]
+fn the_sign_in_page_of_older_releases_is_told_of_after_one_request() {
+    let site = site();
+    assert_eq!(site.install(&["--wait=false"]).code, 0);
+    let scraped = scraped(&site, "signed", Rules::All, 3);
+    scraped.await_data();
+    let door = site.cluster.door();
+    let host = "sign-in.apps.test.example";
+    let proxy = site.cluster.start_oauth_proxy(host, &scraped.prometheus.url).unwrap();
+    door.lead_to_host(host).unwrap();
+    let nobody = status(&plugin(Login::Nobody), &[]);
+    let said = format!(
+        "it cannot be asked: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
+    );
+    nobody.has("prometheus", "failed", &said, "");
+    assert!(nobody.code == 1 && nobody.those("failed") == ["prometheus"], "{nobody:?}");
+    assert!(!format!("{nobody:?}").contains("Log"), "a part of the page: {nobody:?}");
+    let requests = proxy.requests();
+    assert!(requests.len() == 1 && requests[0].token.as_deref() == Login::Nobody.token(), "{requests:#?}");
+    status(&plugin(Login::Viewer), &[]).has("prometheus", "ok", &format!("it answers at https://{host}"), "");
+}
+
+#[test]
 fn with_a_part_of_the_rights_a_part_is_seen() {
     let site = site();
     assert_eq!(site.install(&[]).code, 0);

@@ -95,6 +95,23 @@ fn volumes(page: &mut Page) {
     assert!(lines(&scene(ready, event)).is_empty());
 }
 
+#[test]
+fn a_certificate_that_is_refused_is_told_with_and_without_pods_that_wait_for_it() {
+    let creating = json!({"state": {"waiting": {"reason": "PodInitializing"}}});
+    let event = json!([{"reason": "FailedMount", "involvedObject": {"name": "a"},
+        "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"}]);
+    let refused = |events: &Value| Scene {
+        certificate: Some(Trouble::new("no certificate (why)", "clear it")),
+        ..scene(json!([pod("a", "n1", &creating)]), events.clone())
+    };
+    assert_eq!(lines(&refused(&json!([]))), ["no certificate (why): clear it"]);
+    let both = lines(&refused(&event));
+    assert!(
+        both.len() == 2 && both[1].starts_with("n1: its pod waits") && both[1].ends_with(": clear it"),
+        "{both:?}"
+    );
+}
+
 /// Pods that are not made are explained by the DaemonSet's event.
 fn unmade(page: &mut Page) {
     for (case, message) in [

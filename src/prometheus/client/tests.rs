@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::super::{Secret, Url};
+use super::super::{Dialect, Secret, Url, is_of_token};
 use super::*;
 
 const EMPTY: &str =
@@ -180,6 +180,40 @@ async fn servers_are_known_by_their_version_or_by_what_they_answer() {
         let answers = [body.to_owned()].into_iter().chain(in_two.map(count));
         let (url, requests) = server(answers.map(|body| response("200 OK", &body)).collect()).await;
         assert_eq!(client(&url, None).unwrap().dialect().await.unwrap(), expected, "{body}");
+        requests.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_in_front_is_told_so_by_the_first_answer_and_a_path_that_is_refused_alone_is_not() {
+    let forbidden = "Forbidden (user=nobody, verb=get, resource=prometheuses, subresource=api)";
+    for (status, body, expected) in [
+        ("401 Unauthorized", "Unauthorized", "the token was refused (401)"),
+        ("403 Forbidden", forbidden, "user \"nobody\" may not query"),
+        (
+            "403 Forbidden",
+            "\n<!DOCTYPE html>",
+            "answered with a sign-in page (403): log in again with oc login",
+        ),
+    ] {
+        let (url, requests) = server(vec![response(status, body)]).await;
+        let error = client(&url, Some("hidden")).unwrap().dialect().await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(is_of_token(&error), body != forbidden, "another token may be taken: {body}");
+        requests.await.unwrap();
+    }
+    let (url, _requests) = server(vec![response("403 Forbidden", "<html>")]).await;
+    let error = refusal(&client(&url, None).unwrap()).await;
+    assert!(error.contains("sign-in page (403), and was sent no token: log in with oc login"), "{error}");
+    // A tenant's port may refuse what is no query.
+    for status in ["403 Forbidden", "404 Not Found"] {
+        let answers = vec![response(status, "no such path here"), response("200 OK", EMPTY)];
+        let (url, requests) = server(answers).await;
+        assert_eq!(
+            client(&url, Some("hidden")).unwrap().dialect().await.unwrap(),
+            Dialect::default(),
+            "{status}"
+        );
         requests.await.unwrap();
     }
 }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
 /// Years in which a certificate is valid that is not about time.
@@ -26,6 +27,21 @@ pub struct Pair {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// The extension that holds the UID of the Service that OpenShift's service CA has issued a certificate for.
+const SERVICE_UID: [u64; 11] = [1, 3, 6, 1, 4, 1, 2312, 17, 100, 2, 1];
+
+/// A certificate of the service CA.
+pub(crate) struct Serving {
+    /// The leaf alone, PEM.
+    pub(crate) leaf: String,
+    /// Leaf and signer, PEM.
+    pub(crate) chain: String,
+    /// Its private key, PEM.
+    pub(crate) key: String,
+    /// When it expires, RFC 3339.
+    pub(crate) expiry: String,
 }
 
 impl Authority {
@@ -58,6 +74,32 @@ impl Authority {
         params.distinguished_name.push(DnType::OrganizationName, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(&params, &directory.join(user))
+    }
+
+    /// A certificate for the `names` of the Service with this UID, as OpenShift's service CA makes them: of two years, and
+    /// called after the first name.
+    pub(crate) fn serving(&self, names: &[String], uid: &str) -> Result<Serving> {
+        let mut params = CertificateParams::new(names)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, names.first().context("a service without a name")?);
+        params.key_usages = vec![KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.use_authority_key_identifier_extension = true;
+        // An ASN.1 PrintableString.
+        let text = [&[0x13, u8::try_from(uid.len())?], uid.as_bytes()].concat();
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&SERVICE_UID, text)];
+        let start = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let end = start.checked_add(2.years())?;
+        let midnight = |date: Date| -> Result<_> {
+            Ok(date_time_ymd(date.year().into(), date.month().try_into()?, date.day().try_into()?))
+        };
+        (params.not_before, params.not_after) = (midnight(start)?, midnight(end)?);
+        let key = KeyPair::generate()?;
+        let leaf = params.signed_by(&key, &self.issuer)?.pem();
+        let chain = format!("{leaf}{}", self.issuer.pem());
+        Ok(Serving { leaf, chain, key: key.serialize_pem(), expiry: format!("{end}T00:00:00Z") })
     }
 
     fn sign(&self, params: &CertificateParams, stem: &Path) -> Result<Pair> {

@@ -14,6 +14,7 @@ use crate::door::Door;
 use crate::gate::{Certificate, Doorway, Gate};
 use crate::logins::{Login, door_kubeconfig};
 use crate::namespace::directory;
+use crate::oauth_proxy::OauthProxy;
 use crate::objects;
 use crate::prometheus::Prometheus;
 
@@ -88,6 +89,12 @@ impl Cluster {
     /// Has the API server serve one more kind of OpenShift's, by the real definition that tests/tools/build has fetched.
     pub fn serve(&self, group: &str, version: &str, plural: &str) -> Result<()> {
         objects::serve(self.api(), group, version, plural)
+    }
+
+    /// Starts an oauth-proxy on port 443 of `host` before `upstream` (a base URL), as older releases have it.
+    pub fn start_oauth_proxy(&self, host: &str, upstream: &str) -> Result<OauthProxy> {
+        let ingress = &self.doorway.ingress;
+        OauthProxy::start(&self.directory, (host, upstream), ingress, self.api().clone())
     }
 
     /// Takes hold of the Route. Any test that goes through it holds it while it does.

@@ -9,12 +9,14 @@
 //!   thanos    a querier over several of them, which takes replicas for one
 //!   label_proxy  prom-label-proxy: a tenant's port, which asks for a namespace
 //!   operator    the prometheus-operator, and the configuration that it writes for Prometheus
+//!   service_ca  the service CA: serving certificates for Services, and its own for ConfigMaps
+//!   oauth_proxy oauth-proxy, which older releases have before Prometheus
 //!   pod         a pod of the API server as a process: its volumes, root, user and argv
 //!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
 //!   objects   what OpenShift would have made: namespaces, roles, the Route, the ingress CA
 //!   control_plane  etcd, API server, controller manager
 //!   logins    who may do what: tokens and kubeconfigs
-//!     api     HTTP to the API server, as its administrator
+//!     api     HTTP to the API server, as its administrator or as a service account
 //!     certs   certificate authorities and what they sign
 //!     process programs that end with this process, however it ends
 //!     namespace  names, ports and files, ours alone (tests/in-namespace)
@@ -38,6 +40,7 @@ mod gate;
 mod label_proxy;
 mod logins;
 mod namespace;
+mod oauth_proxy;
 mod objects;
 mod operator;
 mod plugin;
@@ -45,6 +48,7 @@ mod pod;
 mod process;
 mod prometheus;
 mod rules;
+mod service_ca;
 mod thanos;
 mod wait;
 
@@ -59,11 +63,13 @@ pub use gate::{Certificate, Gate};
 pub use label_proxy::LabelProxy;
 pub use logins::Login;
 pub use namespace::{add_host, directory, free_port, program, tool};
+pub use oauth_proxy::{OauthProxy, Request};
 pub use operator::Operator;
 pub use plugin::{Outcome, Plugin};
 pub use pod::Pod;
 pub use process::{Process, start};
 pub use prometheus::Prometheus;
 pub use rules::rules;
+pub use service_ca::ServiceCa;
 pub use thanos::Thanos;
 pub use wait::until;

@@ -1,5 +1,13 @@
 //! The cluster is what the other tests take it for.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how tests fail, helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how tests fail, helpers included"
+)]
+
+#[path = "up/service_ca.rs"]
+mod service_ca;
 
 use std::fs;
 

@@ -1,0 +1,50 @@
+//! Why the service CA issues no serving certificate: it says so on the Service, and tries no more.
+use super::place::{NAME, SERVICES};
+use super::trouble::Trouble;
+use crate::cluster::{Failure, Part, Server};
+use crate::prometheus::failure::one_line;
+use serde_json::Value;
+
+/// What the service CA writes on a Service, by the later stage and the earlier one. It gives up for good after ten errors,
+/// until no stage has their number.
+const ERRORS: [&str; 2] = [
+    "service.beta.openshift.io/serving-cert-generation-error",
+    "service.alpha.openshift.io/serving-cert-generation-error",
+];
+/// Takes away what is in the way, and lets it try again.
+const REMEDY: &str = "see whose secret/process-exporter-tls is, then have the service CA make its own with oc -n openshift-monitoring delete secret process-exporter-tls --ignore-not-found && oc -n openshift-monitoring annotate service process-exporter service.beta.openshift.io/serving-cert-generation-error-num- service.alpha.openshift.io/serving-cert-generation-error-num-";
+
+/// The service CA's error on our Service, with what helps; `None` if it has none.
+pub(crate) fn refused(service: &Value) -> Option<Trouble> {
+    let annotations = service.pointer("/metadata/annotations")?;
+    let error = ERRORS.iter().find_map(|key| annotations.get(*key)?.as_str())?;
+    let what = format!("the service CA issues no certificate for service/{NAME} ({})", one_line(error));
+    Some(Trouble::new(what, REMEDY))
+}
+
+/// The same of the Service as the server has it. Errors: the server does not show it.
+pub(super) async fn refusal(server: &Server<'_>) -> Result<Option<Trouble>, Failure> {
+    let service: Option<Value> = server.find(&SERVICES.path_of(NAME), Part::Metadata).await?;
+    Ok(service.as_ref().and_then(refused))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_error_of_either_stage_is_one_line_and_no_error_is_none() {
+        for key in ERRORS {
+            let service =
+                json!({"metadata": {"annotations": {key: "secret a/b\u{1b}[2J\nhas no UID", "other": "x"}}});
+            let line = refused(&service).unwrap().to_string();
+            assert!(
+                line.contains("service/process-exporter (secret a/b [2J has no UID): see whose"),
+                "{line}"
+            );
+        }
+        assert_eq!(refused(&json!({"metadata": {"annotations": {"other": "x"}}})), None);
+        assert_eq!(refused(&json!({"metadata": {}})), None);
+    }
+}
