@@ -12,12 +12,17 @@ use super::*;
 const EMPTY: &str =
     r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["careful"]}"#;
 
+/// Waits for an answer as long as a busy machine may need.
 fn client(url: &str, token: Option<&str>) -> Result<Client> {
+    patient(url, token, Duration::from_secs(60))
+}
+
+fn patient(url: &str, token: Option<&str>, timeout: Duration) -> Result<Client> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     let (url, token) = (Url::parse(url).unwrap(), token.map(Secret::from));
-    Client::new(Endpoint { url, token, tls, proxy: None, timeout: Duration::from_millis(300) })
+    Client::new(Endpoint { url, token, tls, proxy: None, timeout })
 }
 
 /// What a question ends with that has no answer.
@@ -93,12 +98,12 @@ async fn short_and_long(asked: &str, begins: &str) {
     assert_eq!(client.instant(&long, 5_250, Size::Few, |answer| answer.len()).await.unwrap(), 0);
     let [get, post] = <[String; 2]>::try_from(requests.await.unwrap()).unwrap();
     let line = format!(
-        "GET /api/v1/query_range{begins}query=up&start=1.000&end=31.001&step=14.999&lookback_delta=14998ms&timeout=250ms HTTP/1.1\r\n"
+        "GET /api/v1/query_range{begins}query=up&start=1.000&end=31.001&step=14.999&lookback_delta=14998ms&timeout=50000ms HTTP/1.1\r\n"
     );
     assert!(get.starts_with(&line) && get.contains("authorization: Bearer T\r\n"), "{get}");
     assert!(
         post.starts_with(&format!("POST /api/v1/query{asked} HTTP/1.1\r\n"))
-            && post.ends_with("&time=5.250&timeout=250ms"),
+            && post.ends_with("&time=5.250&timeout=50000ms"),
         "{post}"
     );
     // Many samples come packed, few do not.
@@ -151,7 +156,7 @@ async fn an_answer_too_large_is_refused() {
 async fn silence_and_a_closed_port_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let silent = refusal(&client(&url, None).unwrap()).await;
+    let silent = refusal(&patient(&url, None, Duration::from_millis(300)).unwrap()).await;
     assert_eq!(
         silent,
         format!(
@@ -231,10 +236,10 @@ async fn an_answer_in_drops_is_given_up() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let error = refusal(&client(&url, None).unwrap()).await;
+    let error = refusal(&patient(&url, None, Duration::from_secs(1)).unwrap()).await;
     assert_eq!(
         error,
-        format!("the answer of {url} was not whole after 3 s: shorten --interval, or check the way there")
+        format!("the answer of {url} was not whole after 10 s: shorten --interval, or check the way there")
     );
     drip.await.unwrap();
 }
