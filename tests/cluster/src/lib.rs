@@ -6,6 +6,8 @@
 //!   door      where the Route leads, changed for the length of one test
 //!   prometheus  a Prometheus with its gate, as many as a test wants
 //!     bare    the same by itself, for tests without a cluster
+//!   fleet       nodes that are not there, with what gives them pods
+//!     admission  OpenShift's constraints for pods and the check of PrometheusRules, as webhooks
 //!   operator    the prometheus-operator, and the configuration that it writes for Prometheus
 //!   pod         a pod of the API server as a process: its volumes, root, user and argv
 //!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
@@ -24,6 +26,7 @@
 //! Everything is synchronous. Nothing outlives the test process: the kernel kills the programs with the thread that
 //! started them, and drops the files with the mount namespace.
 
+mod admission;
 mod api;
 mod bare;
 mod certs;
@@ -44,6 +47,7 @@ mod prometheus;
 mod rules;
 mod wait;
 
+pub use admission::Admission;
 pub use api::Api;
 pub use bare::{Bare, Spec};
 pub use certs::{ALWAYS, Authority, Pair};
