@@ -80,6 +80,10 @@ fn pods_that_are_not_made_are_explained_by_the_daemon_sets_event() {
             "Error creating: pods \"process-exporter-x\" is forbidden: violates PodSecurity \"restricted:latest\"",
             "oc get scc",
         ),
+        (
+            "Error creating: pods \"process-exporter-\" is forbidden: failed to retrieve the required SCC \"process-exporter\": not found",
+            "oc get scc",
+        ),
         ("Error creating: pods is forbidden: exceeded quota: q", "raise the quota"),
     ] {
         let event = json!([{"reason": "FailedCreate", "involvedObject": {"name": "process-exporter"}, "message": message}]);
