@@ -193,7 +193,9 @@ fn refusal(events: &[Event]) -> Option<Trouble> {
     let event =
         events.iter().rfind(|event| event.reason == "FailedCreate" && event.involved_object.name == NAME)?;
     let message = one_line(&event.message);
-    let remedy = if message.contains("security context constraint") || message.contains("PodSecurity") {
+    // With no such constraints in the cluster, the refusal calls them the required SCC.
+    let constraints = ["security context constraint", "required SCC", "PodSecurity"];
+    let remedy = if constraints.iter().any(|named| message.contains(named)) {
         "their security constraints are refused: see oc get scc process-exporter, and what else admits pods in openshift-monitoring"
     } else if message.contains("exceeded quota") {
         "raise the quota of openshift-monitoring"

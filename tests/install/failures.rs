@@ -1,7 +1,6 @@
 //! What goes wrong while pods are waited for, each told while it is.
 use crate::proxy::{Beyond, Proxy};
 use crate::site::{DAEMON_SET, HERE, Site, program, site};
-use crate::webhook::Webhook;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::process::Child;
@@ -11,19 +10,20 @@ use test_cluster::until;
 const NAMESPACE: &str = "/api/v1/namespaces/openshift-monitoring";
 
 /// The exporter's pods.
-fn pods(site: &Site) -> Vec<Value> {
+pub(crate) fn pods(site: &Site) -> Vec<Value> {
     let path = format!("/api/v1{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter");
     site.get(&path)["items"].as_array().cloned().unwrap_or_default()
 }
 
-fn started(site: &Site, more: &[&str]) -> Child {
+/// Starts `install` with the exporter of `site` and more arguments.
+pub(crate) fn started(site: &Site, more: &[&str]) -> Child {
     let exporter = site.exporter.to_str().unwrap();
     let arguments = ["install", "--exporter", exporter, "--timeout", "90s"];
     site.plugin.start(arguments.iter().chain(more).copied()).unwrap()
 }
 
 /// Reads standard error until a line holds `text`; gives that line.
-fn told(child: &mut Child, text: &str) -> String {
+pub(crate) fn told(child: &mut Child, text: &str) -> String {
     let mut stderr = child.stderr.take().unwrap();
     let mut line = Vec::new();
     let mut byte = [0];
@@ -208,38 +208,4 @@ fn the_clusters_own_admission_is_named() {
         Ok(())
     })
     .unwrap();
-}
-
-#[test]
-fn a_webhook_that_refuses_is_named_and_one_that_is_down_is_waited_for() {
-    let site = site();
-    let webhook = Webhook::start(&site);
-    let refused = site.install(&[]);
-    assert_eq!(refused.code, 1);
-    let last = refused.stderr.lines().last().unwrap();
-    let said = format!(
-        "error: applying service/process-exporter: admission webhook \"{}\" denied the request: no changes here (403): ",
-        Webhook::NAME
-    );
-    assert!(last.starts_with(&said) && last.contains("managed clusters (ROSA, OSD)"), "{last}");
-
-    webhook.stop();
-    until("the webhook to be down", Duration::from_secs(30), || {
-        anyhow::ensure!(webhook.tried().contains("connection refused"), "{}", webhook.tried());
-        Ok(())
-    })
-    .unwrap();
-    let late = site.install(&["--timeout", "3s"]);
-    assert_eq!(late.code, 1);
-    let last = late.stderr.lines().last().unwrap();
-    let said = format!("failed calling webhook \"{}\"", Webhook::NAME);
-    assert!(last.starts_with("error: applying service/process-exporter: ") && last.contains(&said), "{last}");
-    assert!(last.ends_with("have that webhook brought up, or wait for it"), "{last}");
-
-    let mut child = started(&site, &[]);
-    let line = told(&mut child, &said);
-    assert!(line.starts_with("warning: ") && line.contains("trying again until --timeout"), "{line}");
-    drop(webhook);
-    let ended = child.wait_with_output().unwrap();
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }

@@ -7,6 +7,7 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
+mod admission;
 mod basics;
 mod by_hand;
 mod certificate;

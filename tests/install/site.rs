@@ -40,6 +40,7 @@ const KINDS: [(&str, &str); 15] = [
 /// The cluster, this test's alone: nothing is installed when it begins, nor when it ends.
 pub(crate) struct Site {
     pub(crate) cluster: &'static Cluster,
+    pub(crate) fleet: &'static Fleet,
     pub(crate) plugin: Plugin,
     pub(crate) exporter: PathBuf,
     pub(crate) service_ca: &'static ServiceCa,
@@ -52,13 +53,13 @@ pub(crate) fn site() -> Site {
     static PLATFORM: OnceLock<(Fleet, ServiceCa)> = OnceLock::new();
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let cluster = shared();
-    let (_, service_ca) =
+    let (fleet, service_ca) =
         PLATFORM.get_or_init(|| (Fleet::start(cluster, NODES).unwrap(), ServiceCa::start(cluster).unwrap()));
     let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
     let plugin = plugin.kubeconfig(cluster.kubeconfig(Login::Installer));
     let exporter = plugin.home().join("exporter");
     std::fs::write(&exporter, program(1_200_000, 62)).unwrap();
-    let site = Site { cluster, plugin, exporter, service_ca, _alone: alone };
+    let site = Site { cluster, fleet, plugin, exporter, service_ca, _alone: alone };
     site.clean();
     site
 }

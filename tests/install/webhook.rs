@@ -1,120 +1,136 @@
-//! An admission webhook such as managed clusters have: it refuses every Service of openshift-monitoring.
-use crate::site::Site;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+//! An admission webhook that is in the way of `install`: OpenShift's own check of PrometheusRules, registered in another way.
+use crate::failures::{started, told};
+use crate::site::{HERE, Site, site};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use test_cluster::{ALWAYS, Authority, directory, until};
+use test_cluster::{Admission, until};
 
-const PATH: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/managed";
+const NAME: &str = "prometheusrules.openshift.io";
 
-/// Registered while this lives; the API server asks it.
-pub(crate) struct Webhook<'a> {
-    site: &'a Site,
-    address: String,
-    open: Arc<AtomicBool>,
-}
+/// The changed registration; OpenShift's is back, and the webhook is up, when this is dropped.
+struct Registered<'a>(&'a Site);
 
-impl<'a> Webhook<'a> {
-    /// Its name, as the API server says it.
-    pub(crate) const NAME: &'static str = "regular-user-validation.managed.test.example";
-
-    /// Starts and registers it; it is asked when this returns.
-    pub(crate) fn start(site: &'a Site) -> Webhook<'a> {
-        let folder = directory().unwrap().join("webhook");
-        std::fs::create_dir(&folder).unwrap();
-        let authority = Authority::new(&folder, "webhook-ca").unwrap();
-        let pair = authority.server(&folder, &["127.0.0.1"], ALWAYS).unwrap();
-        let chain = vec![CertificateDer::from_pem_file(pair.certificate).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(pair.key).unwrap();
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let (config, open) = (Arc::new(config), Arc::new(AtomicBool::new(true)));
-        let webhook = Webhook { site, address: address.clone(), open: open.clone() };
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if !open.load(Ordering::SeqCst) {
-                    return;
-                }
-                let connection = ServerConnection::new(config.clone()).unwrap();
-                // Who hangs up has had enough.
-                let _ = answer(StreamOwned::new(connection, stream.unwrap()));
-            }
-        });
-        let ca = base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            std::fs::read(&authority.file).unwrap(),
-        );
-        let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]});
-        let object = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": "managed"}, "webhooks": [{"name": Webhook::NAME, "rules": [rule], "sideEffects": "None",
-            "admissionReviewVersions": ["v1"], "failurePolicy": "Fail", "timeoutSeconds": 5,
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-monitoring"}},
-            "clientConfig": {"url": format!("https://{address}/"), "caBundle": ca}}]});
-        site.cluster.api().apply(PATH, &object.to_string()).unwrap();
-        until("the webhook to be asked", Duration::from_secs(30), || {
-            anyhow::ensure!(webhook.tried().contains("no changes here"), "{}", webhook.tried());
-            Ok(())
-        })
-        .unwrap();
-        webhook
-    }
-
-    /// What a Service's creation is answered with.
-    pub(crate) fn tried(&self) -> String {
-        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "try"}, "spec": {"ports": [{"port": 1}]}});
-        let path = "/api/v1/namespaces/openshift-monitoring/services?dryRun=All";
-        self.site
-            .cluster
-            .api()
-            .create(path, &service)
-            .map_or_else(|error| error.to_string(), |made| made.to_string())
-    }
-
-    /// Stops it; it stays registered.
-    pub(crate) fn stop(&self) {
-        self.open.store(false, Ordering::SeqCst);
-        // Its listener wakes up to see it.
-        drop(TcpStream::connect(&self.address));
+impl<'a> Registered<'a> {
+    /// Registers the webhook after `change` of what OpenShift registers.
+    fn with(site: &'a Site, change: impl FnOnce(&mut Value)) -> Registered<'a> {
+        let mut check = site.fleet.admission.rule_check();
+        change(&mut check["webhooks"][0]);
+        site.cluster.api().apply(Admission::RULE_CHECK, &check.to_string()).unwrap();
+        Registered(site)
     }
 }
 
-impl Drop for Webhook<'_> {
+impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.stop();
-        let deleted = self.site.cluster.api().delete(PATH);
-        assert!(deleted.is_ok() || thread::panicking(), "{deleted:?}");
+        let admission = &self.0.fleet.admission;
+        let api = self.0.cluster.api();
+        let restored = admission
+            .start_rule_check()
+            .and_then(|()| api.apply(Admission::RULE_CHECK, &admission.rule_check().to_string()));
+        assert!(restored.is_ok() || thread::panicking(), "{restored:?}");
     }
 }
 
-/// Refuses what one request asks about.
-fn answer(mut stream: StreamOwned<ServerConnection, TcpStream>) -> anyhow::Result<()> {
-    let (mut text, mut byte) = (Vec::new(), [0]);
-    while !text.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte)?;
-        text.extend(byte);
+/// What the API server answers to an object that is to be created, without creating it.
+fn tried(site: &Site, path: &str, object: &Value) -> String {
+    let made = site.cluster.api().create(&format!("{path}?dryRun=All"), object);
+    made.map_or_else(|error| error.to_string(), |made| made.to_string())
+}
+
+fn tried_service(site: &Site) -> String {
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "try"}, "spec": {"ports": [{"port": 1}]}});
+    tried(site, &format!("/api/v1{HERE}/services"), &service)
+}
+
+fn tried_rule(site: &Site, expression: &str) -> String {
+    let rules = json!([{"name": "try", "rules": [{"record": "try", "expr": expression}]}]);
+    let rule = json!({"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "try"},
+        "spec": {"groups": rules}});
+    tried(site, &format!("/apis/monitoring.coreos.com/v1{HERE}/prometheusrules"), &rule)
+}
+
+fn until_it_says(text: &str, tried: impl Fn() -> String) {
+    until(&format!("the API server to say {text}"), Duration::from_secs(30), || {
+        let said = tried();
+        anyhow::ensure!(said.contains(text), "{said}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn our_rules_pass_the_check_and_broken_ones_do_not() {
+    let site = site();
+    // Whatever the webhook does not allow is then an error.
+    let registered = Registered::with(&site, |check| check["failurePolicy"] = "Fail".into());
+    let refused = tried_rule(&site, "sum(");
+    assert!(refused.contains(&format!("admission webhook \\\"{NAME}\\\" denied the request")), "{refused}");
+    assert!(refused.contains("Rules are not valid") && refused.contains("unclosed left paren"), "{refused}");
+    site.fleet.admission.stop_rule_check();
+    until_it_says("failed calling webhook", || tried_rule(&site, "sum(up)"));
+    site.fleet.admission.start_rule_check().unwrap();
+    for interval in ["15s", "1s", "2m30s"] {
+        let done = site.install(&["--wait=false", "--scrape-interval", interval]);
+        assert_eq!(done.code, 0, "{interval}: {}", done.stderr);
+        let line = "prometheusrule.monitoring.coreos.com/process-exporter ";
+        let line = done.stdout.lines().find(|found| found.starts_with(line)).unwrap();
+        assert!(line.ends_with(if interval == "15s" { "created" } else { "configured" }), "{line}");
     }
-    let head = String::from_utf8(text)?.to_lowercase();
-    let length = head.split_once("content-length: ").and_then(|(_, rest)| rest.split("\r\n").next());
-    let mut body = vec![0; length.unwrap_or("0").parse()?];
-    stream.read_exact(&mut body)?;
-    let review: Value = serde_json::from_slice(&body)?;
-    let refusal = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": {
-        "uid": review["request"]["uid"], "allowed": false, "status": {"code": 403, "message": "no changes here"}}});
-    let refusal = refusal.to_string();
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{refusal}",
-        refusal.len()
-    )?;
-    stream.flush()?;
-    stream.conn.send_close_notify();
-    Ok(stream.flush()?)
+    drop(registered);
+}
+
+#[test]
+fn a_webhook_that_refuses_is_named() {
+    let site = site();
+    // A mistake of an administrator: asked about Services too, it refuses them.
+    let registered = Registered::with(&site, |check| {
+        let services = json!({"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]});
+        check["rules"].as_array_mut().unwrap().push(services);
+    });
+    until_it_says("Unexpected resource kind", || tried_service(&site));
+    let refused = site.install(&[]);
+    assert_eq!(refused.code, 1);
+    let last = refused.stderr.lines().last().unwrap();
+    let said = format!(
+        "error: applying service/process-exporter: admission webhook \"{NAME}\" denied the request: Unexpected resource kind (422): "
+    );
+    assert!(last.starts_with(&said) && last.contains("managed clusters (ROSA, OSD)"), "{last}");
+    drop(registered);
+    until_it_says("\"kind\":\"Service\"", || tried_service(&site));
+}
+
+#[test]
+fn a_webhook_that_is_down_is_named_and_waited_for() {
+    let site = site();
+    let registered = Registered::with(&site, |check| check["failurePolicy"] = "Fail".into());
+    site.fleet.admission.stop_rule_check();
+    until_it_says("connection refused", || tried_rule(&site, "sum(up)"));
+    let late = site.install(&["--timeout", "3s"]);
+    assert_eq!(late.code, 1);
+    let last = late.stderr.lines().last().unwrap();
+    let said = format!("failed calling webhook \"{NAME}\"");
+    let applying = "error: applying prometheusrule.monitoring.coreos.com/process-exporter: ";
+    assert!(last.starts_with(applying) && last.contains(&said), "{last}");
+    assert!(last.ends_with("have that webhook brought up, or wait for it"), "{last}");
+
+    let mut child = started(&site, &[]);
+    let line = told(&mut child, &said);
+    assert!(line.starts_with("warning: ") && line.contains("trying again until --timeout"), "{line}");
+    site.fleet.admission.start_rule_check().unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    drop(registered);
+}
+
+#[test]
+fn a_check_of_rules_that_is_down_is_passed_by_as_openshift_registers_it() {
+    let site = site();
+    let registered = Registered::with(&site, |_| {});
+    site.fleet.admission.stop_rule_check();
+    until_it_says("\"expr\":\"sum(\"", || tried_rule(&site, "sum("));
+    let done = site.install(&[]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(!done.stderr.contains("webhook"), "{}", done.stderr);
+    drop(registered);
 }

@@ -7,6 +7,7 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
+mod admission;
 mod certificate;
 mod changed;
 mod data;

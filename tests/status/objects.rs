@@ -9,7 +9,7 @@ use test_cluster::{Fleet, until};
 const NODE_EXPORTER: &str = "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/node-exporter";
 const RULE: &str =
     "/apis/monitoring.coreos.com/v1/namespaces/openshift-monitoring/prometheusrules/process-exporter";
-const ROLE: &str =
+pub(crate) const ROLE: &str =
     "/apis/rbac.authorization.k8s.io/v1/namespaces/openshift-monitoring/roles/process-exporter";
 
 /// Without a Prometheus: of the objects and pods alone.
@@ -17,7 +17,8 @@ fn bare(site: &Site) -> Status {
     status(&site.plugin, &[])
 }
 
-fn installed() -> Site {
+/// Installs, and waits for the pods.
+pub(crate) fn installed() -> Site {
     let site = site();
     let done = site.install(&["--wait=false"]);
     assert_eq!(done.code, 0, "{}", done.stderr);

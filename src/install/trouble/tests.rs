@@ -123,6 +123,10 @@ fn unmade(page: &mut Page) {
             "pod security",
             "Error creating: pods \"process-exporter-x\" is forbidden: violates PodSecurity \"restricted:latest\"",
         ),
+        (
+            "a required constraint that is gone",
+            "Error creating: pods \"process-exporter-\" is forbidden: failed to retrieve the required SCC \"process-exporter\": not found",
+        ),
         ("a quota", "Error creating: pods is forbidden: exceeded quota: q"),
         ("a webhook", "Error creating: admission webhook \"w\" denied the request: no"),
         ("anything else", "Error creating: Internal error occurred"),

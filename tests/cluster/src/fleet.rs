@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use crate::admission::Admission;
 use crate::cluster::Cluster;
 use crate::logins::Login;
 use crate::namespace::tool;
@@ -22,6 +23,8 @@ const KINDS: [(&str, &str); 3] = [
 
 /// Running nodes; they stop when dropped, and stay as objects.
 pub struct Fleet {
+    /// What every pod and PrometheusRule of the cluster is judged by.
+    pub admission: Admission,
     /// Ended with this struct.
     _parts: Vec<Process>,
 }
@@ -36,6 +39,7 @@ impl Fleet {
         for (group, plural) in KINDS {
             serve(api, group, "v1", plural)?;
         }
+        let admission = Admission::start(cluster)?;
         api.apply(
             "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/node-exporter",
             &node_exporter(),
@@ -77,7 +81,7 @@ impl Fleet {
             ensure!(ready == nodes.len(), "{ready} of {} are", nodes.len());
             Ok(())
         })?;
-        Ok(Self { _parts: vec![scheduler, kwok] })
+        Ok(Self { admission, _parts: vec![scheduler, kwok] })
     }
 }
 

@@ -8,6 +8,8 @@
 //!     bare    the same by itself, for tests without a cluster
 //!   thanos    a querier over several of them, which takes replicas for one
 //!   label_proxy  prom-label-proxy: a tenant's port, which asks for a namespace
+//!   fleet       nodes that are not there, with what gives them pods
+//!     admission  OpenShift's constraints for pods and the check of PrometheusRules, as webhooks
 //!   operator    the prometheus-operator, and the configuration that it writes for Prometheus
 //!   service_ca  the service CA: serving certificates for Services, and its own for ConfigMaps
 //!   oauth_proxy oauth-proxy, which older releases have before Prometheus
@@ -28,6 +30,7 @@
 //! Everything is synchronous. Nothing outlives the test process: the kernel kills the programs with the thread that
 //! started them, and drops the files with the mount namespace.
 
+mod admission;
 mod api;
 mod bare;
 mod certs;
@@ -52,6 +55,7 @@ mod service_ca;
 mod thanos;
 mod wait;
 
+pub use admission::Admission;
 pub use api::Api;
 pub use bare::{Bare, Spec};
 pub use certs::{ALWAYS, Authority, Pair};

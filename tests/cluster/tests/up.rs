@@ -10,9 +10,10 @@
 mod service_ca;
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_cluster::{Cluster, Login, Spec, directory, shared};
+use test_cluster::{Cluster, Fleet, Login, Spec, directory, shared, until};
 
 const QUERY: &str = "/api/v1/query?query=vector(1)";
 
@@ -123,3 +124,52 @@ fn a_program_that_ends_instead_of_getting_ready_is_named_with_its_last_words() {
     let error = shell.await_ready(|| -> anyhow::Result<()> { anyhow::bail!("not ready") }).unwrap_err();
     assert_eq!(error.to_string(), "talker ended (exit status: 3):\nlast words");
 }
+
+#[test]
+fn pods_are_judged_by_openshifts_own_admission() {
+    let cluster = shared();
+    let _fleet = Fleet::start(cluster, 1).unwrap();
+    let get = |path: &str| -> Value { serde_json::from_str(&cluster.api().get(path).unwrap()).unwrap() };
+    let first = |path: &str| {
+        until(path, Duration::from_secs(60), || {
+            let list: Value = serde_json::from_str(&cluster.api().get(path)?)?;
+            anyhow::ensure!(list["items"][0].is_object(), "none");
+            Ok(list["items"][0].clone())
+        })
+        .unwrap()
+    };
+    // A controller makes the pods: other than the administrator it may use `restricted-v2` alone.
+    let make = |name: &str, volumes: &Value| {
+        let labels = json!({"app": name});
+        let pod = json!({"containers": [{"name": "main", "image": "main"}], "volumes": volumes});
+        let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}});
+        cluster.api().apply(&format!("/apis/apps/v1{SHOP}/replicasets/{name}"), &set.to_string()).unwrap();
+    };
+    make("plain", &json!([]));
+    let pod = first(&format!("/api/v1{SHOP}/pods?labelSelector=app=plain"));
+    assert_eq!(pod["metadata"]["annotations"]["openshift.io/scc"], "restricted-v2");
+    let range = &get("/api/v1/namespaces/shop")["metadata"]["annotations"]["openshift.io/sa.scc.uid-range"];
+    let user: u64 = range.as_str().unwrap().split('/').next().unwrap().parse().unwrap();
+    let given = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": true, "runAsUser": user});
+    assert_eq!(pod["spec"]["containers"][0]["securityContext"], given);
+
+    // A container that is added later is judged too.
+    let path = format!("/api/v1{SHOP}/pods/{}", pod["metadata"]["name"].as_str().unwrap());
+    let more = json!({"spec": {"ephemeralContainers": [{"name": "debug", "image": "debug"}]}});
+    cluster.api().merge(&format!("{path}/ephemeralcontainers"), &more).unwrap();
+    assert_eq!(get(&path)["spec"]["ephemeralContainers"][0]["securityContext"], given);
+
+    make("host", &json!([{"name": "host", "hostPath": {"path": "/"}}]));
+    let events = format!("/api/v1{SHOP}/events?fieldSelector=reason=FailedCreate,involvedObject.name=host");
+    let message = first(&events)["message"].as_str().unwrap().to_owned();
+    for words in [
+        "pods \"host-\" is forbidden: unable to validate against any security context constraint: [",
+        "provider \"privileged\": Forbidden: not usable by user or serviceaccount",
+        "hostPath volumes are not allowed to be used",
+    ] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+}
+
+const SHOP: &str = "/namespaces/shop";

@@ -4,5 +4,6 @@
 package tools
 
 import (
+	_ "github.com/prometheus-operator/prometheus-operator/cmd/admission-webhook"
 	_ "github.com/prometheus-operator/prometheus-operator/cmd/operator"
 )
