@@ -5,6 +5,7 @@ use super::preflight::nodes;
 use super::trouble::{self, Scene, Trouble};
 use crate::cluster::{Failure, Part, Server};
 use anyhow::{Error, Result};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -33,8 +34,11 @@ pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Res
         let events = look.seen(events, "list events in openshift-monitoring")?;
         scene.events.extend(events.unwrap_or_default().items);
     }
-    let certificate = certificate::refusal(server).await;
-    scene.certificate = look.seen(certificate, "get services in openshift-monitoring")?.flatten();
+    // Who may not see it is told so where the objects are.
+    scene.certificate = match certificate::refusal(server).await {
+        Err(Failure::LoggedOut(error)) => return Err(error),
+        found => found.unwrap_or_default(),
+    };
     let table = server.get::<Value>("/api/v1/nodes?includeObject=None&resourceVersion=0", Part::Table).await;
     scene.nodes_down = look.seen(table, "list nodes")?.map(|table| nodes_down(&table)).unwrap_or_default();
     if late && is_seen && scene.pods.len() < desired {
@@ -47,7 +51,11 @@ pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Res
 
 impl Look {
     /// What there is to see; nothing where the server does not say: a look may be half blind.
-    fn seen<T>(&mut self, found: Result<T, Failure>, right: &'static str) -> Result<Option<T>> {
+    fn seen<T: DeserializeOwned>(
+        &mut self,
+        found: Result<T, Failure>,
+        right: &'static str,
+    ) -> Result<Option<T>> {
         match found {
             Ok(found) => Ok(Some(found)),
             Err(Failure::LoggedOut(error)) => Err(error),

@@ -181,11 +181,11 @@ fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> 
         ] {
             let flags: Vec<&str> = flags.split_whitespace().collect();
             let fixed = ["top", "--watch=1s", "-i", "20m", "-o", "json", "--prometheus", &prometheus.url];
+            let before = prometheus.bare.samples_read()?;
             let mut watch = plugin().start([&fixed, flags.as_slice()].concat())?;
             let stdout = watch.stdout.take().context("no standard output")?;
             let mut reports = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
             let mut next = || reports.next().context("it ended")?.context("no report");
-            let before = prometheus.bare.samples_read()?;
             let mut seen = vec![next()?];
             let first = prometheus.bare.samples_read()? - before;
             for _ in 0..3 {
