@@ -26,7 +26,7 @@ impl Files {
             variable.iter().flat_map(std::env::split_paths).filter(|path| path != Path::new("")).collect();
         if listed.is_empty() {
             return Files {
-                paths: home.map(|home| home.join(".kube/config")).into_iter().collect(),
+                paths: home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
                 required: false,
             };
         }

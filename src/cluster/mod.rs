@@ -3,6 +3,7 @@
 mod api;
 mod files;
 mod forward;
+mod home;
 mod kubeconfig;
 mod names;
 mod nodes;

@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use super::api::Api;
 use super::files::Files;
 use super::kubeconfig::{self, Chosen};
-use super::{proxy, token};
+use super::{home, proxy, token};
 use crate::prometheus::failure::one_line;
 use crate::prometheus::{Secret, Url, is_loopback};
 
@@ -143,7 +143,7 @@ impl Session {
 }
 
 pub(super) fn files(options: &SessionOptions) -> Files {
-    Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), dirs::home_dir())
+    Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), home::folder())
 }
 
 /// The kubeconfig's own authorities, which stay good for the route whatever the flags say of the API server.
