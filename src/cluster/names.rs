@@ -56,11 +56,16 @@ impl Cluster {
     /// From the kubeconfig's files alone.
     fn filed(&self, of: Named) -> Result<Vec<String>> {
         let Some(filed) = files(&self.options).read()? else { return Err(no_kubeconfig(&self.options)) };
-        Ok(match of {
-            Named::Clusters => filed.clusters.into_iter().map(|named| named.name).collect(),
-            Named::Users => filed.auth_infos.into_iter().map(|named| named.name).collect(),
-            _ => filed.contexts.into_iter().map(|named| named.name).collect(),
-        })
+        let entries = match of {
+            Named::Clusters => filed.clusters,
+            Named::Users => filed.users,
+            _ => filed.contexts,
+        };
+        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
+        names.retain(|name| !name.is_empty());
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// Of the first of these lists that the server gives.
