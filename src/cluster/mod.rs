@@ -148,8 +148,15 @@ pub fn address(given: &str) -> Result<Url> {
 
 async fn named(url: Url, cluster: &Cluster, prometheus: &PrometheusOptions) -> Result<Connection> {
     let mut notes = Vec::new();
-    // What listens on this machine without TLS gets no token that was not meant for it, so no kubeconfig is needed.
-    if url.scheme() == "http" && is_loopback(&url) {
+    // What is not encrypted gets no token that was not meant for it, so no kubeconfig is needed.
+    if url.scheme() == "http" {
+        let is_open = !is_loopback(&url);
+        if is_open && cluster.options.token.is_some() {
+            bail!("{url} is not encrypted and gets no token: use its https address, or leave out --token");
+        }
+        if is_open && session::has_token(&cluster.options) {
+            notes.push(format!("{url} is not encrypted, so it is asked without the kubeconfig's token"));
+        }
         return connection(url, cluster.options.token.clone(), trust::nobody()?, None, notes, None);
     }
     let session = cluster.opened().await?;

@@ -149,6 +149,12 @@ pub(super) fn files(options: &SessionOptions) -> Files {
     Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), home::folder())
 }
 
+/// Whether the context has a token, or what yields one; nothing is run or asked for it.
+pub(super) fn has_token(options: &SessionOptions) -> bool {
+    let Ok(Some(Chosen { user, .. })) = chosen(&files(options), &Pod::here(), options) else { return false };
+    user.token.is_some() || user.token_file.is_some() || user.exec.is_some() || user.auth_provider.is_some()
+}
+
 /// What the files, else the pod, and the flags make together.
 fn chosen(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<Chosen>> {
     let filed = files.read()?;

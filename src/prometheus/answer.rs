@@ -9,7 +9,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::failure::one_line;
 use super::refusal::{Excess, Refusal};
-use super::{Labels, Samples, Series, null_is_empty};
+use super::{Labels, Samples, Series, Url, is_loopback, null_is_empty};
 
 /// Whom was asked, for messages.
 pub(super) struct Asked<'a> {
@@ -168,6 +168,9 @@ fn refusal(asked: &Asked<'_>, status: u16, location: Option<&str>, body: &str) -
             format!("{url} speaks TLS only (400: {said}): use its https address")
         }
         401 if *with_token => format!("the token was refused (401) by {url}: log in again with oc login"),
+        401 if is_open(url) => format!(
+            "{url} asks for a token (401) and is not encrypted, so it gets none: use its https address"
+        ),
         401 => format!("{url} asks for a token (401): log in with oc login, or pass --token"),
         403 if is_page(body) => format!(
             "{url} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
@@ -204,6 +207,11 @@ fn without_query(location: &str) -> &str {
 fn forbidden_user(said: &str) -> Option<&str> {
     let (_, rest) = said.split_once("(user=")?;
     rest.split_once(", verb=").map(|(user, _)| user)
+}
+
+/// Whether others can read what is sent to `url`.
+fn is_open(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url))
 }
 
 fn is_page(body: &str) -> bool {

@@ -39,6 +39,18 @@ fn null_is_an_empty_list() {
 }
 
 #[test]
+fn a_token_goes_to_no_open_address_even_if_one_is_asked_for() {
+    for (url, expected) in [
+        ("http://prom:9090", "is not encrypted, so it gets none: use its https address"),
+        ("http://127.0.0.1:9090", "or pass --token"),
+        ("https://prom", "or pass --token"),
+    ] {
+        let refusal = read(&Asked { url, with_token: false }, 401, None, b"").unwrap_err();
+        assert!(refusal.to_string().ends_with(expected), "{refusal}");
+    }
+}
+
+#[test]
 fn a_matrix_keeps_every_sample() {
     let body = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"n":"x"},
         "values":[[1.001,"1e-3"],[2,"NaN"],[3,"-Inf"]]}]}}"#;
