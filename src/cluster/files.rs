@@ -103,14 +103,6 @@ impl Filed {
         self.clusters.extend(next.clusters);
         self.users.extend(next.users);
     }
-
-    /// Whether the files say nothing.
-    pub(super) fn is_empty(&self) -> bool {
-        self.current_context.is_empty()
-            && self.contexts.is_empty()
-            && self.clusters.is_empty()
-            && self.users.is_empty()
-    }
 }
 
 fn unreadable(error: &io::Error) -> String {

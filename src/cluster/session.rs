@@ -160,10 +160,15 @@ fn chosen(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<C
     let filed = files.read()?;
     let is_named = options.server.is_some()
         || [&options.context, &options.cluster, &options.user].into_iter().any(Option::is_some);
-    if !is_named && filed.as_ref().is_none_or(Filed::is_empty) {
+    if !is_named && filed.as_ref().is_none_or(|filed| filed.current_context.is_empty()) {
         let has_authority = options.insecure_skip_tls_verify || options.certificate_authority.is_some();
-        if let Some((cluster, user)) = pod.access(has_authority)? {
-            return kubeconfig::changed(String::new(), cluster, user, options).map(Some);
+        match pod.access(has_authority) {
+            Ok(Some((cluster, user))) => {
+                return kubeconfig::changed(String::new(), cluster, user, options).map(Some);
+            }
+            Err(error) if filed.is_none() => return Err(error),
+            // What the kubeconfig lacks is said.
+            Ok(None) | Err(_) => {}
         }
     }
     match filed {

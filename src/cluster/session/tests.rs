@@ -66,6 +66,8 @@ async fn a_pod_without_a_kubeconfig_is_its_service_account() {
     write("kubeconfig", "");
     assert!(chosen(&files(), &pod(), &SessionOptions::default()).unwrap().is_some());
     write("kubeconfig", "users: [{name: u}]");
+    assert!(chosen(&files(), &pod(), &SessionOptions::default()).unwrap().is_some());
+    write("kubeconfig", "current-context: x");
     assert!(chosen(&files(), &pod(), &SessionOptions::default()).is_err());
 }
 
