@@ -83,7 +83,7 @@ async fn top(flags: TopFlags) -> Result<()> {
     let (look, local, selector, watch) = (flags.look(), flags.local, flags.selector.clone(), flags.watch);
     let (mut question, session, prometheus) = flags.typed()?;
     let cluster = Cluster::new(session);
-    if let Some(selector) = selector {
+    if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
         let selected = cluster.nodes(&selector).await?;
         let nodes = question.filter.nodes.take();
         let both = |node: &String| nodes.as_ref().is_none_or(|nodes| nodes.contains(node));

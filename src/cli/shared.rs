@@ -1,5 +1,5 @@
 //! What several commands share: the flags of the way to the API server and of the way to Prometheus, and colour.
-use super::values::parse_timeout;
+use super::values::{Limit, parse_timeout, path_parser};
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
 use anyhow::Result;
 use clap::Args;
@@ -31,7 +31,7 @@ pub(super) struct PrometheusFlags {
 #[command(next_help_heading = "API server (as kubectl)")]
 pub(super) struct ApiFlags {
     /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context
     #[arg(long, value_name = "NAME")]
@@ -54,8 +54,17 @@ pub(super) struct ApiFlags {
     /// Act as a member of these groups
     #[arg(long = "as-group", value_name = "GROUP")]
     pub(super) as_groups: Vec<String>,
+    /// Act as the user of this UID, together with --as
+    #[arg(long = "as-uid", value_name = "UID")]
+    pub(super) as_uid: Option<String>,
+    /// Authenticate by the certificate of this file
+    #[arg(long, value_name = "FILE", value_parser = path_parser())]
+    pub(super) client_certificate: Option<PathBuf>,
+    /// The key of that certificate
+    #[arg(long, value_name = "FILE", value_parser = path_parser())]
+    pub(super) client_key: Option<PathBuf>,
     /// Trust the certificates of this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) certificate_authority: Option<PathBuf>,
     /// Do not verify the API server's certificate
     #[arg(long)]
@@ -65,26 +74,40 @@ pub(super) struct ApiFlags {
     pub(super) tls_server_name: Option<String>,
     /// Give up on a request after this long; 0 is never
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
-    pub(super) request_timeout: Option<i64>,
+    pub(super) request_timeout: Option<Limit>,
 }
 
 impl ApiFlags {
+    /// An empty value is no value, as kubectl's.
     pub(super) fn session(self) -> SessionOptions {
+        let timeout = self.request_timeout.and_then(|Limit(limit)| limit);
         SessionOptions {
-            kubeconfig: self.kubeconfig,
-            context: self.context,
-            cluster: self.cluster,
-            user: self.user,
-            server: self.server,
-            token: self.token.map(Into::into),
-            impersonate_user: self.as_user,
-            impersonate_groups: self.as_groups,
-            certificate_authority: self.certificate_authority,
+            kubeconfig: path(self.kubeconfig),
+            context: text(self.context),
+            cluster: text(self.cluster),
+            user: text(self.user),
+            server: text(self.server),
+            token: text(self.token).map(Into::into),
+            impersonate_user: text(self.as_user),
+            impersonate_groups: self.as_groups.into_iter().filter(|group| !group.is_empty()).collect(),
+            impersonate_uid: text(self.as_uid),
+            client_certificate: path(self.client_certificate),
+            client_key: path(self.client_key),
+            certificate_authority: path(self.certificate_authority),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            tls_server_name: self.tls_server_name,
-            request_timeout: self.request_timeout.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+            tls_server_name: text(self.tls_server_name),
+            request_timeout: timeout.map(|ms| Duration::from_millis(ms.unsigned_abs())),
         }
     }
+}
+
+/// A flag's text; none if a script left it empty.
+pub(super) fn text(given: Option<String>) -> Option<String> {
+    given.filter(|text| !text.is_empty())
+}
+
+fn path(given: Option<PathBuf>) -> Option<PathBuf> {
+    given.filter(|path| !path.as_os_str().is_empty())
 }
 
 impl PrometheusFlags {

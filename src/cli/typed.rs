@@ -1,6 +1,6 @@
 //! From flags to the types that the rest works with, once, before any I/O.
 use super::flags::{ClassFlag, TopFlags};
-use super::shared::{Usage, colour};
+use super::shared::{Usage, colour, text};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::print::{Format, Look};
@@ -52,7 +52,7 @@ impl TopFlags {
         };
         let filter = Filter {
             classes: self.class.into_iter().map(Class::from).collect(),
-            namespace: self.namespace,
+            namespace: text(self.namespace),
             skip: self.skip_namespaces.into_iter().collect(),
             nodes: (!self.node.is_empty()).then_some(self.node),
             exporter: self.include_exporter,

@@ -1,18 +1,30 @@
 //! Values of flags, from strings to types; errors are what is wrong with the value.
 use crate::report::SortBy;
 use crate::top::{Namespaces, Percentile, time};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use std::path::PathBuf;
 
 pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
     time::duration_ms(text).map_err(|error| format!("{error:#}"))
 }
 
-/// As kubectl has it: `0` is no limit, a bare number is seconds.
-pub(super) fn parse_timeout(text: &str) -> Result<i64, String> {
+/// A time limit in milliseconds, if one is given; zero is none.
+#[derive(Clone, Copy)]
+pub(super) struct Limit(pub(super) Option<i64>);
+
+/// As kubectl has it: `0` is no limit, a bare number is seconds, empty is not given.
+pub(super) fn parse_timeout(text: &str) -> Result<Limit, String> {
     match text.parse::<u32>() {
-        Ok(seconds) => Ok(i64::from(seconds) * 1000),
-        Err(_) if text == "0s" => Ok(0),
-        Err(_) => parse_duration(text),
+        Ok(seconds) => Ok(Limit(Some(i64::from(seconds) * 1000))),
+        Err(_) if text.is_empty() => Ok(Limit(None)),
+        Err(_) if text == "0s" => Ok(Limit(Some(0))),
+        Err(_) => parse_duration(text).map(|limit| Limit(Some(limit))),
     }
+}
+
+/// A path that may be empty, as scripts leave it.
+pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 pub(super) fn parse_namespaces(text: &str) -> Result<Namespaces, String> {

@@ -5,9 +5,24 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use kube::config::{Kubeconfig, KubeconfigError};
+use serde_json::Value;
 
+use super::document::{self, Malformed};
+use super::entry::{Entry, is_unset, word};
 use crate::prometheus::failure::one_line;
+
+const NO_KUBECONFIG: &str = "it is no kubeconfig";
+const ANEW: &str = "write it anew with oc login, or name another with --kubeconfig FILE";
+
+/// What the files say, merged.
+#[derive(Debug, Default)]
+pub(super) struct Filed {
+    /// Empty if no file sets it.
+    pub(super) current_context: String,
+    pub(super) contexts: Vec<Entry>,
+    pub(super) clusters: Vec<Entry>,
+    pub(super) users: Vec<Entry>,
+}
 
 /// Which files to read, and whether each of them has to be there.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,39 +41,26 @@ impl Files {
             variable.iter().flat_map(std::env::split_paths).filter(|path| path != Path::new("")).collect();
         if listed.is_empty() {
             return Files {
-                paths: home.map(|home| home.join(".kube/config")).into_iter().collect(),
+                paths: home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
                 required: false,
             };
         }
         Files { paths: listed, required: false }
     }
 
-    /// All files merged, the first to say something wins; `None` if there is no file. Errors: a file that cannot be
-    /// read or is no kubeconfig, without any of its text.
-    pub(super) fn read(&self) -> Result<Option<Kubeconfig>> {
-        let mut merged: Option<Kubeconfig> = None;
+    /// Reads and merges all files, the first to say something wins; `None` if there is no file. Errors: a file that
+    /// cannot be read or is no kubeconfig, without any of its text.
+    pub(super) fn read(&self) -> Result<Option<Filed>> {
+        let mut merged: Option<Filed> = None;
         for path in &self.paths {
-            let mut next = match Kubeconfig::read_from(path) {
-                Ok(next) => next,
-                Err(KubeconfigError::ReadConfig(error, _))
-                    if error.kind() == io::ErrorKind::NotFound && !self.required =>
-                {
-                    continue;
-                }
-                Err(error) => {
-                    return Err(
-                        anyhow!(unreadable(&error)).context(format!("reading kubeconfig {}", path.display()))
-                    );
-                }
+            let bytes = match std::fs::read(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.required => continue,
+                read => read.map_err(|error| anyhow!(unreadable(&error))),
             };
-            // Written out empty it is not set, and a later file may set it.
-            next.current_context = next.current_context.filter(|name| !name.is_empty());
-            merged = Some(match merged {
-                Some(first) => {
-                    first.merge(next).with_context(|| format!("merging kubeconfig {}", path.display()))?
-                }
-                None => next,
-            });
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let next = bytes.and_then(|bytes| Filed::parse(&bytes, folder));
+            let next = next.with_context(|| format!("reading kubeconfig {}", path.display()))?;
+            merged.get_or_insert_default().add(next);
         }
         Ok(merged)
     }
@@ -69,23 +71,61 @@ impl Files {
     }
 }
 
-/// kube's words would quote the file's text around a mistake, and with it secrets.
-fn unreadable(error: &KubeconfigError) -> String {
-    match error {
-        KubeconfigError::ReadConfig(error, _) if error.kind() == io::ErrorKind::NotFound => {
-            "there is no such file: log in with oc login, or name another with --kubeconfig FILE".to_owned()
+impl Filed {
+    /// Reads one file's text. Its entries are looked at only if something leads to them.
+    fn parse(bytes: &[u8], folder: &Path) -> Result<Filed> {
+        let file = document::parse(bytes).map_err(|malformed| anyhow!(no_kubeconfig(&malformed)))?;
+        if !matches!(file, Value::Object(_) | Value::Null) {
+            return Err(anyhow!("{NO_KUBECONFIG}: {ANEW}"));
         }
-        KubeconfigError::ReadConfig(error, _) => {
-            format!(
-                "it cannot be read ({}): correct that, or name another with --kubeconfig FILE",
-                one_line(&error.to_string())
-            )
+        let entries = |list: &str, kind| match file.get(list) {
+            None => Ok(Vec::new()),
+            Some(unset) if is_unset(unset) => Ok(Vec::new()),
+            Some(Value::Array(items)) => {
+                Ok(items.iter().filter_map(|item| Entry::of(kind, item, folder)).collect())
+            }
+            Some(_) => Err(anyhow!("its {list} are no list: {ANEW}")),
+        };
+        Ok(Filed {
+            current_context: file.get("current-context").and_then(word).unwrap_or_default(),
+            contexts: entries("contexts", "context")?,
+            clusters: entries("clusters", "cluster")?,
+            users: entries("users", "user")?,
+        })
+    }
+
+    /// Adds what a later file says. Of entries of one name the first counts, so none needs to be taken out.
+    fn add(&mut self, next: Filed) {
+        if self.current_context.is_empty() {
+            self.current_context = next.current_context;
         }
-        KubeconfigError::Parse(error) => match error.location() {
-            Some(at) => format!("it is no kubeconfig: look at line {}, column {}", at.line(), at.column()),
-            None => "it is no kubeconfig: write it anew with oc login".to_owned(),
-        },
-        other => format!("{}: write it anew with oc login", one_line(&other.to_string())),
+        self.contexts.extend(next.contexts);
+        self.clusters.extend(next.clusters);
+        self.users.extend(next.users);
+    }
+}
+
+fn unreadable(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        return "there is no such file: log in with oc login, or name another with --kubeconfig FILE"
+            .to_owned();
+    }
+    format!(
+        "it cannot be read ({}): correct that, or name another with --kubeconfig FILE",
+        one_line(&error.to_string())
+    )
+}
+
+/// Says where to look, and nothing of the file's text: it may hold secrets.
+fn no_kubeconfig(malformed: &Malformed) -> String {
+    match malformed {
+        Malformed::Encoding => {
+            "it is no text in UTF-8: save it as UTF-8, or name another with --kubeconfig FILE".to_owned()
+        }
+        Malformed::Syntax(Some((line, column))) => {
+            format!("{NO_KUBECONFIG}: look at line {line}, column {column}")
+        }
+        Malformed::Syntax(None) => format!("{NO_KUBECONFIG}: {ANEW}"),
     }
 }
 

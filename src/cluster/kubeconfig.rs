@@ -1,10 +1,13 @@
 //! A kubeconfig's entries by kubectl's rules: which of them the flags choose, and how they change them.
 
-use anyhow::{Result, bail};
-use kube::config::{AuthInfo, Cluster, Kubeconfig};
-use secrecy::ExposeSecret as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use kube::config::{AuthInfo, Cluster};
 
 use super::SessionOptions;
+use super::entry::{Entry, Names};
+use super::files::Filed;
 
 /// The entries of the files that are in force, the flags already put in.
 #[derive(Debug)]
@@ -18,13 +21,13 @@ pub(super) struct Chosen {
     pub(super) user: AuthInfo,
 }
 
-/// Picks context, cluster and user, and lets the flags change them with kubectl's meaning. Errors name what is missing
-/// in which files.
-pub(super) fn choose(files: Kubeconfig, names: &str, options: &SessionOptions) -> Result<Chosen> {
-    let context = options.context.clone().or(files.current_context).unwrap_or_default();
-    let named = files.contexts.into_iter().find(|named| named.name == context);
-    let (mut cluster_name, mut user_name) = match named.and_then(|named| named.context) {
-        Some(found) => (found.cluster, found.user.unwrap_or_default()),
+/// Picks context, cluster and user, and lets the flags change them with kubectl's meaning. Only these three have to be
+/// well formed. Errors name what is missing in which files.
+pub(super) fn choose(filed: &Filed, names: &str, options: &SessionOptions) -> Result<Chosen> {
+    let within = || format!("kubeconfig {names}");
+    let context = options.context.as_ref().unwrap_or(&filed.current_context);
+    let mut leads = match find(&filed.contexts, context) {
+        Some(found) => found.context().with_context(within)?,
         None if !context.is_empty() => {
             bail!(
                 "no context \"{context}\" in kubeconfig {names}: oc config get-contexts lists those there are"
@@ -35,34 +38,56 @@ pub(super) fn choose(files: Kubeconfig, names: &str, options: &SessionOptions) -
                 "kubeconfig {names} has no current context: choose one with --context, or log in with oc login"
             )
         }
-        None => (String::new(), String::new()),
+        None => Names::default(),
     };
     if let Some(name) = &options.cluster {
-        cluster_name.clone_from(name);
+        leads.cluster.clone_from(name);
     }
     if let Some(name) = &options.user {
-        user_name.clone_from(name);
+        leads.user.clone_from(name);
     }
-    let found =
-        files.clusters.into_iter().find(|named| named.name == cluster_name).and_then(|named| named.cluster);
-    let filed_cluster = match found {
-        Some(cluster) => cluster,
+    let Names { cluster, user } = leads;
+    let filed_cluster = match find(&filed.clusters, &cluster) {
+        Some(found) => found.cluster().with_context(within)?,
         None if options.server.is_some() && options.cluster.is_none() => Cluster::default(),
-        None => bail!(
-            "no cluster \"{cluster_name}\" in kubeconfig {names}: oc config get-clusters lists those there are"
-        ),
+        None if cluster.is_empty() => {
+            bail!(
+                "context \"{context}\" in kubeconfig {names} has no cluster: choose one with --cluster NAME"
+            )
+        }
+        None => {
+            bail!(
+                "no cluster \"{cluster}\" in kubeconfig {names}: oc config get-clusters lists those there are"
+            )
+        }
     };
-    let found =
-        files.auth_infos.into_iter().find(|named| named.name == user_name).and_then(|named| named.auth_info);
-    // kubectl goes on as nobody where a context names a user that is not there; that only hides the mistake.
-    if found.is_none() && !user_name.is_empty() && (options.user.is_some() || options.token.is_none()) {
-        bail!("no user \"{user_name}\" in kubeconfig {names}: oc config get-users lists those there are");
-    }
-    let mut chosen =
-        Chosen { context, cluster: filed_cluster.clone(), filed_cluster, user: found.unwrap_or_default() };
-    change_cluster(&mut chosen.cluster, options)?;
-    change_user(&mut chosen.user, options)?;
-    Ok(chosen)
+    let filed_user = match find(&filed.users, &user) {
+        Some(found) => found.user().with_context(within)?,
+        // kubectl goes on as nobody if a context names a user that is not there; that only hides the mistake.
+        None if !user.is_empty() && (options.user.is_some() || options.token.is_none()) => {
+            bail!("no user \"{user}\" in kubeconfig {names}: oc config get-users lists those there are")
+        }
+        None => AuthInfo::default(),
+    };
+    changed(context.clone(), filed_cluster, filed_user, options)
+}
+
+/// Lets the flags change a cluster and a user with kubectl's meaning.
+pub(super) fn changed(
+    context: String,
+    filed_cluster: Cluster,
+    mut user: AuthInfo,
+    options: &SessionOptions,
+) -> Result<Chosen> {
+    let mut cluster = filed_cluster.clone();
+    change_cluster(&mut cluster, options)?;
+    change_user(&mut user, options)?;
+    Ok(Chosen { context, filed_cluster, cluster, user })
+}
+
+/// The first of this name: of several files, the first to say something wins.
+fn find<'a>(entries: &'a [Entry], name: &str) -> Option<&'a Entry> {
+    entries.iter().find(|entry| entry.name == name)
 }
 
 fn change_cluster(cluster: &mut Cluster, options: &SessionOptions) -> Result<()> {
@@ -96,110 +121,56 @@ fn change_user(user: &mut AuthInfo, options: &SessionOptions) -> Result<()> {
         user.exec = None;
         user.auth_provider = None;
     }
-    user.token = user.token.take().filter(|token| !token.expose_secret().is_empty());
-    user.token_file = user.token_file.take().filter(|path| !path.is_empty());
     if let Some(name) = &options.impersonate_user {
         user.impersonate = Some(name.clone());
+    }
+    if let Some(uid) = &options.impersonate_uid {
+        user.impersonate_uid = Some(uid.clone());
     }
     if !options.impersonate_groups.is_empty() {
         user.impersonate_groups = Some(options.impersonate_groups.clone());
     }
-    if user.impersonate.is_none() && user.impersonate_groups.as_ref().is_some_and(|groups| !groups.is_empty())
-    {
-        bail!("--as-group says whose groups only together with --as: add --as USER");
+    if user.impersonate.is_none() {
+        if user.impersonate_groups.is_some() {
+            bail!("--as-group says whose groups only together with --as: add --as USER");
+        }
+        if user.impersonate_uid.is_some() {
+            bail!("--as-uid says whose UID only together with --as: add --as USER");
+        }
+    }
+    change_certificate(user, options)?;
+    // An empty password is one too; kube needs both.
+    if user.username.is_some() && user.token.is_none() && user.token_file.is_none() && user.exec.is_none() {
+        user.password.get_or_insert_default();
+    }
+    Ok(())
+}
+
+/// A certificate and its key, which are nothing without each other.
+fn change_certificate(user: &mut AuthInfo, options: &SessionOptions) -> Result<()> {
+    let text = |path: &PathBuf| Some(path.to_string_lossy().into_owned());
+    if let Some(path) = &options.client_certificate {
+        user.client_certificate = text(path);
+        user.client_certificate_data = None;
+    }
+    if let Some(path) = &options.client_key {
+        user.client_key = text(path);
+        user.client_key_data = None;
+    }
+    let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();
+    let has_key = user.client_key.is_some() || user.client_key_data.is_some();
+    if options.client_certificate.is_some() && !has_key {
+        bail!("--client-certificate is of use only together with its key: add --client-key FILE");
+    }
+    if options.client_key.is_some() && !has_certificate {
+        bail!("--client-key is of use only together with its certificate: add --client-certificate FILE");
+    }
+    // kubectl looks at a key beside a certificate only.
+    if !has_certificate {
+        (user.client_key, user.client_key_data) = (None, None);
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::files::Files;
-    use super::*;
-    use crate::prometheus::Secret;
-
-    const FIRST: &str = "{current-context: '', clusters: [{name: c, cluster: {server: 'https://first', certificate-authority-data: Zm9v, tls-server-name: inner}}]}";
-    const SECOND: &str = "{current-context: two, clusters: [{name: c, cluster: {server: 'https://second'}}, {name: d, cluster: {server: 'https://other'}}],
-        contexts: [{name: two, context: {cluster: c, user: u}}], users: [{name: u, user: {exec: {command: plugin}}}, {name: v, user: {token: V}}]}";
-
-    fn both() -> Kubeconfig {
-        let folder = tempfile::tempdir().unwrap();
-        let [first, gone, second] = ["1", "gone", "2"].map(|name| folder.path().join(name));
-        std::fs::write(&first, FIRST).unwrap();
-        std::fs::write(&second, SECOND).unwrap();
-        let paths = std::env::join_paths([first, gone, second]).unwrap();
-        Files::of(None, Some(&paths), None).read().unwrap().unwrap()
-    }
-
-    #[test]
-    fn files_are_merged_and_the_first_wins() {
-        let chosen = choose(both(), "f", &SessionOptions::default()).unwrap();
-        assert_eq!(chosen.context, "two");
-        assert_eq!(chosen.cluster.server.as_deref(), Some("https://first"));
-        assert_eq!(chosen.user.exec.unwrap().command.as_deref(), Some("plugin"));
-    }
-
-    #[test]
-    fn flags_change_the_cluster_as_kubectls_do() {
-        let with = |change: fn(&mut SessionOptions)| {
-            let mut options = SessionOptions::default();
-            change(&mut options);
-            choose(both(), "f", &options)
-        };
-        let server = with(|o| o.server = Some("https://flag".into())).unwrap().cluster;
-        assert_eq!((server.server.as_deref(), server.tls_server_name), (Some("https://flag"), None));
-        let authority = with(|o| o.certificate_authority = Some("/ca".into())).unwrap();
-        assert_eq!(authority.cluster.certificate_authority.as_deref(), Some("/ca"));
-        assert_eq!(authority.cluster.certificate_authority_data, None);
-        assert!(authority.filed_cluster.certificate_authority_data.is_some());
-        let insecure = with(|o| o.insecure_skip_tls_verify = true).unwrap().cluster;
-        assert_eq!(
-            (insecure.insecure_skip_tls_verify, insecure.certificate_authority_data),
-            (Some(true), None)
-        );
-        let other = with(|o| o.cluster = Some("d".into())).unwrap().cluster;
-        assert_eq!(other.server.as_deref(), Some("https://other"));
-        let both =
-            with(|o| (o.insecure_skip_tls_verify, o.certificate_authority) = (true, Some("/ca".into())));
-        assert!(both.unwrap_err().to_string().contains("exclude each other"));
-    }
-
-    #[test]
-    fn flags_change_the_user_as_kubectls_do() {
-        let options = SessionOptions { token: Some(Secret::from("T")), ..SessionOptions::default() };
-        let user = choose(both(), "f", &options).unwrap().user;
-        assert!(user.exec.is_none() && user.token.is_some());
-        let options = SessionOptions {
-            user: Some("v".into()),
-            impersonate_user: Some("w".into()),
-            ..SessionOptions::default()
-        };
-        let user = choose(both(), "f", &options).unwrap().user;
-        assert_eq!((user.token.unwrap().expose_secret(), user.impersonate.as_deref()), ("V", Some("w")));
-        let options = SessionOptions { impersonate_groups: vec!["g".into()], ..SessionOptions::default() };
-        assert!(choose(both(), "f", &options).unwrap_err().to_string().contains("add --as USER"));
-    }
-
-    #[test]
-    fn what_is_not_there_is_named() {
-        let named = |name: &str| Some(name.to_owned());
-        for (options, expected) in [
-            (
-                SessionOptions { context: named("x"), ..SessionOptions::default() },
-                "no context \"x\" in kubeconfig f:",
-            ),
-            (
-                SessionOptions { cluster: named("x"), ..SessionOptions::default() },
-                "no cluster \"x\" in kubeconfig f:",
-            ),
-            (
-                SessionOptions { user: named("x"), ..SessionOptions::default() },
-                "no user \"x\" in kubeconfig f:",
-            ),
-        ] {
-            let message = choose(both(), "f", &options).unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
-        }
-        let message = choose(Kubeconfig::default(), "f", &SessionOptions::default()).unwrap_err().to_string();
-        assert!(message.starts_with("kubeconfig f has no current context"), "{message}");
-    }
-}
+mod tests;

@@ -1,12 +1,16 @@
 //! The way from a kubeconfig to Prometheus: session, token, route and trust, or a port-forward; each step says what it did.
 
 mod api;
+mod document;
+mod entry;
 mod files;
 mod forward;
+mod home;
 mod kubeconfig;
 mod names;
 mod nodes;
 mod plugin;
+mod pod;
 mod proxy;
 mod route;
 mod server;
@@ -144,8 +148,15 @@ pub fn address(given: &str) -> Result<Url> {
 
 async fn named(url: Url, cluster: &Cluster, prometheus: &PrometheusOptions) -> Result<Connection> {
     let mut notes = Vec::new();
-    // What listens on this machine without TLS gets no token that was not meant for it, so no kubeconfig is needed.
-    if url.scheme() == "http" && is_loopback(&url) {
+    // What is not encrypted gets no token that was not meant for it, so no kubeconfig is needed.
+    if url.scheme() == "http" {
+        let is_open = !is_loopback(&url);
+        if is_open && cluster.options.token.is_some() {
+            bail!("{url} is not encrypted and gets no token: use its https address, or leave out --token");
+        }
+        if is_open && session::has_token(&cluster.options) {
+            notes.push(format!("{url} is not encrypted, so it is asked without the kubeconfig's token"));
+        }
         return connection(url, cluster.options.token.clone(), trust::nobody()?, None, notes, None);
     }
     let session = cluster.opened().await?;
@@ -244,25 +255,4 @@ fn connection(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_taken_as_people_copy_it() {
-        for (given, expected) in [
-            ("http://127.0.0.1:9090", "http://127.0.0.1:9090/"),
-            ("https://host/", "https://host/"),
-            ("https://host/api/v1/", "https://host/"),
-            ("https://host/prefix/api/v1#y", "https://host/prefix"),
-            ("https://host:9092?namespace=shop", "https://host:9092/?namespace=shop"),
-            ("https://host/?query=up&a=b&start=1&match[]=up&c=%26d", "https://host/?a=b&c=%26d"),
-            ("https://host/api/v1/?query=up", "https://host/"),
-        ] {
-            assert_eq!(address(given).unwrap().as_str(), expected);
-        }
-        for bad in ["host:9090", "prometheus", "ftp://host", "https://user:hidden@host"] {
-            let message = address(bad).unwrap_err().to_string();
-            assert!(!message.contains("hidden"), "{message}");
-        }
-    }
-}
+mod tests;

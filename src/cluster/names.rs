@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::server::{Failure, Part, Server};
 use super::session::files;
 use super::{Cluster, no_kubeconfig};
+use crate::prometheus::null_is_empty;
 
 /// What there are names of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +28,13 @@ pub enum Named {
 /// What the API server makes of a list for people: the first column is the name.
 #[derive(Deserialize)]
 struct Table {
+    #[serde(deserialize_with = "null_is_empty")]
     rows: Vec<Row>,
 }
 
 #[derive(Deserialize)]
 struct Row {
+    #[serde(deserialize_with = "null_is_empty")]
     cells: Vec<serde_json::Value>,
 }
 
@@ -53,11 +56,16 @@ impl Cluster {
     /// From the kubeconfig's files alone.
     fn filed(&self, of: Named) -> Result<Vec<String>> {
         let Some(filed) = files(&self.options).read()? else { return Err(no_kubeconfig(&self.options)) };
-        Ok(match of {
-            Named::Clusters => filed.clusters.into_iter().map(|named| named.name).collect(),
-            Named::Users => filed.auth_infos.into_iter().map(|named| named.name).collect(),
-            _ => filed.contexts.into_iter().map(|named| named.name).collect(),
-        })
+        let entries = match of {
+            Named::Clusters => filed.clusters,
+            Named::Users => filed.users,
+            _ => filed.contexts,
+        };
+        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
+        names.retain(|name| !name.is_empty());
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// Of the first of these lists that the server gives.
@@ -80,4 +88,16 @@ impl Cluster {
 /// Without the objects: a thousand nodes with their status are tens of megabytes.
 async fn list(server: &Server<'_>, path: &str) -> Result<Table, Failure> {
     server.get(&format!("{path}?includeObject=None"), Part::Table).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_an_empty_list() {
+        for (table, expected) in [(r#"{"rows": null}"#, 0), (r#"{"rows": [{"cells": null}]}"#, 1)] {
+            assert_eq!(serde_json::from_str::<Table>(table).unwrap().rows.len(), expected);
+        }
+    }
 }

@@ -12,9 +12,10 @@ use kube::config::{
 use rustls::pki_types::CertificateDer;
 
 use super::api::Api;
-use super::files::Files;
+use super::files::{Filed, Files};
 use super::kubeconfig::{self, Chosen};
-use super::{proxy, token};
+use super::pod::Pod;
+use super::{home, proxy, token};
 use crate::prometheus::failure::one_line;
 use crate::prometheus::{Secret, Url, is_loopback};
 
@@ -40,6 +41,12 @@ pub struct SessionOptions {
     pub impersonate_user: Option<String>,
     /// `--as-group`
     pub impersonate_groups: Vec<String>,
+    /// `--as-uid`
+    pub impersonate_uid: Option<String>,
+    /// `--client-certificate`: a PEM file, instead of the user's.
+    pub client_certificate: Option<PathBuf>,
+    /// `--client-key`: a PEM file, instead of the user's.
+    pub client_key: Option<PathBuf>,
     /// `--certificate-authority`: a PEM file, instead of the cluster's.
     pub certificate_authority: Option<PathBuf>,
     /// `--insecure-skip-tls-verify`: of the API server; Prometheus is verified all the same.
@@ -71,17 +78,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Reads the kubeconfig and runs its credential plugin, if any; `None` if there is neither kubeconfig nor `--server`.
-    /// Errors: one line naming file, context or flag.
+    /// Reads the kubeconfig and runs its credential plugin, if any; without one, a pod's service account. `None` if
+    /// there is nothing of that and no `--server`. Errors: one line naming file, context or flag.
     pub(super) async fn open(options: &SessionOptions) -> Result<Option<Session>> {
-        let files = files(options);
-        let filed = match files.read()? {
-            Some(filed) => filed,
-            None if options.server.is_some() => Kubeconfig::default(),
-            None => return Ok(None),
-        };
-        let chosen = kubeconfig::choose(filed, &files.names(), options)?;
-        Session::of(chosen, options).await.map(Some)
+        match chosen(&files(options), &Pod::here(), options)? {
+            Some(chosen) => Session::of(chosen, options).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Where a kubeconfig was looked for, for the message that there is none.
@@ -143,7 +146,38 @@ impl Session {
 }
 
 pub(super) fn files(options: &SessionOptions) -> Files {
-    Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), dirs::home_dir())
+    Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), home::folder())
+}
+
+/// Whether the context has a token, or what yields one; nothing is run or asked for it.
+pub(super) fn has_token(options: &SessionOptions) -> bool {
+    let Ok(Some(Chosen { user, .. })) = chosen(&files(options), &Pod::here(), options) else { return false };
+    user.token.is_some() || user.token_file.is_some() || user.exec.is_some() || user.auth_provider.is_some()
+}
+
+/// What the files, else the pod, and the flags make together.
+fn chosen(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<Chosen>> {
+    let filed = files.read()?;
+    let is_named = options.server.is_some()
+        || [&options.context, &options.cluster, &options.user].into_iter().any(Option::is_some);
+    if !is_named && filed.as_ref().is_none_or(|filed| filed.current_context.is_empty()) {
+        let has_authority = options.insecure_skip_tls_verify || options.certificate_authority.is_some();
+        match pod.access(has_authority) {
+            Ok(Some((cluster, user))) => {
+                return kubeconfig::changed(String::new(), cluster, user, options).map(Some);
+            }
+            Err(error) if filed.is_none() => return Err(error),
+            // What the kubeconfig lacks is said.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    match filed {
+        Some(filed) => kubeconfig::choose(&filed, &files.names(), options).map(Some),
+        None if options.server.is_some() => {
+            kubeconfig::choose(&Filed::default(), &files.names(), options).map(Some)
+        }
+        None => Ok(None),
+    }
 }
 
 /// The kubeconfig's own authorities, which stay good for the route whatever the flags say of the API server.
@@ -204,47 +238,4 @@ fn unusable(error: &KubeconfigError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(server: &str) -> SessionOptions {
-        SessionOptions {
-            // Without a name the machine's own kubeconfig would be read.
-            kubeconfig: Some("/dev/null".into()),
-            server: Some(server.to_owned()),
-            token: Some(Secret::from("hidden")),
-            ..SessionOptions::default()
-        }
-    }
-
-    async fn refused(options: SessionOptions) -> String {
-        let error = Session::open(&options).await.err().unwrap();
-        assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
-        format!("{error:#}")
-    }
-
-    #[tokio::test]
-    async fn flags_alone_make_a_session() {
-        let session = Session::open(&options("https://api.example:6443")).await.unwrap().unwrap();
-        assert_eq!(session.name, "https://api.example:6443");
-        assert!(session.verified && session.token.is_some());
-    }
-
-    #[tokio::test]
-    async fn what_is_not_verified_is_known_as_such() {
-        let skip = SessionOptions { insecure_skip_tls_verify: true, ..options("https://api.example:6443") };
-        assert!(!Session::open(&skip).await.unwrap().unwrap().verified);
-        assert!(!Session::open(&options("http://127.0.0.1:8001")).await.unwrap().unwrap().verified);
-    }
-
-    #[tokio::test]
-    async fn a_bad_server_or_authority_is_named() {
-        assert!(refused(options("http://api.example:6443")).await.contains("gets no token"));
-        assert!(refused(options("api.example:6443")).await.contains("no http or https address"));
-        let gone = SessionOptions {
-            certificate_authority: Some("/nonexistent".into()),
-            ..options("https://api.example")
-        };
-        assert!(refused(gone).await.contains("/nonexistent"));
-    }
-}
+mod tests;

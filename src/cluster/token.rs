@@ -19,19 +19,29 @@ use crate::prometheus::Secret;
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Finds the token and leaves it in `config` in place of its source, so that a plugin runs once and not for every use.
+/// A file stays the source: it is read again, as its token is renewed. Beside a token in the kubeconfig, the file wins.
 /// `None`: the context has another kind of credential. Errors: the source yields nothing; never the token.
 pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
     let user = &config.auth_info;
-    let token = if let Some(token) = &user.token {
+    let mut is_reread = false;
+    let token = if let Some(path) = &user.token_file {
+        match (file(path), &user.token) {
+            (Ok(text), inline) if inline.is_none() || !text.trim().is_empty() => {
+                // kube sends the text as it is, and reads a pipe to its end.
+                is_reread = text.trim() == text && std::fs::metadata(path).is_ok_and(|file| file.is_file());
+                Some(Secret::from(text))
+            }
+            (Err(error), None) => return Err(error),
+            (_, inline) => inline.clone(),
+        }
+    } else if let Some(token) = &user.token {
         Some(token.clone())
-    } else if let Some(path) = &user.token_file {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            anyhow!("its token file {path} cannot be read ({error}): correct the kubeconfig, or log in again with oc login")
-        })?;
-        Some(Secret::from(text))
     } else if let Some(exec) = &user.exec {
         let Credential { token, client_certificate_data, client_key_data } = plugin::run(exec).await?;
-        if let (Some(certificate), Some(key)) = (client_certificate_data, client_key_data) {
+        let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();
+        if let (Some(certificate), Some(key), false) =
+            (client_certificate_data, client_key_data, has_certificate)
+        {
             config.auth_info.client_certificate_data = Some(BASE64.encode(certificate));
             config.auth_info.client_key_data = Some(BASE64.encode(key.expose_secret()).into());
         }
@@ -52,10 +62,21 @@ pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
         bail!("the context's token holds characters that no token has: log in again with oc login");
     }
     let token = Secret::from(trimmed);
-    config.auth_info.token = Some(token.clone());
-    config.auth_info.token_file = None;
+    if is_reread {
+        config.auth_info.token = None;
+    } else {
+        config.auth_info.token = Some(token.clone());
+        config.auth_info.token_file = None;
+    }
     config.auth_info.auth_provider = None;
     Ok(Some(token))
+}
+
+/// Reads a token file. Errors: one line without any of its text.
+fn file(path: &str) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        anyhow!("its token file {path} cannot be read ({error}): correct the kubeconfig, or log in again with oc login")
+    })
 }
 
 /// Lets kube authenticate a request that goes nowhere, refreshing an OpenID token, and reads what it would have sent.
@@ -145,6 +166,30 @@ mod tests {
         config.auth_info =
             AuthInfo { token_file: Some(file.path().to_str().unwrap().to_owned()), ..AuthInfo::default() };
         assert!(resolve(&mut config).await.unwrap_err().to_string().contains("empty"));
+    }
+
+    #[tokio::test]
+    async fn a_token_file_wins_and_is_read_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = || Some(file.path().to_str().unwrap().to_owned());
+        let with = |token_file| {
+            let mut config = Config::new("https://127.0.0.1:1".parse().unwrap());
+            let token = Some(Secret::from("inline"));
+            config.auth_info = AuthInfo { token, token_file, ..AuthInfo::default() };
+            config
+        };
+        for (text, expected) in [("file", "file"), ("file\n", "file"), ("\n", "inline"), ("", "inline")] {
+            std::fs::write(file.path(), text).unwrap();
+            let token = resolve(&mut with(path())).await.unwrap().unwrap();
+            assert_eq!(token.expose_secret(), expected, "{text:?}");
+        }
+        let token = resolve(&mut with(Some("/nonexistent".into()))).await.unwrap().unwrap();
+        assert_eq!(token.expose_secret(), "inline");
+
+        std::fs::write(file.path(), "rotated").unwrap();
+        let mut config = with(path());
+        resolve(&mut config).await.unwrap();
+        assert!(config.auth_info.token.is_none() && config.auth_info.token_file == path());
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use super::manifest::or_empty;
 use super::objects::Object;
 use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAMESPACE, PLACES};
 use crate::cluster::{FIELD_MANAGER, Failure, Part, Server};
+use crate::prometheus::null_is_empty;
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use serde::Deserialize;
@@ -22,10 +23,14 @@ pub(crate) struct Metadata {
     pub(crate) name: String,
     pub(super) uid: String,
     pub(super) resource_version: String,
+    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "null_is_empty")]
     pub(super) finalizers: Vec<String>,
+    #[serde(deserialize_with = "null_is_empty")]
     owner_references: Vec<Value>,
     generation: i64,
+    #[serde(deserialize_with = "null_is_empty")]
     managed_fields: Vec<Managed>,
 }
 

@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use super::failure::one_line;
 use super::front::{is_page, refusal};
 use super::refusal::{Excess, Refusal};
-use super::{Labels, Samples, Series};
+use super::{Labels, Samples, Series, null_is_empty};
 
 /// Whom was asked, for messages.
 pub(super) struct Asked<'a> {
@@ -30,18 +30,18 @@ pub(super) struct Reply<'a> {
 struct Envelope<T> {
     status: String,
     data: Option<T>,
-    #[serde(default, rename = "errorType")]
+    #[serde(default, rename = "errorType", deserialize_with = "null_is_empty")]
     error_type: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     error: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object that holds the result")]
 struct Data<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "null_is_empty")]
     result: Vec<Series<'a>>,
 }
 
@@ -154,7 +154,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Series<'a> {
         struct Wire<'a> {
             #[serde(borrow)]
             metric: Metric<'a>,
-            #[serde(default)]
+            #[serde(default, deserialize_with = "null_is_empty")]
             values: Vec<Sample>,
             value: Option<Sample>,
         }

@@ -4,6 +4,7 @@
 use super::answer::Asked;
 use super::failure::one_line;
 use super::refusal::{Excess, Refusal};
+use super::{Url, is_loopback};
 
 /// The refusal of whoever stands in front of Prometheus and refuses this user whatever the path; `None` for other answers.
 pub(super) fn barred(asked: &Asked<'_>, status: u16, body: &[u8]) -> Option<Refusal> {
@@ -39,6 +40,9 @@ fn words(asked: &Asked<'_>, status: u16, location: Option<&str>, body: &str) -> 
             format!("{url} speaks TLS only (400: {said}): use its https address")
         }
         401 if *with_token => format!("the token was refused (401) by {url}: log in again with oc login"),
+        401 if is_open(url) => format!(
+            "{url} asks for a token (401) and is not encrypted, so it gets none: use its https address"
+        ),
         401 => format!("{url} asks for a token (401): log in with oc login, or pass --token"),
         403 if is_page(body) && !*with_token => format!(
             "{url} answered with a sign-in page (403), and was sent no token: log in with oc login, or pass --token"
@@ -80,6 +84,12 @@ fn forbidden_user(said: &str) -> Option<&str> {
     rest.split_once(", verb=").map(|(user, _)| user)
 }
 
+/// Whether others can read what is sent to `url`.
+fn is_open(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url))
+}
+
+/// Whether an answer is a page for people.
 pub(super) fn is_page(body: &str) -> bool {
     body.trim_start_matches('\u{feff}').trim_start().starts_with('<')
 }

@@ -10,6 +10,7 @@ pub mod promql;
 mod refusal;
 mod state;
 
+use serde::{Deserialize, Deserializer};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -104,6 +105,13 @@ impl Series<'_> {
     pub fn find(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_ref())
     }
+}
+
+/// Reads what a server may write as null if it is empty: a list, a map.
+pub(crate) fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// Whether `url` names this machine itself, where no proxy and no eavesdropper is in between.

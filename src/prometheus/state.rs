@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Client, Dialect, Size, answer, failure, front};
+use super::{Client, Dialect, Size, answer, failure, front, null_is_empty};
 
 /// A group of rules as the server has loaded it.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,6 +15,7 @@ pub struct RuleGroup {
     /// Seconds between two evaluations.
     pub interval: f64,
     /// In the order of their evaluation.
+    #[serde(deserialize_with = "null_is_empty")]
     pub rules: Vec<Rule>,
 }
 
@@ -27,7 +28,7 @@ pub struct Rule {
     /// `ok`, `err`, or `unknown` before its first evaluation.
     pub health: String,
     /// Why the last evaluation failed; empty where it did not.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub last_error: String,
 }
 
@@ -37,22 +38,25 @@ pub struct Rule {
 pub struct Target {
     scrape_pool: String,
     /// Those that its series carry.
+    #[serde(deserialize_with = "null_is_empty")]
     pub labels: BTreeMap<String, String>,
     /// `up`, `down`, or `unknown` before its first scrape.
     pub health: String,
     /// Why the last scrape failed; empty where it did not.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub last_error: String,
 }
 
 #[derive(Deserialize)]
 struct Groups {
+    #[serde(deserialize_with = "null_is_empty")]
     groups: Vec<RuleGroup>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Targets {
+    #[serde(deserialize_with = "null_is_empty")]
     active_targets: Vec<Target>,
 }
 
@@ -96,5 +100,21 @@ impl Client {
         // Before 2.42 likewise.
         active_targets.retain(|target| target.scrape_pool == pool);
         Ok(active_targets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_an_empty_list() {
+        let Groups { groups } = serde_json::from_str(r#"{"groups": null}"#).unwrap();
+        assert!(groups.is_empty());
+        let group = r#"{"groups": [{"name": "g", "interval": 15, "rules": null}]}"#;
+        let Groups { groups } = serde_json::from_str(group).unwrap();
+        assert!(groups.iter().all(|group| group.rules.is_empty()) && groups.len() == 1);
+        let Targets { active_targets } = serde_json::from_str(r#"{"activeTargets": null}"#).unwrap();
+        assert!(active_targets.is_empty());
     }
 }

@@ -204,7 +204,7 @@ fn http_and_https_taken_for_each_other() {
     let url = format!("http://{address}");
     assert_refused("http to https", &ask_at(&url), &[&url, "speaks TLS only", "use its https address"]);
     let name = format!("http://{}", plain.host);
-    let outcome = ask(&logged_in(Login::Viewer), &["--prometheus", &name]);
+    let outcome = ask(&logged_in(Login::Viewer), &["--prometheus", &name, "--token", TOKEN]);
     assert_refused("not of this machine", &outcome, &[&name, "gets no token", "https"]);
 }
 

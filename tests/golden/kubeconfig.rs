@@ -8,6 +8,9 @@ const PURPOSE: &str =
     "Kubeconfigs that lead nowhere, and the line on standard error. The exit code of each is 1.";
 const TOKEN: &str = "sha256~never-to-be-shown";
 
+/// How the line begins once a kubeconfig is read and its server is asked, where nothing listens.
+const ASKED: &str = "error: https://127.0.0.1:1 refused the connection";
+
 /// A kubeconfig that is right but for its server, where nothing listens.
 fn good() -> Value {
     json!({
@@ -57,6 +60,8 @@ fn files() {
         ("of wrong types", br#"{"users": {"name": "sha256~never"}}"#),
         ("a token in a list", br#"{"users": [{"name": "u", "user": {"token": ["sha256~never"]}}]}"#),
         ("no text", b"\x7fELF\xff\xfe\x00sha256~never"),
+        ("UTF-16 with a byte too many", b"\xff\xfes\0h\0a\x002\x005\x006\0~\0n"),
+        ("UTF-16 without its mark", b"s\0h\0a\x002\x005\x006\0~\0n\0"),
         ("HTML", b"<html><body>sha256~never</body></html>"),
         (
             "a bomb",
@@ -69,6 +74,108 @@ d: &d [*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*
     page.check("tests/golden/kubeconfig/files.txt");
 }
 
+/// Returns what the program says with these flags.
+fn said(plugin: &Plugin, flags: &[&str]) -> String {
+    let outcome = plugin.run(&[&["top", "-i", "2m"], flags].concat());
+    assert!(!format!("{outcome:?}").contains("sha256~"), "{flags:?}: {outcome:?}");
+    outcome.error(1).to_owned()
+}
+
+/// Each of these leads kubectl to its server.
+#[test]
+fn kubeconfigs_that_lead_somewhere() {
+    let good = good().to_string();
+    let utf16: Vec<u16> = format!("\u{feff}{good}").encode_utf16().collect();
+    let more = |key: &str, value: Value| {
+        let mut kubeconfig = self::good();
+        kubeconfig[key].as_array_mut().unwrap().push(value);
+        kubeconfig.to_string().into_bytes()
+    };
+    for (case, text) in [
+        ("UTF-8 with its mark", format!("\u{feff}{good}").into_bytes()),
+        ("UTF-16, little end first", utf16.iter().flat_map(|unit| unit.to_le_bytes()).collect()),
+        ("UTF-16, big end first", utf16.iter().flat_map(|unit| unit.to_be_bytes()).collect()),
+        ("a key twice", good.replacen('{', r#"{"current-context": "gone","#, 1).into_bytes()),
+        ("a second document", format!("{good}\n---\nclusters: [").into_bytes()),
+        (
+            "another context without a cluster",
+            more("contexts", json!({"name": "y", "context": {"user": "v"}})),
+        ),
+        (
+            "another cluster of wrong types",
+            more("clusters", json!({"name": "d", "cluster": {"server": [1]}})),
+        ),
+        (
+            "another user's plugin",
+            more("users", json!({"name": "v", "user": {"exec": {"interactiveMode": "Now"}}})),
+        ),
+    ] {
+        let line = said(&with(text), &[]);
+        assert!(line.starts_with(ASKED), "{case}: {line}");
+    }
+    for (place, key) in [
+        ("/clusters/0/cluster", "certificate-authority"),
+        ("/clusters/0/cluster", "certificate-authority-data"),
+        ("/clusters/0/cluster", "tls-server-name"),
+        ("/clusters/0/cluster", "proxy-url"),
+        ("/clusters/0/cluster", "insecure-skip-tls-verify"),
+        ("/users/0/user", "client-certificate"),
+        ("/users/0/user", "client-certificate-data"),
+        ("/users/0/user", "client-key"),
+        ("/users/0/user", "client-key-data"),
+        ("/users/0/user", "tokenFile"),
+        ("/users/0/user", "username"),
+        ("/users/0/user", "password"),
+        ("/users/0/user", "as"),
+        ("/users/0/user", "exec"),
+        ("/users/0/user", "unknown"),
+    ] {
+        for unset in [json!(null), json!("")] {
+            let mut kubeconfig = self::good();
+            kubeconfig.pointer_mut(place).unwrap()[key] = unset.clone();
+            let line = said(&with(kubeconfig.to_string()), &[]);
+            assert!(line.starts_with(ASKED), "{key}: {unset}: {line}");
+        }
+    }
+}
+
+#[test]
+fn flags_that_a_script_leaves_empty() {
+    let plugin = with(good().to_string());
+    for flag in [
+        "--kubeconfig=",
+        "--context=",
+        "--cluster=",
+        "--user=",
+        "--server=",
+        "--token=",
+        "--as=",
+        "--as-group=",
+        "--as-uid=",
+        "--client-certificate=",
+        "--client-key=",
+        "--certificate-authority=",
+        "--tls-server-name=",
+        "--request-timeout=",
+        "--namespace=",
+        "--selector=",
+    ] {
+        let line = said(&plugin, &[flag]);
+        assert!(line.starts_with(ASKED), "{flag}: {line}");
+    }
+}
+
+/// No file of any encoding ends the program at the Tab key.
+#[test]
+fn names_of_files_that_are_none() {
+    for text in
+        [&b"\xff\xfea\0b"[..], b"\xfe\xff\0a\0", b"a\0b\0", b"\x7fELF\xff\xfe\0", b"[", b"contexts: 1"]
+    {
+        let outcome = with(text).run(&["__complete", "top", "--context", ""]);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{text:?}: {outcome:?}");
+    }
+}
+
 #[test]
 fn names() {
     let mut page = Page::new(PURPOSE);
@@ -78,7 +185,14 @@ fn names() {
     for place in ["/current-context", "/contexts/0/context/cluster", "/contexts/0/context/user"] {
         add(&mut page, &format!("{place} is \"gone\""), &with_changed(place, &json!("gone")), &[]);
     }
-    add(&mut page, "--as-group alone", &with(good().to_string()), &["--as-group", "admins"]);
+    for (flag, value) in [
+        ("--as-group", "admins"),
+        ("--as-uid", "1"),
+        ("--client-certificate", "user.crt"),
+        ("--client-key", "user.key"),
+    ] {
+        add(&mut page, &format!("{flag} alone"), &with(good().to_string()), &[flag, value]);
+    }
     page.check("tests/golden/kubeconfig/names.txt");
 }
 
@@ -88,6 +202,8 @@ fn clusters() {
     let server = "https://127.0.0.1:1";
     for cluster in [
         json!({}),
+        json!([TOKEN]),
+        json!({"server": [TOKEN]}),
         json!({"server": "127.0.0.1:1"}),
         json!({"server": "https://"}),
         json!({"server": "http://api.example:6443"}),
@@ -125,6 +241,8 @@ fn credentials() {
     let mut page = Page::new(PURPOSE);
     let pem = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==";
     for user in [
+        json!({"token": [TOKEN]}),
+        json!({"exec": {"command": "sh", "interactiveMode": "Sometimes"}}),
         json!({"tokenFile": "gone"}),
         json!({"tokenFile": "/dev/null"}),
         json!({"token": "sha256~a\nsha256~b"}),

@@ -33,8 +33,11 @@ pub(super) struct Spec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PodStatus {
+    #[serde(deserialize_with = "or_empty")]
     pub(super) conditions: Vec<Condition>,
+    #[serde(deserialize_with = "or_empty")]
     pub(super) init_container_statuses: Vec<Container>,
+    #[serde(deserialize_with = "or_empty")]
     pub(super) container_statuses: Vec<Container>,
 }
 

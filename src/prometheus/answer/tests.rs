@@ -25,6 +25,32 @@ fn a_vector_is_one_sample_a_series() {
 }
 
 #[test]
+fn null_is_an_empty_list() {
+    for body in [
+        r#"{"status":"success","data":{"resultType":"vector","result":null}}"#,
+        r#"{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":null,"infos":null}"#,
+        r#"{"status":"success","data":{"result":null},"warnings":null,"error":null,"errorType":null}"#,
+    ] {
+        assert_eq!(ask(200, body).unwrap(), Reply { series: Vec::new(), warnings: Vec::new() }, "{body}");
+    }
+    let one = r#"{"status":"success","data":{"result":[{"metric":{"a":"b"},"values":null,"value":null}]}}"#;
+    assert!(ask(200, one).unwrap().series[0].samples.is_empty());
+    assert_eq!(told::<Vec<String>>(br#"{"status":"success","data":null}"#), None);
+}
+
+#[test]
+fn a_token_goes_to_no_open_address_even_if_one_is_asked_for() {
+    for (url, expected) in [
+        ("http://prom:9090", "is not encrypted, so it gets none: use its https address"),
+        ("http://127.0.0.1:9090", "or pass --token"),
+        ("https://prom", "or pass --token"),
+    ] {
+        let refusal = read(&Asked { url, with_token: false }, 401, None, b"").unwrap_err();
+        assert!(refusal.to_string().ends_with(expected), "{refusal}");
+    }
+}
+
+#[test]
 fn a_matrix_keeps_every_sample() {
     let body = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"n":"x"},
         "values":[[1.001,"1e-3"],[2,"NaN"],[3,"-Inf"]]}]}}"#;
