@@ -120,18 +120,31 @@ pub(super) async fn remove_old_payloads(
     Ok(removed)
 }
 
-fn refused(failure: Failure, title: &str) -> anyhow::Error {
+fn refused(mut failure: Failure, title: &str) -> anyhow::Error {
     let applying = format!("applying {title}");
     if let Failure::Refused(status) = &failure
         && let Some(conflict) = conflict(status)
     {
         return anyhow!("{applying}: {conflict}");
     }
-    let remedy = match &failure {
-        Failure::Refused(status) => remedy(status),
+    let remedy = match &mut failure {
+        Failure::Refused(status) => {
+            name_cause(status);
+            remedy(status)
+        }
         _ => "run this again, it goes on where it ended",
     };
     failure.during(&applying, remedy)
+}
+
+/// Adds to the message what it leaves to the details: the check of PrometheusRules says there what is wrong with which.
+fn name_cause(status: &mut Status) {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let message = &status.message;
+    let mut untold = causes.filter(|cause| !cause.message.is_empty() && !message.contains(&cause.message));
+    if let Some(cause) = untold.next() {
+        status.message = format!("{message}: {}", cause.message);
+    }
 }
 
 /// Who manages the fields that are in conflict, if that is why.
@@ -200,6 +213,11 @@ mod tests {
             let answer = json!({"code": code, "message": message});
             page.add(case, &refused(status(answer), "configmap/x").to_string());
         }
+        let rule =
+            "group \"process-exporter\", rule 0: could not parse expression: unclosed left parenthesis";
+        let broken = json!({"code": 422, "message": "admission webhook \"prometheusrules.openshift.io\" denied the request: Rules are not valid",
+            "details": {"causes": [{"reason": "FieldValueInvalid", "message": rule, "field": "spec"}]}});
+        page.add("a rule that is refused", &refused(status(broken), "prometheusrule/x").to_string());
         let conflicts = |fields: &[(&str, &str)]| {
             let cause = |&(manager, field): &(&str, &str)| {
                 json!({"reason": "FieldManagerConflict",
