@@ -52,8 +52,19 @@ pub(super) fn read<'a>(
     location: Option<&str>,
     body: &'a [u8],
 ) -> Result<Reply<'a>, Refusal> {
+    if status == 400 && is_of_another_tenant(body) {
+        return Ok(Reply { series: Vec::new(), warnings: Vec::new() });
+    }
     let (Data { result: series }, warnings) = data(asked, status, location, body)?;
     Ok(Reply { series, warnings })
+}
+
+/// Whether prom-label-proxy refuses a selector since it is of another namespace than the tenant's: nothing that the tenant
+/// may see has its labels.
+fn is_of_another_tenant(body: &[u8]) -> bool {
+    serde_json::from_slice::<Envelope<de::IgnoredAny>>(body).is_ok_and(|answer| {
+        answer.error_type == "prom-label-proxy" && answer.error.starts_with("conflicting label matcher")
+    })
 }
 
 /// Reads what an answer holds, whatever was asked, and the warnings that go with it. Errors as above.

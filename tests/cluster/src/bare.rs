@@ -113,19 +113,14 @@ impl Bare {
 
     /// The series of an instant's answer, now or at Unix seconds; each has `metric`, and `value` or `values`.
     pub fn series(&self, query: &str, at: Option<f64>) -> Result<Vec<Value>> {
-        series(&self.client, &self.url, query, at)
+        let mut parameters = vec![("query", query.to_owned())];
+        parameters.extend(at.map(|at| ("time", at.to_string())));
+        let url = reqwest::Url::parse_with_params(&format!("{}/api/v1/query", self.url), parameters)?;
+        let (status, answer) = fetch(&self.client, url.as_str(), None)?;
+        let answer: Value = serde_json::from_str(&answer).with_context(|| format!("{status}: {answer}"))?;
+        let series = answer.pointer("/data/result").and_then(Value::as_array).cloned();
+        series.with_context(|| format!("{query} has no answer: {answer}"))
     }
-}
-
-/// The series of an instant's answer of any server of Prometheus's API.
-pub(crate) fn series(client: &Client, url: &str, query: &str, at: Option<f64>) -> Result<Vec<Value>> {
-    let mut parameters = vec![("query", query.to_owned())];
-    parameters.extend(at.map(|at| ("time", at.to_string())));
-    let url = reqwest::Url::parse_with_params(&format!("{url}/api/v1/query"), parameters)?;
-    let (status, answer) = fetch(client, url.as_str(), None)?;
-    let answer: Value = serde_json::from_str(&answer).with_context(|| format!("{status}: {answer}"))?;
-    let series = answer.pointer("/data/result").and_then(Value::as_array).cloned();
-    series.with_context(|| format!("{query} has no answer: {answer}"))
 }
 
 fn fill(data: &Path, history: &Path) -> Result<()> {

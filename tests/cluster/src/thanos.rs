@@ -6,7 +6,7 @@ use reqwest::blocking::Client;
 use serde_json::Value;
 
 use crate::api::{fetch, with_ring};
-use crate::bare::{Bare, series};
+use crate::bare::Bare;
 use crate::namespace::{free_port, tool};
 use crate::process::{Process, start};
 
@@ -65,11 +65,6 @@ impl Thanos {
         let left = self.healthy()?.saturating_sub(1);
         self.sidecars.get_mut(replica).context("no such replica")?.kill();
         self.await_stores(left)
-    }
-
-    /// The series of an instant's answer at Unix seconds; each has `metric`, and `value` or `values`.
-    pub fn series(&self, query: &str, at: f64) -> Result<Vec<Value>> {
-        series(&self.client, &self.url, query, Some(at))
     }
 
     fn await_stores(&mut self, count: usize) -> Result<()> {
