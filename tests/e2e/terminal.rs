@@ -60,6 +60,11 @@ impl Terminal {
         Ok(text.lines().map(|line| line.trim_end().to_owned()).collect())
     }
 
+    /// Waits until its lines pass a check, as a screen is drawn in several steps; the error is the last one of the check.
+    pub(crate) fn await_check(&self, what: &str, check: impl Fn(&[String]) -> Result<()>) -> Result<()> {
+        until(what, PATIENCE, || check(&self.lines()?))
+    }
+
     /// Waits until its lines are as they should be; they are what an error shows.
     pub(crate) fn await_lines(&self, what: &str, fine: impl Fn(&[String]) -> bool) -> Result<Vec<String>> {
         until(what, PATIENCE, || {

@@ -80,7 +80,7 @@ fn column(lines: &[String], name: &str) -> Result<Vec<f64>> {
     .collect()
 }
 
-fn assert_screen(lines: &[String], (columns, rows): (u16, u16), origin: &str) -> Result<()> {
+fn check_screen(lines: &[String], (columns, rows): (u16, u16), origin: &str) -> Result<()> {
     let page = lines.join("\n");
     ensure!(lines.len() == usize::from(rows) && lines[0].contains(origin), "{page}");
     ensure!(lines.iter().all(|line| line.chars().count() <= usize::from(columns)), "too wide:\n{page}");
@@ -103,8 +103,8 @@ fn this_machine_on_a_screen_that_sorts_resizes_and_ends() -> Result<()> {
             let row = header(lines).and_then(|header| lines.get(header + 1));
             row.is_some_and(|row| row.chars().filter(|c| BLOCKS.contains(c)).count() > 4)
         };
-        let lines = terminal.await_lines("a course", has_course)?;
-        assert_screen(&lines, size, "local, ")?;
+        terminal.await_lines("a course", has_course)?;
+        terminal.await_check("a screen", |lines| check_screen(lines, size, "local, "))?;
         let by = |lines: &[String], name: &str| {
             column(lines, name).is_ok_and(|figures| figures.len() > 3 && figures.is_sorted_by(|a, b| a >= b))
         };
@@ -121,8 +121,8 @@ fn this_machine_on_a_screen_that_sorts_resizes_and_ends() -> Result<()> {
                 && header(lines).is_some()
                 && by(lines, "AVG")
         };
-        let lines = terminal.await_lines("the other size", fits)?;
-        assert_screen(&lines, (120, 30), "local, ")?;
+        terminal.await_lines("the other size", fits)?;
+        terminal.await_check("a screen", |lines| check_screen(lines, (120, 30), "local, "))?;
         // Back again: leaving the other screen, tmux 3.3 would mix a line of it into one that had another size.
         terminal.resize(size.0, size.1)?;
         terminal.await_lines("the first size", |lines| {
@@ -140,8 +140,7 @@ fn a_cluster_on_a_screen() -> Result<()> {
     for size in [(80, 24), (200, 50)] {
         let terminal =
             on_terminal(size, &format!("-w=1s --percentiles p50 --prometheus {}", prometheus.url))?;
-        let lines = terminal.await_lines("rows", |lines| header(lines).is_some())?;
-        assert_screen(&lines, size, "exporter, 3 nodes, ")?;
+        terminal.await_check("a screen", |lines| check_screen(lines, size, "exporter, 3 nodes, "))?;
         terminal.press("q")?;
         assert_restored(&terminal, 0)?;
     }
