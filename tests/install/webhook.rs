@@ -93,7 +93,7 @@ fn a_webhook_that_refuses_is_named() {
     assert_eq!(refused.code, 1);
     let last = refused.stderr.lines().last().unwrap();
     let said = format!(
-        "error: applying service/process-exporter: admission webhook \"{NAME}\" denied the request: Unexpected resource kind (422): "
+        "error: applying service/process-exporter: admission webhook \"{NAME}\" denied the request: Unexpected resource kind: expected resource to be prometheusrules, but received {{ v1 services}} (422): "
     );
     assert!(last.starts_with(&said) && last.contains("managed clusters (ROSA, OSD)"), "{last}");
     drop(registered);
