@@ -2,6 +2,9 @@
 //! each crate's `lib.rs` draws.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how tests fail, helpers included")]
 
+#[path = "shared/files.rs"]
+mod shared;
+
 use regex::Regex;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,15 +135,8 @@ fn check(root: &str, import: &str, floors: Floors) {
     assert!(seen > 2, "only {seen} imports found under {}: the pattern has gone blind", root.display());
 }
 
+/// Returns the sources below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            all.push(path);
-        }
-    }
-    all
+    let is_source = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    shared::files(folder).into_iter().filter(is_source).collect()
 }

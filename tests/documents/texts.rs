@@ -1,5 +1,9 @@
 //! The documents for people, as both test programs read them.
 
+#[path = "../shared/files.rs"]
+mod shared;
+
+use shared::files;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,24 +14,10 @@ pub(crate) fn root() -> &'static Path {
 
 /// Every document for people, by its path in the tree.
 pub(crate) fn documents() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    collect(root(), &mut found);
+    let is_document = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    let found: Vec<PathBuf> = files(root()).into_iter().filter(is_document).collect();
     assert!(found.len() > 8, "only {found:?}");
     let text =
         |path: PathBuf| (path.strip_prefix(root()).unwrap().to_owned(), fs::read_to_string(&path).unwrap());
     found.into_iter().map(text).collect()
-}
-
-/// Adds the documents of a folder and those below. Builds, and folders that begin with a dot, hold none of ours.
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !name.starts_with('.') && name != "target" {
-            collect(&path, found);
-        } else if name.ends_with(".md") {
-            found.push(path);
-        }
-    }
-    found.sort();
 }

@@ -14,27 +14,16 @@ mod help;
 mod kubeconfig;
 mod manifests;
 mod plugin;
+#[path = "../shared/files.rs"]
+mod shared;
 mod usage;
 mod version;
 
 use check::check;
 use regex::Regex;
+use shared::files;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// Returns every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(files(&path));
-        } else {
-            all.push(path);
-        }
-    }
-    all
-}
+use std::path::Path;
 
 #[test]
 fn every_golden_file_has_a_test() {
