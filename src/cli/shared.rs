@@ -30,7 +30,7 @@ pub(super) struct PrometheusFlags {
 #[derive(Args)]
 #[command(next_help_heading = "API server (as kubectl)")]
 pub(super) struct ApiFlags {
-    /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
+    /// Kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context
@@ -45,7 +45,7 @@ pub(super) struct ApiFlags {
     /// The API server's address
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<String>,
-    /// The bearer token; other users of this machine can read it in the process list
+    /// The bearer token; others can see it in the process list
     #[arg(long, value_name = "TOKEN")]
     pub(super) token: Option<String>,
     /// Act as this user
@@ -67,13 +67,13 @@ pub(super) struct ApiFlags {
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) certificate_authority: Option<PathBuf>,
     /// Do not verify the API server's certificate
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", default_missing_value = "true", num_args = 0..=1, require_equals = true, default_value_t = false, hide_default_value = true, hide_possible_values = true, action = clap::ArgAction::Set)]
     pub(super) insecure_skip_tls_verify: bool,
     /// The name that the API server's certificate must hold
     #[arg(long, value_name = "NAME")]
     pub(super) tls_server_name: Option<String>,
     /// Give up on a request after this long; 0 is never
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout, allow_hyphen_values = true)]
     pub(super) request_timeout: Option<Limit>,
 }
 

@@ -14,6 +14,10 @@ pub(super) struct Limit(pub(super) Option<i64>);
 
 /// As kubectl has it: `0` is no limit, a bare number is seconds, empty is not given.
 pub(super) fn parse_timeout(text: &str) -> Result<Limit, String> {
+    // Below zero it is no limit either, as kubectl's.
+    if let Some(below) = text.strip_prefix('-') {
+        return parse_timeout(below).map(|_| Limit(Some(0)));
+    }
     match text.parse::<u32>() {
         Ok(seconds) => Ok(Limit(Some(i64::from(seconds) * 1000))),
         Err(_) if text.is_empty() => Ok(Limit(None)),

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use kube::client::RustlsTlsError;
-use kube::config::{KubeconfigError, LoadDataError};
 use kube::core::response::Status;
 use kube::{Client, Config};
 
+use super::{connector, trust};
 use crate::prometheus::failure::{self, Party, one_line};
 
 /// A client of one API server.
@@ -38,22 +37,6 @@ pub(super) enum Unanswered {
     Silent(anyhow::Error),
 }
 
-/// What is wrong with a client certificate or its key. kube's words quote paths as Rust does.
-fn unusable(error: &KubeconfigError) -> String {
-    let (what, error) = match error {
-        KubeconfigError::LoadClientCertificate(error) => ("certificate", error),
-        KubeconfigError::LoadClientKey(error) => ("key", error),
-        other => return one_line(&other.to_string()),
-    };
-    match error {
-        LoadDataError::ReadFile(why, path) => {
-            format!("its client {what} {} cannot be read: {why}", path.display())
-        }
-        LoadDataError::DecodeBase64(_) => format!("its client-{what}-data is no base64"),
-        LoadDataError::NoBase64DataOrFile => format!("its client {what} is missing"),
-    }
-}
-
 /// Why a way does not lead to Prometheus.
 pub(super) enum NoWay {
     /// Another one still may.
@@ -68,28 +51,17 @@ pub(super) enum NoWay {
 }
 
 impl Api {
-    /// Prepares a client; nothing is sent yet. `timeout`: for each request as a whole.
-    pub(super) fn new(config: Config, server: &str, timeout: Option<Duration>) -> Result<Api> {
+    /// Prepares a client; nothing is sent yet. `timeout`: for each request as a whole. Errors: one line that says what is
+    /// wrong with the kubeconfig.
+    pub(super) fn new(config: &Config, server: &str, timeout: Option<Duration>) -> Result<Api> {
         let proxy = config.proxy_url.as_ref().and_then(|proxy| {
             // Without what may stand before the host: a password.
             let (host, port) =
                 (proxy.host()?, proxy.port().map(|port| format!(":{port}")).unwrap_or_default());
             Some(format!(" (through the proxy {host}{port})"))
         });
-        let client = Client::try_from(config).map_err(|error| {
-            // kube would quote a proxy's address with its password, or a plugin's output.
-            let why = match &error {
-                // Its words would end with bytes.
-                kube::Error::RustlsTls(RustlsTlsError::InvalidIdentityPem(_)) => {
-                    "its client certificate or key is no PEM".to_owned()
-                }
-                kube::Error::RustlsTls(error) => one_line(&error.to_string()),
-                kube::Error::ProxyProtocolUnsupported { .. } => {
-                    "its proxy is neither http, https nor socks5".to_owned()
-                }
-                kube::Error::InferKubeconfig(error) => unusable(error),
-                _ => "its credentials cannot be used".to_owned(),
-            };
+        let client = trust::api_server(config).and_then(|tls| connector::client(config, &tls));
+        let client = client.map_err(|why| {
             anyhow!("the kubeconfig for {server} is wrong ({why}): correct it, or log in again with oc login")
         })?;
         Ok(Api { client, server: format!("{server}{}", proxy.unwrap_or_default()), timeout })

@@ -37,15 +37,11 @@ impl Files {
         if let Some(path) = flag {
             return Files { paths: vec![path.to_owned()], required: true };
         }
-        let listed: Vec<_> =
-            variable.iter().flat_map(std::env::split_paths).filter(|path| path != Path::new("")).collect();
-        if listed.is_empty() {
-            return Files {
-                paths: home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
-                required: false,
-            };
-        }
-        Files { paths: listed, required: false }
+        let paths = match variable.filter(|list| !list.is_empty()) {
+            Some(list) => std::env::split_paths(list).filter(|path| path != Path::new("")).collect(),
+            None => home.map(|home| home.join(".kube").join("config")).into_iter().collect(),
+        };
+        Files { paths, required: false }
     }
 
     /// Reads and merges all files, the first to say something wins; `None` if there is no file. Errors: a file that
@@ -67,6 +63,9 @@ impl Files {
 
     /// The files' names, for messages.
     pub(super) fn names(&self) -> String {
+        if self.paths.is_empty() {
+            return "the list $KUBECONFIG".to_owned();
+        }
         self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 }
@@ -77,6 +76,9 @@ impl Filed {
         let file = document::parse(bytes).map_err(|malformed| anyhow!(no_kubeconfig(&malformed)))?;
         if !matches!(file, Value::Object(_) | Value::Null) {
             return Err(anyhow!("{NO_KUBECONFIG}: {ANEW}"));
+        }
+        if file.get("kind").filter(|kind| !is_unset(kind)).is_some_and(|kind| kind != "Config") {
+            return Err(anyhow!("{NO_KUBECONFIG}, its kind is another: {ANEW}"));
         }
         let entries = |list: &str, kind| match file.get(list) {
             None => Ok(Vec::new()),
@@ -143,6 +145,7 @@ mod tests {
         );
         assert_eq!(paths(Files::of(None, Some(OsStr::new("/a::/b")), home())), ("/a, /b".into(), false));
         assert_eq!(paths(Files::of(None, Some(OsStr::new("")), home())), ("/h/.kube/config".into(), false));
+        assert_eq!(paths(Files::of(None, Some(OsStr::new(":")), home())).0, "the list $KUBECONFIG");
     }
 
     #[test]

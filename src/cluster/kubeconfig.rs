@@ -82,12 +82,30 @@ pub(super) fn changed(
     let mut cluster = filed_cluster.clone();
     change_cluster(&mut cluster, options)?;
     change_user(&mut user, options)?;
+    one_of_each(&cluster, &user)?;
     Ok(Chosen { context, filed_cluster, cluster, user })
 }
 
 /// The first of this name: of several files, the first to say something wins.
 fn find<'a>(entries: &'a [Entry], name: &str) -> Option<&'a Entry> {
     entries.iter().find(|entry| entry.name == name)
+}
+
+/// What stands in the kubeconfig and in a file too: kubectl does not choose either. Errors: that there are both.
+fn one_of_each(cluster: &Cluster, user: &AuthInfo) -> Result<()> {
+    for (name, both) in [
+        (
+            "certificate-authority",
+            cluster.certificate_authority.is_some() && cluster.certificate_authority_data.is_some(),
+        ),
+        ("client-certificate", user.client_certificate.is_some() && user.client_certificate_data.is_some()),
+        ("client-key", user.client_key.is_some() && user.client_key_data.is_some()),
+    ] {
+        if both {
+            bail!("{name} and {name}-data exclude each other: take one out of the kubeconfig");
+        }
+    }
+    Ok(())
 }
 
 fn change_cluster(cluster: &mut Cluster, options: &SessionOptions) -> Result<()> {

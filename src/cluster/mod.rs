@@ -1,11 +1,14 @@
 //! The way from a kubeconfig to Prometheus: session, token, route and trust, or a port-forward; each step says what it did.
 
 mod api;
+mod connector;
+mod crypto;
 mod document;
 mod entry;
 mod files;
 mod forward;
 mod home;
+mod identity;
 mod kubeconfig;
 mod names;
 mod nodes;

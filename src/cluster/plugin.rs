@@ -31,7 +31,9 @@ pub(super) struct Credential {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Printed {
+    api_version: Option<String>,
     status: Credential,
 }
 
@@ -71,9 +73,14 @@ async fn credential(exec: &ExecConfig, command: &str, attended: bool) -> Result<
     }
     // JSON it should be; client-go takes YAML too, and some plugins rely on it. No parser's word: it would quote.
     let json = serde_json::from_slice(&printed).ok();
-    let Some(Printed { status }) = json.or_else(|| serde_yaml::from_slice(&printed).ok()) else {
+    let Some(Printed { api_version, status }) = json.or_else(|| serde_yaml::from_slice(&printed).ok()) else {
         return Err(failed(command, "printed no credential"));
     };
+    if let (Some(asked), Some(printed)) = (&exec.api_version, &api_version)
+        && asked != printed
+    {
+        return Err(failed(command, &format!("answered in another version than the kubeconfig's {asked}")));
+    }
     if status.token.is_none()
         && (status.client_certificate_data.is_none() || status.client_key_data.is_none())
     {
@@ -170,6 +177,10 @@ mod tests {
             (r#"echo '{"status":{"token":["hidden"]}}'"#, "printed no credential"),
             (r#"echo '{"status":{"clientCertificateData":"hidden"}}'"#, "printed no credential"),
             ("true", "printed no credential"),
+            (
+                r#"echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","status":{"token":"hidden"}}'"#,
+                "answered in another version than the kubeconfig's client.authentication.k8s.io/v1",
+            ),
             // Endless: whoever reads it whole never comes to an end.
             ("exec yes hidden", "failed (signal: 13"),
         ] {

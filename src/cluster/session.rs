@@ -93,11 +93,13 @@ impl Session {
     }
 
     async fn of(chosen: Chosen, options: &SessionOptions) -> Result<Session> {
-        let Chosen { context, filed_cluster, cluster, user } = chosen;
+        let Chosen { context, filed_cluster, mut cluster, user } = chosen;
         let server = cluster
             .server
             .clone()
             .context("the context's cluster has no server: give one with --server URL")?;
+        let server = with_scheme(server);
+        cluster.server = Some(server.clone());
         let url =
             Url::parse(&server).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
         let Some(url) = url else {
@@ -140,8 +142,16 @@ impl Session {
         let timeout = options
             .request_timeout
             .map_or(Some(DEFAULT_TIMEOUT), |limit| Some(limit).filter(|l| !l.is_zero()));
-        let api = Api::new(config, &server, timeout)?;
+        let api = Api::new(&config, &server, timeout)?;
         Ok(Session { name, context, server: url, token, instead_of_token, verified, authorities, proxy, api })
+    }
+}
+
+/// A server as kubectl reads it: without a scheme it is plain http.
+fn with_scheme(server: String) -> String {
+    match server.is_empty() || server.contains("://") {
+        true => server,
+        false => format!("http://{server}"),
     }
 }
 

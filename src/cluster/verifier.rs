@@ -1,7 +1,8 @@
-//! Certificate verification that also accepts a server's own certificate by itself in a bundle.
+//! Certificate verification as Go's, and with it `oc`'s and `kubectl`'s: for the API server and for Prometheus.
 //!
-//! A custom ingress certificate may be published without its authority. rustls then finds no issuer, where Go and
-//! with it `oc` accept the certificate because it is in the bundle, byte for byte. Host name and validity still count.
+//! A custom certificate may be listed without its authority. rustls then finds no issuer, but Go accepts the certificate
+//! because it is in the list, byte for byte; host name and validity still count. On the other hand Go takes a listed
+//! certificate for an authority only if it says that it is one: else the key of any listed server could vouch for others.
 
 use std::sync::Arc;
 
@@ -14,34 +15,78 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use x509_cert::Certificate;
+use x509_cert::certificate::Version;
+use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
 /// Trusts chains up to a root, and the listed certificates themselves.
 #[derive(Debug)]
 pub(super) struct Listed {
-    /// None without any root: then nothing has a chain.
+    /// Up to authorities; `None` if there is none: then nothing has a chain.
     chains: Option<Arc<WebPkiServerVerifier>>,
+    /// Up to authorities that are out of date, which vouch for nobody; for the message.
+    lapsed: Option<Arc<WebPkiServerVerifier>>,
+    /// Of listed certificates alone, with each of them as its own root.
+    itself: Option<Arc<WebPkiServerVerifier>>,
     listed: Vec<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Listed {
-    /// `system`: roots only. `listed`: authorities or servers' own certificates, as they come.
+    /// `system`: authorities only. `listed`: authorities or servers' own certificates, as they come.
     pub(super) fn new(
         system: Vec<CertificateDer<'static>>,
         listed: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Listed> {
-        let mut roots = RootCertStore::empty();
-        // Bundles hold certificates that no one can read any more: each is judged alone.
-        roots.add_parsable_certificates(system.into_iter().chain(listed.iter().cloned()));
-        let chains = if roots.is_empty() {
-            None
-        } else {
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-            Some(verifier.build().context("preparing certificate verification")?)
-        };
-        Ok(Listed { chains, listed, algorithms: provider.signature_verification_algorithms })
+        let authorities = listed.iter().filter(|certificate| may_sign(certificate)).cloned();
+        let now = UnixTime::now();
+        let (valid, lapsed): (Vec<_>, Vec<_>) =
+            system.into_iter().chain(authorities).partition(|certificate| is_valid(certificate, now));
+        Ok(Listed {
+            chains: up_to(valid.into_iter(), provider)?,
+            lapsed: up_to(lapsed.into_iter(), provider)?,
+            itself: up_to(listed.iter().cloned(), provider)?,
+            listed,
+            algorithms: provider.signature_verification_algorithms,
+        })
     }
+}
+
+/// Verifies chains up to these; `None` if none of them can be read.
+fn up_to(
+    authorities: impl Iterator<Item = CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<WebPkiServerVerifier>>> {
+    let mut roots = RootCertStore::empty();
+    // Bundles hold certificates that no one can read any more: each is judged alone.
+    roots.add_parsable_certificates(authorities);
+    if roots.is_empty() {
+        return Ok(None);
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    Ok(Some(verifier.build().context("preparing certificate verification")?))
+}
+
+/// Whether a certificate is an authority's by its own word. Before version 3 they could not say. One that cannot be read
+/// here is left to the verifier.
+fn may_sign(certificate: &CertificateDer<'_>) -> bool {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return true };
+    let certificate = certificate.tbs_certificate();
+    let constraints = certificate.get_extension::<BasicConstraints>();
+    let usage = certificate.get_extension::<KeyUsage>();
+    certificate.version() != Version::V3
+        || (matches!(constraints, Ok(Some((_, constraints))) if constraints.ca)
+            && !matches!(usage, Ok(Some((_, usage))) if !usage.key_cert_sign()))
+}
+
+/// Whether a certificate is valid at this time. webpki does not look at authorities' own, Go does.
+fn is_valid(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return true };
+    let validity = certificate.tbs_certificate().validity();
+    let (from, until) = (validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration());
+    (from.as_secs()..=until.as_secs()).contains(&now.as_secs())
 }
 
 /// Whether `error` is about a certificate's issuer alone. webpki looks for an issuer only after it has found the
@@ -56,6 +101,17 @@ fn concerns_only_the_issuer(error: &Error) -> bool {
     }
 }
 
+/// Whether `error` is about how a certificate was signed, which does not matter for one that is listed.
+fn concerns_the_signature(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        )
+    )
+}
+
 impl ServerCertVerifier for Listed {
     fn verify_server_cert(
         &self,
@@ -65,24 +121,33 @@ impl ServerCertVerifier for Listed {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(chains) = &self.chains else { return Err(CertificateError::UnknownIssuer.into()) };
-        let verify = |intermediates: &[CertificateDer<'_>]| {
-            chains.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let by = |verifier: &WebPkiServerVerifier, intermediates: &[CertificateDer<'_>]| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        let error = match verify(intermediates) {
-            Ok(verified) => return Ok(verified),
-            // What the server sends along says nothing of a certificate that is listed itself.
-            Err(_) if self.listed.contains(end_entity) => match verify(&[]) {
+        let mut error = match &self.chains {
+            Some(chains) => match by(chains, intermediates) {
                 Ok(verified) => return Ok(verified),
-                Err(error) if concerns_only_the_issuer(&error) => {
+                Err(error) => error,
+            },
+            None => CertificateError::UnknownIssuer.into(),
+        };
+        if let Some(itself) = self.itself.as_ref().filter(|_| self.listed.contains(end_entity)) {
+            // What the server sends along says nothing of a certificate that is listed itself.
+            match by(itself, &[]) {
+                Ok(verified) => return Ok(verified),
+                Err(why) if concerns_only_the_issuer(&why) || concerns_the_signature(&why) => {
                     verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                     return Ok(ServerCertVerified::assertion());
                 }
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        Err(if concerns_only_the_issuer(&error) { CertificateError::UnknownIssuer.into() } else { error })
+                Err(why) => error = why,
+            }
+        }
+        if concerns_only_the_issuer(&error) {
+            let is_lapsed = self.lapsed.as_ref().is_some_and(|lapsed| by(lapsed, intermediates).is_ok());
+            error =
+                if is_lapsed { CertificateError::Expired } else { CertificateError::UnknownIssuer }.into();
+        }
+        Err(error)
     }
 
     fn verify_tls12_signature(
@@ -148,86 +213,4 @@ impl ServerCertVerifier for Unverified {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-
-    use super::*;
-
-    /// 2026-01-01, within every certificate here that is not made to be out of date.
-    fn now() -> UnixTime {
-        UnixTime::since_unix_epoch(Duration::from_secs(1_767_225_600))
-    }
-
-    fn params(name: &str) -> CertificateParams {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(2040, 1, 1);
-        params
-    }
-
-    fn authority() -> CertifiedIssuer<'static, KeyPair> {
-        let mut params = params("authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-    }
-
-    fn signed(params: &CertificateParams, by: &CertifiedIssuer<'static, KeyPair>) -> CertificateDer<'static> {
-        params.signed_by(&KeyPair::generate().unwrap(), by).unwrap().der().clone()
-    }
-
-    fn verdict(
-        listed: &[CertificateDer<'static>],
-        server: &CertificateDer<'_>,
-    ) -> Result<(), CertificateError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Listed::new(Vec::new(), listed.to_vec(), &provider).unwrap();
-        let name = ServerName::try_from("prom.apps.example").unwrap();
-        match verifier.verify_server_cert(server, &[], &name, &[], now()) {
-            Ok(_) => Ok(()),
-            Err(Error::InvalidCertificate(error)) => Err(error),
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    #[test]
-    fn a_chain_or_the_certificate_itself_is_enough() {
-        let authority = authority();
-        let server = signed(&params("*.apps.example"), &authority);
-        let other = signed(&params("*.apps.example"), &authority);
-        assert_eq!(verdict(&[authority.der().clone()], &server), Ok(()));
-        assert_eq!(verdict(std::slice::from_ref(&server), &server), Ok(()));
-        assert_eq!(verdict(&[other], &server), Err(CertificateError::UnknownIssuer));
-        assert_eq!(verdict(&[], &server), Err(CertificateError::UnknownIssuer));
-    }
-
-    #[test]
-    fn a_listed_certificate_still_needs_the_name_and_the_time() {
-        let authority = authority();
-        let elsewhere = signed(&params("other.example"), &authority);
-        let wrong_name = verdict(std::slice::from_ref(&elsewhere), &elsewhere);
-        assert!(matches!(wrong_name, Err(CertificateError::NotValidForNameContext { .. })), "{wrong_name:?}");
-        let mut past = params("*.apps.example");
-        past.not_after = date_time_ymd(2025, 1, 1);
-        let expired = signed(&past, &authority);
-        let verdict = verdict(std::slice::from_ref(&expired), &expired);
-        assert!(matches!(verdict, Err(CertificateError::ExpiredContext { .. })), "{verdict:?}");
-    }
-
-    #[test]
-    fn a_self_signed_one_marked_as_an_authority_is_accepted_only_if_listed() {
-        let self_signed = |change: fn(&mut CertificateParams)| {
-            let mut params = params("prom.apps.example");
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            change(&mut params);
-            params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
-        };
-        let server = self_signed(|_| ());
-        assert_eq!(verdict(std::slice::from_ref(&server), &server), Ok(()));
-        assert_eq!(verdict(&[self_signed(|_| ())], &server), Err(CertificateError::UnknownIssuer));
-        let expired = self_signed(|params| params.not_after = date_time_ymd(2025, 1, 1));
-        let verdict = verdict(std::slice::from_ref(&expired), &expired);
-        assert!(matches!(verdict, Err(CertificateError::ExpiredContext { .. })), "{verdict:?}");
-    }
-}
+mod tests;

@@ -169,7 +169,7 @@ pub(super) fn carried() -> Result<BTreeMap<&'static str, String>> {
 
 /// What a binary is known by: the first 12 digits of its SHA-256.
 fn hash(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
     digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use rustls::CertificateError;
+use x509_cert::der::Decode as _;
+use x509_cert::der::asn1::ObjectIdentifier;
 
 /// What kept a request from being answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(crate) enum Cause {
     WrongName(String),
     Expired,
     NotYetValid,
+    /// The certificate is signed by an algorithm of this name, which is not taken.
+    Algorithm(String),
     /// What listens there does not speak TLS.
     NotTls,
     /// Anything else: the innermost error's own words.
@@ -88,8 +92,33 @@ fn certificate_cause(error: &CertificateError) -> Cause {
             let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
             Cause::WrongName(one_line(&names.join(", ")))
         }
+        CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id, ..
+        } => Cause::Algorithm(algorithm(signature_algorithm_id)),
         other => Cause::Other(one_line(&format!("its certificate is invalid: {other}"))),
     }
+}
+
+/// Signatures that are known and not taken, by their object identifiers.
+const ALGORITHMS: [(&str, &str); 7] = [
+    ("1.2.840.113549.1.1.4", "RSA with MD5"),
+    ("1.2.840.113549.1.1.5", "RSA with SHA-1"),
+    ("1.2.840.10045.4.1", "ECDSA with SHA-1"),
+    ("1.2.840.10040.4.3", "DSA with SHA-1"),
+    ("2.16.840.1.101.3.4.3.2", "DSA with SHA-256"),
+    ("1.2.156.10197.1.501", "SM2 with SM3"),
+    ("1.3.101.113", "Ed448"),
+];
+
+/// What people call an algorithm, by the content of its AlgorithmIdentifier: the identifier comes first.
+fn algorithm(content: &[u8]) -> String {
+    let Ok((number, _)) = <ObjectIdentifier>::from_der_partial(content) else {
+        return "an unknown algorithm".to_owned();
+    };
+    let number = number.to_string();
+    let known = ALGORITHMS.iter().find(|(its, _)| *its == number);
+    known.map_or_else(|| format!("the algorithm {number}"), |(_, name)| (*name).to_owned())
 }
 
 /// The name within rustls's `DnsName("NAME")` or `IpAddress(NAME)`.
@@ -128,6 +157,9 @@ impl Cause {
             Cause::NotYetValid => {
                 format!("{name} has a certificate that is not valid yet: check this machine's clock")
             }
+            Cause::Algorithm(algorithm) => format!(
+                "{name} has a certificate signed by {algorithm}, which is not taken here: have one issued that is signed by RSA, ECDSA or Ed25519 with SHA-256 or better"
+            ),
             Cause::NotTls => format!("{name} answered without TLS: check the port, and whether it is http"),
             Cause::Other(words) => {
                 format!("{name} gave no answer ({words}): check the address and the network")
@@ -197,6 +229,9 @@ mod tests {
             Cause::WrongName("a.example, 10.0.0.1".into()),
             Cause::Expired,
             Cause::NotYetValid,
+            Cause::Algorithm(algorithm(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00")),
+            Cause::Algorithm(algorithm(b"\x06\x03\x2b\x65\x70")),
+            Cause::Algorithm(algorithm(b"\x06")),
             Cause::NotTls,
             Cause::Other("connection reset by peer".into()),
         ] {

@@ -74,7 +74,8 @@ async fn a_pod_without_a_kubeconfig_is_its_service_account() {
 #[tokio::test]
 async fn a_bad_server_or_authority_is_named() {
     assert!(refused(options("http://api.example:6443")).await.contains("gets no token"));
-    assert!(refused(options("api.example:6443")).await.contains("no http or https address"));
+    assert!(refused(options("api.example:6443")).await.contains("http://api.example:6443/ is not encrypted"));
+    assert!(refused(options("ftp://api.example")).await.contains("no http or https address"));
     let gone = SessionOptions {
         certificate_authority: Some("/nonexistent".into()),
         ..options("https://api.example")

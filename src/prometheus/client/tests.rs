@@ -18,7 +18,7 @@ fn client(url: &str, token: Option<&str>) -> Result<Client> {
 }
 
 fn patient(url: &str, token: Option<&str>, timeout: Duration) -> Result<Client> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     let (url, token) = (Url::parse(url).unwrap(), token.map(Secret::from));

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::api::{Api, fetch, trusting};
 use crate::bare::Spec;
-use crate::certs::Authority;
-use crate::control_plane::ControlPlane;
+use crate::certs::{Authority, Pair};
+use crate::control_plane::{ControlPlane, FurtherApi};
 use crate::door::Door;
 use crate::gate::{Certificate, Doorway, Gate};
 use crate::logins::{Login, door_kubeconfig};
@@ -84,6 +84,17 @@ impl Cluster {
     /// Starts a further gate: what stands on port 443 of `host` before `upstream` (a base URL) and shows `certificate`.
     pub fn start_gate(&self, host: &str, upstream: &str, certificate: Certificate) -> Result<Gate> {
         self.doorway.open(&self.directory, host, upstream, certificate)
+    }
+
+    /// Starts one more API server of this cluster, called `name`; ready when this returns. To who asks for it by one of
+    /// `hosts` it shows that one's certificate. It takes clients of the authorities in `clients`, PEM.
+    pub fn start_api_server(
+        &self,
+        name: &str,
+        hosts: &[(String, Pair)],
+        clients: &Path,
+    ) -> Result<FurtherApi> {
+        self.control_plane.further(name, hosts, clients)
     }
 
     /// Has the API server serve one more kind of OpenShift's, by the real definition that tests/tools/build has fetched.

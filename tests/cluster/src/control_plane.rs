@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use crate::api::Api;
-use crate::certs::{ALWAYS, Authority, signing_key};
+use crate::api::{Api, fetch, trusting};
+use crate::certs::{ALWAYS, Authority, Pair, signing_key};
 use crate::logins::{Login, kubeconfigs, token_file};
 use crate::namespace::{free_port, tool};
 use crate::process::{Process, start};
@@ -17,6 +17,9 @@ pub(crate) struct ControlPlane {
     pub(crate) api: Api,
     /// The API server's certificate authority, PEM. It does not sign routes.
     pub(crate) ca: PathBuf,
+    /// What every API server of this cluster is started with, and the certificate that it shows.
+    common: Vec<String>,
+    server: Pair,
     /// Ended with this struct.
     _parts: Vec<Process>,
 }
@@ -34,8 +37,6 @@ impl ControlPlane {
         let published = certs.join("published.crt");
         fs::write(&published, [fs::read(&authority.file)?, fs::read(&ingress.file)?].concat())?;
         let installer = authority.client(&certs, "installer", "system:masters")?;
-        let ca = authority.file.display();
-
         let (etcd_url, peer_url) = (local_url(), local_url());
         let etcd = start(
             "etcd",
@@ -54,26 +55,20 @@ impl ControlPlane {
         let port = free_port();
         let api = Api::new(format!("https://127.0.0.1:{port}"), &authority.file, &installer)?;
         kubeconfigs(directory, api.server(), &authority.file, &installer)?;
-        let mut api_server = start(
-            "kube-apiserver",
-            tool("kube-apiserver")?,
-            &[
-                format!("--etcd-servers={etcd_url}"),
-                "--bind-address=127.0.0.1".into(),
-                "--advertise-address=127.0.0.1".into(),
-                format!("--secure-port={port}"),
-                format!("--tls-cert-file={}", server.certificate.display()),
-                format!("--tls-private-key-file={}", server.key.display()),
-                format!("--client-ca-file={ca}"),
-                format!("--service-account-key-file={}", verifier.display()),
-                format!("--service-account-signing-key-file={}", signer.display()),
-                "--service-account-issuer=https://kubernetes.default.svc".into(),
-                "--service-cluster-ip-range=10.96.0.0/24".into(),
-                "--endpoint-reconciler-type=none".into(), // no pod will ever look for it
-                "--authorization-mode=Node,RBAC".into(),
-                format!("--token-auth-file={}", token_file(directory)?.display()),
-            ],
-        )?;
+        let common = vec![
+            format!("--etcd-servers={etcd_url}"),
+            "--bind-address=127.0.0.1".into(),
+            "--advertise-address=127.0.0.1".into(),
+            format!("--service-account-key-file={}", verifier.display()),
+            format!("--service-account-signing-key-file={}", signer.display()),
+            "--service-account-issuer=https://kubernetes.default.svc".into(),
+            "--service-cluster-ip-range=10.96.0.0/24".into(),
+            "--endpoint-reconciler-type=none".into(), // no pod will ever look for it
+            "--authorization-mode=Node,RBAC".into(),
+            "--allow-privileged=true".into(), // as OpenShift, which judges that by its own constraints
+            format!("--token-auth-file={}", token_file(directory)?.display()),
+        ];
+        let mut api_server = api_server("kube-apiserver", port, &server, &authority.file, &common)?;
         api_server.await_ready(|| api.get("/readyz"))?;
 
         let mut controllers = start(
@@ -95,8 +90,44 @@ impl ControlPlane {
         )?;
         // The first thing of its making that a client may want.
         controllers.await_ready(|| api.get("/api/v1/namespaces/default/configmaps/kube-root-ca.crt"))?;
-        Ok(Self { api, ca: authority.file, _parts: vec![etcd, api_server, controllers] })
+        Ok(Self { api, ca: authority.file, common, server, _parts: vec![etcd, api_server, controllers] })
     }
+
+    /// Starts one more API server of this cluster, called `name`; ready when this returns. To who asks for it by one of
+    /// `hosts` it shows that one's certificate. It takes clients of the authorities in `clients`, PEM.
+    pub(crate) fn further(&self, name: &str, hosts: &[(String, Pair)], clients: &Path) -> Result<FurtherApi> {
+        let port = free_port();
+        let shown = hosts.iter().map(|(host, Pair { certificate, key })| {
+            format!("--tls-sni-cert-key={},{}:{host}", certificate.display(), key.display())
+        });
+        let arguments: Vec<String> = self.common.iter().cloned().chain(shown).collect();
+        let mut process = api_server(name, port, &self.server, clients, &arguments)?;
+        let client = trusting(&self.ca)?.build()?;
+        process.await_ready(|| {
+            let (status, text) = fetch(&client, &format!("https://127.0.0.1:{port}/readyz"), None)?;
+            ensure!(status.is_success(), "{status}: {text}");
+            Ok(())
+        })?;
+        Ok(FurtherApi { port, _process: process })
+    }
+}
+
+/// One more API server of a cluster; ended when dropped.
+pub struct FurtherApi {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    _process: Process,
+}
+
+fn api_server(name: &str, port: u16, server: &Pair, clients: &Path, more: &[String]) -> Result<Process> {
+    let mut arguments = vec![
+        format!("--secure-port={port}"),
+        format!("--tls-cert-file={}", server.certificate.display()),
+        format!("--tls-private-key-file={}", server.key.display()),
+        format!("--client-ca-file={}", clients.display()),
+    ];
+    arguments.extend_from_slice(more);
+    start(name, tool("kube-apiserver")?, &arguments)
 }
 
 fn local_url() -> String {

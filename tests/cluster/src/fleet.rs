@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::admission::Admission;
 use crate::cluster::Cluster;
@@ -20,6 +20,9 @@ const KINDS: [(&str, &str); 3] = [
     ("monitoring.coreos.com", "servicemonitors"),
     ("monitoring.coreos.com", "prometheusrules"),
 ];
+
+/// The label of nodes that nobody says are ready.
+const DOWN: &str = "test-cluster/down";
 
 /// Running nodes; they stop when dropped, and stay as objects.
 pub struct Fleet {
@@ -62,7 +65,11 @@ impl Fleet {
         let kwok = start(
             "kwok",
             tool("kwok")?,
-            &[kubeconfig, "--manage-all-nodes=true".into(), "--node-ip=127.0.0.1".into()],
+            &[
+                kubeconfig,
+                format!("--manage-nodes-with-label-selector=!{DOWN}"),
+                "--node-ip=127.0.0.1".into(),
+            ],
         )?;
         until("the nodes to be ready", Duration::from_secs(120), || {
             let list: Value = serde_json::from_str(&api.get("/api/v1/nodes")?)?;
@@ -87,10 +94,28 @@ impl Fleet {
 
 /// Adds one node of this architecture.
 pub fn add_node(cluster: &Cluster, name: &str, architecture: &str) -> Result<()> {
+    add_node_with(cluster, name, architecture, &[])
+}
+
+/// Adds one node that never becomes ready.
+pub fn add_node_down(cluster: &Cluster, name: &str) -> Result<()> {
+    add_node_with(cluster, name, "amd64", &[(DOWN, "")])
+}
+
+/// Adds one node with more labels.
+pub fn add_node_with(cluster: &Cluster, name: &str, architecture: &str, more: &[(&str, &str)]) -> Result<()> {
     let labels = json!({
         "kubernetes.io/os": "linux", "kubernetes.io/arch": architecture, "kubernetes.io/hostname": name,
         "node-role.kubernetes.io/worker": "",
     });
+    let more = more.iter().map(|&(key, value)| (key.to_owned(), json!(value)));
+    let labels: Map<_, _> = labels
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .chain(more)
+        .collect();
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}});
     let path = format!("/api/v1/nodes/{name}");
     cluster.api().apply(&path, &node.to_string())?;

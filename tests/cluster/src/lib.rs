@@ -20,6 +20,7 @@
 //!   logins    who may do what: tokens and kubeconfigs
 //!     api     HTTP to the API server, as its administrator or as a service account
 //!     certs   certificate authorities and what they sign
+//!     certificates  certificates of every kind that Go takes, made by Go
 //!     process programs that end with this process, however it ends
 //!     namespace  names, ports and files, ours alone (tests/in-namespace)
 //! rules       the manifest's recording rules, at a test's own interval
@@ -33,6 +34,7 @@
 mod admission;
 mod api;
 mod bare;
+mod certificates;
 mod certs;
 mod cgroups;
 mod cluster;
@@ -58,11 +60,13 @@ mod wait;
 pub use admission::Admission;
 pub use api::Api;
 pub use bare::{Bare, Spec};
+pub use certificates::GoCertificate;
 pub use certs::{ALWAYS, Authority, Pair};
 pub use cgroups::{Cgroups, Load};
 pub use cluster::{Cluster, shared};
+pub use control_plane::FurtherApi;
 pub use door::Door;
-pub use fleet::{Fleet, add_node};
+pub use fleet::{Fleet, add_node, add_node_down, add_node_with};
 pub use gate::{Certificate, Gate};
 pub use label_proxy::LabelProxy;
 pub use logins::Login;

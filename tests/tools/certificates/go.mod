@@ -1,0 +1,3 @@
+module oc-interrogate.test/tools/certificates
+
+go 1.26
