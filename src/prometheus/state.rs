@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Deserialize;
 
+use super::answer::Reply;
 use super::{Client, Dialect, Size, answer, failure, front, null_is_empty};
 
 /// A group of rules as the server has loaded it.
@@ -61,6 +62,22 @@ struct Targets {
 }
 
 impl Client {
+    /// Makes sure that an empty result means what it says. Errors if the server has no series at all by now and warns that
+    /// it could not ask for them, as Thanos does if none of its stores answers.
+    pub async fn require_stores(&self) -> Result<()> {
+        let (status, location, body) = self.send("query", &[("query", "count(up)")], Size::Few).await?;
+        let Reply { series, warnings } = answer::read(&self.asked(), status, location.as_deref(), &body)
+            .map_err(|refusal| refusal.map(|words| self.without_token(words)))?;
+        match warnings.first() {
+            Some(warning) if series.is_empty() => bail!(
+                "{} has no data, since none of its stores answers ({}): see oc -n openshift-monitoring get pods",
+                self.url(),
+                self.without_token(warning)
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// How the server reads a question. Errors if it does not answer at all, or if what stands in front of it refuses this
     /// user: that is known from one request.
     pub async fn dialect(&self) -> Result<Dialect> {

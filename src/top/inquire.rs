@@ -44,6 +44,9 @@ pub(super) async fn answer(
         answers.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
     }
     let mut entries = assemble::entries(question, &mut answers);
+    if source.is_none() && entries.is_empty() {
+        server.client().require_stores().await?;
+    }
     if question.by == By::Thread && entries.iter().all(|entry| entry.row.thread.is_none()) {
         answers.notes.push("no series of threads in this window: rows are of their groups".to_owned());
     }

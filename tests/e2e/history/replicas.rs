@@ -138,3 +138,18 @@ fn a_store_that_is_lost_is_made_up_for_by_the_other() -> Result<()> {
     trial.ask(&["json"], &window(By::Group, 0, HOUR_MS))?;
     trial.verdict()
 }
+
+/// Nothing is known then, which is not the same as nothing being there.
+#[test]
+fn all_stores_lost_is_an_error_with_the_cause() -> Result<()> {
+    let whole = History::generate(&few(true));
+    let (mut thanos, _both) = replicas("all-lost", &whole, false)?;
+    thanos.lose(1)?;
+    thanos.lose(0)?;
+    let end = END_MS as f64 / 1000.0;
+    let done = plugin().run(["top", "-T", &end.to_string(), "--prometheus", &thanos.url])?;
+    ensure!(done.code == 1 && done.stdout.is_empty(), "{done:?}");
+    let expected = format!("error: {} has no data, since none of its stores answers (", thanos.url);
+    ensure!(done.stderr.contains(&expected), "{}", done.stderr);
+    Ok(())
+}
