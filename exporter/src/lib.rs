@@ -81,4 +81,4 @@ pub use reading::{
 #[cfg(target_os = "linux")]
 pub use serve::{Options, serve};
 #[cfg(target_os = "linux")]
-pub use tls::Files as TlsFiles;
+pub use tls::{Files as TlsFiles, MinVersion as MinTlsVersion};

@@ -1,7 +1,7 @@
 //! The program: flags in, the exporter's library, an exit code out.
 
 use clap::{ArgAction, Parser, ValueEnum};
-use process_exporter::{Collect, Detail, Options, Paths, TlsFiles, serve};
+use process_exporter::{Collect, Detail, MinTlsVersion, Options, Paths, TlsFiles, serve};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +29,9 @@ struct Flags {
     /// system:serviceaccount:openshift-monitoring:prometheus-k8s]
     #[arg(long = "web.client-cn", value_name = "NAME", requires = "client_ca", value_delimiter = ',')]
     client_cns: Vec<String>,
+    /// The lowest version of TLS to speak, as OpenShift and Go name them
+    #[arg(long = "web.tls-min-version", value_name = "VERSION", value_enum, default_value = "VersionTLS12")]
+    tls_min_version: Version,
     /// CPU by thread name too; --threads=false saves what that costs
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -60,6 +63,16 @@ enum What {
     Start,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Version {
+    /// TLS 1.2
+    #[value(name = "VersionTLS12")]
+    Tls12,
+    /// TLS 1.3
+    #[value(name = "VersionTLS13")]
+    Tls13,
+}
+
 fn url_path(text: &str) -> Result<String, &'static str> {
     if text.starts_with('/') { Ok(text.to_owned()) } else { Err("it must begin with /") }
 }
@@ -80,6 +93,10 @@ fn main() -> ExitCode {
         key,
         client_ca: flags.client_ca,
         client_cns: flags.client_cns,
+        min_version: match flags.tls_min_version {
+            Version::Tls12 => MinTlsVersion::Tls12,
+            Version::Tls13 => MinTlsVersion::Tls13,
+        },
     });
     let options = Options {
         paths,

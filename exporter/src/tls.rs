@@ -11,7 +11,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,28 @@ pub struct Files {
     pub client_ca: Option<PathBuf>,
     /// The common names that they may have; none: any.
     pub client_cns: Vec<String>,
+    /// The lowest version of TLS to speak.
+    pub min_version: MinVersion,
+}
+
+/// A lowest version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MinVersion {
+    /// 1.2
+    #[default]
+    Tls12,
+    /// 1.3
+    Tls13,
+}
+
+impl MinVersion {
+    fn and_above(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        match self {
+            MinVersion::Tls12 => &BOTH,
+            MinVersion::Tls13 => BOTH.split_at(1).0,
+        }
+    }
 }
 
 /// What the files have been made into.
@@ -53,8 +76,8 @@ impl Tls {
         let secret = PrivateKeyDer::from_pem_slice(&read(&files.key)?);
         let secret = secret.map_err(|error| anyhow!("no private key is in {key}: {}", told(&error)))?;
         let ring = Arc::new(crypto::provider());
-        let server =
-            ServerConfig::builder_with_provider(Arc::clone(&ring)).with_safe_default_protocol_versions()?;
+        let server = ServerConfig::builder_with_provider(Arc::clone(&ring))
+            .with_protocol_versions(files.min_version.and_above())?;
         let server = match &files.client_ca {
             None => server.with_no_client_auth(),
             Some(path) => {

@@ -69,6 +69,20 @@ fn who_may_read_what() {
 }
 
 #[test]
+fn the_lowest_version_is_what_the_flag_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Authority::new("ours");
+    write(&dir.path().join("files"), &ours.server(), &ours.pem());
+    for (flag, lower) in
+        [("--web.tls-min-version=VersionTLS12", true), ("--web.tls-min-version=VersionTLS13", false)]
+    {
+        let program = start(&dir.path().join("files"), &[flag]);
+        let answers = |version| ours.connect(&program.address, None, version).ask("/healthz").is_ok();
+        assert_eq!((answers(&TLS12), answers(&TLS13)), (lower, true), "{flag}");
+    }
+}
+
+#[test]
 fn files_that_change() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, clients, later) = (Authority::new("ours"), Authority::new("clients"), Authority::new("later"));
