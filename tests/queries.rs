@@ -91,31 +91,71 @@ fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
     dashboard(&prometheus)
 }
 
-/// Every panel of the dashboard shows something, in lines that its legend tells apart.
+/// Every panel of the dashboard shows something, in lines that its legend tells apart, whatever is chosen for its variables.
 fn dashboard(prometheus: &Bare) -> Result<()> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/dashboard.yaml");
     let manifest: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(manifest)?)?;
     let text = manifest["data"]["process-exporter.json"].as_str().context("no dashboard")?;
     let dashboard: Value = serde_json::from_str(text)?;
-    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let panels = items(&dashboard["rows"]).into_iter().flat_map(|row| items(&row["panels"]));
     let targets: Vec<Value> = panels.flat_map(|panel| items(&panel["targets"])).collect();
     ensure!(targets.len() > 9, "{} queries", targets.len());
+    let variables = variables(prometheus, &dashboard)?;
     let label = Regex::new(r"\{\{(\w+)\}\}")?;
     for target in targets {
-        let query = target["expr"].as_str().context("no query")?.replace("$node", ".+");
+        let query = target["expr"].as_str().context("no query")?;
         let legend = target["legendFormat"].as_str().context("no legend")?;
-        let series = prometheus.series(&query, None)?;
-        // There is no kubelet here that would tell what pods use, and nothing has failed.
-        let bare = query.contains("pod_container_cpu_usage");
-        ensure!(bare || !series.is_empty(), "{query} has no answer");
-        for one in &series {
-            for name in label.captures_iter(legend).map(|found| found[1].to_owned()) {
-                ensure!(one["metric"].get(&name).is_some(), "{query}: no {name} for the legend in {one}");
+        for query in expanded(query, &variables) {
+            ensure!(!query.contains('$'), "{query} has a variable that nobody can choose");
+            let series = prometheus.series(&query, None)?;
+            // There is no kubelet here that would tell what pods use, and nothing has failed.
+            let bare = query.contains("pod_container_cpu_usage");
+            ensure!(bare || !series.is_empty(), "{query} has no answer");
+            for one in &series {
+                for name in label.captures_iter(legend).map(|found| found[1].to_owned()) {
+                    ensure!(one["metric"].get(&name).is_some(), "{query}: no {name} for the legend in {one}");
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The dashboard's variables, with what can be chosen for each: OpenShift's console shows none without `hide: 0`, offers the
+/// values of `label_values(SERIES, LABEL)`, and writes `.+` for "All".
+fn variables(prometheus: &Bare, dashboard: &Value) -> Result<BTreeMap<String, Vec<String>>> {
+    let values = Regex::new(r"^label_values\((.+), *(\w+)\)$")?;
+    let mut all = BTreeMap::new();
+    for variable in items(&dashboard["templating"]["list"]).into_iter().filter(|one| one["type"] == "query") {
+        let name = variable["name"].as_str().context("a variable without a name")?;
+        ensure!(variable["hide"] == 0, "the console hides {name}");
+        let query = values.captures(variable["query"].as_str().unwrap_or_default());
+        let query = query.with_context(|| format!("the console cannot read the query of {name}"))?;
+        let series = prometheus.series(&query[1], None)?;
+        let mut chosen: Vec<String> =
+            series.iter().filter_map(|one| one["metric"][&query[2]].as_str().map(str::to_owned)).collect();
+        ensure!(!chosen.is_empty(), "nothing can be chosen for {name}");
+        chosen.extend((variable["includeAll"] == true).then(|| ".+".to_owned()));
+        all.insert(name.to_owned(), chosen);
+    }
+    ensure!(!all.is_empty(), "no variables");
+    Ok(all)
+}
+
+/// A query with each of its variables' values in turn.
+fn expanded(query: &str, variables: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    variables.iter().fold(vec![query.to_owned()], |queries, (name, values)| {
+        let name = format!("${name}");
+        let with = |query: String| match query.contains(&name) {
+            true => values.iter().map(|value| query.replace(&name, value)).collect(),
+            false => vec![query],
+        };
+        queries.into_iter().flat_map(with).collect()
+    })
+}
+
+fn items(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
 }
 
 /// That an answer has a series of about what a load uses.
