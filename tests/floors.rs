@@ -41,7 +41,7 @@ const INSTALL: Floors = &[
     &["mod"],
     &["uninstall", "rollout", "samples", "diff", "versions"],
     &["apply", "look"],
-    &["certificate"],
+    &["certificate", "nodes"],
     &["preflight", "rights", "trouble", "set"],
     &["options"],
     &["objects"],
@@ -53,11 +53,12 @@ const INSTALL: Floors = &[
 const STATUS: Floors = &[
     &["mod"],
     &["measured", "page"],
-    &["scraped", "running"],
+    &["scraped"],
+    &["running"],
     &["installed"],
-    &["found"],
+    &["found", "constraints"],
     &["compared"],
-    &["report"],
+    &["report", "remedy"],
 ];
 
 const CLI: Floors = &[

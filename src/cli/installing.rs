@@ -123,6 +123,7 @@ impl InstallFlags {
                 node_selector: self.node_selector,
                 scrape_interval: self.scrape_interval,
                 config: config.transpose()?,
+                ..Wanted::default()
             },
             image: self.image,
             exporters: self.exporter,

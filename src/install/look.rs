@@ -1,7 +1,8 @@
 //! A look at what keeps pods from becoming ready: the exporter's pods, events and nodes, as far as they may be seen.
 use super::certificate;
+use super::nodes;
 use super::place::{DAEMON_SETS, NAME, NAMESPACE};
-use super::preflight::nodes;
+use super::set::Set;
 use super::trouble::{self, Scene, Trouble};
 use crate::cluster::{Failure, Part, Server};
 use anyhow::{Error, Result};
@@ -15,6 +16,10 @@ pub(crate) struct Look {
     pub(crate) troubles: Vec<Trouble>,
     /// The rights for want of which something stayed unseen.
     pub(crate) blind: Vec<&'static str>,
+    /// The nodes that should have a pod and are not ready themselves: nobody can wait for theirs.
+    pub(crate) nodes_down: BTreeSet<String>,
+    /// Number of pods that are not ready, or not even there, on nodes that are. `None` if that is not seen.
+    waiting: Option<usize>,
 }
 
 /// Looks. `desired`: how many pods there should be; `late`: what is on its way is now in the way. Errors: the login is
@@ -22,9 +27,8 @@ pub(crate) struct Look {
 pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Result<Look> {
     let mut look = Look::default();
     let namespace = format!("/api/v1/namespaces/{NAMESPACE}");
-    let pods = format!("{namespace}/pods?resourceVersion=0&labelSelector=app.kubernetes.io%2Fname%3D{NAME}");
     let mut scene = Scene { desired, late, ..Scene::default() };
-    let pods = server.get::<trouble::Pods>(&pods, Part::Whole).await;
+    let pods = server.get::<trouble::Pods>(&pods_path(), Part::Whole).await;
     let pods = look.seen(pods, "list pods in openshift-monitoring")?;
     let is_seen = pods.is_some();
     scene.pods = pods.unwrap_or_default().items;
@@ -39,10 +43,17 @@ pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Res
         Err(Failure::LoggedOut(error)) => return Err(error),
         found => found.unwrap_or_default(),
     };
-    let table = server.get::<Value>("/api/v1/nodes?includeObject=None&resourceVersion=0", Part::Table).await;
-    scene.nodes_down = look.seen(table, "list nodes")?.map(|table| nodes_down(&table)).unwrap_or_default();
-    if late && is_seen && scene.pods.len() < desired {
-        scene.nodes_bare = nodes_bare(server, &mut look, &scene).await?;
+    let down = look.seen(nodes::down(server).await, "list nodes")?;
+    let knows_nodes = down.is_some();
+    scene.nodes_down = down.unwrap_or_default();
+    let mut knows_missing = true;
+    if is_seen && scene.pods.len() < desired && (late || !scene.nodes_down.is_empty()) {
+        let bare = nodes_bare(server, &mut look, &scene).await?;
+        knows_missing = bare.is_some();
+        scene.nodes_bare = bare.unwrap_or_default();
+    }
+    if is_seen && knows_nodes && knows_missing {
+        look.weigh(&scene);
     }
     // Pods that cannot be seen are not missing.
     look.troubles = if is_seen { trouble::all(&scene) } else { Vec::new() };
@@ -50,6 +61,26 @@ pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Res
 }
 
 impl Look {
+    /// Whether all that `set` still lacks is on nodes that are down.
+    pub(crate) fn lacks_only_nodes_down(&self, set: &Set) -> bool {
+        let (ready, desired) = set.ready();
+        set.is_seen()
+            && self.waiting == Some(0)
+            && !self.nodes_down.is_empty()
+            && desired.saturating_sub(ready) <= self.nodes_down.len()
+    }
+
+    /// Counts what may be waited for, and what may not.
+    fn weigh(&mut self, scene: &Scene) {
+        let is_down = |node: &str| scene.nodes_down.contains(node);
+        let with_pod = scene.pods.iter().map(trouble::Pod::node);
+        let bare = scene.nodes_bare.iter().map(String::as_str);
+        self.nodes_down = with_pod.chain(bare).filter(|node| is_down(node)).map(str::to_owned).collect();
+        let unready = scene.pods.iter().filter(|pod| !pod.is_ready() && !is_down(pod.node())).count();
+        let bare = scene.nodes_bare.iter().filter(|node| !is_down(node)).count();
+        self.waiting = Some(unready + bare);
+    }
+
     /// What there is to see; nothing where the server does not say: a look may be half blind.
     fn seen<T: DeserializeOwned>(
         &mut self,
@@ -69,37 +100,87 @@ impl Look {
     }
 }
 
-/// The nodes that the server's own table does not call ready: a line for each, whatever a node's size.
-fn nodes_down(table: &Value) -> BTreeSet<String> {
-    let columns = table.get("columnDefinitions").and_then(Value::as_array);
-    let named = |name: &str| {
-        columns?.iter().position(|column| column.get("name").and_then(Value::as_str) == Some(name))
-    };
-    let (Some(name), Some(status)) = (named("Name"), named("Status")) else { return BTreeSet::new() };
-    let rows = table.get("rows").and_then(Value::as_array).into_iter().flatten();
-    let down = rows.filter_map(|row| {
-        let cells = row.get("cells")?.as_array()?;
-        let is_ready = cells.get(status)?.as_str()?.split(',').any(|word| word == "Ready");
-        (!is_ready).then(|| cells.get(name)?.as_str().map(str::to_owned))?
-    });
-    down.collect()
+/// The nodes of the exporter's pods, if there are pods and none of these nodes is ready; `None` otherwise, or if that is
+/// not seen. Errors: the login is no longer good.
+pub(super) async fn left_on_nodes_down(server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
+    let mut look = Look::default();
+    let pods = server.get::<trouble::Pods>(&pods_path(), Part::Whole).await;
+    let pods = look.seen(pods, "list pods in openshift-monitoring")?;
+    let Some(pods) = pods.filter(|pods| !pods.items.is_empty()) else { return Ok(None) };
+    let Some(down) = look.seen(nodes::down(server).await, "list nodes")? else { return Ok(None) };
+    let nodes: BTreeSet<_> = pods.items.iter().map(|pod| pod.node().to_owned()).collect();
+    Ok(Some(nodes).filter(|nodes| nodes.is_subset(&down)))
 }
 
-/// The nodes that the DaemonSet selects and that have none of the pods.
-async fn nodes_bare(server: &Server<'_>, look: &mut Look, scene: &Scene) -> Result<BTreeSet<String>, Error> {
+fn pods_path() -> String {
+    format!(
+        "/api/v1/namespaces/{NAMESPACE}/pods?resourceVersion=0&labelSelector=app.kubernetes.io%2Fname%3D{NAME}"
+    )
+}
+
+/// The nodes that the DaemonSet selects and that have none of the pods; `None` if that is not known, or not yet.
+async fn nodes_bare(
+    server: &Server<'_>,
+    look: &mut Look,
+    scene: &Scene,
+) -> Result<Option<BTreeSet<String>>, Error> {
     if scene.pods.iter().any(|pod| pod.node().is_empty()) {
         // It has a place to go to, which is not known yet.
-        return Ok(BTreeSet::new());
+        return Ok(None);
     }
     let set = server.get::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
-    let Some(set) = look.seen(set, "get daemonsets.apps in openshift-monitoring")? else {
-        return Ok(BTreeSet::new());
+    let Some(set) = look.seen(set, "get daemonsets.apps in openshift-monitoring")? else { return Ok(None) };
+    let Some(mut bare) = look.seen(nodes::selected(server, &set).await, "list nodes")? else {
+        return Ok(None);
     };
-    let selector = set.pointer("/spec/template/spec/nodeSelector").and_then(Value::as_object);
-    let pairs = selector.into_iter().flatten();
-    let selector: Vec<_> =
-        pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
-    let nodes = look.seen(nodes(server, &selector).await, "list nodes")?.unwrap_or_default();
-    let has_pod = |name: &String| scene.pods.iter().any(|pod| pod.node() == name);
-    Ok(nodes.into_iter().map(|node| node.name).filter(|name| !has_pod(name)).collect())
+    bare.retain(|name| !scene.pods.iter().any(|pod| pod.node() == name));
+    Ok(Some(bare))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Pods by node, and whether they are ready.
+    fn scene(pods: &[(&str, bool)], down: &[&str], bare: &[&str]) -> Scene {
+        let names = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+        let items = pods.iter().map(|&(node, is_ready)| {
+            let status = if is_ready { "True" } else { "False" };
+            json!({"spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": status}]}})
+        });
+        let pods: trouble::Pods =
+            serde_json::from_value(json!({"items": items.collect::<Vec<_>>()})).unwrap();
+        Scene { pods: pods.items, nodes_down: names(down), nodes_bare: names(bare), ..Scene::default() }
+    }
+
+    fn set(ready: usize, desired: usize) -> Set {
+        serde_json::from_value(json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1,
+            "desiredNumberScheduled": desired, "updatedNumberScheduled": ready, "numberReady": ready}}))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_nodes_that_are_down_are_not_waited_for() {
+        for (case, scene, set, expected) in [
+            ("its pod is pending", scene(&[("a", true), ("b", false)], &["b"], &[]), set(1, 2), true),
+            ("it has no pod", scene(&[("a", true)], &["b"], &["b"]), set(1, 2), true),
+            ("its pod was ready", scene(&[("a", true), ("b", true)], &["b"], &[]), set(1, 2), true),
+            ("another one waits", scene(&[("a", false), ("b", false)], &["b"], &[]), set(0, 2), false),
+            ("another one has none", scene(&[("b", false)], &["b"], &["a"]), set(0, 2), false),
+            (
+                "another one has the old pod",
+                scene(&[("a", true), ("b", false)], &["b"], &[]),
+                set(0, 2),
+                false,
+            ),
+            ("none is down", scene(&[("a", true)], &[], &[]), set(1, 2), false),
+            ("it is not ours", scene(&[("a", false)], &["other"], &[]), set(0, 1), false),
+        ] {
+            let mut look = Look::default();
+            look.weigh(&scene);
+            assert_eq!(look.lacks_only_nodes_down(&set), expected, "{case}");
+        }
+        assert!(!Look::default().lacks_only_nodes_down(&set(0, 1)), "nothing is seen");
+    }
 }

@@ -10,6 +10,7 @@
 //!   versions    what came along, and what would
 //!   apply       server-side, one line an object                        <- diff: what would change
 //!   certificate why the service CA issues none
+//!   nodes       which run it, which are left out, which are down
 //!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
 //!    |
 //!   objects     manifests/, with what the user asked for in place      <- payload: the exporter's own binary
@@ -24,6 +25,7 @@ mod console;
 pub(crate) mod diff;
 pub(crate) mod look;
 mod manifest;
+mod nodes;
 pub(crate) mod objects;
 mod options;
 pub(crate) mod payload;
@@ -40,8 +42,9 @@ mod versions;
 use crate::cluster::{Cluster, PrometheusOptions, Server};
 use anyhow::Result;
 pub use console::Console;
+use nodes::Nodes;
 use objects::Object;
-pub use objects::{Wanted, checked_config};
+pub use objects::{TlsVersion, Wanted, checked_config};
 use options::Intent;
 pub use options::{Mode, Options};
 use payload::Payload;
@@ -58,7 +61,7 @@ pub async fn install(
     console: &mut Console<'_>,
 ) -> Result<()> {
     if options.mode == Mode::Client {
-        let objects = rendered(cluster, options).await?;
+        let objects = rendered(cluster, options, console).await?;
         return show(&objects, options.yaml, console);
     }
     let server = cluster.server().await?;
@@ -71,8 +74,16 @@ pub async fn install(
     };
     rights::check(&server, &intent, &user, console).await?;
     preflight::namespaces(&server).await?;
-    let program = program(Some(&server), options).await?;
-    let objects = objects::all(&options.wanted, &program)?;
+    let nodes = match intent.reads_nodes || intent.waits {
+        true => Some(Nodes::chosen(&server, &options.wanted.node_selector).await?),
+        false => None,
+    };
+    let program = program(nodes.as_ref().map(|nodes| (&server, nodes)), options).await?;
+    let objects = objects::all(&wanted(&server, options, console).await?, &program)?;
+    if let Some(nodes) = &nodes {
+        let lines = nodes.left_out(program.architectures().as_ref());
+        lines.iter().for_each(|line| console.say("warning", line));
+    }
     let existing = preflight::existing(&server, &objects).await?;
     let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;
     if options.mode == Mode::Server {
@@ -94,29 +105,45 @@ pub async fn install(
         console.say("note", "not waited for (--wait=false): oc interrogate status tells how far it is");
         return Ok(());
     }
-    let nodes = rollout::wait(&server, until, options.timeout, console).await?;
+    let ready = rollout::wait(&server, until, options.timeout, console).await?;
     let removed = apply::remove_old_payloads(&server, &objects, console).await?;
-    samples::wait(cluster, prometheus, nodes, until, console).await;
+    samples::wait(cluster, prometheus, ready, until, console).await;
     let done = if changes + removed == 0 { "nothing changed: it was installed" } else { "installed" };
-    let is_are = if nodes == 1 { "1 node is" } else { &format!("{nodes} nodes are") };
+    let is_are = if ready == 1 { "1 node is" } else { &format!("{ready} nodes are") };
     console.line(&format!("{done}, {is_are} ready; next: oc interrogate top --interval 10m"));
     Ok(())
 }
 
 /// The objects as they would be applied. Asks the cluster only for what the nodes are.
-async fn rendered(cluster: &Cluster, options: &Options) -> Result<Vec<Object>> {
-    let server = match options.image {
-        Some(_) => None,
-        None => Some(cluster.server().await?),
-    };
-    objects::all(&options.wanted, &program(server.as_ref(), options).await?)
+async fn rendered(cluster: &Cluster, options: &Options, console: &Console<'_>) -> Result<Vec<Object>> {
+    if options.image.is_some() {
+        return objects::all(&options.wanted, &program(None, options).await?);
+    }
+    let server = cluster.server().await?;
+    let nodes = Nodes::chosen(&server, &options.wanted.node_selector).await?;
+    let program = program(Some((&server, &nodes)), options).await?;
+    let lines = nodes.left_out(program.architectures().as_ref());
+    lines.iter().for_each(|line| console.say("warning", line));
+    objects::all(&wanted(&server, options, console).await?, &program)
 }
 
-async fn program(server: Option<&Server<'_>>, options: &Options) -> Result<objects::Program> {
-    match (&options.image, server) {
-        (None, Some(server)) => {
-            let architectures = preflight::architectures(server, &options.wanted.node_selector).await?;
-            let payload = Payload::read(&options.exporters, &architectures)?;
+/// What was asked for, and the version of TLS that the cluster asks for.
+async fn wanted(server: &Server<'_>, options: &Options, console: &Console<'_>) -> Result<Wanted> {
+    let min_tls = preflight::min_tls(server).await?;
+    if min_tls.is_none() {
+        console.say(
+            "note",
+            "the cluster's TLS profile is not known, which takes the right to get apiservers.config.openshift.io \"cluster\": the exporter speaks TLS 1.2 and above",
+        );
+    }
+    Ok(Wanted { min_tls: min_tls.unwrap_or_default(), ..options.wanted.clone() })
+}
+
+/// Where the pods have the program from: the image of the options, or what comes along for `nodes`.
+async fn program(nodes: Option<(&Server<'_>, &Nodes)>, options: &Options) -> Result<objects::Program> {
+    match (&options.image, nodes) {
+        (None, Some((server, nodes))) => {
+            let payload = Payload::read(&options.exporters, &nodes.architectures()?)?;
             Ok(objects::Program::Payload { payload, image: preflight::image(server).await? })
         }
         (image, _) => Ok(objects::Program::Image(image.clone().unwrap_or_default())),

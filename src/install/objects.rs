@@ -6,15 +6,17 @@ use anyhow::{Context, Result, anyhow};
 use process_exporter::check_config;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The manifests as people read and apply them, in the order in which they are applied.
-const MANIFESTS: [&str; 10] = [
+const MANIFESTS: [&str; 11] = [
     include_str!("../../manifests/securitycontextconstraints.yaml"),
     include_str!("../../manifests/serviceaccount.yaml"),
     include_str!("../../manifests/role.yaml"),
     include_str!("../../manifests/rolebinding.yaml"),
     include_str!("../../manifests/configmap.yaml"),
     include_str!("../../manifests/service.yaml"),
+    include_str!("../../manifests/networkpolicy.yaml"),
     include_str!("../../manifests/daemonset.yaml"),
     include_str!("../../manifests/servicemonitor.yaml"),
     include_str!("../../manifests/prometheusrule.yaml"),
@@ -28,6 +30,9 @@ const SCRAPES: i64 = 4;
 /// Prometheus refuses a scrape that may last longer than the interval; the manifests' own is 10 s.
 const USUAL_TIMEOUT: i64 = 10_000;
 
+/// The exporter's flag for the lowest version of TLS.
+pub(crate) const MIN_TLS_FLAG: &str = "--web.tls-min-version=";
+
 /// What the objects are to be like.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -39,12 +44,48 @@ pub struct Wanted {
     pub scrape_interval: i64,
     /// `--config`: the text of the user's own groups.
     pub config: Option<String>,
+    /// The lowest version of TLS that the exporter speaks: what the cluster's TLS profile asks for.
+    pub min_tls: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// 1.2
+    #[default]
+    Tls12,
+    /// 1.3
+    Tls13,
+}
+
+impl TlsVersion {
+    /// Both, as Go and OpenShift name them.
+    const NAMES: [(TlsVersion, &str); 2] =
+        [(TlsVersion::Tls12, "VersionTLS12"), (TlsVersion::Tls13, "VersionTLS13")];
+
+    /// The version of this name. Older ones, which nothing here speaks, are 1.2.
+    pub(crate) fn named(name: &str) -> TlsVersion {
+        Self::NAMES
+            .into_iter()
+            .find(|(_, its)| *its == name)
+            .map_or_else(TlsVersion::default, |(version, _)| version)
+    }
+
+    fn name(self) -> &'static str {
+        Self::NAMES.into_iter().find(|(version, _)| *version == self).map_or("", |(_, name)| name)
+    }
 }
 
 impl Default for Wanted {
     /// What the manifests have.
     fn default() -> Wanted {
-        Wanted { threads: true, node_selector: Vec::new(), scrape_interval: USUAL_INTERVAL, config: None }
+        Wanted {
+            threads: true,
+            node_selector: Vec::new(),
+            scrape_interval: USUAL_INTERVAL,
+            config: None,
+            min_tls: TlsVersion::default(),
+        }
     }
 }
 
@@ -56,6 +97,19 @@ pub(crate) enum Program {
     Payload { payload: Payload, image: String },
     /// It is there already, in these parts, and runs in an image that the nodes have.
     Installed { parts: Vec<Part>, image: String },
+}
+
+impl Program {
+    /// The CPU architectures of what comes along; `None` if an image holds the program, for whatever it is built.
+    pub(super) fn architectures(&self) -> Option<BTreeSet<&str>> {
+        match self {
+            Program::Image(_) => None,
+            Program::Payload { payload, .. } => Some(payload.architectures()),
+            Program::Installed { parts, .. } => {
+                Some(parts.iter().map(|part| part.architecture.as_str()).collect())
+            }
+        }
+    }
 }
 
 /// One object, and where it belongs.
@@ -137,10 +191,12 @@ fn daemon_set(set: &mut Value, wanted: &Wanted, program: &Program) -> Result<()>
     for (key, value) in &wanted.node_selector {
         put(selector, key, json!(value))?;
     }
-    let threads = format!("--threads={}", wanted.threads);
-    for argument in list(set, "/spec/template/spec/containers/0/args")? {
-        if argument.as_str().is_some_and(|text| text.starts_with("--threads=")) {
-            *argument = json!(threads);
+    let threads = wanted.threads.to_string();
+    for (flag, value) in [("--threads=", threads.as_str()), (MIN_TLS_FLAG, wanted.min_tls.name())] {
+        for argument in list(set, "/spec/template/spec/containers/0/args")? {
+            if argument.as_str().is_some_and(|text| text.starts_with(flag)) {
+                *argument = json!(format!("{flag}{value}"));
+            }
         }
     }
     match program {

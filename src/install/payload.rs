@@ -24,6 +24,8 @@ const KEY: &str = "part";
 /// Where the init container finds the parts, and where the exporter's container finds what it unpacked.
 const PARTS: &str = "/payload";
 const UNPACKED: &str = "/exporter";
+/// What a node must be like to run a pod, within the pod's spec.
+const EXPRESSIONS: &str = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions";
 /// Larger than any exporter; an emptyDir is limited to it, bytes.
 const LARGEST: usize = 64 << 20;
 /// What payloads' names begin with.
@@ -36,8 +38,8 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    /// Reads and packs the binaries for `architectures`: from `given` files, or from beside this program. Errors: which
-    /// is missing or wrong.
+    /// Reads and packs the binaries for those of `architectures` that there is one for: from `given` files, or from beside
+    /// this program. Errors: one is wrong, or there is none at all.
     pub(super) fn read(given: &[PathBuf], architectures: &BTreeSet<String>) -> Result<Payload> {
         let mut files = BTreeMap::new();
         for path in given {
@@ -56,7 +58,7 @@ impl Payload {
                 None => missing.push(wanted.as_str()),
             }
         }
-        if !missing.is_empty() {
+        if missing.len() == architectures.len() {
             let looked =
                 places.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
             let looked =
@@ -70,6 +72,11 @@ impl Payload {
         let binaries =
             wanted.map(|(architecture, bytes)| Ok((architecture, pack(&bytes)?))).collect::<Result<_>>()?;
         Ok(Payload { binaries })
+    }
+
+    /// The CPU architectures that it has a binary for.
+    pub(super) fn architectures(&self) -> BTreeSet<&str> {
+        self.binaries.keys().copied().collect()
     }
 
     /// Its parts with their data, in order.
@@ -102,6 +109,7 @@ impl Payload {
 pub(super) fn mount(set: &mut Value, image: &str, parts: impl IntoIterator<Item = Part>) -> Result<()> {
     let pod = at(set, "/spec/template/spec")?;
     let mut mounts = Vec::new();
+    let mut architectures = BTreeSet::new();
     for part in parts {
         let (name, Part { architecture, number, .. }) = (part.name(), part);
         let volume = format!("payload-{architecture}-{number}");
@@ -109,7 +117,11 @@ pub(super) fn mount(set: &mut Value, image: &str, parts: impl IntoIterator<Item 
         let path = format!("{PARTS}/{architecture}/{number:02}");
         list(pod, "/volumes")?.push(json!({"name": volume, "configMap": {"name": name}}));
         mounts.push(json!({"name": volume, "mountPath": path, "readOnly": true}));
+        architectures.insert(architecture);
     }
+    // On other nodes its pods could only fail.
+    list(pod, EXPRESSIONS)?
+        .push(json!({"key": "kubernetes.io/arch", "operator": "In", "values": architectures}));
     list(pod, "/volumes")?.push(json!({"name": "exporter", "emptyDir": {"sizeLimit": LARGEST.to_string()}}));
     mounts.push(json!({"name": "exporter", "mountPath": UNPACKED}));
     let container = at(pod, "/containers/0")?;

@@ -46,13 +46,14 @@ pub(crate) const CONSTRAINTS: Place =
     place("security.openshift.io", "v1", "SecurityContextConstraints", "securitycontextconstraints", None);
 
 /// Every place that an object of ours can be in, in the order in which they are applied: what others need first.
-pub(crate) const PLACES: [Place; 10] = [
+pub(crate) const PLACES: [Place; 11] = [
     CONSTRAINTS,
     place("", "v1", "ServiceAccount", "serviceaccounts", HERE),
     place("rbac.authorization.k8s.io", "v1", "Role", "roles", HERE),
     place("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", HERE),
     CONFIG_MAPS,
     SERVICES,
+    place("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", HERE),
     DAEMON_SETS,
     place("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", HERE),
     place("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules", HERE),
@@ -106,7 +107,7 @@ mod tests {
         assert_eq!(paths.first().unwrap(), "/apis/security.openshift.io/v1/securitycontextconstraints");
         assert_eq!(paths.last().unwrap(), "/api/v1/namespaces/openshift-config-managed/configmaps");
         assert_eq!(DAEMON_SETS.name_of("x"), "daemonset.apps/x");
-        assert_eq!(PLACES[9].name_of("x"), "configmap/x in openshift-config-managed");
+        assert_eq!(PLACES[10].name_of("x"), "configmap/x in openshift-config-managed");
         let object = json!({"kind": "SecurityContextConstraints", "metadata": {"name": "x"}});
         assert_eq!(Place::of(&object), Some(CONSTRAINTS));
         assert_eq!(Place::of(&json!({"kind": "ConfigMap", "metadata": {"namespace": "default"}})), None);

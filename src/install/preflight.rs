@@ -1,7 +1,7 @@
 //! What is looked at before anything is changed: who asks, what the cluster serves, whose objects are in the way, and
-//! what the nodes are.
+//! the image that every node has.
 use super::manifest::or_empty;
-use super::objects::Object;
+use super::objects::{Object, TlsVersion};
 use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAMESPACE, PLACES};
 use crate::cluster::{FIELD_MANAGER, Failure, Part, Server};
 use crate::prometheus::null_is_empty;
@@ -11,9 +11,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The labels by which the kubelet tells what a node is.
-const ARCHITECTURE: &str = "kubernetes.io/arch";
-const LINUX: (&str, &str) = ("kubernetes.io/os", "linux");
 const HEALTH: &str = "check the API server's health";
 
 /// An object that is there already: what says whose it is, and whether it changes.
@@ -130,35 +127,6 @@ pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The nodes that have all labels of `selector`.
-pub(super) async fn nodes(
-    server: &Server<'_>,
-    selector: &[(String, String)],
-) -> Result<Vec<Metadata>, Failure> {
-    // From the server's memory, metadata alone: a thousand nodes are one small answer.
-    let list = server.get::<Outlines>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await?;
-    let has = |node: &Metadata, key: &String, value| node.labels.get(key) == Some(value);
-    let chosen = |node: &Metadata| selector.iter().all(|(key, value)| has(node, key, value));
-    Ok(list.items.into_iter().map(|outline| outline.metadata).filter(chosen).collect())
-}
-
-/// The CPU architectures of the Linux nodes that `selector` chooses. Errors: there is no such node.
-pub(super) async fn architectures(
-    server: &Server<'_>,
-    selector: &[(String, String)],
-) -> Result<BTreeSet<String>> {
-    let linux = [(LINUX.0.to_owned(), LINUX.1.to_owned())];
-    let nodes = nodes(server, &[selector, &linux].concat()).await;
-    let nodes =
-        nodes.map_err(|failure| failure.during("listing the nodes", "ask for the right to list nodes"))?;
-    let found: BTreeSet<_> =
-        nodes.into_iter().filter_map(|mut node| node.labels.remove(ARCHITECTURE)).collect();
-    if found.is_empty() {
-        bail!("no Linux node matches: check --node-selector, or the cluster's nodes with oc get nodes");
-    }
-    Ok(found)
-}
-
 /// The image that every node has: node-exporter's own; none where there is no such DaemonSet or container.
 pub(crate) async fn node_exporter_image(server: &Server<'_>) -> Result<Option<String>, Failure> {
     let set = server.find::<Value>(&DAEMON_SETS.path_of("node-exporter"), Part::Whole).await?;
@@ -166,6 +134,28 @@ pub(crate) async fn node_exporter_image(server: &Server<'_>) -> Result<Option<St
     let named = |container: &&Value| container.get("name").and_then(Value::as_str) == Some("node-exporter");
     let image = containers.and_then(|all| all.iter().find(named)?.get("image")?.as_str());
     Ok(image.map(str::to_owned))
+}
+
+/// The lowest version of TLS that the cluster's administrators want spoken; `None` if this user may not see it. Clusters
+/// without such a profile have TLS 1.2. Errors: the server does not answer.
+pub(super) async fn min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
+    let reading = "reading the cluster's TLS profile (apiserver.config.openshift.io/cluster)";
+    match server.find::<Value>("/apis/config.openshift.io/v1/apiservers/cluster", Part::Whole).await {
+        Ok(found) => Ok(Some(profile_min_tls(
+            found.as_ref().and_then(|found| found.pointer("/spec/tlsSecurityProfile")),
+        ))),
+        Err(failure) if failure.code() == 403 => Ok(None),
+        Err(failure) => Err(failure.during(reading, HEALTH)),
+    }
+}
+
+fn profile_min_tls(profile: Option<&Value>) -> TlsVersion {
+    let text = |pointer| profile.and_then(|profile| profile.pointer(pointer)?.as_str());
+    match text("/type") {
+        Some("Modern") => TlsVersion::Tls13,
+        Some("Custom") => text("/custom/minTLSVersion").map(TlsVersion::named).unwrap_or_default(),
+        _ => TlsVersion::default(),
+    }
 }
 
 /// The same. Errors: there is none.
@@ -245,6 +235,19 @@ mod tests {
         assert!(!metadata("2", 1, "09:00:00").is_changed_since(&before), "its status");
         assert!(metadata("2", 2, "09:00:00").is_changed_since(&before), "within a second");
         assert!(metadata("2", 1, "09:00:01").is_changed_since(&before), "a label");
+    }
+
+    #[test]
+    fn the_lowest_version_of_tls_is_the_profiles() {
+        let profile = |value: Value| profile_min_tls(Some(&value));
+        let custom = |version: &str| profile(json!({"type": "Custom", "custom": {"minTLSVersion": version}}));
+        assert_eq!(profile_min_tls(None), TlsVersion::Tls12);
+        assert_eq!(profile(Value::Null), TlsVersion::Tls12);
+        assert_eq!(profile(json!({"type": "Old"})), TlsVersion::Tls12, "what it allows nothing here speaks");
+        assert_eq!(profile(json!({"type": "Intermediate"})), TlsVersion::Tls12);
+        assert_eq!(profile(json!({"type": "Modern"})), TlsVersion::Tls13);
+        assert_eq!(custom("VersionTLS13"), TlsVersion::Tls13);
+        assert_eq!(custom("VersionTLS11"), TlsVersion::Tls12);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Until every node's pod is ready: one watch of the DaemonSet, and a look at pods and events where nothing moves.
 use super::certificate;
 use super::console::Console;
-use super::look;
+use super::look::{self, Look};
 use super::place::{DAEMON_SETS, NAME};
 use super::set::Set;
 use crate::cluster::{Events, Failure, Server};
@@ -26,19 +26,22 @@ const PAUSE: Duration = Duration::from_secs(1);
 struct Wait<'a, 'b> {
     server: &'a Server<'b>,
     set: Set,
+    /// What the last look has found.
+    seen: Look,
     progress: Option<Progress>,
     told: BTreeSet<String>,
 }
 
-/// Waits until all nodes are ready; gives how many. Errors: not by `until`, which is `timeout` after the start, with
-/// what is in the way; or the login is no longer good.
+/// Waits until the pods of all nodes are ready, but for those of nodes that are down; gives how many are. Errors: not by
+/// `until`, which is `timeout` after the start, with what is in the way; or the login is no longer good.
 pub(super) async fn wait(
     server: &Server<'_>,
     until: Instant,
     timeout: Duration,
     console: &Console<'_>,
 ) -> Result<usize> {
-    let mut wait = Wait { server, set: Set::default(), progress: None, told: BTreeSet::new() };
+    let mut wait =
+        Wait { server, set: Set::default(), seen: Look::default(), progress: None, told: BTreeSet::new() };
     let (mut pause, mut look) = (FIRST_LOOK, Instant::now() + FIRST_LOOK);
     let mut events: Option<(Instant, Events<Set>)> = None;
     loop {
@@ -53,6 +56,9 @@ pub(super) async fn wait(
                     wait.show();
                     if wait.set.is_done() {
                         return wait.done(console).await;
+                    }
+                    if wait.may_be_done() {
+                        look = Instant::now();
                     }
                 }
                 Some(Ok(WatchEvent::Deleted(_))) => {
@@ -70,6 +76,9 @@ pub(super) async fn wait(
             () = sleep_until(look) => {
                 let lines = wait.look(false).await?;
                 wait.tell(lines, console);
+                if wait.seen.lacks_only_nodes_down(&wait.set) {
+                    return wait.done(console).await;
+                }
                 pause = (2 * pause).min(LAST_LOOK);
                 look = Instant::now() + pause;
             }
@@ -132,22 +141,28 @@ impl Wait<'_, '_> {
         self.show();
     }
 
+    /// Whether nodes that were down at the last look are as many as are not ready: then another look tells.
+    fn may_be_done(&self) -> bool {
+        let (ready, desired) = self.set.ready();
+        !self.seen.nodes_down.is_empty() && desired.saturating_sub(ready) <= self.seen.nodes_down.len()
+    }
+
     async fn done(&mut self, console: &Console<'_>) -> Result<usize> {
         // Pods are ready with anybody's certificate, and Prometheus takes the service CA's alone.
         if let Ok(Some(trouble)) = certificate::refusal(self.server).await {
             self.tell(vec![trouble.to_string()], console);
         }
-        let (_, desired) = self.set.ready();
+        let (ready, desired) = self.set.ready();
         if desired == 0 {
             console.say("warning", "no node runs it: check --node-selector, and the nodes with oc get nodes");
         }
-        Ok(desired)
+        Ok(ready)
     }
 
     /// What is in the way, as far as it can be seen.
-    async fn look(&self, late: bool) -> Result<Vec<String>> {
-        let look = look::look(self.server, self.set.ready().1, late).await.map_err(interrupted)?;
-        Ok(look.troubles.iter().map(ToString::to_string).collect())
+    async fn look(&mut self, late: bool) -> Result<Vec<String>> {
+        self.seen = look::look(self.server, self.set.ready().1, late).await.map_err(interrupted)?;
+        Ok(self.seen.troubles.iter().map(ToString::to_string).collect())
     }
 
     async fn late(&mut self, timeout: Duration) -> anyhow::Error {

@@ -75,6 +75,9 @@ pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
             found.entry(why).or_default().insert(if node.is_empty() { &pod.metadata.name } else { node });
         }
     }
+    for node in scene.nodes_bare.intersection(&scene.nodes_down) {
+        found.entry(node_down()).or_default().insert(node);
+    }
     let of_nodes = |(why, nodes): (Trouble, BTreeSet<&str>)| Trouble {
         what: format!("{}: {}", named(nodes), why.what),
         ..why
@@ -83,7 +86,8 @@ pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
     let mut all: Vec<_> = scene.certificate.iter().cloned().collect();
     all.extend(found.into_iter().map(of_nodes));
     if scene.pods.len() < scene.desired {
-        let bare = (!scene.nodes_bare.is_empty()).then(|| named(scene.nodes_bare.iter().map(String::as_str)));
+        let mut bare = scene.nodes_bare.difference(&scene.nodes_down).map(String::as_str).peekable();
+        let bare = bare.peek().is_some().then(|| named(bare));
         match (refusal(&scene.events), bare) {
             (Some(why), None) => all.push(why),
             (Some(why), Some(nodes)) => all.push(Trouble { what: format!("{nodes}: {}", why.what), ..why }),
@@ -107,10 +111,17 @@ pub(crate) fn named<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+fn node_down() -> Trouble {
+    Trouble::new(
+        "the node is not ready, and is not waited for",
+        "see oc get nodes; its pod starts when the node is ready",
+    )
+}
+
 /// Why this pod is not ready, and what helps. None for one that is on its way.
 fn why(pod: &Pod, scene: &Scene) -> Option<Trouble> {
     if scene.nodes_down.contains(&pod.spec.node_name) {
-        return Some(Trouble::new("the node is not ready", "see oc get nodes; its pod starts when it is"));
+        return Some(node_down());
     }
     if let Some(scheduled) = pod.condition("PodScheduled").filter(|condition| condition.status == "False") {
         let (reason, message) = (&scheduled.reason, one_line(&scheduled.message));

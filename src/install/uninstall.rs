@@ -1,7 +1,9 @@
 //! Everything of ours goes, dependents first; nothing else does.
 use super::console::Console;
-use super::place::{OURS, PLACES, Place};
+use super::look;
+use super::place::{DAEMON_SETS, NAME, OURS, PLACES, Place};
 use super::preflight::{Metadata, Outlines};
+use super::trouble::named;
 use crate::cluster::{Cluster, Failure, Part, Server};
 use crate::progress::Progress;
 use anyhow::{Result, bail};
@@ -60,18 +62,33 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
                 .push(format!("{:#}", failure.during(&title, "ask for this right, or have it deleted"))),
         }
     }
+    let mut all_gone = removal.wait;
     if removal.wait {
-        failures.extend(gone(&server, deleted, until, console).await?);
+        match gone(&server, deleted, until, console).await? {
+            Gone::All => {}
+            Gone::ButOnNodesDown => all_gone = false,
+            Gone::Not(late) => failures.extend(late),
+        }
     } else {
         for (place, metadata) in &deleted {
             console.line(&format!("{} deleted (not waited for)", place.name_of(&metadata.name)));
         }
     }
     told(&failures, console)?;
-    if removal.wait {
+    if all_gone {
         console.line("all of oc interrogate is gone");
     }
     Ok(())
+}
+
+/// How a wait for what was deleted ends.
+enum Gone {
+    /// All of it is gone.
+    All,
+    /// All but the DaemonSet, whose last pods are on nodes that are down; that has been said.
+    ButOnNodesDown,
+    /// What is not gone in time.
+    Not(Vec<String>),
 }
 
 /// What is ours in `places`, in their order, and where that cannot be known.
@@ -102,13 +119,13 @@ async fn list(server: &Server<'_>, places: &[Place]) -> Result<(Vec<Found>, Vec<
     Ok((found, failures))
 }
 
-/// Waits until all of `deleted` is gone. Gives what is not by then.
+/// Waits until all of `deleted` is gone, but for pods on nodes that are down: those go when the nodes do or come back.
 async fn gone(
     server: &Server<'_>,
     mut deleted: Vec<Found>,
     until: Instant,
     console: &mut Console<'_>,
-) -> Result<Vec<String>> {
+) -> Result<Gone> {
     let (all, mut pause) = (deleted.len(), FIRST_LOOK);
     let mut progress = None;
     loop {
@@ -125,7 +142,15 @@ async fn gone(
             console.line(&format!("{} deleted", place.name_of(&metadata.name)));
         }
         if still.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Gone::All);
+        }
+        if still.iter().all(|(place, _)| *place == DAEMON_SETS)
+            && let Some(nodes) = look::left_on_nodes_down(server).await?
+        {
+            drop(progress);
+            let (title, nodes) = (DAEMON_SETS.name_of(NAME), named(nodes.iter().map(String::as_str)));
+            console.say("warning", &format!("{title} is deleted, but there is still its pod on {nodes}, which is not ready: it goes when the node is ready again, or is deleted; see oc get nodes"));
+            return Ok(Gone::ButOnNodesDown);
         }
         if Instant::now() >= until {
             let late = still.iter().map(|(place, metadata)| {
@@ -133,7 +158,7 @@ async fn gone(
                 let kept = is_left(metadata).map(|(_, now)| now.finalizers.join(", ")).unwrap_or_default();
                 format!("{title} is deleted but still there (finalizers: {kept}): its pods may be on nodes that are down")
             });
-            return Ok(late.collect());
+            return Ok(Gone::Not(late.collect()));
         }
         let done = (all - still.len()) as f64 / all as f64;
         progress.get_or_insert_with(|| Progress::start("waiting until all is gone")).set(done);

@@ -2,10 +2,11 @@
 use super::compared;
 use super::found::{Found, right, seen};
 use super::report::Check;
+use super::{constraints, remedy};
 use crate::cluster::{Part, Server};
 use crate::install::objects::{self, Program, Wanted};
 use crate::install::payload::mounted;
-use crate::install::place::{CONFIG_MAPS, DAEMON_SETS, NAME, OURS};
+use crate::install::place::{CONFIG_MAPS, CONSTRAINTS, DAEMON_SETS, NAME, OURS};
 use crate::install::preflight::{Metadata, Outlines, node_exporter_image};
 use anyhow::Result;
 use futures_util::future::join_all;
@@ -14,7 +15,6 @@ use serde_json::Value;
 const VERSION: &str = "version";
 const IMAGE: &str = "image";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
-const INSTALL: &str = "run oc interrogate install";
 
 /// What was found.
 pub(super) struct Installed {
@@ -33,8 +33,12 @@ pub(super) async fn look(server: &Server<'_>) -> Result<Installed> {
     let (answers, maps) = tokio::join!(join_all(answers), server.get::<Outlines>(&maps, Part::MetadataList));
     let mut all = Found::default();
     let mut set = Err(format!("there is no {}", DAEMON_SETS.name_of(NAME)));
+    let mut constrained = Err(format!("there is no {}", CONSTRAINTS.name_of(NAME)));
     for (object, answer) in objects.iter().zip(answers) {
         let answer: Result<Option<Value>, String> = seen(answer, &format!("get {}", right(object)))?;
+        if object.place == CONSTRAINTS {
+            constrained = answer.clone().and_then(|found| found.map_or(constrained, Ok));
+        }
         if object.place == DAEMON_SETS {
             set = answer.clone().and_then(|found| found.map_or(set, Ok));
         }
@@ -59,6 +63,10 @@ pub(super) async fn look(server: &Server<'_>) -> Result<Installed> {
     if !is_nothing {
         checks.push(version(set.as_ref()));
         checks.push(image(server, set.as_ref()).await?);
+        checks.push(match &constrained {
+            Ok(found) => constraints::check(found, remedy::install(found)),
+            Err(unseen) => Check::skipped(constraints::CONSTRAINED, unseen),
+        });
     }
     Ok(Installed { checks, set, is_nothing })
 }
@@ -85,12 +93,12 @@ fn version(set: Result<&Value, &String>) -> Check {
         Some(installed) => Check::warning(
             VERSION,
             format!("installed is {installed}, and this plugin is {OWN_VERSION}"),
-            format!("{INSTALL}, which upgrades it"),
+            format!("{}; it upgrades", remedy::install(set)),
         ),
         None => Check::warning(
             VERSION,
             "the installed version is not known: it was not installed by oc interrogate install",
-            format!("{INSTALL}, or keep it and see that it is {OWN_VERSION}"),
+            format!("{}; or keep it and see that it is {OWN_VERSION}", remedy::install(set)),
         ),
     }
 }
@@ -118,7 +126,10 @@ async fn image(server: &Server<'_>, set: Result<&Value, &String>) -> Result<Chec
         Ok(Some(current)) => Check::warning(
             IMAGE,
             format!("it runs in {image}, and node-exporter's is {current} now, as after a cluster upgrade"),
-            format!("{INSTALL}, which follows it: nodes need not keep the other one"),
+            format!(
+                "{}; it follows node-exporter's, as nodes need not keep the other one",
+                remedy::install(set)
+            ),
         ),
         Ok(None) => Check::warning(
             IMAGE,

@@ -1,6 +1,7 @@
 //! Whether there are data: how old the newest samples are, what of the busy time they attribute, and what the exporter
 //! itself costs.
 use super::report::Check;
+use super::running::Nodes;
 use super::scraped::node;
 use crate::install::trouble::named;
 use crate::prometheus::{Client, Series, Size};
@@ -51,9 +52,9 @@ async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
     all.await
 }
 
-/// All checks of the data at `now`, Unix milliseconds. `nodes`: how many there should be, where that is known;
-/// `interval`: seconds between two samples.
-pub(super) async fn checks(client: &Client, now: i64, nodes: Option<usize>, interval: f64) -> Vec<Check> {
+/// All checks of the data at `now`, Unix milliseconds. `nodes`: those that there should be data of; `interval`: seconds
+/// between two samples.
+pub(super) async fn checks(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Vec<Check> {
     answered(client, now, nodes, interval).await.unwrap_or_else(|error| {
         let others =
             [ATTRIBUTED, COST, CONFIG].map(|check| Check::skipped(check, "Prometheus did not answer"));
@@ -62,7 +63,7 @@ pub(super) async fn checks(client: &Client, now: i64, nodes: Option<usize>, inte
 }
 
 /// The same. Errors: Prometheus does not answer; one line.
-async fn answered(client: &Client, now: i64, nodes: Option<usize>, interval: f64) -> Result<Vec<Check>> {
+async fn answered(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Result<Vec<Check>> {
     let (newest, busy, classes, counts, own, refused) = tokio::try_join!(
         by_node(client, NEWEST, now),
         by_node(client, BUSY, now),
@@ -79,15 +80,20 @@ async fn answered(client: &Client, now: i64, nodes: Option<usize>, interval: f64
     Ok(vec![samples, attributed(&busy, &classes, &counts), cost(&own), config(&refused)])
 }
 
-fn samples(newest: &ByNode, now: f64, nodes: Option<usize>, interval: f64) -> Check {
+fn samples(newest: &ByNode, now: f64, nodes: &Nodes, interval: f64) -> Check {
     let is_old = |at: &f64| now - at > INTERVALS * interval;
     let age = newest.values().map(|at| now - at).fold(f64::INFINITY, f64::min);
     let old: Vec<&str> = newest.iter().filter(|(_, at)| is_old(at)).map(|(node, _)| node.as_str()).collect();
-    let all = nodes.map_or(newest.len(), |nodes| nodes.max(newest.len()));
+    let all = nodes.desired.map_or(newest.len(), |desired| desired.max(newest.len()));
     let fresh = newest.len() - old.len();
     let state = format!("{fresh} of {all} nodes have fresh samples, the newest {age:.0} s old");
     if fresh == all {
         return Check::ok(SAMPLES, state);
+    }
+    let are_down = nodes.down.iter().filter(|node| newest.get(*node).is_none_or(is_old)).count();
+    if fresh + are_down >= all {
+        let down = named(nodes.down.iter().map(String::as_str));
+        return Check::warning(SAMPLES, format!("{state}; not ready: {down}"), "see oc get nodes");
     }
     let old = if old.is_empty() { String::new() } else { format!("; none of late of {}", named(old)) };
     Check::failed(SAMPLES, format!("{state}{old}"), FOLLOW)
@@ -175,12 +181,23 @@ mod tests {
     #[test]
     fn samples_are_fresh_and_of_every_node() {
         let newest = nodes(&[("a", 990.0), ("b", 941.0)]);
-        let check = |nodes, interval| samples(&newest, 1000.0, nodes, interval);
+        let of =
+            |desired, down: &[&str]| Nodes { desired, down: down.iter().map(ToString::to_string).collect() };
+        let check = |desired, interval| samples(&newest, 1000.0, &of(desired, &[]), interval);
         assert_eq!(check(Some(2), 15.0).status, Verdict::Ok);
         assert_eq!(check(None, 15.0).message, "2 of 2 nodes have fresh samples, the newest 10 s old");
         assert_eq!(check(Some(3), 15.0).status, Verdict::Failed);
         let old = check(Some(2), 10.0);
         assert!(old.status == Verdict::Failed && old.message.ends_with("; none of late of b"), "{old:?}");
+        for (down, desired, expected) in [
+            (&["b"][..], 2, Verdict::Warning),
+            (&["b", "c"], 3, Verdict::Warning),
+            (&["c"], 3, Verdict::Failed),
+            (&["a"], 2, Verdict::Failed),
+        ] {
+            let check = samples(&newest, 1000.0, &of(Some(desired), down), 10.0);
+            assert_eq!(check.status, expected, "{down:?} of {desired}: {check:?}");
+        }
     }
 
     #[test]

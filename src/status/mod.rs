@@ -3,12 +3,13 @@
 //! ```text
 //!   mod         the order of the checks, and waiting until none fails
 //!    |
-//!   measured    samples, what they attribute, what the exporter costs      page      a table, or JSON
-//!   scraped     targets and rules                                          running   pods and their rights
-//!   installed   objects, version, image
+//!   measured    samples, what they attribute, what the exporter costs      <- page: a table, or JSON
+//!   scraped     targets and rules
+//!   running     pods, their nodes and their rights
+//!   installed   objects, version, image                                    <- constraints: whose pods they change
 //!    |
 //!   found       which objects are there, and whose they are
-//!   compared    whether they are as `install` makes them
+//!   compared    whether they are as `install` makes them                   <- remedy: how install makes them so
 //!    |
 //!   report      checks
 //! ```
@@ -16,10 +17,12 @@
 //! What may not be seen for want of a right is skipped and says which. Prometheus that cannot be asked is a failure: the
 //! data cannot be had then, and what follows from it is skipped.
 mod compared;
+mod constraints;
 mod found;
 mod installed;
 mod measured;
 mod page;
+mod remedy;
 mod report;
 mod running;
 mod scraped;
@@ -31,6 +34,7 @@ use jiff::Timestamp;
 pub use page::{Format, write};
 use report::Check;
 pub use report::{Report, Verdict};
+use running::Nodes;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -85,7 +89,7 @@ async fn round(cluster: &Cluster, server: &Server<'_>, prometheus: &PrometheusOp
     if !installed.is_nothing {
         let (pods, nodes) = running::pods(server, installed.set.as_ref()).await?;
         checks.extend([pods, running::rights(server).await?]);
-        match asked(cluster, prometheus, nodes, &mut notes).await {
+        match asked(cluster, prometheus, &nodes, &mut notes).await {
             Ok(asked) => checks.extend(asked),
             Err(error) => {
                 checks.push(Check::broken(PROMETHEUS, &error.context("it cannot be asked")));
@@ -100,7 +104,7 @@ async fn round(cluster: &Cluster, server: &Server<'_>, prometheus: &PrometheusOp
 async fn asked(
     cluster: &Cluster,
     prometheus: &PrometheusOptions,
-    nodes: Option<usize>,
+    nodes: &Nodes,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Check>> {
     let connection = cluster.connect(prometheus).await?;

@@ -8,22 +8,34 @@ use crate::install::set::Set;
 use anyhow::{Context as _, Result};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const PODS: &str = "pods";
 const RIGHTS: &str = "rights";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
-/// The pods, and how many nodes should have one, where that is known. Errors: the server does not answer, or the login
-/// is no longer good.
-pub(super) async fn pods(
-    server: &Server<'_>,
-    set: Result<&Value, &String>,
-) -> Result<(Check, Option<usize>)> {
+/// The nodes that should run the exporter.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// How many; `None` if that is not known.
+    pub(super) desired: Option<usize>,
+    /// Those that are not ready themselves.
+    pub(super) down: BTreeSet<String>,
+}
+
+impl Nodes {
+    fn all(desired: usize) -> Nodes {
+        Nodes { desired: Some(desired), ..Nodes::default() }
+    }
+}
+
+/// The pods, and the nodes that should have one. Errors: the server does not answer, or the login is no longer good.
+pub(super) async fn pods(server: &Server<'_>, set: Result<&Value, &String>) -> Result<(Check, Nodes)> {
     let set = match set {
         Ok(set) => {
             Set::deserialize(set).context("the API server answered with no daemonset: check its health")?
         }
-        Err(unseen) => return Ok((Check::skipped(PODS, unseen), None)),
+        Err(unseen) => return Ok((Check::skipped(PODS, unseen), Nodes::default())),
     };
     let (ready, desired) = set.ready();
     let state = format!("{ready} of {desired} nodes are ready");
@@ -31,17 +43,18 @@ pub(super) async fn pods(
         let what = "the DaemonSet's controller has not seen its last change yet";
         return Ok((
             Check::failed(PODS, what, "wait for it with oc interrogate status --wait"),
-            Some(desired),
+            Nodes::all(desired),
         ));
     }
     if desired == 0 {
         let remedy = "check its node selector, and the nodes with oc get nodes";
-        return Ok((Check::warning(PODS, "no node runs it", remedy), Some(0)));
+        return Ok((Check::warning(PODS, "no node runs it", remedy), Nodes::all(0)));
     }
     if set.is_done() {
-        return Ok((Check::ok(PODS, state), Some(desired)));
+        return Ok((Check::ok(PODS, state), Nodes::all(desired)));
     }
     let look = look::look(server, desired, true).await?;
+    let only_down = look.lacks_only_nodes_down(&set);
     let mut what = state;
     let mut remedies = Vec::new();
     for trouble in look.troubles {
@@ -53,8 +66,12 @@ pub(super) async fn pods(
     if !look.blind.is_empty() {
         remedies.push(format!("ask for the right to {}, which shows why", look.blind.join(" and to ")));
     }
+    let nodes = Nodes { desired: Some(desired), down: look.nodes_down };
+    if only_down {
+        return Ok((Check::warning(PODS, what, remedies.join("; or ")), nodes));
+    }
     remedies.push("wait for it with oc interrogate status --wait".to_owned());
-    Ok((Check::failed(PODS, what, remedies.join("; or ")), Some(desired)))
+    Ok((Check::failed(PODS, what, remedies.join("; or ")), nodes))
 }
 
 /// Whether the exporter's pods may be admitted under their constraints. Errors as above.

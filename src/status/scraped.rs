@@ -1,5 +1,6 @@
 //! Whether Prometheus has the exporter: its targets, and the rules that record it.
 use super::report::Check;
+use super::running::Nodes;
 use crate::install::objects::{self, Program, Wanted};
 use crate::install::trouble::named;
 use crate::prometheus::{Client, RuleGroup, Series, Size};
@@ -35,13 +36,18 @@ pub(super) fn node(series: &Series<'_>) -> String {
     series.label("instance").to_owned()
 }
 
-/// The targets. `nodes`: how many there should be, where that is known.
-pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: Option<usize>) -> Check {
+/// The targets of the `nodes` that there should be.
+pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: &Nodes) -> Check {
     let up = scrapes.values().filter(|up| **up).count();
-    let all = nodes.map_or(scrapes.len(), |nodes| nodes.max(scrapes.len()));
+    let all = nodes.desired.map_or(scrapes.len(), |desired| desired.max(scrapes.len()));
     let state = format!("{up} of {all} nodes are scraped");
     if scrapes.is_empty() {
         return Check::failed(TARGETS, "Prometheus scrapes no node", FOLLOWS);
+    }
+    let are_down = nodes.down.iter().filter(|node| scrapes.get(*node) != Some(&true)).count();
+    if up < all && up + are_down >= all {
+        let down = named(nodes.down.iter().map(String::as_str));
+        return Check::warning(TARGETS, format!("{state}; not ready: {down}"), "see oc get nodes");
     }
     if up == scrapes.len() {
         return match up < all {
@@ -72,7 +78,7 @@ fn remedy(error: &str) -> &'static str {
     } else if error.contains("remote error: tls: ") || error.contains("403 Forbidden") {
         "the exporter does not take Prometheus's certificate: see oc get clusteroperator monitoring, and configmap/metrics-client-ca"
     } else {
-        "see oc -n openshift-monitoring logs daemonset/process-exporter, and what is between Prometheus and the nodes' port 9256"
+        "see oc -n openshift-monitoring logs daemonset/process-exporter, and what is between Prometheus and the pods' port 9256: oc -n openshift-monitoring get networkpolicies"
     }
 }
 

@@ -17,7 +17,7 @@ fn nothing_becomes_everything_and_nothing_again() {
         lines[0].contains("securitycontextconstraints.security.openshift.io/process-exporter created"),
         "{lines:?}"
     );
-    assert_eq!(lines.iter().filter(|line| line.ends_with(" created")).count(), 12, "two payloads: {lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.ends_with(" created")).count(), 13, "two payloads: {lines:?}");
     assert!(
         lines.last().unwrap().starts_with("installed, 3 nodes are ready; next: oc interrogate top"),
         "{lines:?}"
@@ -43,11 +43,11 @@ fn nothing_becomes_everything_and_nothing_again() {
     assert_eq!(site.versions(), versions);
 
     let dry = site.plugin.run(["uninstall", "--dry-run"]).unwrap();
-    assert_eq!((dry.code, dry.stdout.matches("would be deleted").count()), (0, 12), "{}", dry.stdout);
+    assert_eq!((dry.code, dry.stdout.matches("would be deleted").count()), (0, 13), "{}", dry.stdout);
     assert_eq!(site.versions(), versions);
     let gone = site.uninstall();
     assert_eq!(gone.code, 0, "{}", gone.stderr);
-    assert_eq!(gone.stdout.matches(" deleted\n").count(), 12, "{}", gone.stdout);
+    assert_eq!(gone.stdout.matches(" deleted\n").count(), 13, "{}", gone.stdout);
     assert!(gone.stdout.ends_with("all of oc interrogate is gone\n"), "{}", gone.stdout);
     test_cluster::until("the namespaces to be as before", std::time::Duration::from_secs(30), || {
         anyhow::ensure!(site.names() == before);
@@ -124,7 +124,7 @@ fn what_is_printed_can_be_applied() {
     let documents: Vec<Value> = serde_yaml::Deserializer::from_str(&printed.stdout)
         .map(|text| Value::deserialize(text).unwrap())
         .collect();
-    assert_eq!(documents.len(), 12);
+    assert_eq!(documents.len(), 13);
     assert!(!site.has(DAEMON_SET));
     let mut kubectl = Command::new(tool("kubectl").unwrap());
     kubectl.args(["apply", "--server-side", "--dry-run=server", "-f", "-"]);
@@ -134,7 +134,7 @@ fn what_is_printed_can_be_applied() {
     kubectl.stdin.take().unwrap().write_all(printed.stdout.as_bytes()).unwrap();
     let answer = kubectl.wait_with_output().unwrap();
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    assert_eq!(String::from_utf8_lossy(&answer.stdout).matches("serverside-applied").count(), 12);
+    assert_eq!(String::from_utf8_lossy(&answer.stdout).matches("serverside-applied").count(), 13);
 
     // With an image of one's own not even a cluster is needed.
     let nowhere = site
@@ -149,12 +149,12 @@ fn what_would_change_is_shown_and_not_done() {
     let site = site();
     let dry = site.install(&["--dry-run=server"]);
     assert_eq!(dry.code, 0, "{}", dry.stderr);
-    assert_eq!(dry.stdout.matches("would be created (server dry run)").count(), 12, "{}", dry.stdout);
+    assert_eq!(dry.stdout.matches("would be created (server dry run)").count(), 13, "{}", dry.stdout);
     assert!(!site.has(DAEMON_SET));
     site.install(&[]);
     let versions = site.versions();
     let same = site.install(&["--diff"]);
-    assert_eq!(same.stdout.matches("unchanged (server dry run)").count(), 12, "{}", same.stdout);
+    assert_eq!(same.stdout.matches("unchanged (server dry run)").count(), 13, "{}", same.stdout);
     let diff = site.install(&["--diff", "--threads=false", "--scrape-interval", "30s"]);
     assert_eq!(diff.code, 0, "{}", diff.stderr);
     for line in [

@@ -50,7 +50,7 @@ fn after_each_request_it_goes_on_to_the_same_end_and_back_to_the_same_beginning(
     };
     let all = requests(&site);
     let expected = site.ours();
-    assert_eq!(expected.len(), 12);
+    assert_eq!(expected.len(), 13);
     site.uninstall();
     as_before();
     let mut reached = 0;

@@ -19,12 +19,13 @@ pub(crate) const SERVICE: &str = "/api/v1/namespaces/openshift-monitoring/servic
 const QUOTA: &str = "/api/v1/namespaces/openshift-monitoring/resourcequotas/none";
 
 /// Every kind that is looked at, as `group/version` (or `v1`) and plural; without a namespace last.
-const KINDS: [(&str, &str); 15] = [
+const KINDS: [(&str, &str); 16] = [
     ("/api/v1", "serviceaccounts"),
     ("/apis/rbac.authorization.k8s.io/v1", "roles"),
     ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     ("/api/v1", "configmaps"),
     ("/api/v1", "services"),
+    ("/apis/networking.k8s.io/v1", "networkpolicies"),
     ("/api/v1", "secrets"),
     ("/api/v1", "endpoints"),
     ("/apis/discovery.k8s.io/v1", "endpointslices"),

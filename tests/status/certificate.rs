@@ -31,7 +31,7 @@ fn a_certificate_that_is_not_issued_is_told_and_the_remedy_has_it_issued() {
         until("a certificate to be issued", Duration::from_secs(30), || {
             let found = asked();
             anyhow::ensure!(found.those("failed") == ["prometheus"], "{found:?}");
-            found.has("objects", "ok", "12 of 12 are there and ours, as install makes them", "");
+            found.has("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
             Ok(())
         })
         .unwrap();

@@ -23,7 +23,7 @@ const FLAGS: [&str; 7] = [
 ];
 
 fn is_as_made(site: &Site) {
-    status(&site.plugin, &[]).has("objects", "ok", "12 of 12 are there and ours, as install makes them", "");
+    status(&site.plugin, &[]).has("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
 }
 
 /// Changes an object by a merge of what `edit` makes of it.
@@ -89,7 +89,7 @@ fn who_may_not_try_it_is_told_so_once_something_differs() {
     let api = site.cluster.api();
     assert_eq!(site.install(&["--wait=false"]).code, 0);
     // All but to ask Prometheus: kube-rbac-proxy remembers for minutes who may, and other tests have the same user.
-    let groups = ["", "apps", "rbac.authorization.k8s.io", "security.openshift.io"];
+    let groups = ["", "apps", "networking.k8s.io", "rbac.authorization.k8s.io", "security.openshift.io"];
     let reading = json!([{"apiGroups": groups, "resources": ["*"], "verbs": ["get", "list"]},
         {"apiGroups": ["monitoring.coreos.com"], "resources": ["servicemonitors", "prometheusrules"], "verbs": ["get", "list"]}]);
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
@@ -112,7 +112,7 @@ fn who_may_not_try_it_is_told_so_once_something_differs() {
     })
     .unwrap();
     // What the server writes in its own way is none to be tried.
-    asked().has("objects", "ok", "12 of 12 are there and ours, as install makes them", "");
+    asked().has("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
     api.merge(CONSTRAINTS, &json!({"allowHostNetwork": true})).unwrap();
     let found = asked();
     let untold = "whether these are as install makes them is not known: securitycontextconstraints.security.openshift.io/process-exporter, which takes the right to patch it: ask for it";

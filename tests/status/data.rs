@@ -46,7 +46,7 @@ fn all_is_well_and_then_the_config_is_not() {
     // told what they attribute.
     let well = until("every check to be ok", Duration::from_secs(120), || {
         let found = status(&site.plugin, &["--wait", &flag]);
-        anyhow::ensure!(found.code == 0 && found.those("ok").len() == 12, "{found:?}");
+        anyhow::ensure!(found.code == 0 && found.those("ok").len() == 13, "{found:?}");
         Ok(found)
     })
     .unwrap();

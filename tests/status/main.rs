@@ -11,6 +11,7 @@ mod admission;
 mod certificate;
 mod changed;
 mod data;
+mod nodes;
 mod objects;
 mod report;
 mod rights;

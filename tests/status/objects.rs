@@ -68,13 +68,13 @@ fn without_prometheus_that_is_the_failure_and_what_follows_is_skipped() {
     let site = installed();
     let found = bare(&site);
     assert_eq!(found.code, 1, "{}", found.stderr);
-    assert_eq!(found.those("ok"), ["objects", "version", "image", "pods", "rights"]);
+    assert_eq!(found.those("ok"), ["objects", "version", "image", "constraints", "pods", "rights"]);
     assert_eq!(found.those("failed"), ["prometheus"]);
     found.has("prometheus", "failed", "it cannot be asked: no way to Prometheus, neither by route", "");
     assert_eq!(found.those("skipped"), ["targets", "rules", "samples", "attributed", "cost", "config"]);
-    found.has("objects", "ok", "12 of 12 are there and ours", "");
+    found.has("objects", "ok", "13 of 13 are there and ours", "");
     found.has("pods", "ok", "3 of 3 nodes are ready", "");
-    assert_eq!(found.stderr, "error: 1 of 12 checks failed: prometheus\n");
+    assert_eq!(found.stderr, "error: 1 of 13 checks failed: prometheus\n");
     let late = site.plugin.run(["status", "--wait", "--timeout", "1s"]).unwrap();
     assert!(late.code == 1 && late.stdout.contains("prometheus  failed"), "{late:?}");
 }
@@ -103,7 +103,7 @@ fn what_is_gone_or_changed_is_seen_and_install_heals_it() {
     let missing =
         format!("missing: prometheusrule.monitoring.coreos.com/process-exporter, configmap/{payload}");
     found.has("objects", "failed", &missing, "run oc interrogate install");
-    found.has("version", "warning", "installed is 0.0.9, and this plugin is 0.1.0", "which upgrades it");
+    found.has("version", "warning", "installed is 0.0.9, and this plugin is 0.1.0", "; it upgrades");
     found.has(
         "image",
         "warning",
@@ -121,7 +121,7 @@ fn what_is_gone_or_changed_is_seen_and_install_heals_it() {
     })
     .unwrap();
     let found = bare(&site);
-    assert_eq!(found.those("ok"), ["objects", "version", "image", "pods", "rights"]);
+    assert_eq!(found.those("ok"), ["objects", "version", "image", "constraints", "pods", "rights"]);
     api.merge(DAEMON_SET, &json!({"metadata": {"labels": {"app.kubernetes.io/version": "9.0.0"}}})).unwrap();
     let newer = bare(&site);
     newer.has("version", "warning", "installed is 9.0.0", "update the plugin");
@@ -173,7 +173,7 @@ fn a_node_without_a_pod_is_named_with_the_reason_and_waited_for() {
     let flag = scraped.flag();
     until("the refusal to be told", Duration::from_secs(30), || {
         let found = status(&site.plugin, &[&flag]);
-        anyhow::ensure!(found.stderr == "error: 1 of 12 checks failed: pods\n", "{found:?}");
+        anyhow::ensure!(found.stderr == "error: 1 of 13 checks failed: pods\n", "{found:?}");
         found.has("pods", "failed", "2 of 3 nodes are ready", "oc interrogate status --wait");
         anyhow::ensure!(format!("{found:?}").contains("exceeded quota"), "{found:?}");
         Ok(())

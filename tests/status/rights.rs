@@ -23,9 +23,12 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     // The pods' rules are first evaluated within half a minute.
     let viewer = status(&plugin(Login::Viewer), &["--wait"]);
     assert_eq!(viewer.code, 0, "{viewer:?}");
-    assert_eq!(viewer.those_but_attributed("skipped"), ["objects", "version", "image", "pods", "rights"]);
+    assert_eq!(
+        viewer.those_but_attributed("skipped"),
+        ["objects", "version", "image", "constraints", "pods", "rights"]
+    );
     let right = "the right to get daemonsets.apps \"process-exporter\" in openshift-monitoring: ask for it";
-    viewer.has("objects", "skipped", "the right to get securitycontextconstraints.security.openshift.io \"process-exporter\": ask for it (and 9 more likewise)", "");
+    viewer.has("objects", "skipped", "the right to get securitycontextconstraints.security.openshift.io \"process-exporter\": ask for it (and 10 more likewise)", "");
     viewer.has("version", "skipped", right, "");
     viewer.has("pods", "skipped", right, "");
     viewer.has("rights", "skipped", "the right to create subjectaccessreviews.authorization.k8s.io", "");

@@ -1,6 +1,6 @@
 //! A Prometheus with the rules as they are stored in the API server, which scrapes one real exporter under every node's
 //! name, and calls its targets as the prometheus-operator would.
-use crate::site::{HERE, NODES, Site};
+use crate::site::{HERE, Site};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +11,7 @@ pub(crate) struct Scraped {
     pub(crate) prometheus: Prometheus,
     /// The exporter's own config.
     pub(crate) config: PathBuf,
+    nodes: usize,
     _exporter: Process,
 }
 
@@ -27,6 +28,12 @@ pub(crate) enum Rules {
 
 /// Starts both; `name` is unique in this process. `nodes`: how many of the nodes are scraped.
 pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Scraped {
+    let names: Vec<_> = (0..nodes).map(|node| format!("node-{node}")).collect();
+    scraped_as(site, name, rules, &names)
+}
+
+/// The same under these names of nodes.
+pub(crate) fn scraped_as(site: &Site, name: &str, rules: Rules, nodes: &[String]) -> Scraped {
     let folder = directory().unwrap().join(name);
     std::fs::create_dir(&folder).unwrap();
     let (config, port) = (folder.join("config.yaml"), free_port());
@@ -48,9 +55,12 @@ pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Sc
     let file = folder.join("rules.yml");
     std::fs::write(&file, json!({"groups": groups}).to_string()).unwrap();
     let files = if rules == Rules::None { json!([]) } else { json!([file]) };
-    let targets: Vec<_> = (0..nodes)
-        .map(|node| json!({"targets": [format!("127.0.0.1:{port}")], "labels": {
-            "instance": format!("node-{node}"), "job": "process-exporter", "namespace": "openshift-monitoring"}}))
+    let targets: Vec<_> = nodes
+        .iter()
+        .map(|node| {
+            json!({"targets": [format!("127.0.0.1:{port}")], "labels": {
+            "instance": node, "job": "process-exporter", "namespace": "openshift-monitoring"}})
+        })
         .collect();
     let text = json!({
         "global": {"scrape_interval": "1s"}, "rule_files": files,
@@ -59,7 +69,7 @@ pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Sc
     .to_string();
     let spec = Spec { config: &text, ..Spec::default() };
     let prometheus = site.cluster.start_prometheus(name, &spec).unwrap();
-    Scraped { prometheus, config, _exporter: exporter }
+    Scraped { prometheus, config, nodes: nodes.len(), _exporter: exporter }
 }
 
 impl Scraped {
@@ -70,7 +80,7 @@ impl Scraped {
         until("recorded samples", Duration::from_secs(60), || {
             let answer = self.prometheus.bare.series(busy, None)?;
             let found = answer.first().and_then(|series| series["value"][1].as_str()).unwrap_or_default();
-            anyhow::ensure!(found == NODES.to_string(), "{answer:?}");
+            anyhow::ensure!(found == self.nodes.to_string(), "{answer:?}");
             Ok(())
         })
         .unwrap();

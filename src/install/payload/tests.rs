@@ -99,7 +99,7 @@ fn an_architecture_without_an_exporter_is_named() {
     let gone = folder.path().join("gone");
     let mut page = Page::new("Exporters that cannot be brought along, in the folder FOLDER.");
     for (case, given, names) in [
-        ("amd64 for amd64 and arm64", &[&amd][..], &["amd64", "arm64"][..]),
+        ("amd64 for arm64 and s390x", &[&amd][..], &["arm64", "s390x"][..]),
         ("two for amd64", &[&amd, &amd], &["amd64"]),
         ("a script", &[&script], &["amd64"]),
         ("no file", &[&gone], &["amd64"]),
@@ -110,8 +110,10 @@ fn an_architecture_without_an_exporter_is_named() {
     }
     page.check("tests/golden/install/exporters.txt");
     let arm = written(folder.path(), "arm", &program(200, 183));
-    let both = Payload::read(&[amd, arm], &architectures(&["arm64"])).unwrap();
+    let both = Payload::read(&[amd.clone(), arm], &architectures(&["arm64"])).unwrap();
     assert!(names(&both).iter().all(|name| name.contains("-arm64-")), "what no node needs stays here");
+    let some = Payload::read(std::slice::from_ref(&amd), &architectures(&["amd64", "s390x"])).unwrap();
+    assert_eq!(some.architectures().into_iter().collect::<Vec<_>>(), ["amd64"], "the others are left out");
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Pod {
         self.status.conditions.iter().find(|condition| condition.r#type == name)
     }
 
-    pub(super) fn is_ready(&self) -> bool {
+    pub(in super::super) fn is_ready(&self) -> bool {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")
     }
 

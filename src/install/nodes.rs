@@ -1,0 +1,195 @@
+//! The cluster's nodes as an installation sees them: which run the exporter, which are left out and why, which are down.
+use super::preflight::{Metadata, Outlines};
+use super::trouble::named;
+use crate::cluster::{Failure, Part, Server};
+use anyhow::{Result, bail};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The labels by which the kubelet tells what a node is, and by which virtual-kubelet does.
+const ARCHITECTURE: &str = "kubernetes.io/arch";
+const LINUX: (&str, &str) = ("kubernetes.io/os", "linux");
+const VIRTUAL: (&str, &str) = ("type", "virtual-kubelet");
+
+/// The Linux nodes that a node selector chooses.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// Names by CPU architecture, without the virtual nodes.
+    by_architecture: BTreeMap<String, BTreeSet<String>>,
+    virtual_nodes: BTreeSet<String>,
+}
+
+impl Nodes {
+    /// Lists them. Errors: the server does not tell.
+    pub(super) async fn chosen(server: &Server<'_>, selector: &[(String, String)]) -> Result<Nodes> {
+        let linux = [(LINUX.0.to_owned(), LINUX.1.to_owned())];
+        let all = list(server, &[selector, &linux].concat()).await;
+        Ok(Nodes::of(
+            all.map_err(|failure| failure.during("listing the nodes", "ask for the right to list nodes"))?,
+        ))
+    }
+
+    fn of(all: Vec<Metadata>) -> Nodes {
+        let mut nodes = Nodes::default();
+        for Metadata { name, mut labels, .. } in all {
+            if is_virtual(&labels) {
+                nodes.virtual_nodes.insert(name);
+            } else if let Some(architecture) = labels.remove(ARCHITECTURE) {
+                nodes.by_architecture.entry(architecture).or_default().insert(name);
+            }
+        }
+        nodes
+    }
+
+    /// The CPU architectures of those that could run the exporter. Errors: there are none.
+    pub(super) fn architectures(&self) -> Result<BTreeSet<String>> {
+        if self.by_architecture.is_empty() {
+            bail!("no Linux node matches: check --node-selector, or the cluster's nodes with oc get nodes");
+        }
+        Ok(self.by_architecture.keys().cloned().collect())
+    }
+
+    /// A line for each kind of node that the installation leaves out; `carried`: the architectures that an exporter comes
+    /// along for, `None` if an image holds it.
+    pub(super) fn left_out(&self, carried: Option<&BTreeSet<&str>>) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.virtual_nodes.is_empty() {
+            lines.push(format!(
+                "left out: {}: a virtual node (label type=virtual-kubelet) has no kernel to measure; choose others with --node-selector KEY=VALUE",
+                named(self.virtual_nodes.iter().map(String::as_str))
+            ));
+        }
+        for (architecture, names) in &self.by_architecture {
+            if carried.is_some_and(|carried| !carried.contains(architecture.as_str())) {
+                lines.push(format!(
+                    "left out: {}: no exporter for {architecture} came along; give one with --exporter FILE, or choose other nodes with --node-selector KEY=VALUE",
+                    named(names.iter().map(String::as_str))
+                ));
+            }
+        }
+        lines
+    }
+}
+
+fn is_virtual(labels: &BTreeMap<String, String>) -> bool {
+    labels.get(VIRTUAL.0).is_some_and(|kind| kind == VIRTUAL.1)
+}
+
+/// The nodes that have all labels of `selector`. From the server's memory, metadata alone: a thousand nodes are one small
+/// response.
+async fn list(server: &Server<'_>, selector: &[(String, String)]) -> Result<Vec<Metadata>, Failure> {
+    let list = server.get::<Outlines>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await?;
+    let has = |node: &Metadata, key: &String, value| node.labels.get(key) == Some(value);
+    let chosen = |node: &Metadata| selector.iter().all(|(key, value)| has(node, key, value));
+    Ok(list.items.into_iter().map(|outline| outline.metadata).filter(chosen).collect())
+}
+
+/// The names of the nodes that a DaemonSet of ours selects: by its node selector, and not left out.
+pub(super) async fn selected(server: &Server<'_>, set: &Value) -> Result<BTreeSet<String>, Failure> {
+    let pod = |pointer: &str| set.pointer(&format!("/spec/template/spec/{pointer}"));
+    let selector = pod("nodeSelector").and_then(Value::as_object);
+    let pairs = selector.into_iter().flatten();
+    let selector: Vec<_> =
+        pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+    let expressions = pod(
+        "affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions",
+    );
+    let expressions = expressions.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let all = list(server, &selector).await?;
+    let fits = |node: &Metadata| expressions.iter().all(|expression| is_met(expression, &node.labels));
+    Ok(all.into_iter().filter(fits).map(|node| node.name).collect())
+}
+
+/// Whether labels meet an expression of a node affinity, of those that our DaemonSet has; others are taken to be met.
+fn is_met(expression: &Value, labels: &BTreeMap<String, String>) -> bool {
+    let text = |field: &str| expression.get(field).and_then(Value::as_str).unwrap_or_default();
+    let values = expression.get("values").and_then(Value::as_array);
+    let label = labels.get(text("key"));
+    let is_listed = label.is_some_and(|label| values.into_iter().flatten().any(|value| value == label));
+    match text("operator") {
+        "In" => is_listed,
+        "NotIn" => !is_listed,
+        _ => true,
+    }
+}
+
+/// The names of the nodes that the server does not call ready. It is asked for its own table: a line for each node,
+/// whatever its size.
+pub(super) async fn down(server: &Server<'_>) -> Result<BTreeSet<String>, Failure> {
+    let path = "/api/v1/nodes?includeObject=None&resourceVersion=0";
+    Ok(not_ready(&server.get::<Value>(path, Part::Table).await?))
+}
+
+fn not_ready(table: &Value) -> BTreeSet<String> {
+    let columns = table.get("columnDefinitions").and_then(Value::as_array);
+    let place = |name: &str| {
+        columns?.iter().position(|column| column.get("name").and_then(Value::as_str) == Some(name))
+    };
+    let (Some(name), Some(status)) = (place("Name"), place("Status")) else { return BTreeSet::new() };
+    let rows = table.get("rows").and_then(Value::as_array).into_iter().flatten();
+    let down = rows.filter_map(|row| {
+        let cells = row.get("cells")?.as_array()?;
+        let is_ready = cells.get(status)?.as_str()?.split(',').any(|word| word == "Ready");
+        (!is_ready).then(|| cells.get(name)?.as_str().map(str::to_owned))?
+    });
+    down.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn node(name: &str, labels: &[(&str, &str)]) -> Metadata {
+        let labels: BTreeMap<&str, &str> = labels.iter().copied().collect();
+        serde_json::from_value(json!({"name": name, "labels": labels})).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_out_is_named_with_its_reason() {
+        let nodes = Nodes::of(vec![
+            node("a", &[(ARCHITECTURE, "amd64")]),
+            node("v-1", &[(ARCHITECTURE, "amd64"), VIRTUAL]),
+            node("v-2", &[VIRTUAL]),
+            node("z", &[(ARCHITECTURE, "s390x")]),
+        ]);
+        assert_eq!(nodes.architectures().unwrap().into_iter().collect::<Vec<_>>(), ["amd64", "s390x"]);
+        let lines = nodes.left_out(Some(&BTreeSet::from(["amd64"])));
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("left out: v-1 and 1 more: a virtual node"), "{lines:?}");
+        assert!(lines[1].starts_with("left out: z: no exporter for s390x"), "{lines:?}");
+        assert_eq!(nodes.left_out(None).len(), 1, "an image may hold every architecture");
+        let none = Nodes::of(vec![node("v", &[VIRTUAL])]).architectures();
+        assert!(none.unwrap_err().to_string().contains("check --node-selector"));
+    }
+
+    #[test]
+    fn expressions_are_met_as_the_scheduler_meets_them() {
+        let labels = |value: &str| BTreeMap::from([("k".to_owned(), value.to_owned())]);
+        let expression = |operator| json!({"key": "k", "operator": operator, "values": ["a", "b"]});
+        for (operator, labels, expected) in [
+            ("In", labels("a"), true),
+            ("In", labels("c"), false),
+            ("In", BTreeMap::new(), false),
+            ("NotIn", labels("b"), false),
+            ("NotIn", labels("c"), true),
+            ("NotIn", BTreeMap::new(), true),
+            ("Exists", BTreeMap::new(), true),
+        ] {
+            assert_eq!(is_met(&expression(operator), &labels), expected, "{operator} {labels:?}");
+        }
+    }
+
+    #[test]
+    fn nodes_are_down_that_the_table_does_not_call_ready() {
+        let table = json!({
+            "columnDefinitions": [{"name": "Name"}, {"name": "Status"}],
+            "rows": [
+                {"cells": ["a", "Ready"]}, {"cells": ["b", "NotReady"]}, {"cells": ["c", "Ready,SchedulingDisabled"]},
+                {"cells": ["d", "Unknown"]}, {"cells": []}, {},
+            ],
+        });
+        assert_eq!(not_ready(&table).into_iter().collect::<Vec<_>>(), ["b", "d"]);
+        assert!(not_ready(&json!({})).is_empty());
+    }
+}
