@@ -37,7 +37,7 @@ impl BusyTime {
         });
         let elapsed = u64::try_from(at.saturating_duration_since(before).as_micros()).unwrap_or(u64::MAX);
         let wall = now.cpus.saturating_mul(elapsed);
-        let unused = now.unused.checked_sub(last.unused);
+        let unused = now.unused.zip(last.unused).and_then(|(now, last)| now.checked_sub(last));
         let unused = unused.filter(|unused| *unused <= wall.saturating_add(now.cpus * ROUNDING_US));
         let grown = match unused {
             Some(unused) if now.cpus > 0 && now.cpus == last.cpus => {
@@ -88,7 +88,7 @@ mod tests {
         for (second, (cpus, idle, ticks)) in readings.iter().enumerate() {
             let modes = ticks.map(|ms| ms * 1000);
             let at = start + Duration::from_secs(second as u64);
-            busy.take(at, Busy { modes, unused: idle * 1000, cpus: *cpus });
+            busy.take(at, Busy { modes, unused: Some(idle * 1000), cpus: *cpus });
             let modes = busy.modes();
             shown.push((modes.values().sum::<u64>() / 1000, modes["user"] / 1000));
         }
@@ -108,6 +108,16 @@ mod tests {
         // Idle 10 ms ahead of the clock, then behind it again.
         let readings = [(1, 0, [0; 5]), (1, 1010, [0; 5]), (1, 1900, [90, 0, 0, 0, 0])];
         assert_eq!(shown(&readings), [(0, 0), (0, 0), (100, 100)]);
+    }
+
+    #[test]
+    fn ticks_stand_in_for_an_idle_time_that_is_no_time() {
+        let (start, mut busy) = (Instant::now(), BusyTime::default());
+        for second in 0..3 {
+            let modes = [second * 10_000, 0, 0, 0, 0];
+            busy.take(start + Duration::from_secs(second), Busy { modes, unused: None, cpus: 2 });
+        }
+        assert_eq!(busy.modes().values().sum::<u64>(), 20_000, "and not the two seconds of two CPUs");
     }
 
     #[test]

@@ -208,9 +208,9 @@ impl Crowd {
         }
         proc.regroup(home, ledger);
         let before = known.filter(|_| !newborn);
-        let since = |now: Cpu, then: fn(&Stat) -> Cpu| match (counts, &before) {
-            (true, Some(before)) => now.since(then(before)),
-            (true, None) => now.since(Cpu::default()),
+        // It is read only when its cgroup moves, so its growth may be of several passes.
+        let mut since = |now: Cpu, then: fn(&Stat) -> Cpu| match (counts, &before) {
+            (true, before) => reader.growth(now, before.as_ref().map_or(Cpu::default(), then), false),
             (false, _) => Growth::default(),
         };
         let grown = since(stat.own, |stat| stat.own);

@@ -39,8 +39,8 @@ pub struct Node {
     ledger: Ledger,
     interrupts: Id,
     busy: BusyTime,
-    /// The last reading of the node's CPU time; None before the first.
-    last: Option<Busy>,
+    /// The last reading of the node's CPU time, and what ksoftirqd had used by then, in microseconds; None before the first.
+    last: Option<(Busy, i64)>,
 }
 
 impl Node {
@@ -119,7 +119,6 @@ impl Node {
         if self.detail.collect.any() {
             self.ledger.begin_collecting();
         }
-        let softirq_threads = self.ledger.owed_us(&place::ksoftirqd());
         let mut begun = Instant::now();
         let Outcome::Got(uptime) = self.procfs.uptime(&mut self.reader) else {
             let procfs = self.paths.procfs.display();
@@ -138,7 +137,7 @@ impl Node {
             self.everywhere = false;
         }
         let at = begun + begun.elapsed() / 2;
-        self.count_interrupts(busy, self.ledger.owed_us(&place::ksoftirqd()) - softirq_threads);
+        self.count_interrupts(busy);
         self.ledger.settle();
         let mut reading = Reading::empty(at);
         self.ledger.write(&mut reading, self.detail.threads, self.detail.collect.any());
@@ -210,14 +209,17 @@ impl Node {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
         self.busy.take(Instant::now(), now);
+        self.reader.set_cpus(now.cpus);
         Ok(now)
     }
 
-    /// Interrupts are a group of their own, less those that ksoftirqd served: that time is in both.
-    fn count_interrupts(&mut self, now: Busy, served_by_threads: i64) {
-        let Some(last) = self.last.replace(now) else { return };
+    /// Interrupts are a group of their own, less those that ksoftirqd served: that time is in both. Both are taken since the
+    /// last pass that came this far.
+    fn count_interrupts(&mut self, now: Busy) {
+        let by_threads = self.ledger.owed_us(&place::ksoftirqd());
+        let Some((last, before)) = self.last.replace((now, by_threads)) else { return };
         let interrupts = |busy: Busy| Cpu { user_us: 0, system_us: busy.interrupts() };
-        let served = Growth { user_us: 0, system_us: served_by_threads };
+        let served = Growth { user_us: 0, system_us: by_threads - before };
         self.ledger.credit(self.interrupts, interrupts(now).since(interrupts(last)) - served);
     }
 }

@@ -72,8 +72,8 @@ impl Stat {
 pub(crate) struct Busy {
     /// User, nice, system, irq and softirq, by ticks.
     pub(crate) modes: [u64; 5],
-    /// Idle, waiting for I/O, and stolen.
-    pub(crate) unused: u64,
+    /// Idle, waiting for I/O, and stolen; `None` if any of these is no time: containers' views of it have shown such.
+    pub(crate) unused: Option<u64>,
     /// How many CPUs there are.
     pub(crate) cpus: u64,
 }
@@ -86,8 +86,9 @@ impl Busy {
     }
 }
 
-fn ticks_to_us(ticks: u64, hz: u64) -> u64 {
-    ticks.saturating_mul(1_000_000) / hz.max(1)
+/// Ticks as microseconds; `None` if that is no number that fits.
+fn ticks(field: &[u8], hz: u64) -> Option<u64> {
+    Some(number::<u64>(field)?.checked_mul(1_000_000)? / hz.max(1))
 }
 
 fn number<T: TryFrom<u64>>(field: &[u8]) -> Option<T> {
@@ -115,16 +116,16 @@ pub(crate) fn stat(text: &[u8], hz: u64) -> Option<Stat> {
     let state = *rest.next()?.first()?;
     let ppid = number(rest.next()?)?;
     let flags: u64 = number(rest.nth(4)?)?;
-    let minor_faults = number(rest.next()?)?;
-    let major_faults = number(rest.nth(1)?)?;
+    // What is only of use to few need not be a number: kernels have printed sums that were below zero.
+    let minor_faults = number(rest.next()?).unwrap_or(0);
+    let major_faults = number(rest.nth(1)?).unwrap_or(0);
     rest.next()?;
-    let mut time = || Some(ticks_to_us(number(rest.next()?)?, hz));
-    let own = Cpu { user_us: time()?, system_us: time()? };
-    let waited = Cpu { user_us: time()?, system_us: time()? };
+    let own = Cpu { user_us: ticks(rest.next()?, hz)?, system_us: ticks(rest.next()?, hz)? };
+    let mut waited = || Some(ticks(rest.next()?, hz).unwrap_or(0));
+    let waited = Cpu { user_us: waited()?, system_us: waited()? };
     let threads = number(rest.nth(2)?)?;
     let start = number(rest.nth(1)?)?;
-    let virtual_memory = number(rest.next()?)?;
-    // A number below zero would be one of the kernel's per-CPU sums caught half-way.
+    let virtual_memory = number(rest.next()?).unwrap_or(0);
     let resident = number(rest.next()?).unwrap_or(0);
     let kernel_thread = flags & KERNEL_THREAD != 0;
     Some(Stat {
@@ -156,12 +157,14 @@ pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
     if rest.next()? != b"cpu" {
         return None;
     }
-    let mut time = || Some(ticks_to_us(number(rest.next()?)?, hz));
-    let (user, nice, system) = (time()?, time()?, time()?);
-    let unused = time()?.saturating_add(time()?);
-    let (irq, softirq) = (time()?, time()?);
+    let mut time = || Some(ticks(rest.next()?, hz));
+    let (user, nice, system) = (time()??, time()??, time()??);
+    let (idle, waiting) = (time()?, time()?);
+    let (irq, softirq) = (time()??, time()??);
     // Old kernels know of no hypervisor.
-    let unused = unused.saturating_add(time().unwrap_or(0));
+    let stolen = time().unwrap_or(Some(0));
+    let unused = idle.zip(waiting).zip(stolen);
+    let unused = unused.and_then(|((idle, waiting), stolen)| idle.checked_add(waiting)?.checked_add(stolen));
     let cpus = lines.take_while(|line| line.starts_with(b"cpu")).count() as u64;
     Some(Busy { modes: [user, nice, system, irq, softirq], unused, cpus })
 }
@@ -175,15 +178,14 @@ pub(crate) fn uptime(text: &[u8], hz: u64) -> Option<u64> {
 
 /// A cgroup's `cpu.stat`.
 pub(crate) fn cpu_stat(text: &[u8]) -> Option<Cpu> {
-    let (mut user_us, mut system_us) = (None, None);
-    for line in text.split(|&b| b == b'\n') {
-        if let Some(value) = line.strip_prefix(b"user_usec ") {
-            user_us = number(value);
-        } else if let Some(value) = line.strip_prefix(b"system_usec ") {
-            system_us = number(value);
-        }
-    }
-    Some(Cpu { user_us: user_us?, system_us: system_us? })
+    let value = |name: &[u8]| {
+        let lines = text.split(|&b| b == b'\n');
+        lines.filter_map(|line| line.strip_prefix(name)).find_map(number::<u64>)
+    };
+    // The total is exact run time. The other two are its split, which the kernel has got wrong at times.
+    let total = value(b"usage_usec ")?;
+    let user_us = value(b"user_usec ").unwrap_or(total).min(total);
+    Some(Cpu { user_us, system_us: total - user_us })
 }
 
 /// A cgroup's `pids.current`: the threads in it and below it.

@@ -222,7 +222,9 @@ impl Procs {
             None if newborn => (Cpu::default(), Cpu::default()),
             None => (stat.own, stat.waited),
         };
-        ledger.credit(proc.group, stat.own.since(own));
+        // Beside a tree a list that could not be read leaves out a pass.
+        let exact = earlier.is_some() && proc.seen + 1 == self.pass;
+        ledger.credit(proc.group, reader.growth(stat.own, own, exact));
         ledger.count(proc.group, 0, i64::from(stat.threads) - i64::from(proc.stat.threads));
         if self.detail.collect.any() {
             let earlier = if newborn { None } else { Some(earlier.as_ref().unwrap_or(stat)) };
@@ -235,7 +237,8 @@ impl Procs {
             let process = Process { pid, group, stat, before, newborn, counts: true, begun: self.begun };
             self.read.1 += proc.tasks.follow(process, procfs, reader, ledger);
         }
-        let grown = stat.waited.since(waited);
+        // What children used in all their lives comes at once.
+        let grown = reader.growth(stat.waited, waited, false);
         (grown != Growth::default()).then_some(Reaper { key: proc.group, grown })
     }
 

@@ -113,13 +113,13 @@ fn who_may_not_try_it_is_told_so_once_something_differs() {
     .unwrap();
     // What the server writes in its own way is none to be tried.
     asked().has("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
-    api.merge(CONSTRAINTS, &json!({"allowHostNetwork": true})).unwrap();
+    api.merge(CONSTRAINTS, &json!({"allowHostIPC": true})).unwrap();
     let found = asked();
     let untold = "whether these are as install makes them is not known: securitycontextconstraints.security.openshift.io/process-exporter, which takes the right to patch it: ask for it";
     found.has("objects", "skipped", untold, "");
     assert!(!found.those("failed").contains(&"objects"), "{found:?}");
     let mut all = status(&site.plugin, &[]);
-    all.has("objects", "warning", "process-exporter (allowHostNetwork)", "--force-conflicts");
+    all.has("objects", "warning", "process-exporter (allowHostIPC)", "--force-conflicts");
 
     // Of very many some are tried.
     let labels = json!({"metadata": {"labels": {"app.kubernetes.io/version": "0.1.0"}}});

@@ -59,6 +59,16 @@ fn an_exposition() {
     assert!(text.ends_with('\n'));
 }
 
+/// Anybody may name a thread so, and somebody reads the text on a terminal.
+#[test]
+fn control_characters_are_spelled_out() {
+    let mut reading = Reading::empty(Instant::now());
+    reading.groups = [((Class::Host, "a\u{1b}[2J\u{9b}\tü".into()), cpu(0, 0))].into();
+    let text = Exposer::new().render(&reading, own(), 0).text;
+    assert!(text.contains(r#"groupname="a\\x1b[2J\\x9b\\x09ü""#), "{text}");
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+}
+
 #[test]
 fn threads_and_what_exited() {
     let mut reading = Reading::empty(Instant::now());

@@ -71,15 +71,20 @@ impl Family<'_> {
     }
 }
 
-/// A label's value; the format knows three escapes.
+/// A label's value; the format knows three escapes. Other control characters are spelled out, as anybody may name a thread
+/// and somebody reads the text on a terminal.
 fn escape(value: &str, text: &mut String) {
-    if !value.contains(['\\', '"', '\n']) {
+    if !value.contains(|c: char| matches!(c, '\\' | '"') || c.is_control()) {
         return text.push_str(value);
     }
     for c in value.chars() {
         match c {
             '\n' => text.push_str("\\n"),
             '\\' | '"' => text.extend(['\\', c]),
+            c if c.is_control() => {
+                // Writing to a string does not fail.
+                let _ = write!(text, "\\\\x{:02x}", u32::from(c));
+            }
             _ => text.push(c),
         }
     }

@@ -27,7 +27,8 @@ pub(super) fn files(data: &[u8]) {
         assert_eq!(parse::pids(lines.as_bytes()), Some(pids));
     }
     if let Some(cpu) = parse::cpu_stat(data) {
-        let text = format!("usage_usec 1\nuser_usec {}\nsystem_usec {}\n", cpu.user_us, cpu.system_us);
+        let (user, system) = (cpu.user_us, cpu.system_us);
+        let text = format!("usage_usec {}\nuser_usec {user}\nsystem_usec {system}\n", cpu.total_us());
         assert_eq!(parse::cpu_stat(text.as_bytes()), Some(cpu));
     }
     if let Some(stat) = parse::stat(data, HZ) {

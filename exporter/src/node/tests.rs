@@ -17,7 +17,7 @@ impl Fake {
         fake.write("proc/uptime", "10.00 0.00\n");
         fake.write("proc/3/stat", "3 (ksoftirqd/0) S 2 0 0 0 -1 2097152 0 0 0 0 0 100 0 0 20 0 1 0 5 0 0\n");
         fake.write("cgroup/cgroup.procs", "3\n");
-        fake.write("cgroup/cpu.stat", "user_usec 0\nsystem_usec 0\n");
+        fake.write("cgroup/cpu.stat", "usage_usec 0\nuser_usec 0\nsystem_usec 0\n");
         fake.service(1000);
         fake.busy(1000, 500);
         fake
@@ -31,7 +31,10 @@ impl Fake {
 
     fn service(&self, user_us: u64) {
         for name in ["system.slice", "system.slice/a.service"] {
-            self.write(&format!("cgroup/{name}/cpu.stat"), &format!("user_usec {user_us}\nsystem_usec 0\n"));
+            self.write(
+                &format!("cgroup/{name}/cpu.stat"),
+                &format!("usage_usec {user_us}\nuser_usec {user_us}\nsystem_usec 0\n"),
+            );
         }
     }
 
@@ -83,6 +86,68 @@ fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
     let last = node.pass().unwrap();
     assert_eq!(total(&last, kernel, "(interrupts)"), Some(19 * 1_000_000 / hz));
     assert_eq!(last.busy["user"], 3 * 1_000_000 / hz, "busy time does not fall either");
+}
+
+/// A pass that cannot read the node's busy time has read ksoftirqd's already: neither is counted twice in the next.
+#[test]
+fn interrupts_are_right_after_a_pass_that_failed_half_way() {
+    let fake = Fake::new();
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    let hz = node.procfs.hz();
+    fake.ksoftirqd(100 + 12);
+    fake.write("proc/stat", "");
+    assert!(node.pass().is_err());
+    fake.busy(1000, 500 + 30);
+    assert_eq!(total(&node.pass().unwrap(), Class::Kernel, "(interrupts)"), Some((30 - 12) * 1_000_000 / hz));
+}
+
+/// What no machine can have used is an error, and the counter goes on from there; the others are right in the same pass.
+#[test]
+fn an_impossible_growth_is_an_error_and_no_growth() {
+    let fake = Fake::new();
+    let process = |ticks: u64| {
+        let stat = format!("5 (loose) S 1 5 5 0 -1 4194560 0 0 0 0 {ticks} 0 0 0 20 0 1 0 5 0 0\n");
+        fake.write("proc/5/stat", &stat);
+    };
+    let (unit, top) = (
+        |name: &str, us: u64| {
+            fake.write(
+                &format!("cgroup/{name}/cpu.stat"),
+                &format!("usage_usec {us}\nuser_usec {us}\nsystem_usec 0\n"),
+            );
+        },
+        "system.slice",
+    );
+    fake.write("proc/stat", "cpu  1000 0 0 7 7 10 500 9 9 9\ncpu0 0\ncpu1 0\n");
+    fake.write("cgroup/cgroup.procs", "3\n5\n");
+    process(100);
+    unit("system.slice/b.service", 0);
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    let hz = node.procfs.hz();
+    let host = |reading: &Reading, group| total(reading, Class::Host, group).unwrap();
+    let impossible = |reading: &Reading| reading.errors["impossible"];
+
+    let absurd = 18_446_744_073_709_551;
+    unit("system.slice/a.service", absurd);
+    unit("system.slice/b.service", 50);
+    unit(top, 1050);
+    process(100 + 1_000_000);
+    let first = node.pass().unwrap();
+    assert_eq!((host(&first, "a"), host(&first, "b"), host(&first, "loose")), (0, 50, 0));
+    assert_eq!(impossible(&first), 2);
+
+    // Sane again, which is far below; and from there on.
+    unit("system.slice/a.service", 1100);
+    unit(top, 1150);
+    process(103);
+    let second = node.pass().unwrap();
+    assert_eq!((host(&second, "a"), host(&second, "loose"), impossible(&second)), (0, 0, 4));
+    unit("system.slice/a.service", 1107);
+    unit(top, 1157);
+    process(105);
+    let third = node.pass().unwrap();
+    assert_eq!((host(&third, "a"), host(&third, "loose")), (7, 2 * 1_000_000 / hz));
+    assert_eq!(impossible(&third), 4);
 }
 
 #[test]

@@ -35,6 +35,17 @@ fn a_kernel_thread_is_told_by_its_flag() {
 }
 
 #[test]
+fn what_is_not_needed_need_not_be_a_number() {
+    let text = b"42 (sh) S 1 1 1 0 -1 4194560 -1 20 99999999999999999999 40 150 250 -1 8 20 0 1 0 1234 -5 -1";
+    let odd = stat(text, 100).unwrap();
+    assert_eq!((odd.own.total_us(), odd.waited.total_us(), odd.start), (4_000_000, 80_000, 1234));
+    assert_eq!((odd.minor_faults, odd.major_faults, odd.virtual_memory, odd.resident), (0, 0, 0, 0));
+    // What is needed must.
+    let text = b"42 (sh) S 1 1 1 0 -1 4194560 10 20 30 40 -150 250 7 8 20 0 1 0 1234 1000 5";
+    assert_eq!(stat(text, 100), None);
+}
+
+#[test]
 fn short_or_strange_text_is_no_process() {
     for text in [&b""[..], b"1", b"1 (a", b"1 )a( S", b"1 (a) S 1 2 3", b"1 (a) S x 1 1 1 1 1 1 1 1 1 1"] {
         assert_eq!(stat(text, 100), None, "{text:?}");
@@ -45,9 +56,14 @@ fn short_or_strange_text_is_no_process() {
 fn the_nodes_modes_are_in_the_first_line() {
     let text = b"cpu  1 2 3 400 500 6 7 8 9 10\ncpu0 9 9 9 9 9 9 9 9 9 9\n";
     let modes = [10_000, 20_000, 30_000, 60_000, 70_000];
-    let want = Busy { modes, unused: 4_000_000 + 5_000_000 + 80_000, cpus: 1 };
+    let want = Busy { modes, unused: Some(4_000_000 + 5_000_000 + 80_000), cpus: 1 };
     assert_eq!(busy(text, 100), Some(want));
     assert_eq!(busy(b"cpu 1 2 3 4 5 6", 100), None);
+    // What containers have been shown for an idle time.
+    for idle in ["18446744073709551615", "99999999999999999999", "-7"] {
+        let text = format!("cpu 1 2 3 {idle} 5 6 7 8 9 10\ncpu0 9\n");
+        assert_eq!(busy(text.as_bytes(), 100), Some(Busy { modes, unused: None, cpus: 1 }), "{idle}");
+    }
     assert_eq!(busy(b"cpu0 1 2 3 4 5 6 7", 100), None);
 }
 
@@ -57,7 +73,11 @@ fn small_files() {
     assert_eq!(uptime(b"nonsense", 100), None);
     let text = b"usage_usec 30\nuser_usec 10\nsystem_usec 20\nnice_usec 1\n";
     assert_eq!(cpu_stat(text), Some(Cpu { user_us: 10, system_us: 20 }));
-    assert_eq!(cpu_stat(b"usage_usec 30\nuser_usec 10\n"), None);
+    // A kernel of 2024 has shown such a split.
+    let odd = b"usage_usec 30\nuser_usec 18446744073709551\nsystem_usec 20\n";
+    assert_eq!(cpu_stat(odd), Some(Cpu { user_us: 30, system_us: 0 }));
+    assert_eq!(cpu_stat(b"usage_usec 30\nuser_usec 99999999999999999999\n").unwrap().total_us(), 30);
+    assert_eq!(cpu_stat(b"user_usec 10\nsystem_usec 20\n"), None);
     assert_eq!(pids(b"0\n1\n77\n"), Some(vec![0, 1, 77]));
     assert_eq!(pids(b""), Some(vec![]));
     assert_eq!(pids(b"x\n"), None);

@@ -27,6 +27,8 @@ pub(super) struct Cgroup {
     gate: Option<Cpu>,
     /// Up to where it has been counted; None until it could be read for the first time.
     last: Option<Cpu>,
+    /// Whether its last reading failed.
+    missed: bool,
     /// By name.
     children: Vec<Cgroup>,
     /// The directory's links, which tell how many children it has; None before it was listed.
@@ -59,6 +61,7 @@ impl Cgroup {
             counter: Counter::default(),
             gate: None,
             last: begin,
+            missed: false,
             children: Vec::new(),
             links: None,
             begin,
@@ -107,11 +110,17 @@ impl Cgroup {
             Some(_) => self.read(path, pass),
         };
         let growth = match now {
-            Outcome::Got(now) => now.since(self.last.replace(now).unwrap_or(now)),
+            Outcome::Got(now) => {
+                let exact = !std::mem::take(&mut self.missed);
+                pass.reader.growth(now, self.last.replace(now).unwrap_or(now), exact)
+            }
             // Its children were there a moment ago: theirs is credited, its own tail is found by its parent.
             Outcome::Gone => return (false, below),
             // What the children used is taken from here for now, and comes back with the next good reading.
-            Outcome::Failed => Growth::default(),
+            Outcome::Failed => {
+                self.missed = true;
+                Growth::default()
+            }
         };
         complete &= matches!(now, Outcome::Got(_)) && self.children.iter().all(|child| child.gate.is_some());
         self.gate = before.filter(|_| complete);

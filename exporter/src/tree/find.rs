@@ -16,16 +16,16 @@ pub(crate) enum Found {
 
 /// A tree that was asked for by name. Fails when it is no cgroup of version 2.
 pub(crate) fn named(path: &Path) -> Result<Found> {
-    for file in ["cgroup.procs", "cpu.stat"] {
-        if !path.join(file).is_file() {
-            bail!(
-                "{} is no cgroup v2 tree, it has no {file}: name the mount of cgroup2 (findmnt -t cgroup2), or \
-                 leave --cgroupfs out",
-                path.display()
-            );
-        }
-    }
-    Ok(Found::Tree(path.to_owned()))
+    // The root's own cpu.stat is no sign: kernels before 5.8 have none, and nothing here reads it.
+    let why = match (path.join("cgroup.procs").is_file(), path.join("tasks").exists()) {
+        (true, false) => return Ok(Found::Tree(path.to_owned())),
+        (false, _) => "it has no cgroup.procs",
+        (true, true) => "it is of version 1",
+    };
+    bail!(
+        "{} is no cgroup v2 tree, {why}: name the mount of cgroup2 (findmnt -t cgroup2), or leave --cgroupfs out",
+        path.display()
+    )
 }
 
 /// The tree among the mounts that this process sees.
@@ -46,7 +46,7 @@ pub(crate) fn mounted(procfs: &Path, reader: &mut Reader) -> Found {
 
 fn why_not(mount: &Path, reader: &mut Reader) -> Option<&'static str> {
     if named(mount).is_err() {
-        return Some("has no cpu.stat");
+        return Some("has no cgroup.procs");
     }
     // Every cgroup but the root of the hierarchy has this file.
     if mount.join("cgroup.events").exists() {
@@ -98,13 +98,19 @@ mod tests {
         let docker = ("docker/cgroup.events", "populated 1\nfrozen 0\n");
         let (dir, tree) = found(&[procs, stat, stray, docker, lives]);
         assert_eq!(tree, Found::Tree(dir.path().join("cgroup")));
+        let (dir, older) = found(&[procs, lives]);
+        assert_eq!(
+            older,
+            Found::Tree(dir.path().join("cgroup")),
+            "before Linux 5.8 the root has no cpu.stat"
+        );
         let cases = [
             (vec![procs, stat, lives, ("cgroup.events", "")], "is a container's part of the tree"),
             (vec![procs, stat, docker], "holds no unit with a process"),
             (vec![procs, stat, stray], "holds no unit with a process"),
             (vec![procs, stat], "holds no unit with a process"),
             (vec![("cgroup.procs", "2\n1\n"), stat, lives], "does not hold PID 1 in a unit"),
-            (vec![procs, lives], "has no cpu.stat"),
+            (vec![stat, lives], "has no cgroup.procs"),
         ];
         for (files, want) in cases {
             let (_dir, none) = found(&files);
@@ -115,10 +121,14 @@ mod tests {
     #[test]
     fn a_named_directory_must_be_a_cgroup() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("cgroup.procs"), "").unwrap();
         let error = named(dir.path()).unwrap_err().to_string();
-        assert!(error.contains(&dir.path().display().to_string()) && error.contains("cpu.stat"), "{error}");
-        fs::write(dir.path().join("cpu.stat"), "").unwrap();
+        assert!(
+            error.contains(&dir.path().display().to_string()) && error.contains("cgroup.procs"),
+            "{error}"
+        );
+        fs::write(dir.path().join("cgroup.procs"), "").unwrap();
         assert_eq!(named(dir.path()).unwrap(), Found::Tree(dir.path().to_owned()));
+        fs::write(dir.path().join("tasks"), "").unwrap();
+        assert!(named(dir.path()).unwrap_err().to_string().contains("it is of version 1"));
     }
 }

@@ -30,7 +30,8 @@ impl Fake {
     fn set(&self, cgroup: &str, user_us: u64, system_us: u64) {
         let path = self.root().join(cgroup);
         fs::create_dir_all(&path).unwrap();
-        let text = format!("usage_usec 1\nuser_usec {user_us}\nsystem_usec {system_us}\n");
+        let text =
+            format!("usage_usec {}\nuser_usec {user_us}\nsystem_usec {system_us}\n", user_us + system_us);
         fs::write(path.join("cpu.stat"), text).unwrap();
     }
 
