@@ -2,6 +2,7 @@
 
 use crate::config::{Identity, Rules};
 use crate::parse::{Comm, Stat};
+use crate::place;
 use crate::procfs::ProcFs;
 use crate::read::{Outcome, Reader};
 use std::sync::Arc;
@@ -25,10 +26,15 @@ pub(crate) struct Carved {
 }
 
 impl Carver {
-    /// Replaces the rules: every process is looked at again.
-    pub(crate) fn set(&mut self, rules: Option<Arc<Rules>>) {
-        self.rules = rules;
-        self.generation += 1;
+    /// Replaces the rules; whether there are others now, so that every process is to be looked at again.
+    pub(crate) fn set(&mut self, rules: Option<Arc<Rules>>) -> bool {
+        let rules = rules.filter(|rules| !rules.is_empty());
+        let others = rules.is_some() || self.rules.is_some();
+        if others {
+            self.rules = rules;
+            self.generation += 1;
+        }
+        others
     }
 
     /// Whether there are any rules.
@@ -84,8 +90,12 @@ impl Carver {
 }
 
 fn own_name(rules: &Rules, pid: u32, stat: &Stat, procfs: &ProcFs, reader: &mut Reader) -> Option<String> {
-    let name = |argv: &[u8]| rules.name(&Identity { comm: stat.comm.as_bytes(), argv, ppid: stat.ppid });
-    match procfs.file(pid, b"/cmdline", reader, |argv| Some(name(argv))) {
+    let (comm, ppid) = (stat.comm.as_bytes(), stat.ppid);
+    let name = |argv: &[u8]| rules.name(&Identity { comm, argv, ppid }).map(|name| place::bounded(&name));
+    if !rules.need_arguments(comm, ppid) {
+        return name(b"");
+    }
+    match procfs.cmdline(pid, reader, name) {
         Outcome::Got(name) => name,
         // A name may do without the arguments.
         Outcome::Gone | Outcome::Failed => name(b""),

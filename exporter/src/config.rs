@@ -86,6 +86,21 @@ impl Rules {
         Ok(Rules(root.process_names))
     }
 
+    /// Whether there is no item: such a list is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it takes the command line to tell a process's name: whether an item that all its other selectors choose has a
+    /// selector, or a name, that needs it. Reading it may take for ever.
+    pub(crate) fn need_arguments(&self, comm: &[u8], ppid: u32) -> bool {
+        let bare = Identity { comm, argv: b"", ppid };
+        let chosen = self.0.iter().find(|item| item.selectors.match_without_arguments(&bare));
+        chosen.is_some_and(|item| {
+            item.selectors.exe.is_some() || item.selectors.cmdline.is_some() || item.name.needs_arguments()
+        })
+    }
+
     /// The name of the group that a process belongs to, never empty; none where no item matches.
     pub(crate) fn name(&self, process: &Identity) -> Option<String> {
         let joined = join(process.argv);
@@ -96,9 +111,13 @@ impl Rules {
 }
 
 impl Selectors {
-    fn match_it(&self, process: &Identity, joined: &str) -> bool {
+    fn match_without_arguments(&self, process: &Identity) -> bool {
         self.ppid.is_none_or(|ppid| ppid == process.ppid)
             && self.comm.as_ref().is_none_or(|any| any.iter().any(|comm| comm.as_bytes() == process.comm))
+    }
+
+    fn match_it(&self, process: &Identity, joined: &str) -> bool {
+        self.match_without_arguments(process)
             && self.exe.as_ref().is_none_or(|any| any.iter().any(|exe| is_exe(exe.as_bytes(), process.argv)))
             && self.cmdline.as_ref().is_none_or(|all| all.iter().all(|pattern| pattern.0.is_match(joined)))
     }

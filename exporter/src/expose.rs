@@ -123,6 +123,14 @@ impl Exposer {
     }
 }
 
+/// The exposition of an exporter whose reading of the node has not ended for so long.
+pub(crate) fn running(age: Duration) -> String {
+    let mut text = Text::with_capacity(256);
+    let help = "How long the reading that is under way has run; there only if it does not end.";
+    text.gauge("namedprocess_exporter_pass_running_seconds", help).sample(&[], seconds(micros(age)));
+    text.into_string()
+}
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

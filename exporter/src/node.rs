@@ -108,8 +108,7 @@ impl Node {
     #[cfg_attr(not(test), allow(dead_code, reason = "called once there is a flag for the file"))]
     pub(crate) fn set_rules(&mut self, rules: Option<Arc<Rules>>) {
         self.procs.carver.set(rules.clone());
-        self.crowd.carver.set(rules);
-        self.everywhere = true;
+        self.everywhere |= self.crowd.carver.set(rules);
     }
 
     /// Reads all counters. Fails when the processes, the tree or the node's busy time cannot be read at all; what

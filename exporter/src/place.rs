@@ -11,8 +11,9 @@ pub(crate) use thread::thread_name;
 const LONGEST: usize = 128;
 /// A comm of this many bytes may have been cut by the kernel.
 const CUT_COMM: usize = 15;
-const UNITS: [&str; 10] =
-    ["service", "scope", "mount", "socket", "swap", "timer", "automount", "path", "device", "target"];
+const UNITS: [&str; 8] = ["service", "scope", "socket", "swap", "timer", "path", "device", "target"];
+/// The slice of all that people run.
+const USERS: &str = "user.slice";
 
 /// The name of what no living one accounts for: among groups, and among a group's threads.
 pub(crate) const EXITED: &str = "(exited)";
@@ -20,6 +21,8 @@ pub(crate) const EXITED: &str = "(exited)";
 pub(crate) const IDLE: &str = "(idle)";
 /// The name of what is past a limit.
 pub(crate) const OTHER: &str = "(other)";
+/// The name of what is too new to have one of its own.
+const STARTING: &str = "(starting)";
 /// What has no name: a process may take its own away.
 const UNNAMED: &str = "(unnamed)";
 
@@ -49,12 +52,15 @@ pub(crate) fn ksoftirqd() -> Key {
 /// What one cgroup of the tree is; made from its parent's and its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The group of the last unit on the path; without any unit, of the first directory that is no slice.
+    /// The group of the first unit, or of the first directory that is no slice. What is below it belongs to it: whoever was
+    /// given a unit may make cgroups in it, and call them as they like.
     pub(crate) own: Option<Key>,
     /// A slice holds units and no processes.
     pub(crate) slice: bool,
     /// The pods' cgroup, or one in it: they are one group.
     pub(crate) pods: bool,
+    /// A slice of users': what is in it is no unit of the node's.
+    users: bool,
 }
 
 impl Place {
@@ -66,21 +72,29 @@ impl Place {
     /// The place of the cgroup called `name` in this one.
     pub(crate) fn child(&self, name: &OsStr) -> Place {
         let name = name.to_string_lossy();
-        if self.pods || is_pods(&name) {
-            let own = self.own.clone().filter(|_| self.pods).unwrap_or_else(pods);
-            return Place { own: Some(own), slice: name.ends_with(".slice"), pods: true };
+        let slice = name.ends_with(".slice");
+        if self.own.is_some() {
+            return Place { slice: self.pods && slice, ..self.clone() };
         }
-        match name.rsplit_once('.') {
-            Some((_, "slice")) => Place { own: self.own.clone(), slice: true, pods: false },
-            Some((stem, suffix)) if UNITS.contains(&suffix) => {
-                let group = if name == "init.scope" { "systemd".into() } else { template(stem).into() };
-                Place { own: Some((Class::Host, group)), slice: false, pods: false }
-            }
-            _ => {
-                let own = self.own.clone().unwrap_or_else(|| (Class::Host, template(&name).into()));
-                Place { own: Some(own), slice: false, pods: false }
-            }
+        if is_pods(&name) || is_of_pod(&name) {
+            return Place { own: Some(pods()), slice, pods: true, users: false };
         }
+        if slice {
+            return Place { users: self.users || name == USERS, ..Place::root() };
+        }
+        let group = match name.rsplit_once('.') {
+            // As the login manager calls them: a session of somebody's, and the manager of somebody's own units.
+            Some((stem, suffix)) if self.users => match (template(stem).as_str(), suffix) {
+                ("session", "scope") => "session".to_owned(),
+                _ => "user".to_owned(),
+            },
+            _ if self.users => "user".to_owned(),
+            Some(_) if name == "init.scope" => "systemd".to_owned(),
+            Some((_, "mount" | "automount")) => "mount".to_owned(),
+            Some((stem, suffix)) if UNITS.contains(&suffix) => template(stem),
+            _ => template(&name),
+        };
+        Place { own: Some((Class::Host, group.into())), slice: false, pods: false, users: false }
     }
 }
 
@@ -101,12 +115,15 @@ pub(crate) fn is_unit(name: &OsStr) -> bool {
     matches!(suffix, Some("slice" | "scope" | "service"))
 }
 
-/// `getty@tty1` -> `getty`, `session-3` -> `session`, `libpod-conmon-<hex>` -> `libpod-conmon`, `\x2d` -> `-`.
+/// `getty@tty1` -> `getty`, `session-3` -> `session`, `libpod-conmon-<hex>` -> `libpod-conmon`, `\x2d` -> `-`,
+/// `vte-spawn-<UUID>` -> `vte-spawn`.
 fn template(stem: &str) -> String {
-    let mut kept = match stem.split_once('@') {
+    let stem = match stem.split_once('@') {
         Some((template, _)) if !template.is_empty() => template,
         _ => stem,
     };
+    let stem = without_ids(&String::from_utf8_lossy(&unescape_hex(stem.as_bytes())));
+    let mut kept = stem.as_str();
     while let Some((head, tail)) = kept.rsplit_once('-') {
         let counted = matches!(head.split('-').next(), Some("run" | "session")) && is_letter_and_number(tail);
         if head.is_empty() || !(is_id(tail) || counted) {
@@ -114,8 +131,40 @@ fn template(stem: &str) -> String {
         }
         kept = head;
     }
-    bounded(&String::from_utf8_lossy(&unescape_hex(kept.as_bytes())))
+    bounded(kept)
 }
+
+/// Takes out hexadecimal ids and UUIDs wherever they stand between separators, each with the separator before it.
+fn without_ids(name: &str) -> String {
+    const SEPARATORS: [char; 4] = ['-', '_', '.', ':'];
+    let words: Vec<&str> = name.split_inclusive(SEPARATORS).collect();
+    let bare = |at: usize| words.get(at).map(|word| word.trim_end_matches(SEPARATORS)).unwrap_or_default();
+    let is_hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_uuid = |at: usize| {
+        UUID.iter()
+            .enumerate()
+            .all(|(next, length)| bare(at + next).len() == *length && is_hex(bare(at + next)))
+    };
+    let (mut kept, mut at) = (String::new(), 0);
+    while let Some(word) = words.get(at) {
+        let ids = if is_uuid(at) {
+            UUID.len()
+        } else {
+            usize::from(is_hex(bare(at)) && is_id(bare(at)) && bare(at).len() >= 12)
+        };
+        if ids == 0 {
+            kept.push_str(word);
+        } else if at + ids >= words.len() {
+            // What follows an id is set off by the separator before it; here nothing does.
+            kept.truncate(kept.trim_end_matches(SEPARATORS).len());
+        }
+        at += ids.max(1);
+    }
+    kept
+}
+
+/// The lengths of a UUID's words.
+const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 
 /// A number, or twelve and more hexadecimal digits.
 fn is_id(text: &str) -> bool {
@@ -150,9 +199,13 @@ fn unescape_hex(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Never empty: to Prometheus, a label without a value is none.
-fn bounded(name: &str) -> String {
-    let name = if name.is_empty() { UNNAMED } else { name };
+/// Never empty: to Prometheus, a label without a value is none. Nor one of our own names, which are not for anybody to take.
+pub(crate) fn bounded(name: &str) -> String {
+    let name = match name {
+        "" => UNNAMED,
+        EXITED | IDLE | OTHER | INTERRUPTS | STARTING => name.trim_matches(['(', ')']),
+        _ => name,
+    };
     (0..=LONGEST)
         .rev()
         .find_map(|end| name.get(..end))
@@ -210,11 +263,16 @@ pub(crate) fn is_relative(text_of_pid_1: &[u8]) -> bool {
 }
 
 fn is_part_of_pod(component: &str) -> bool {
+    is_of_pod(component)
+        || is_pods(component)
+        || (component.starts_with("kubepods") && component.ends_with(".slice"))
+}
+
+/// Whether a cgroup is a container's or its monitor's by CRI-O's name for it, which may stand outside of the pods' slices.
+fn is_of_pod(component: &str) -> bool {
     let scope = component.strip_prefix("crio-").and_then(|rest| rest.strip_suffix(".scope"));
     let id = scope.map(|rest| rest.strip_prefix("conmon-").unwrap_or(rest));
     id.is_some_and(|id| id.len() == 64 && is_id(id))
-        || is_pods(component)
-        || (component.starts_with("kubepods") && component.ends_with(".slice"))
 }
 
 #[cfg(test)]

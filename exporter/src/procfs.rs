@@ -73,7 +73,18 @@ impl ProcFs {
         reader.list(dir.map_err(io::Error::from), |entry| pids.extend(number(entry.name)))
     }
 
-    /// Another small file of a process, `/cmdline` or `/cgroup`.
+    /// A process's command line: arguments that each end in NUL. It is waited for only a moment.
+    pub(crate) fn cmdline<T>(
+        &self,
+        pid: u32,
+        reader: &mut Reader,
+        parse: impl FnOnce(&[u8]) -> T,
+    ) -> Outcome<T> {
+        let path = self.path.join(pid.to_string()).join("cmdline");
+        reader.read_patiently(path).map(|text| parse(&text))
+    }
+
+    /// Another small file of a process, such as `/cgroup`.
     pub(crate) fn file<T>(
         &self,
         pid: u32,

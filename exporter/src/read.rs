@@ -1,13 +1,14 @@
 //! Reads the kernel's small files, and is the one place that tells what vanished from what went wrong.
 
 use crate::cpu::{Cpu, Growth};
+use crate::patient::Patient;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Why something could not be read; these are the values of the label `reason`.
@@ -73,6 +74,7 @@ pub(crate) struct Reader {
     before: Option<Instant>,
     /// Number of the node's CPUs; 0 if that is not known.
     cpus: u64,
+    patient: Patient,
 }
 
 impl Reader {
@@ -87,6 +89,7 @@ impl Reader {
             begun: Instant::now(),
             before: None,
             cpus: 0,
+            patient: Patient::default(),
         }
     }
 
@@ -196,6 +199,13 @@ impl Reader {
         self.parse(read.map_err(io::Error::from), parse)
     }
 
+    /// Reads the beginning of a file that may never answer, and gives up on it after a moment.
+    pub(crate) fn read_patiently(&mut self, path: PathBuf) -> Outcome<Vec<u8>> {
+        self.files += 1;
+        let read = self.patient.read(path);
+        self.sort(read)
+    }
+
     /// Gives the entries of a directory, in no order, the dots among them.
     pub(crate) fn list(&mut self, dir: io::Result<OwnedFd>, mut each: impl FnMut(Entry<'_>)) -> Outcome<()> {
         self.files += 1;
@@ -255,6 +265,7 @@ impl Reader {
             Some(Errno::ACCESS | Errno::PERM) => "permission_denied",
             Some(Errno::MFILE | Errno::NFILE) => "too_many_open_files",
             Some(Errno::NOMEM) => "out_of_memory",
+            _ if error.kind() == io::ErrorKind::TimedOut => "timeout",
             _ => "other",
         };
         self.count(reason);

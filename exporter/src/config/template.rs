@@ -48,6 +48,11 @@ impl Template {
         Ok(Template(parts))
     }
 
+    /// Whether it takes the command line to fill it.
+    pub(super) fn needs_arguments(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::ExeBase | Part::Match(_)))
+    }
+
     /// The named groups that it wants.
     pub(super) fn matches(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| if let Part::Match(name) = part { Some(name.as_str()) } else { None })

@@ -145,3 +145,24 @@ fn a_file_that_is_no_config() {
     std::fs::write(&path, "process_names: []\n").unwrap();
     assert!(Rules::read(&path).unwrap().0.is_empty());
 }
+
+#[test]
+fn the_command_line_is_needed_only_to_choose_or_to_name() {
+    let needs =
+        |items: &str| Rules::parse(&format!("process_names: [{items}]")).unwrap().need_arguments(b"a", 1);
+    for (items, expected) in [
+        ("", false),
+        ("{name: x, comm: [a]}", false),
+        ("{name: '{{.Comm}}', ppid: 1}", false),
+        ("{comm: [a]}", true),
+        ("{comm: [b]}", false),
+        ("{name: x, exe: [a]}", true),
+        ("{name: x, cmdline: [a]}", true),
+        ("{name: x, comm: [b], cmdline: [a]}", false),
+        ("{name: x, comm: [a]}, {name: y, cmdline: [a]}", false),
+        ("{name: x, comm: [b]}, {name: y, cmdline: [a]}", true),
+        ("{name: 'x{{.Matches.m}}', cmdline: ['(?P<m>a)']}", true),
+    ] {
+        assert_eq!(needs(items), expected, "{items}");
+    }
+}

@@ -59,6 +59,14 @@ fn an_exposition() {
     assert!(text.ends_with('\n'));
 }
 
+#[test]
+fn an_exporter_that_hangs_tells_for_how_long() {
+    assert_eq!(
+        samples(&running(Duration::from_millis(45_100))),
+        ["namedprocess_exporter_pass_running_seconds 45.100000"]
+    );
+}
+
 /// Anybody may name a thread so, and somebody reads the text on a terminal.
 #[test]
 fn control_characters_are_spelled_out() {

@@ -88,6 +88,54 @@ fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
     assert_eq!(last.busy["user"], 3 * 1_000_000 / hz, "busy time does not fall either");
 }
 
+/// A process whose command line does not answer has the name that its comm gives, the others theirs, in the same pass.
+#[test]
+fn a_command_line_that_does_not_answer_keeps_nobody_waiting() {
+    let fake = Fake::new();
+    let process = |pid: u32, comm: &str, ticks: u64| {
+        let stat = format!("{pid} ({comm}) S 1 5 5 0 -1 4194560 0 0 0 0 {ticks} 0 0 0 20 0 1 0 5 0 0\n");
+        fake.write(&format!("proc/{pid}/stat"), &stat);
+    };
+    fake.write("cgroup/cgroup.procs", "3\n5\n6\n");
+    process(5, "fifteen-letters", 0);
+    process(6, "other", 0);
+    fake.write("proc/6/cmdline", "/bin/other\0--mine\0");
+    let pipe = fake.0.path().join("proc/5/cmdline");
+    let mode = rustix::fs::Mode::RUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    let rules = "process_names:\n- {name: mine, cmdline: ['--mine']}\n- {name: '{{.ExeBase}}', comm: [fifteen-letters]}";
+    node.set_rules(Some(Arc::new(Rules::parse(rules).unwrap())));
+    process(5, "fifteen-letters", 7);
+    process(6, "other", 9);
+    node.pass().unwrap();
+    process(5, "fifteen-letters", 14);
+    process(6, "other", 18);
+    let reading = node.pass().unwrap();
+    let hz = node.procfs.hz();
+    let host = |group| total(&reading, Class::Host, group).unwrap_or(0);
+    assert_eq!((host("fifteen-letters"), host("mine")), (14 * 1_000_000 / hz, 18 * 1_000_000 / hz));
+    // Asked for once as a process, and once under the rules; and not again in each pass.
+    assert_eq!(reading.errors["timeout"], 2);
+}
+
+/// What no rule asks for is not read.
+#[test]
+fn an_empty_list_of_rules_is_none() {
+    let fake = Fake::new();
+    fake.write("proc/5/stat", "5 (short) S 1 5 5 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n");
+    fake.write("cgroup/cgroup.procs", "3\n5\n");
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    let files = |node: &mut Node| node.pass().unwrap().work.files_read;
+    let before = files(&mut node);
+    node.set_rules(Some(Arc::new(Rules::parse("process_names: []").unwrap())));
+    assert_eq!(files(&mut node), before);
+    // Nor for a rule that chooses others, once they have been told from those.
+    node.set_rules(Some(Arc::new(Rules::parse("process_names: [{comm: [x]}, {name: y, ppid: 1}]").unwrap())));
+    files(&mut node);
+    assert_eq!(files(&mut node), before);
+}
+
 /// A pass that cannot read the node's busy time has read ksoftirqd's already: neither is counted twice in the next.
 #[test]
 fn interrupts_are_right_after_a_pass_that_failed_half_way() {

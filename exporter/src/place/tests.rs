@@ -13,7 +13,7 @@ fn group(path: &str) -> Option<String> {
 }
 
 #[test]
-fn a_cgroup_belongs_to_its_last_unit() {
+fn a_cgroup_belongs_to_its_first_unit() {
     let long = "x".repeat(300);
     let cases = [
         ("init.scope", "systemd"),
@@ -22,16 +22,31 @@ fn a_cgroup_belongs_to_its_last_unit() {
         ("system.slice/system-getty.slice/getty@tty1.service", "getty"),
         ("user.slice/user-0.slice/session-3.scope", "session"),
         ("user.slice/user-0.slice/session-c2.scope", "session"),
-        ("user.slice/user-1000.slice/user@1000.service/app.slice/foo.service", "foo"),
-        ("user.slice/user-1000.slice/user@1000.service/init.scope", "systemd"),
+        // Below a unit everybody may take any name.
+        ("user.slice/user-1000.slice/user@1000.service/app.slice/kubelet.service", "user"),
+        ("user.slice/user-1000.slice/user@1000.service/init.scope", "user"),
+        ("user.slice/user-1000.slice/user@1000.service/kubepods/x", "user"),
         ("user.slice/user-1000.slice/user@1000.service/plain", "user"),
+        ("user.slice/user-1000.slice/kubelet.service", "user"),
+        ("user.slice/kubelet", "user"),
+        (&format!("machine.slice/libpod-{HEX}.scope/system.slice/sshd.service"), "libpod"),
+        (&format!("machine.slice/libpod-{HEX}.scope/kubepods.slice/x"), "libpod"),
+        (&format!("docker/{HEX}/kubelet.slice/kubelet-kubepods.slice/x"), "docker"),
+        ("system.slice/(exited).service", "exited"),
+        ("(starting)", "starting"),
+        ("system.slice/vte-spawn-8f14e45f-ceea-467f-9f3c-1b2c3d4e5f60.scope", "vte-spawn"),
+        (r"system.slice/vte\x2dspawn\x2d8f14e45f\x2dceea\x2d467f\x2d9f3c\x2d1b2c3d4e5f60.scope", "vte-spawn"),
+        (&format!("system.slice/{HEX}-0123456789abcdef.service"), "(unnamed)"),
+        (&format!("system.slice/a-{HEX}-b.service"), "a-b"),
+        ("system.slice/app_8f14e45fceea467f.run.service", "app_run"),
         ("system.slice/run-r1a2.service", "run"),
         ("system.slice/run-u12.service", "run"),
         ("system.slice/run-p12-i34.scope", "run"),
-        ("system.slice/run-lock.mount", "run-lock"),
+        ("system.slice/run-lock.mount", "mount"),
+        ("proc-sys-fs-binfmt_misc.automount", "mount"),
         ("system.slice/systemd-journald-dev-log.socket", "systemd-journald-dev-log"),
-        ("dev-mqueue.mount", "dev-mqueue"),
-        ("-.mount", "-"),
+        ("-.mount", "mount"),
+        ("-.service", "-"),
         ("system.slice/@x.service", "@x"),
         ("system.slice/-1.service", "-1"),
         (r"system.slice/dev-disk-by\x2dlabel-a.swap", "dev-disk-by-label-a"),
@@ -52,14 +67,14 @@ fn a_cgroup_belongs_to_its_last_unit() {
 #[test]
 fn a_slice_has_no_group_of_its_own_and_pods_are_one() {
     let slice = place("system.slice/system-getty.slice");
-    assert_eq!(slice, Place { own: None, slice: true, pods: false });
-    let docker_kind = format!("docker/{HEX}/kubelet.slice/kubelet-kubepods.slice");
-    for path in ["kubepods.slice", "kubepods", "kubelet.slice/kubelet-kubepods.slice", &docker_kind] {
-        assert_eq!(
-            place(path),
-            Place { own: Some(pods()), slice: path.ends_with(".slice"), pods: true },
-            "{path}"
-        );
+    assert_eq!(slice, Place::root());
+    // A container's scope may stand outside of the pods' slices, as its monitor's; by process it is a pod's too.
+    let outside = [format!("system.slice/crio-{HEX}.scope"), format!("system.slice/crio-conmon-{HEX}.scope")];
+    let slices = ["kubepods.slice", "kubepods", "kubelet.slice/kubelet-kubepods.slice"];
+    for path in slices.into_iter().chain(outside.iter().map(String::as_str)) {
+        let slice = path.ends_with(".slice");
+        assert_eq!(place(path), Place { own: Some(pods()), slice, pods: true, users: false }, "{path}");
+        assert_eq!(class_by_text(format!("0::/{path}\n").as_bytes(), false), Class::Pod, "{path}");
         for below in ["kubepods-besteffort.slice", "crio-1.scope/container", "pod1/system.service"] {
             let inside = place(&format!("{path}/{below}"));
             assert!(inside.pods && inside.group() == Some(&pods()), "{path}/{below}");

@@ -98,8 +98,8 @@ impl Procs {
 
 fn name(pid: u32, comm: &[u8], procfs: &ProcFs, reader: &mut Reader) -> String {
     if place::may_be_cut(comm) {
-        let name = |cmdline: &[u8]| Some(place::process_name(comm, cmdline));
-        if let Outcome::Got(name) = procfs.file(pid, b"/cmdline", reader, name) {
+        let name = |cmdline: &[u8]| place::process_name(comm, cmdline);
+        if let Outcome::Got(name) = procfs.cmdline(pid, reader, name) {
             return name;
         }
     }

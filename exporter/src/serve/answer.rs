@@ -4,16 +4,22 @@ use super::connections::{Connections, Place};
 use super::paced::Answer;
 use super::passes::Passes;
 use super::trust::Trust;
-use crate::expose::{Audience, CONTENT_TYPE};
+use crate::expose::{Audience, CONTENT_TYPE, running};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE as TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Scrapes that wait for a pass at a time: fewer than connections, so that there is always room for a probe.
 const WAITING: usize = 48;
+
+/// After this a reading of the node that has not ended is what is told of the node, and nothing else: later than any scraper
+/// waits for an answer.
+const LATE: Duration = Duration::from_secs(30);
+/// After this it is taken to hang.
+const HUNG: Duration = Duration::from_secs(120);
 
 /// What answers are made of.
 pub(super) struct House {
@@ -66,7 +72,7 @@ impl House {
         } else if wants_metrics {
             self.metrics(&place).await
         } else {
-            (StatusCode::OK, TEXT, Bytes::from_static(b"ok\n"))
+            health(self.passes.running_for())
         };
         let mut answer = Response::new(Answer::new(body, Arc::clone(&place.pace)));
         *answer.status_mut() = status;
@@ -78,6 +84,9 @@ impl House {
     }
 
     async fn metrics(&self, place: &Place) -> (StatusCode, &'static str, Bytes) {
+        if let Some(age) = self.passes.running_for().filter(|age| *age >= LATE) {
+            return (StatusCode::OK, CONTENT_TYPE, Bytes::from(running(age)));
+        }
         let Ok(_waiting) = self.waiting.try_acquire() else {
             let body = Bytes::from_static(b"too many ask at once; ask again\n");
             return (StatusCode::SERVICE_UNAVAILABLE, TEXT, body);
@@ -97,6 +106,31 @@ impl House {
     }
 }
 
+/// Whether it lives: not if a file has kept the reading of the node, under way for so long, waiting.
+fn health(running: Option<Duration>) -> (StatusCode, &'static str, Bytes) {
+    match running.filter(|age| *age >= HUNG) {
+        None => (StatusCode::OK, TEXT, Bytes::from_static(b"ok\n")),
+        Some(age) => {
+            let body = format!("the reading of this node has not ended for {} s\n", age.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, TEXT, Bytes::from(body))
+        }
+    }
+}
+
 const TEXT: &str = "text/plain; charset=utf-8";
 const FORBIDDEN: &[u8] =
     b"the metrics are for clients with a certificate: of --web.client-ca, and in a name of --web.client-cn\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_that_hangs_is_no_health() {
+        let status = |running| health(running).0;
+        assert_eq!(status(None), StatusCode::OK);
+        assert_eq!(status(Some(HUNG - Duration::from_secs(1))), StatusCode::OK);
+        assert_eq!(status(Some(HUNG)), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(health(Some(HUNG)).2.ends_with(b" has not ended for 120 s\n"));
+    }
+}

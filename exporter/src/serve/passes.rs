@@ -26,6 +26,8 @@ pub(super) struct Passes {
     pass: Arc<Mutex<Pass>>,
     /// Locked while a pass runs.
     last: Arc<tokio::sync::Mutex<Option<Last>>>,
+    /// When the pass that runs began; None while none runs.
+    running: Arc<Mutex<Option<Instant>>>,
 }
 
 struct Last {
@@ -35,7 +37,12 @@ struct Last {
 
 impl Passes {
     pub(super) fn new(pass: impl FnMut(Option<bool>) -> Result<Exposed> + Send + 'static) -> Passes {
-        Passes { pass: Arc::new(Mutex::new(pass)), last: Arc::default() }
+        Passes { pass: Arc::new(Mutex::new(pass)), last: Arc::default(), running: Arc::default() }
+    }
+
+    /// For how long the pass that is under way has run.
+    pub(super) fn running_for(&self) -> Option<Duration> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).map(|begun| begun.elapsed())
     }
 
     /// What the pass that is running finds, or the last one if it has just ended, or a new one. The error is a line.
@@ -45,15 +52,18 @@ impl Passes {
         if let Some(last) = last.as_ref().filter(|last| last.ended + FRESH >= came) {
             return last.exposed.clone();
         }
-        let pass = Arc::clone(&self.pass);
+        let (pass, running) = (Arc::clone(&self.pass), Arc::clone(&self.running));
+        let mark = move |begun| *running.lock().unwrap_or_else(PoisonError::into_inner) = begun;
         // On a task of its own: that who has asked goes away ends no pass, and lets no other begin beside it.
         let task = tokio::spawn(async move {
             // On a thread of its own: the others need not wait for it.
             let pass = move || pass.lock().unwrap_or_else(PoisonError::into_inner)(tls_is_good);
+            mark(Some(Instant::now()));
             let exposed = match tokio::task::spawn_blocking(pass).await {
                 Ok(exposed) => exposed.map_err(|error| format!("{error:#}")),
                 Err(error) => Err(format!("the pass did not end: {error}")),
             };
+            mark(None);
             *last = Some(Last { ended: Instant::now(), exposed: exposed.clone() });
             exposed
         });
@@ -93,12 +103,15 @@ mod tests {
     #[tokio::test]
     async fn who_comes_while_it_runs_gets_the_same() {
         let (passes, begins, gate) = gated();
+        assert_eq!(passes.running_for(), None);
         let asked = [ask(&passes).await, ask(&passes).await, ask(&passes).await];
         begins.recv().unwrap();
+        assert!(passes.running_for().is_some());
         gate.send(Some(1)).unwrap();
         for one in asked {
             assert_eq!(one.await.unwrap(), Ok(1));
         }
+        assert_eq!(passes.running_for(), None);
         assert!(begins.try_recv().is_err(), "a second pass has begun");
         passes.last.lock().await.as_mut().unwrap().ended -= FRESH + Duration::from_millis(1);
         let (one, other) = (ask(&passes).await, ask(&passes).await);
