@@ -8,6 +8,7 @@
 //! A cgroup whose counter is what it was before its children were last read holds nothing that has run since, and
 //! nothing below it is read. Which children there are is read again only when their number has changed or one is gone.
 
+mod births;
 mod cgroup;
 mod files;
 pub(crate) mod find;
@@ -18,6 +19,7 @@ use crate::place::{self, Place};
 use crate::procfs::ProcFs;
 use crate::read::Reader;
 use anyhow::{Result, bail};
+use births::Births;
 use cgroup::Cgroup;
 use rustix::process::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
@@ -43,6 +45,7 @@ pub(crate) struct Tree {
     room: usize,
     /// How many cgroups there have been.
     born: u32,
+    births: Births,
     /// How many counters this pass has read.
     read: u64,
 }
@@ -59,6 +62,7 @@ struct Pass<'a> {
     exited: Id,
     room: &'a mut usize,
     born: &'a mut u32,
+    births: &'a mut Births,
     read: u64,
 }
 
@@ -66,7 +70,8 @@ impl Tree {
     /// The tree at `root`, which keeps so many counters open.
     pub(crate) fn new(root: PathBuf, kept_open: usize, ledger: &mut Ledger) -> Tree {
         let exited = ledger.hold(&place::exited());
-        Tree { root, top: Cgroup::top(Place::root()), exited, room: kept_open, born: 0, read: 0 }
+        let (top, births) = (Cgroup::top(Place::root()), Births::new());
+        Tree { root, top, exited, room: kept_open, born: 0, births, read: 0 }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -100,7 +105,9 @@ impl Tree {
     ) -> Result<()> {
         let (exited, room, born) = (self.exited, &mut self.room, &mut self.born);
         let everywhere = everywhere || crowd.looks_always();
-        let mut pass = Pass { procfs, reader, ledger, crowd, everywhere, exited, room, born, read: 0 };
+        let births = &mut self.births;
+        let mut pass =
+            Pass { procfs, reader, ledger, crowd, everywhere, exited, room, born, births, read: 0 };
         let mut path = self.root.clone();
         let listed = self.top.visit_top(&mut path, &mut pass);
         self.read = pass.read;

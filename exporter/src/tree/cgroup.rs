@@ -124,7 +124,7 @@ impl Cgroup {
         };
         complete &= matches!(now, Outcome::Got(_)) && self.children.iter().all(|child| child.gate.is_some());
         self.gate = before.filter(|_| complete);
-        let heir = self.heir_of_residual(pass);
+        let heir = self.heir_of_residual(path, pass);
         pass.ledger.credit(heir, growth - below);
         self.with_home(|home| pass.crowd.bury(home, growth - below, pass.ledger));
         if heir != self.group.unwrap_or(pass.exited) {
@@ -227,6 +227,9 @@ impl Cgroup {
 
     /// Brings the children up to date with the directory; whether it could be listed.
     fn list(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
+        if self.links.is_none() && self.group.is_none() && self.number != 0 {
+            pass.births.watch(path, self.number, self.begin.is_some());
+        }
         let Outcome::Got(mut found) = directories(path, pass.reader) else { return false };
         found.sort_unstable();
         let mut before = std::mem::take(&mut self.children).into_iter().peekable();
@@ -260,29 +263,40 @@ impl Cgroup {
         self.counter.read(path, pass.reader, pass.room)
     }
 
-    /// Whose a residual is: a unit's own; in a slice that of the one child that vanished, else nobody's. It is held
-    /// once more where it is none that this cgroup holds itself.
-    fn heir_of_residual(&self, pass: &mut Pass<'_>) -> Id {
+    /// Whose a residual is: a unit's own; in a slice that of the group whose cgroups alone have vanished or come and gone
+    /// there, else nobody's. It is held once more if it is none that this cgroup holds itself.
+    fn heir_of_residual(&self, path: &Path, pass: &mut Pass<'_>) -> Id {
         if let Some(group) = self.group {
             return group;
         }
-        let heir = match self.gone.as_slice() {
-            [one] => one.heir_of_tail(),
-            _ => None,
-        };
-        heir.map_or(pass.exited, |key| pass.ledger.hold(key))
+        let heir = self.heir_of_tail(Some(path), pass);
+        heir.map_or(pass.exited, |key| pass.ledger.hold(&key))
     }
 
-    /// To whom the last CPU of a vanished cgroup belongs, where that is certain.
-    fn heir_of_tail(&self) -> Option<&Key> {
+    /// To whom the last CPU of what has vanished in here, or of this cgroup if it has vanished itself (without a `path`),
+    /// belongs; None if that is not certain.
+    fn heir_of_tail(&self, path: Option<&Path>, pass: &mut Pass<'_>) -> Option<Key> {
         if self.group.is_some() {
-            return self.place.group();
+            return self.place.group().cloned();
         }
-        let mut inside = self.children.iter().chain(&self.gone);
-        match (inside.next(), inside.next()) {
-            (Some(only), None) => only.heir_of_tail(),
-            _ => None,
+        let born = pass.births.take(self.number)?;
+        let living: &[Cgroup] = if path.is_some() { &[] } else { &self.children };
+        let mut heirs = Vec::new();
+        for cgroup in living.iter().chain(&self.gone) {
+            heirs.push(cgroup.heir_of_tail(None, pass)?);
         }
+        for name in born {
+            if self.children.iter().chain(&self.gone).any(|known| known.name == name) {
+                continue;
+            }
+            if path.is_some_and(|path| path.join(&name).exists()) {
+                // It lives, and counts from its birth in the next pass.
+                return None;
+            }
+            heirs.push(self.place.child(&name).group()?.clone());
+        }
+        let (first, others) = heirs.split_first()?;
+        others.iter().all(|other| other == first).then(|| first.clone())
     }
 
     /// Lets go of all that the vanished children held.
@@ -296,6 +310,7 @@ impl Cgroup {
         self.gone.append(&mut self.children);
         self.end_gone(pass);
         pass.crowd.vacate(self.number, &self.pids, pass.ledger);
+        pass.births.forget(self.number);
         if let Some(group) = self.group.take() {
             pass.ledger.count(group, -self.counted.0, -self.counted.1);
             pass.ledger.release(group);
