@@ -80,7 +80,7 @@ const EXPORTER: Floors = &[
     &["ledger", "procfs"],
     &["place", "busy"],
     &["reading", "read"],
-    &["parse", "config", "tls", "watched"],
+    &["parse", "config", "tls", "watched", "patient", "plausible"],
     &["cpu"],
 ];
 

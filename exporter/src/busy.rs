@@ -71,6 +71,11 @@ impl BusyTime {
         self.ticked = [0; 5];
     }
 
+    /// All of it, in microseconds since the first reading; signed, as each reading is rounded.
+    pub(crate) fn total_us(&self) -> i64 {
+        self.owed_us
+    }
+
     /// By mode, in microseconds.
     pub(crate) fn modes(&self) -> BTreeMap<&'static str, u64> {
         MODES.into_iter().zip(self.shown).collect()

@@ -77,6 +77,11 @@ impl Exposer {
         for (mode, us) in &reading.busy {
             busy.sample(&[("mode", mode)], seconds(*us));
         }
+        text.counter(
+            "namedprocess_exporter_withheld_seconds_total",
+            "Interrupts that the kernel counted in its tasks' time too, and that are therefore no group's of their own.",
+        )
+        .sample(&[], seconds(reading.withheld_us));
         let mut errors =
             text.counter("namedprocess_scrape_errors_total", "Files that could not be read, by reason.");
         for (reason, count) in &reading.errors {

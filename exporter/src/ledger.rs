@@ -50,6 +50,8 @@ pub(crate) struct Ledger {
     ids: BTreeMap<Key, Id>,
     /// The accounts whose sum has changed in this pass.
     touched: Vec<Id>,
+    /// The signed sum of all groups since the beginning, in microseconds, of those that are closed too.
+    all_us: i64,
     /// How many series of threads there are.
     series: usize,
     named: Named,
@@ -112,6 +114,7 @@ impl Ledger {
         }
         if let Some(account) = self.accounts.get_mut(id.0 as usize).and_then(Option::as_mut) {
             account.owed += growth;
+            self.all_us = self.all_us.saturating_add(growth.total_us());
             if !std::mem::replace(&mut account.touched, true) {
                 self.touched.push(id);
             }
@@ -159,6 +162,11 @@ impl Ledger {
     /// The signed sum of a group, in microseconds, as of now.
     pub(crate) fn owed_us(&self, key: &Key) -> i64 {
         self.ids.get(key).and_then(|id| self.get(*id)).map_or(0, |account| account.owed.total_us())
+    }
+
+    /// The signed sum of all groups since the beginning, in microseconds.
+    pub(crate) fn all_us(&self) -> i64 {
+        self.all_us
     }
 
     /// Ends a pass: shows what has been credited.

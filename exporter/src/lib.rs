@@ -19,7 +19,7 @@
 //! busy     what the node's CPUs did not idle          procfs   one process's files
 //! place    names to class and group: cgroup paths, comms, command lines
 //! parse    bytes to values          read    small files to bytes, and what vanished apart from what failed
-//!                                   patient   files that may never answer
+//!                                   patient   files that may never answer      plausible   what can have been used
 //! config   groups of one's own: process_names rules to a name for a process
 //! reading  a node's paths in, its counters out: plain values
 //! cpu      a total and a difference are two types
@@ -57,6 +57,8 @@ mod parse;
 mod patient;
 #[cfg(target_os = "linux")]
 mod place;
+#[cfg(target_os = "linux")]
+mod plausible;
 #[cfg(target_os = "linux")]
 mod procfs;
 #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 use crate::busy::BusyTime;
 use crate::config::Rules;
-use crate::cpu::{Cpu, Growth};
+use crate::cpu::Growth;
 use crate::crowd::Crowd;
 use crate::ledger::{Id, Ledger};
 use crate::parse::{self, Busy};
@@ -38,6 +38,10 @@ pub struct Node {
     reader: Reader,
     ledger: Ledger,
     interrupts: Id,
+    /// What the kernel counted as interrupts, less what their threads served; and at most how much of it was withheld, as it
+    /// is in the tasks' time too. Microseconds.
+    interrupts_us: i64,
+    withheld_us: u64,
     busy: BusyTime,
     /// The last reading of the node's CPU time, and what ksoftirqd had used by then, in microseconds; None before the first.
     last: Option<(Busy, i64)>,
@@ -96,6 +100,8 @@ impl Node {
             everywhere: true,
             reader,
             interrupts: ledger.hold(&place::interrupts()),
+            interrupts_us: 0,
+            withheld_us: 0,
             ledger,
             busy: BusyTime::default(),
             last: None,
@@ -142,6 +148,7 @@ impl Node {
         self.ledger.write(&mut reading, self.detail.threads, self.detail.collect.any());
         reading.collect = self.detail.collect;
         reading.busy = self.busy.modes();
+        reading.withheld_us = self.withheld_us;
         reading.errors = self.reader.errors().clone();
         reading.work = self.work();
         Ok(reading)
@@ -213,13 +220,22 @@ impl Node {
     }
 
     /// Interrupts are a group of their own, less those that ksoftirqd served: that time is in both. Both are taken since the
-    /// last pass that came this far.
+    /// last pass that came this far. On kernels that do not account for interrupts by themselves they are in the time of the
+    /// tasks that they interrupt: there only what ran on idle CPUs can be theirs, which is what all groups leave of the busy
+    /// time.
     fn count_interrupts(&mut self, now: Busy) {
         let by_threads = self.ledger.owed_us(&place::ksoftirqd());
         let Some((last, before)) = self.last.replace((now, by_threads)) else { return };
-        let interrupts = |busy: Busy| Cpu { user_us: 0, system_us: busy.interrupts() };
-        let served = Growth { user_us: 0, system_us: by_threads - before };
-        self.ledger.credit(self.interrupts, interrupts(now).since(interrupts(last)) - served);
+        let counted = now.interrupts().wrapping_sub(last.interrupts()).cast_signed();
+        self.interrupts_us = self.interrupts_us.saturating_add(counted).saturating_sub(by_threads - before);
+        let own = self.ledger.owed_us(&place::interrupts());
+        let left = self.busy.total_us().saturating_sub(self.ledger.all_us() - own);
+        let total = match now.has_interrupts_apart() {
+            true => self.interrupts_us,
+            false => self.interrupts_us.min(left.max(0)),
+        };
+        self.withheld_us = self.withheld_us.max((self.interrupts_us - total).max(0).cast_unsigned());
+        self.ledger.credit(self.interrupts, Growth { user_us: 0, system_us: total - own });
     }
 }
 

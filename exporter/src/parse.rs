@@ -79,6 +79,13 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
+    /// Whether the kernel accounts for interrupts by themselves. Without that they are in the time of the tasks that they
+    /// interrupt, and hard ones are counted as nothing of their own.
+    pub(crate) fn has_interrupts_apart(self) -> bool {
+        let [.., irq, _] = self.modes;
+        irq > 0
+    }
+
     /// Hard and soft interrupts.
     pub(crate) fn interrupts(self) -> u64 {
         let [.., irq, softirq] = self.modes;

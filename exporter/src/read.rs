@@ -2,6 +2,7 @@
 
 use crate::cpu::{Cpu, Growth};
 use crate::patient::Patient;
+use crate::plausible::Plausible;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
@@ -26,8 +27,6 @@ pub(crate) const REASONS: [&str; 10] = [
 ];
 /// How long a pass may open processes: half of the shortest time that Prometheus waits for a scrape by default, 10 s.
 const LONGEST_PASS: Duration = Duration::from_secs(5);
-/// Two ticks, to which the counters of processes are rounded, in microseconds.
-const ROUNDING_US: i64 = 20_000;
 /// What one process's or cgroup's counters fit into; a list of PIDs is read by as many readings as it takes.
 const BUFFER: usize = 16 * 1024;
 
@@ -69,11 +68,7 @@ pub(crate) struct Reader {
     files: u64,
     longest: Duration,
     deadline: Instant,
-    /// When this pass and the one before it began; None before there was one.
-    begun: Instant,
-    before: Option<Instant>,
-    /// Number of the node's CPUs; 0 if that is not known.
-    cpus: u64,
+    plausible: Plausible,
     patient: Patient,
 }
 
@@ -86,9 +81,7 @@ impl Reader {
             files: 0,
             longest: LONGEST_PASS,
             deadline: Instant::now() + LONGEST_PASS,
-            begun: Instant::now(),
-            before: None,
-            cpus: 0,
+            plausible: Plausible::new(),
             patient: Patient::default(),
         }
     }
@@ -102,38 +95,22 @@ impl Reader {
     /// Begins a pass: it has this long, and has read nothing.
     pub(crate) fn begin(&mut self) {
         self.files = 0;
-        let now = Instant::now();
-        self.before = Some(std::mem::replace(&mut self.begun, now));
-        self.deadline = now + self.longest;
+        self.plausible.begin();
+        self.deadline = Instant::now() + self.longest;
     }
 
     /// From now on the node has so many CPUs.
     pub(crate) fn set_cpus(&mut self, cpus: u64) {
-        self.cpus = cpus;
+        self.plausible.set_cpus(cpus);
     }
 
-    /// By how much a counter has grown since `then`, when the pass before this one read it. What cannot be (below zero, or
-    /// more than twice what all CPUs could do since that pass began) is an error and no growth: the counter goes on from
-    /// `now`. `exact`: whether it was read in that pass; if not, it may have grown by any amount.
+    /// By how much a counter has grown since `then`; as of [`Plausible::growth`], and what cannot be is an error and no
+    /// growth: the counter goes on from `now`.
     pub(crate) fn growth(&mut self, now: Cpu, then: Cpu, exact: bool) -> Growth {
-        let growth = now.since(then);
-        let total = growth.total_us();
-        if total < 0 || (exact && total > self.most_us()) {
+        self.plausible.growth(now, then, exact).unwrap_or_else(|| {
             self.count("impossible");
-            return Growth::default();
-        }
-        growth
-    }
-
-    /// Microseconds of CPU that nothing can have used since the pass before this one.
-    fn most_us(&self) -> i64 {
-        let Some(before) = self.before.filter(|_| self.cpus > 0) else { return i64::MAX };
-        let elapsed = i64::try_from(before.elapsed().as_micros()).unwrap_or(i64::MAX);
-        // Counters of processes are rounded to ticks.
-        elapsed
-            .max(ROUNDING_US)
-            .saturating_mul(2)
-            .saturating_mul(i64::try_from(self.cpus).unwrap_or(i64::MAX))
+            Growth::default()
+        })
     }
 
     /// Whether this pass should open no more processes; counted as an error for each that asks.

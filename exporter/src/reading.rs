@@ -161,6 +161,9 @@ pub struct Reading {
     /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds: what
     /// its CPUs were not idle, by another clock than the groups', so it may differ a little from their sum.
     pub busy: BTreeMap<&'static str, u64>,
+    /// Time that the kernel counted as interrupts and that is in its tasks' time too, as far as it was found out, in
+    /// microseconds: it is in no group twice.
+    pub withheld_us: u64,
     /// How many readings failed, by reason; what vanished is not among them.
     pub errors: BTreeMap<&'static str, u64>,
     /// What this pass took.
@@ -180,6 +183,7 @@ impl Reading {
             collect: Collect::default(),
             collected: BTreeMap::new(),
             busy: BTreeMap::new(),
+            withheld_us: 0,
             errors: BTreeMap::new(),
             work: Work::default(),
         }

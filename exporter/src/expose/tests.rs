@@ -30,6 +30,7 @@ fn an_exposition() {
     reading.counts = [(odd.clone(), Counts { processes: 2, threads: 9 })].into();
     reading.alive = [odd].into();
     reading.busy = [("user", 2_000_001)].into();
+    reading.withheld_us = 17;
     reading.errors = [("other", 3)].into();
     reading.work = Work { files_read: 11, files_open: 12, cgroups: 13, processes: 14, threads: 15 };
     let Exposed { text, number, left, left_threads } = Exposer::new().render(&reading, own(), 0);
@@ -41,6 +42,7 @@ fn an_exposition() {
         r#"namedprocess_namegroup_num_procs{class="host",groupname="a\"b\\c\nd"} 2"#,
         r#"namedprocess_namegroup_num_threads{class="host",groupname="a\"b\\c\nd"} 9"#,
         r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
+        "namedprocess_exporter_withheld_seconds_total 0.000017",
         r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
         "namedprocess_exporter_passes_total 1",
         "namedprocess_exporter_pass_seconds 0.001234",
@@ -55,7 +57,7 @@ fn an_exposition() {
         "namedprocess_exporter_config_last_reload_successful 0",
     ];
     assert_eq!(samples(&text), want);
-    assert_eq!(text.matches("# TYPE ").count(), 16);
+    assert_eq!(text.matches("# TYPE ").count(), 17);
     assert!(text.ends_with('\n'));
 }
 

@@ -1,6 +1,7 @@
 //! A whole node of files: a tree beside its root's processes, interrupts and busy time.
 
 use super::*;
+use crate::cpu::Cpu;
 use crate::reading::Class;
 use std::fs;
 use std::path::Path;
@@ -86,6 +87,35 @@ fn all_begin_at_0_and_interrupts_are_less_what_their_threads_served() {
     let last = node.pass().unwrap();
     assert_eq!(total(&last, kernel, "(interrupts)"), Some(19 * 1_000_000 / hz));
     assert_eq!(last.busy["user"], 3 * 1_000_000 / hz, "busy time does not fall either");
+}
+
+/// A kernel that does not account for interrupts by themselves has them in its tasks' time.
+#[test]
+fn interrupts_that_tasks_were_charged_for_are_not_counted_twice() {
+    let fake = Fake::new();
+    let stat = |user: u64, softirq: u64| {
+        fake.write("proc/stat", &format!("cpu  {user} 0 0 7 7 0 {softirq} 9 9 9\n"))
+    };
+    stat(1000, 500);
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    let (busy, all_ticks) = (us_of(&node, 130), us_of(&node, 30));
+    // The unit was busy for all of it, interrupted for 30 ticks.
+    fake.service(1000 + busy);
+    stat(1100, 530);
+    let first = node.pass().unwrap();
+    assert_eq!(total(&first, Class::Kernel, "(interrupts)"), Some(0));
+    assert_eq!((total(&first, Class::Host, "a"), first.withheld_us), (Some(busy), all_ticks));
+    // On an idle CPU.
+    stat(1100, 550);
+    let second = node.pass().unwrap();
+    assert_eq!(total(&second, Class::Kernel, "(interrupts)"), Some(us_of(&node, 20)));
+    assert_eq!(second.withheld_us, all_ticks);
+    let groups: u64 = second.groups.values().map(|cpu| cpu.total_us()).sum();
+    assert_eq!(groups, second.busy.values().sum::<u64>());
+}
+
+fn us_of(node: &Node, ticks: u64) -> u64 {
+    ticks * 1_000_000 / node.procfs.hz()
 }
 
 /// A process whose command line does not answer has the name that its comm gives, the others theirs, in the same pass.

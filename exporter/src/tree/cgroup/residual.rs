@@ -1,0 +1,45 @@
+//! Whose it is what a cgroup has used beyond its living children.
+
+use super::Cgroup;
+use crate::ledger::Id;
+use crate::place::Key;
+use crate::tree::Pass;
+use std::path::Path;
+
+impl Cgroup {
+    /// Whose a residual is: a unit's own; in a slice that of the group whose cgroups alone have vanished or come and gone
+    /// there, else nobody's. It is held once more if it is none that this cgroup holds itself.
+    pub(super) fn heir_of_residual(&self, path: &Path, pass: &mut Pass<'_>) -> Id {
+        if let Some(group) = self.group {
+            return group;
+        }
+        let heir = self.heir_of_tail(Some(path), pass);
+        heir.map_or(pass.exited, |key| pass.ledger.hold(&key))
+    }
+
+    /// To whom the last CPU of what has vanished in here, or of this cgroup if it has vanished itself (without a `path`),
+    /// belongs; None if that is not certain.
+    fn heir_of_tail(&self, path: Option<&Path>, pass: &mut Pass<'_>) -> Option<Key> {
+        if self.group.is_some() {
+            return self.place.group().cloned();
+        }
+        let born = pass.births.take(self.number)?;
+        let living: &[Cgroup] = if path.is_some() { &[] } else { &self.children };
+        let mut heirs = Vec::new();
+        for cgroup in living.iter().chain(&self.gone) {
+            heirs.push(cgroup.heir_of_tail(None, pass)?);
+        }
+        for name in born {
+            if self.children.iter().chain(&self.gone).any(|known| known.name == name) {
+                continue;
+            }
+            if path.is_some_and(|path| path.join(&name).exists()) {
+                // It lives, and counts from its birth in the next pass.
+                return None;
+            }
+            heirs.push(self.place.child(&name).group()?.clone());
+        }
+        let (first, others) = heirs.split_first()?;
+        others.iter().all(|other| other == first).then(|| first.clone())
+    }
+}
