@@ -1,6 +1,7 @@
 //! The way from a kubeconfig to Prometheus: session, token, route and trust, or a port-forward; each step says what it did.
 
 mod api;
+mod certificate;
 mod connector;
 mod crypto;
 mod document;

@@ -4,6 +4,7 @@
 //! because it is in the list, byte for byte; host name and validity still count. On the other hand Go takes a listed
 //! certificate for an authority only if it says that it is one: else the key of any listed server could vouch for others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -15,16 +16,14 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use x509_cert::Certificate;
-use x509_cert::certificate::Version;
-use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+
+use super::certificate::Word;
 
 /// Trusts chains up to a root, and the listed certificates themselves.
 #[derive(Debug)]
 pub(super) struct Listed {
-    /// Up to authorities; `None` if there is none: then nothing has a chain.
-    chains: Option<Arc<WebPkiServerVerifier>>,
+    /// Up to authorities, with the number of others that each lets stand between; none: then nothing has a chain.
+    chains: Vec<(Option<u8>, Arc<WebPkiServerVerifier>)>,
     /// Up to authorities that are out of date, which vouch for nobody; for the message.
     lapsed: Option<Arc<WebPkiServerVerifier>>,
     /// Of listed certificates alone, with each of them as its own root.
@@ -40,12 +39,21 @@ impl Listed {
         listed: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Listed> {
-        let authorities = listed.iter().filter(|certificate| may_sign(certificate)).cloned();
         let now = UnixTime::now();
-        let (valid, lapsed): (Vec<_>, Vec<_>) =
-            system.into_iter().chain(authorities).partition(|certificate| is_valid(certificate, now));
+        let (mut valid, mut lapsed) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
+        for certificate in system.into_iter().chain(listed.iter().cloned()) {
+            match Word::of(&certificate) {
+                Some(word) if !(word.may_sign && word.for_servers && word.is_understood) => {}
+                Some(word) if !word.is_valid(now) => lapsed.push(certificate),
+                word => valid.entry(word.and_then(|word| word.path)).or_default().push(certificate),
+            }
+        }
+        let mut chains = Vec::new();
+        for (path, authorities) in valid {
+            chains.extend(up_to(authorities.into_iter(), provider)?.map(|verifier| (path, verifier)));
+        }
         Ok(Listed {
-            chains: up_to(valid.into_iter(), provider)?,
+            chains,
             lapsed: up_to(lapsed.into_iter(), provider)?,
             itself: up_to(listed.iter().cloned(), provider)?,
             listed,
@@ -67,26 +75,6 @@ fn up_to(
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     Ok(Some(verifier.build().context("preparing certificate verification")?))
-}
-
-/// Whether a certificate is an authority's by its own word. Before version 3 they could not say. One that cannot be read
-/// here is left to the verifier.
-fn may_sign(certificate: &CertificateDer<'_>) -> bool {
-    let Ok(certificate) = Certificate::from_der(certificate) else { return true };
-    let certificate = certificate.tbs_certificate();
-    let constraints = certificate.get_extension::<BasicConstraints>();
-    let usage = certificate.get_extension::<KeyUsage>();
-    certificate.version() != Version::V3
-        || (matches!(constraints, Ok(Some((_, constraints))) if constraints.ca)
-            && !matches!(usage, Ok(Some((_, usage))) if !usage.key_cert_sign()))
-}
-
-/// Whether a certificate is valid at this time. webpki does not look at authorities' own, Go does.
-fn is_valid(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
-    let Ok(certificate) = Certificate::from_der(certificate) else { return true };
-    let validity = certificate.tbs_certificate().validity();
-    let (from, until) = (validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration());
-    (from.as_secs()..=until.as_secs()).contains(&now.as_secs())
 }
 
 /// Whether `error` is about a certificate's issuer alone. webpki looks for an issuer only after it has found the
@@ -124,18 +112,26 @@ impl ServerCertVerifier for Listed {
         let by = |verifier: &WebPkiServerVerifier, intermediates: &[CertificateDer<'_>]| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        let mut error = match &self.chains {
-            Some(chains) => match by(chains, intermediates) {
+        // Others' word is taken for what it says: a server's certificate is no authority's.
+        let between = intermediates.iter().filter(|its| Word::of(its).is_none_or(|word| word.may_sign));
+        let between: Vec<CertificateDer<'_>> = between.cloned().collect();
+        let mut error: Error = CertificateError::UnknownIssuer.into();
+        for (path, chains) in &self.chains {
+            let most = path.map_or(between.len(), usize::from).min(between.len());
+            match by(chains, between.get(..most).unwrap_or_default()) {
                 Ok(verified) => return Ok(verified),
-                Err(error) => error,
-            },
-            None => CertificateError::UnknownIssuer.into(),
-        };
+                Err(why) if concerns_only_the_issuer(&error) => error = why,
+                Err(_) => {}
+            }
+        }
+        let for_servers = Word::of(end_entity).is_none_or(|word| word.for_servers && word.is_understood);
         if let Some(itself) = self.itself.as_ref().filter(|_| self.listed.contains(end_entity)) {
             // What the server sends along says nothing of a certificate that is listed itself.
             match by(itself, &[]) {
                 Ok(verified) => return Ok(verified),
-                Err(why) if concerns_only_the_issuer(&why) || concerns_the_signature(&why) => {
+                Err(why)
+                    if for_servers && (concerns_only_the_issuer(&why) || concerns_the_signature(&why)) =>
+                {
                     verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                     return Ok(ServerCertVerified::assertion());
                 }
@@ -143,7 +139,7 @@ impl ServerCertVerifier for Listed {
             }
         }
         if concerns_only_the_issuer(&error) {
-            let is_lapsed = self.lapsed.as_ref().is_some_and(|lapsed| by(lapsed, intermediates).is_ok());
+            let is_lapsed = self.lapsed.as_ref().is_some_and(|lapsed| by(lapsed, &between).is_ok());
             error =
                 if is_lapsed { CertificateError::Expired } else { CertificateError::UnknownIssuer }.into();
         }

@@ -1,7 +1,10 @@
 //! Certificates that are taken, and those that are not. Every kind of key: tests/kubectl.
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 
 use super::*;
 
@@ -72,10 +75,82 @@ fn a_listed_certificate_that_is_no_authority_vouches_for_nobody() {
     assert_eq!(verdict(&listed, other.der()), Err(CertificateError::UnknownIssuer));
     let mut signs_nothing = params("authority");
     signs_nothing.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    signs_nothing.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    signs_nothing.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let authority = CertifiedIssuer::self_signed(signs_nothing, KeyPair::generate().unwrap()).unwrap();
     let server = signed(&params("*.apps.example"), &authority);
     assert_eq!(verdict(&[authority.der().clone()], &server), Err(CertificateError::UnknownIssuer));
+}
+
+/// Go asks an authority that is trusted too: for what, how far, and for whatever it calls critical.
+#[test]
+fn an_authority_vouches_for_no_more_than_it_says() {
+    let with = |change: &dyn Fn(&mut CertificateParams)| {
+        let mut its = params("authority");
+        its.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut its);
+        CertifiedIssuer::self_signed(its, KeyPair::generate().unwrap()).unwrap()
+    };
+    let clients = ExtendedKeyUsagePurpose::ClientAuth;
+    let critical = || {
+        let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+        extension.set_criticality(true);
+        extension
+    };
+    for (case, authority, expected) in [
+        ("plain", with(&|_| ()), Ok(())),
+        (
+            "for clients",
+            with(&|its| its.extended_key_usages = vec![clients.clone()]),
+            Err(CertificateError::UnknownIssuer),
+        ),
+        ("for any", with(&|its| its.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]), Ok(())),
+        (
+            "something critical",
+            with(&|its| its.custom_extensions = vec![critical()]),
+            Err(CertificateError::UnknownIssuer),
+        ),
+    ] {
+        let server = signed(&params("*.apps.example"), &authority);
+        assert_eq!(verdict(&[authority.der().clone()], &server), expected, "{case}");
+    }
+    // One that is marked as an authority, and listed itself, must be for servers too.
+    let itself = with(&|its| {
+        its.subject_alt_names = params("prom.apps.example").subject_alt_names;
+        its.extended_key_usages = vec![clients.clone()];
+    });
+    let itself = itself.der().clone();
+    assert!(verdict(std::slice::from_ref(&itself), &itself).is_err());
+}
+
+#[test]
+fn what_a_server_sends_along_must_be_authorities_and_no_more_than_the_root_allows() {
+    let authority = |name: &str, path: BasicConstraints, usages: Vec<KeyUsagePurpose>| {
+        let mut its = params(name);
+        its.distinguished_name = rcgen::DistinguishedName::new();
+        its.distinguished_name.push(rcgen::DnType::CommonName, name);
+        its.is_ca = IsCa::Ca(path);
+        its.key_usages = usages;
+        its
+    };
+    let signs = || vec![KeyUsagePurpose::KeyCertSign];
+    for (path, usages, expected) in [
+        (BasicConstraints::Unconstrained, signs(), true),
+        (BasicConstraints::Constrained(1), signs(), true),
+        (BasicConstraints::Constrained(0), signs(), false),
+        (BasicConstraints::Unconstrained, vec![KeyUsagePurpose::DigitalSignature], false),
+    ] {
+        let case = format!("{path:?} {usages:?}");
+        let root = authority("root", path, signs());
+        let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+        let between = authority("between", BasicConstraints::Unconstrained, usages);
+        let between = CertifiedIssuer::signed_by(between, KeyPair::generate().unwrap(), &root).unwrap();
+        let server = params("*.apps.example").signed_by(&KeyPair::generate().unwrap(), &between).unwrap();
+        let verifier = Listed::new(Vec::new(), vec![root.der().clone()], &crate::cluster::crypto::provider());
+        let name = ServerName::try_from("prom.apps.example").unwrap();
+        let found =
+            verifier.unwrap().verify_server_cert(server.der(), &[between.der().clone()], &name, &[], now());
+        assert_eq!(found.is_ok(), expected, "{case}: {found:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,71 @@
+//! What a certificate says of itself, as far as rustls does not ask authorities that are trusted: it takes their keys, and
+//! Go their word.
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+use x509_cert::Certificate;
+use x509_cert::certificate::Version;
+use x509_cert::der::Decode as _;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+
+/// Any purpose, and a server's.
+const PURPOSES: [ObjectIdentifier; 2] =
+    [ObjectIdentifier::new_unwrap("2.5.29.37.0"), ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1")];
+/// Extensions that are understood here or in rustls, also if they are critical.
+const KNOWN: [ObjectIdentifier; 7] = [
+    ObjectIdentifier::new_unwrap("2.5.29.14"), // subjectKeyIdentifier
+    ObjectIdentifier::new_unwrap("2.5.29.15"), // keyUsage
+    ObjectIdentifier::new_unwrap("2.5.29.17"), // subjectAltName
+    ObjectIdentifier::new_unwrap("2.5.29.19"), // basicConstraints
+    ObjectIdentifier::new_unwrap("2.5.29.30"), // nameConstraints
+    ObjectIdentifier::new_unwrap("2.5.29.32"), // certificatePolicies
+    ObjectIdentifier::new_unwrap("2.5.29.37"), // extKeyUsage
+];
+
+/// What one says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word {
+    /// Whether it is an authority's. Before version 3 they could not say.
+    pub(super) may_sign: bool,
+    /// Whether it, or what it signs, may be a server's.
+    pub(super) for_servers: bool,
+    /// Whether all that must be understood of it is.
+    pub(super) is_understood: bool,
+    /// Number of authorities that may be below it in a chain; `None` if it sets no limit.
+    pub(super) path: Option<u8>,
+    /// Seconds since 1970 between which it is valid.
+    valid: (u64, u64),
+}
+
+impl Word {
+    /// Reads it; `None` if that fails here, which is left to rustls.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Word> {
+        let certificate = Certificate::from_der(certificate).ok()?;
+        let certificate = certificate.tbs_certificate();
+        let constraints =
+            certificate.get_extension::<BasicConstraints>().ok()?.map(|(_, constraints)| constraints);
+        let usage = certificate.get_extension::<KeyUsage>().ok()?;
+        let purposes = certificate.get_extension::<ExtendedKeyUsage>().ok()?;
+        let validity = certificate.validity();
+        let mut extensions = certificate.extensions().into_iter().flatten();
+        Some(Word {
+            may_sign: certificate.version() != Version::V3
+                || (constraints.as_ref().is_some_and(|constraints| constraints.ca)
+                    && usage.is_none_or(|(_, usage)| usage.key_cert_sign())),
+            for_servers: purposes
+                .is_none_or(|(_, purposes)| purposes.0.iter().any(|its| PURPOSES.contains(its))),
+            is_understood: extensions
+                .all(|extension| !extension.critical || KNOWN.contains(&extension.extn_id)),
+            path: constraints.and_then(|constraints| constraints.path_len_constraint),
+            valid: (
+                validity.not_before.to_unix_duration().as_secs(),
+                validity.not_after.to_unix_duration().as_secs(),
+            ),
+        })
+    }
+
+    /// Whether it is valid at this time.
+    pub(super) fn is_valid(&self, now: UnixTime) -> bool {
+        (self.valid.0..=self.valid.1).contains(&now.as_secs())
+    }
+}
