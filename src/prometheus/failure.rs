@@ -21,6 +21,8 @@ pub(crate) enum Cause {
     NotYetValid,
     /// The certificate is signed by an algorithm of this name, which is not taken.
     Algorithm(String),
+    /// The certificate cannot be taken for a server's, in words that follow "a certificate".
+    Unfit(&'static str),
     /// What listens there does not speak TLS.
     NotTls,
     /// Anything else: the innermost error's own words.
@@ -96,7 +98,34 @@ fn certificate_cause(error: &CertificateError) -> Cause {
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id, ..
         } => Cause::Algorithm(algorithm(signature_algorithm_id)),
-        other => Cause::Other(one_line(&format!("its certificate is invalid: {other}"))),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            Cause::Unfit("that is for another purpose than a server's")
+        }
+        CertificateError::UnhandledCriticalExtension => Cause::Unfit(UNKNOWN_EXTENSION),
+        CertificateError::BadEncoding => Cause::Unfit("that cannot be read"),
+        CertificateError::Revoked => Cause::Unfit("that is revoked"),
+        CertificateError::Other(other) => Cause::Unfit(unfit(other.0.downcast_ref())),
+        _ => Cause::Unfit("that is not valid"),
+    }
+}
+
+const UNKNOWN_EXTENSION: &str = "with a critical extension that is not known here";
+
+/// What a chain lacks, of the errors that rustls has no word of its own for.
+fn unfit(error: Option<&webpki::Error>) -> &'static str {
+    use webpki::Error;
+    match error {
+        Some(Error::NameConstraintViolation) => "for a host that its authority may not speak for",
+        Some(Error::PathLenConstraintViolated) => {
+            "with more authorities in between than its authority allows"
+        }
+        Some(Error::MaximumPathDepthExceeded | Error::MaximumPathBuildCallsExceeded) => {
+            "with more authorities in between than are followed"
+        }
+        Some(Error::EndEntityUsedAsCa) => "by one that is no authority",
+        Some(Error::CaUsedAsEndEntity) => "that is an authority's and no server's",
+        Some(Error::UnsupportedCriticalExtension) => UNKNOWN_EXTENSION,
+        _ => "that is not valid",
     }
 }
 
@@ -160,6 +189,9 @@ impl Cause {
             Cause::Algorithm(algorithm) => format!(
                 "{name} has a certificate signed by {algorithm}, which is not taken here: have one issued that is signed by RSA, ECDSA or Ed25519 with SHA-256 or better"
             ),
+            Cause::Unfit(why) => {
+                format!("{name} has a certificate {why}: have another one issued")
+            }
             Cause::NotTls => format!("{name} answered without TLS: check the port, and whether it is http"),
             Cause::Other(words) => {
                 format!("{name} gave no answer ({words}): check the address and the network")
@@ -218,6 +250,8 @@ mod tests {
             waited,
             slow_remedy: "shorten --interval",
         };
+        let of = |error| cause(&rustls::Error::InvalidCertificate(error));
+        let chain = |error| of(CertificateError::Other(rustls::OtherError(std::sync::Arc::new(error))));
         let mut page = Page::new("Why no answer came, as it is said of Prometheus.");
         let prometheus = party("Prometheus at https://prom", None);
         for cause in [
@@ -232,6 +266,18 @@ mod tests {
             Cause::Algorithm(algorithm(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00")),
             Cause::Algorithm(algorithm(b"\x06\x03\x2b\x65\x70")),
             Cause::Algorithm(algorithm(b"\x06")),
+            of(CertificateError::InvalidPurpose),
+            of(CertificateError::BadEncoding),
+            of(CertificateError::UnhandledCriticalExtension),
+            of(CertificateError::Revoked),
+            of(CertificateError::UnknownRevocationStatus),
+            chain(webpki::Error::NameConstraintViolation),
+            chain(webpki::Error::PathLenConstraintViolated),
+            chain(webpki::Error::MaximumPathDepthExceeded),
+            chain(webpki::Error::EndEntityUsedAsCa),
+            chain(webpki::Error::CaUsedAsEndEntity),
+            chain(webpki::Error::UnsupportedCriticalExtension),
+            chain(webpki::Error::BadDer),
             Cause::NotTls,
             Cause::Other("connection reset by peer".into()),
         ] {

@@ -62,20 +62,28 @@ struct Targets {
 }
 
 impl Client {
-    /// Makes sure that an empty result means what it says. Errors if the server has no series at all by now and warns that
-    /// it could not ask for them, as Thanos does if none of its stores answers.
+    /// Makes sure that an empty result means what it says. Errors if the server has no series at all by now since none of
+    /// its stores answers, as with a Thanos that has lost them.
     pub async fn require_stores(&self) -> Result<()> {
-        let (status, location, body) = self.send("query", &[("query", "count(up)")], Size::Few).await?;
-        let Reply { series, warnings } = answer::read(&self.asked(), status, location.as_deref(), &body)
-            .map_err(|refusal| refusal.map(|words| self.without_token(words)))?;
-        match warnings.first() {
-            Some(warning) if series.is_empty() => bail!(
-                "{} has no data, since none of its stores answers ({}): see oc -n openshift-monitoring get pods",
-                self.url(),
-                self.without_token(warning)
-            ),
-            _ => Ok(()),
+        // A store that is lost is warned of; once all are given up, Thanos says so only to who wants the whole answer.
+        for partial in ["true", "false"] {
+            let question = [("query", "count(up)"), ("partial_response", partial)];
+            let (status, location, body) = self.send("query", &question, Size::Few).await?;
+            let said = match answer::read(&self.asked(), status, location.as_deref(), &body) {
+                Ok(Reply { series, .. }) if !series.is_empty() => return Ok(()),
+                Ok(Reply { warnings, .. }) => warnings,
+                Err(refusal) if is_of_stores(&refusal.to_string()) => vec![refusal.to_string()],
+                Err(refusal) => return Err(refusal.map(|words| self.without_token(words)).into()),
+            };
+            if let Some(words) = said.iter().find(|words| is_of_stores(words)) {
+                bail!(
+                    "{} has no data, since none of its stores answers ({}): see oc -n openshift-monitoring get pods",
+                    self.url(),
+                    self.without_token(words)
+                );
+            }
         }
+        Ok(())
     }
 
     /// How the server reads a question. Errors if it does not answer at all, or if what stands in front of it refuses this
@@ -118,6 +126,11 @@ impl Client {
         active_targets.retain(|target| target.scrape_pool == pool);
         Ok(active_targets)
     }
+}
+
+/// Whether these are Thanos's words for stores that are not there, or give no answer.
+fn is_of_stores(words: &str) -> bool {
+    ["StoreAPI", "receive series from"].iter().any(|its| words.contains(its))
 }
 
 #[cfg(test)]
