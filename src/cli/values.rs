@@ -22,7 +22,12 @@ pub(super) fn parse_timeout(text: &str) -> Result<Limit, String> {
         Ok(seconds) => Ok(Limit(Some(i64::from(seconds) * 1000))),
         Err(_) if text.is_empty() => Ok(Limit(None)),
         Err(_) if text == "0s" => Ok(Limit(Some(0))),
-        Err(_) => parse_duration(text).map(|limit| Limit(Some(limit))),
+        Err(_) => {
+            // Go's durations have fractions, ours have years.
+            let fraction = text.contains('.').then(|| text.parse::<jiff::SignedDuration>().ok()).flatten();
+            let milliseconds = fraction.and_then(|limit| i64::try_from(limit.as_millis()).ok());
+            milliseconds.map_or_else(|| parse_duration(text), Ok).map(|limit| Limit(Some(limit)))
+        }
     }
 }
 

@@ -4,8 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use kube::config::AuthInfo;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+};
 use secrecy::ExposeSecret as _;
+
+use super::crypto;
 
 /// A certificate with what leads from it to its authority, and its private key.
 pub(super) struct Identity {
@@ -25,15 +29,31 @@ pub(super) fn of(user: &AuthInfo) -> Result<Option<Identity>, String> {
     let Some(key) = read("key", data, user.client_key.as_deref())? else {
         return Err("its client key is missing".to_owned());
     };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&certificate)
-        .collect::<Result<_, _>>()
-        .map_err(|_| "its client certificate is no PEM")?;
+    let chain = certificates(&certificate);
     if chain.is_empty() {
         return Err("its client certificate is no PEM".to_owned());
     }
     // What stands beside it, such as the parameters that openssl writes before a key on a curve, is passed over.
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| "its client key is no PEM")?;
-    Ok(Some(Identity { chain, key }))
+    Ok(Some(Identity { chain, key: as_it_is(key) }))
+}
+
+/// The certificates of a PEM file; what else it holds is passed over, as Go does, a broken one too.
+pub(super) fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
+}
+
+/// The key by what it is, which its label may not say: Go does not look at that.
+fn as_it_is(key: PrivateKeyDer<'static>) -> PrivateKeyDer<'static> {
+    let provider = crypto::provider();
+    let is = |key: &PrivateKeyDer<'static>| provider.key_provider.load_private_key(key.clone_key()).is_ok();
+    let bytes = key.secret_der().to_vec();
+    let kinds: [PrivateKeyDer<'static>; 3] = [
+        PrivatePkcs8KeyDer::from(bytes.clone()).into(),
+        PrivateSec1KeyDer::from(bytes.clone()).into(),
+        PrivatePkcs1KeyDer::from(bytes).into(),
+    ];
+    if is(&key) { key } else { kinds.into_iter().find(is).unwrap_or(key) }
 }
 
 /// What stands in the kubeconfig, else in the file that it names.

@@ -155,6 +155,9 @@ fn change_user(user: &mut AuthInfo, options: &SessionOptions) -> Result<()> {
         if user.impersonate_uid.is_some() {
             bail!("--as-uid says whose UID only together with --as: add --as USER");
         }
+        if user.impersonate_user_extra.is_some() {
+            bail!("the kubeconfig's as-user-extra says of whom only together with as: add --as USER");
+        }
     }
     change_certificate(user, options)?;
     // An empty password is one too; kube needs both.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use kube::config::{ExecConfig, ExecInteractiveMode};
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
@@ -73,7 +74,8 @@ async fn credential(exec: &ExecConfig, command: &str, attended: bool) -> Result<
     }
     // JSON it should be; client-go takes YAML too, and some plugins rely on it. No parser's word: it would quote.
     let json = serde_json::from_slice(&printed).ok();
-    let Some(Printed { api_version, status }) = json.or_else(|| serde_yaml::from_slice(&printed).ok()) else {
+    let Some(Printed { api_version, mut status }) = json.or_else(|| serde_yaml::from_slice(&printed).ok())
+    else {
         return Err(failed(command, "printed no credential"));
     };
     if let (Some(asked), Some(printed)) = (&exec.api_version, &api_version)
@@ -81,6 +83,8 @@ async fn credential(exec: &ExecConfig, command: &str, attended: bool) -> Result<
     {
         return Err(failed(command, &format!("answered in another version than the kubeconfig's {asked}")));
     }
+    // Go's plugins print an empty one beside a certificate.
+    status.token.take_if(|token| token.expose_secret().is_empty());
     if status.token.is_none()
         && (status.client_certificate_data.is_none() || status.client_key_data.is_none())
     {
@@ -119,8 +123,6 @@ fn failed(command: &str, why: &str) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     fn shell(script: &str) -> ExecConfig {
@@ -152,9 +154,14 @@ mod tests {
                 "{script}"
             );
         }
-        let certificate = r#"echo '{"status":{"clientCertificateData":"C","clientKeyData":"K"}}'"#;
-        let certificate = run(&shell(certificate)).await.unwrap();
-        assert!(certificate.token.is_none() && certificate.client_certificate_data.as_deref() == Some("C"));
+        for token in ["", r#""token":"","#] {
+            let pair = r#""clientCertificateData":"C","clientKeyData":"K""#;
+            let certificate = shell(&format!(r#"echo '{{"status":{{{token}{pair}}}}}'"#));
+            let certificate = run(&certificate).await.unwrap();
+            assert!(
+                certificate.token.is_none() && certificate.client_certificate_data.as_deref() == Some("C")
+            );
+        }
     }
 
     #[tokio::test]

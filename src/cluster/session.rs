@@ -4,21 +4,25 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use kube::Config;
 use kube::config::{
-    Cluster, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError, NamedAuthInfo,
-    NamedCluster, NamedContext,
+    Cluster, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster,
+    NamedContext,
 };
 use rustls::pki_types::CertificateDer;
 
 use super::api::Api;
 use super::files::{Filed, Files};
+use super::identity::certificates;
 use super::kubeconfig::{self, Chosen};
 use super::pod::Pod;
 use super::{home, proxy, token};
 use crate::prometheus::failure::one_line;
 use crate::prometheus::{Secret, Url, is_loopback};
 
+const CORRECT: &str = "correct it in the kubeconfig, or log in again with oc login";
 /// Without `--request-timeout` a silent API server is given up after this.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -200,6 +204,7 @@ async fn authorities(mut cluster: Cluster) -> Result<Vec<CertificateDer<'static>
 /// kube's own reading of one cluster and one user: certificate files, keys, what a plugin is told of its cluster.
 async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
     let name = user.name.clone();
+    let cluster = authority(cluster)?;
     let context = Context { cluster: name.clone(), user: Some(name.clone()), ..Context::default() };
     let one = Kubeconfig {
         clusters: vec![NamedCluster {
@@ -216,34 +221,42 @@ async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
         current_context: Some(name),
         ..Kubeconfig::default()
     };
-    let config = Config::from_custom_kubeconfig(one, &KubeConfigOptions::default())
+    Config::from_custom_kubeconfig(one, &KubeConfigOptions::default())
         .await
-        .map_err(|error| anyhow!(unusable(&error)))?;
-    if config.root_cert.as_ref().is_some_and(Vec::is_empty) {
-        bail!(
-            "its certificate authority holds no certificate: name a PEM file with --certificate-authority FILE"
-        );
+        .map_err(|error| anyhow!(unusable(&error)))
+}
+
+/// The cluster with its authority's certificates in the place of their file. Those that cannot be read are left out, as
+/// with Go; kube would refuse all. Errors: there is none that can.
+fn authority(mut cluster: Cluster) -> Result<Cluster> {
+    const REMEDY: &str = "name a PEM file with --certificate-authority FILE";
+    let pem = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
+        (Some(data), _) => BASE64
+            .decode(data)
+            .map_err(|_| anyhow!("its certificate-authority-data is no base64: {CORRECT}"))?,
+        (None, Some(path)) => std::fs::read(path)
+            .map_err(|why| anyhow!("its certificate authority {path} cannot be read ({why}): {REMEDY}"))?,
+        (None, None) => return Ok(cluster),
+    };
+    let found = certificates(&pem);
+    if found.is_empty() {
+        bail!("its certificate authority holds no certificate: {REMEDY}");
     }
-    Ok(config)
+    let block = |certificate: &CertificateDer<'_>| {
+        let text = BASE64.encode(certificate);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    };
+    cluster.certificate_authority_data = Some(BASE64.encode(found.iter().map(block).collect::<String>()));
+    cluster.certificate_authority = None;
+    Ok(cluster)
 }
 
 /// kube's words say everything twice in a chain of causes, and no remedy.
 fn unusable(error: &KubeconfigError) -> String {
-    const REMEDY: &str = "correct it in the kubeconfig, or log in again with oc login";
     match error {
-        KubeconfigError::LoadCertificateAuthority(LoadDataError::ReadFile(why, path)) => format!(
-            "its certificate authority {} cannot be read ({why}): name one with --certificate-authority FILE",
-            path.display()
-        ),
-        KubeconfigError::LoadCertificateAuthority(_) => {
-            format!("its certificate-authority-data is no base64: {REMEDY}")
-        }
-        KubeconfigError::ParseCertificates(_) => {
-            "its certificate authority is no PEM: name one with --certificate-authority FILE".to_owned()
-        }
-        KubeconfigError::ParseClusterUrl(_) => format!("its server is no address: {REMEDY}"),
-        KubeconfigError::ParseProxyUrl(_) => format!("its proxy-url is no address: {REMEDY}"),
-        other => format!("{}: {REMEDY}", one_line(&other.to_string())),
+        KubeconfigError::ParseClusterUrl(_) => format!("its server is no address: {CORRECT}"),
+        KubeconfigError::ParseProxyUrl(_) => format!("its proxy-url is no address: {CORRECT}"),
+        other => format!("{}: {CORRECT}", one_line(&other.to_string())),
     }
 }
 

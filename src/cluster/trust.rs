@@ -11,11 +11,10 @@ use kube::api::Api as Objects;
 use rustls::client::WantsClientCert;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ConfigBuilder};
 
 use super::api::{Api, Refusal};
-use super::identity::{self, Identity};
+use super::identity::{self, Identity, certificates};
 use super::verifier::{Listed, Unverified};
 use super::{NAMESPACE, crypto};
 
@@ -47,10 +46,6 @@ async fn bundle(api: &Api, (namespace, name): (&str, &str)) -> Result<Vec<Certif
         Err(Refusal::Failed(error)) => Err(error),
         Err(_) => Ok(Vec::new()),
     }
-}
-
-fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
 }
 
 /// The certificates of `--prometheus-ca`. Errors: not readable, or none in it.

@@ -98,17 +98,28 @@ fn clients_certificates() {
     ]);
     // Each of these is written to the same files, so they are tried one at a time.
     let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
     let mut ends = try_all(&cases);
+    let status = json!({"token": "", "clientCertificateData": certificate, "clientKeyData": key});
+    let plugin =
+        json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status});
+    let plugin = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "cat",
+        "args": [written("plugin", &plugin.to_string())], "interactiveMode": "Never"}});
+    ends.extend(try_all(&[case("a plugin's, beside an empty token", &plugin)]));
     for (name, certificate, key) in [
         ("the parameters before the key", certificate.clone(), format!("{parameters}{key}")),
         ("words around them", format!("subject: x\n{certificate}\nend\n"), format!("a key\n{key}")),
         ("both in both files", format!("{certificate}{key}"), format!("{key}{certificate}")),
         ("line ends of Windows", certificate.replace('\n', "\r\n"), key.replace('\n', "\r\n")),
+        ("a broken block behind", format!("{certificate}{broken}"), key.clone()),
+        ("a key under another label", certificate.clone(), key.replace("PRIVATE", "EC PRIVATE")),
         ("an empty certificate", String::new(), key.clone()),
         ("a key that is cut", certificate.clone(), key[..key.len() / 2].to_owned()),
     ] {
         ends.extend(try_all(&[case(name, &with(&certificate, &key))]));
     }
+    // Those, and of the written ones: the plugin's, and six that Go takes.
+    assert_eq!(count(&ends, End::Connected), known + 7, "{ends:?}");
     assert_eq!(count(&ends[..known], End::Connected), known, "what Go makes and takes");
     assert!(count(&ends, End::Refused) >= 2 && count(&ends, End::Error) >= 6, "{ends:?}");
 }

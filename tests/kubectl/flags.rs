@@ -40,7 +40,10 @@ fn flags() {
         bare(&["--server", server, "--token", token]),
         bare(&["--server", server, "--insecure-skip-tls-verify", "--token", token]),
         bare(&["--server", server, "--insecure-skip-tls-verify=true", "--token", token]),
+        bare(&["--server", server, "--insecure-skip-tls-verify=1", "--token", token]),
+        bare(&["--server", server, "--insecure-skip-tls-verify=T", "--token", token]),
         bare(&["--server", server, "--insecure-skip-tls-verify=false", "--token", token]),
+        bare(&["--server", server, "--insecure-skip-tls-verify=perhaps", "--token", token]),
         bare(&[
             "--server",
             server,
@@ -82,6 +85,7 @@ fn flags() {
         case(&["--request-timeout", "30"]),
         case(&["--request-timeout", "30s"]),
         case(&["--request-timeout", "1m30s"]),
+        case(&["--request-timeout", "1m1.5s"]),
         case(&["--request-timeout", "soon"]),
         case(&["--request-timeout", "-1s"]),
         case(&[

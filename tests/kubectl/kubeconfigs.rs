@@ -27,8 +27,9 @@ fn with_user(name: &str, user: &Value) -> Case {
 
 #[test]
 fn clusters() {
-    let pem = fs::read_to_string(shared().api_ca()).unwrap();
-    let data = BASE64.encode(&pem);
+    let authority = fs::read_to_string(shared().api_ca()).unwrap();
+    let bad = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    let data = BASE64.encode(&authority);
     let broken: String =
         data.as_bytes().chunks(64).map(|line| format!("{}\n", str::from_utf8(line).unwrap())).collect();
     let without =
@@ -55,6 +56,15 @@ fn clusters() {
             without(c);
             c["certificate-authority-data"] = json!(BASE64.encode("x"));
         }),
+        with_cluster("a broken certificate before the authority", |c| {
+            without(c);
+            c["certificate-authority-data"] = json!(BASE64.encode(format!("{bad}{authority}")));
+        }),
+        with_cluster("a certificate of nothing behind the authority", |c| {
+            without(c);
+            c["certificate-authority-data"] =
+                json!(BASE64.encode(format!("{authority}{}", bad.replace('!', "AAAA"))));
+        }),
         with_cluster("no authority", without),
         with_cluster("empty data", |c| c["certificate-authority-data"] = json!("")),
         with_cluster("null data", |c| c["certificate-authority-data"] = json!(null)),
@@ -70,6 +80,9 @@ fn clusters() {
         with_cluster("an empty proxy", |c| c["proxy-url"] = json!("")),
         with_cluster("a proxy of a kind that nobody knows", |c| c["proxy-url"] = json!("ftp://127.0.0.1:1")),
         with_cluster("a proxy where nothing listens", |c| c["proxy-url"] = json!("http://127.0.0.1:1")),
+        with_cluster("a SOCKS proxy where nothing listens", |c| {
+            c["proxy-url"] = json!("socks5h://u:p@127.0.0.1:1")
+        }),
         with_cluster("a slash behind the server", |c| c["server"] = json!(format!("{url}/"))),
         with_cluster("a path behind the server", |c| c["server"] = json!(format!("{url}/elsewhere"))),
         with_cluster("no scheme", |c| c["server"] = json!(url.replace("https://", ""))),
@@ -145,6 +158,7 @@ fn users() {
         ),
         with_user("acting as a uid", &as_viewer(json!({"as": "viewer", "as-uid": "7"}))),
         with_user("acting without the right", &json!({"token": token, "as": "installer"})),
+        with_user("more of nobody", &as_viewer(json!({"as-user-extra": {"a": ["b"]}}))),
         with_user("an empty name to act as", &as_viewer(json!({"as": ""}))),
         with_user("what nobody knows", &json!({"token": token, "new-field": 1})),
     ]);

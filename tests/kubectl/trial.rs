@@ -140,9 +140,10 @@ fn indecent(outcome: &Outcome) -> Option<&'static str> {
     if outcome.code == 0 {
         return None;
     }
-    let rust =
-        Regex::new(r"panicked|RUST_BACKTRACE|\b(Some|Err|Ok)\(|\bNone\b|\w+ \{ \w+:|\[\d+, \d+|::\w+|\\u\{")
-            .unwrap();
+    let rust = Regex::new(
+        r"panicked|RUST_BACKTRACE|\b(Some|Err|Ok)\(|\bNone\b|\w+ \{ \w+:|\[\d+, \d+|::\w+|\\u\{|\w+Error\(",
+    )
+    .unwrap();
     let lines = outcome.stderr.lines().filter(|line| line.starts_with("error: ")).count();
     match () {
         () if outcome.code > 2 => Some("a crash"),
