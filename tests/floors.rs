@@ -39,7 +39,7 @@ const TOP: Floors = &[
 
 const INSTALL: Floors = &[
     &["mod"],
-    &["uninstall", "rollout", "samples", "diff", "versions"],
+    &["uninstall", "rollout", "samples", "diff", "versions", "ending"],
     &["apply", "look"],
     &["certificate", "nodes"],
     &["preflight", "rights", "trouble", "set"],

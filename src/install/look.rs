@@ -5,7 +5,7 @@ use super::place::{DAEMON_SETS, NAME, NAMESPACE};
 use super::set::Set;
 use super::trouble::{self, Scene, Trouble};
 use crate::cluster::{Failure, Part, Server};
-use anyhow::{Error, Result};
+use anyhow::Result;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -22,12 +22,11 @@ pub(crate) struct Look {
     waiting: Option<usize>,
 }
 
-/// Looks. `desired`: how many pods there should be; `late`: what is on its way is now in the way. Errors: the login is
-/// no longer good.
-pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Result<Look> {
+/// Looks. `late`: what is on its way is now in the way. Errors: the login is no longer good.
+pub(crate) async fn look(server: &Server<'_>, set: &Set, late: bool) -> Result<Look> {
     let mut look = Look::default();
     let namespace = format!("/api/v1/namespaces/{NAMESPACE}");
-    let mut scene = Scene { desired, late, ..Scene::default() };
+    let mut scene = Scene { desired: set.ready().1, late, ..Scene::default() };
     let pods = server.get::<trouble::Pods>(&pods_path(), Part::Whole).await;
     let pods = look.seen(pods, "list pods in openshift-monitoring")?;
     let is_seen = pods.is_some();
@@ -44,16 +43,10 @@ pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Res
         found => found.unwrap_or_default(),
     };
     let down = look.seen(nodes::down(server).await, "list nodes")?;
-    let knows_nodes = down.is_some();
     scene.nodes_down = down.unwrap_or_default();
-    let mut knows_missing = true;
-    if is_seen && scene.pods.len() < desired && (late || !scene.nodes_down.is_empty()) {
-        let bare = nodes_bare(server, &mut look, &scene).await?;
-        knows_missing = bare.is_some();
-        scene.nodes_bare = bare.unwrap_or_default();
-    }
-    if is_seen && knows_nodes && knows_missing {
-        look.weigh(&scene);
+    if is_seen && (late || !scene.nodes_down.is_empty()) {
+        let selected = look.selected(server).await?;
+        look.weigh(&mut scene, selected.as_ref(), set.template_generation());
     }
     // Pods that cannot be seen are not missing.
     look.troubles = if is_seen { trouble::all(&scene) } else { Vec::new() };
@@ -63,22 +56,37 @@ pub(crate) async fn look(server: &Server<'_>, desired: usize, late: bool) -> Res
 impl Look {
     /// Whether all that `set` still lacks is on nodes that are down.
     pub(crate) fn lacks_only_nodes_down(&self, set: &Set) -> bool {
-        let (ready, desired) = set.ready();
-        set.is_seen()
-            && self.waiting == Some(0)
-            && !self.nodes_down.is_empty()
-            && desired.saturating_sub(ready) <= self.nodes_down.len()
+        set.is_seen() && self.waiting == Some(0) && !self.nodes_down.is_empty()
     }
 
-    /// Counts what may be waited for, and what may not.
-    fn weigh(&mut self, scene: &Scene) {
-        let is_down = |node: &str| scene.nodes_down.contains(node);
-        let with_pod = scene.pods.iter().map(trouble::Pod::node);
-        let bare = scene.nodes_bare.iter().map(String::as_str);
-        self.nodes_down = with_pod.chain(bare).filter(|node| is_down(node)).map(str::to_owned).collect();
-        let unready = scene.pods.iter().filter(|pod| !pod.is_ready() && !is_down(pod.node())).count();
-        let bare = scene.nodes_bare.iter().filter(|node| !is_down(node)).count();
-        self.waiting = Some(unready + bare);
+    /// The nodes that the DaemonSet selects; `None` if that is not seen.
+    async fn selected(&mut self, server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
+        let set = server.get::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
+        let Some(set) = self.seen(set, "get daemonsets.apps in openshift-monitoring")? else {
+            return Ok(None);
+        };
+        self.seen(nodes::selected(server, &set).await, "list nodes")
+    }
+
+    /// Counts what may be waited for, and what may not, node by node: the set's own numbers hold the pods of nodes that
+    /// are down too, and pods that are ending. `generation`: the new pods'.
+    fn weigh(&mut self, scene: &mut Scene, selected: Option<&BTreeSet<String>>, generation: &str) {
+        let Some(selected) = selected else { return };
+        scene.nodes_down.retain(|node| selected.contains(node));
+        // What ends on a node that is not selected any longer is in nobody's way.
+        scene.pods.retain(|pod| pod.node().is_empty() || selected.contains(pod.node()));
+        let with = |is: &dyn Fn(&trouble::Pod) -> bool| -> BTreeSet<String> {
+            scene.pods.iter().filter(|pod| is(pod)).map(|pod| pod.node().to_owned()).collect()
+        };
+        let any = with(&|_| true);
+        let good = with(&|pod| pod.is_ready() && pod.is_of(generation) && !pod.is_ending());
+        // A pod without a node has one to go to, which is not known yet.
+        if !any.contains("") {
+            scene.nodes_bare = selected.difference(&any).cloned().collect();
+        }
+        self.nodes_down.clone_from(&scene.nodes_down);
+        self.waiting =
+            Some(selected.difference(&good).filter(|node| !self.nodes_down.contains(*node)).count());
     }
 
     /// What there is to see; nothing where the server does not say: a look may be half blind.
@@ -118,69 +126,61 @@ fn pods_path() -> String {
     )
 }
 
-/// The nodes that the DaemonSet selects and that have none of the pods; `None` if that is not known, or not yet.
-async fn nodes_bare(
-    server: &Server<'_>,
-    look: &mut Look,
-    scene: &Scene,
-) -> Result<Option<BTreeSet<String>>, Error> {
-    if scene.pods.iter().any(|pod| pod.node().is_empty()) {
-        // It has a place to go to, which is not known yet.
-        return Ok(None);
-    }
-    let set = server.get::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
-    let Some(set) = look.seen(set, "get daemonsets.apps in openshift-monitoring")? else { return Ok(None) };
-    let Some(mut bare) = look.seen(nodes::selected(server, &set).await, "list nodes")? else {
-        return Ok(None);
-    };
-    bare.retain(|name| !scene.pods.iter().any(|pod| pod.node() == name));
-    Ok(Some(bare))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
-    /// Pods by node, and whether they are ready.
-    fn scene(pods: &[(&str, bool)], down: &[&str], bare: &[&str]) -> Scene {
-        let names = |all: &[&str]| all.iter().map(ToString::to_string).collect();
-        let items = pods.iter().map(|&(node, is_ready)| {
+    /// A pod's node, its generation, and whether it is ready.
+    type PodLine = (&'static str, &'static str, bool);
+
+    fn scene(pods: &[PodLine], down: &[&str]) -> Scene {
+        let items = pods.iter().map(|&(node, generation, is_ready)| {
             let status = if is_ready { "True" } else { "False" };
-            json!({"spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": status}]}})
+            let ends = (generation == "ending").then_some("2026-01-01T00:00:00Z");
+            json!({"metadata": {"labels": {"pod-template-generation": generation}, "deletionTimestamp": ends},
+                "spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": status}]}})
         });
         let pods: trouble::Pods =
             serde_json::from_value(json!({"items": items.collect::<Vec<_>>()})).unwrap();
-        Scene { pods: pods.items, nodes_down: names(down), nodes_bare: names(bare), ..Scene::default() }
+        Scene { pods: pods.items, nodes_down: names(down), ..Scene::default() }
     }
 
-    fn set(ready: usize, desired: usize) -> Set {
-        serde_json::from_value(json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1,
-            "desiredNumberScheduled": desired, "updatedNumberScheduled": ready, "numberReady": ready}}))
-        .unwrap()
+    fn names(all: &[&str]) -> BTreeSet<String> {
+        all.iter().map(ToString::to_string).collect()
     }
 
+    /// Nodes a and b are selected.
     #[test]
     fn only_nodes_that_are_down_are_not_waited_for() {
-        for (case, scene, set, expected) in [
-            ("its pod is pending", scene(&[("a", true), ("b", false)], &["b"], &[]), set(1, 2), true),
-            ("it has no pod", scene(&[("a", true)], &["b"], &["b"]), set(1, 2), true),
-            ("its pod was ready", scene(&[("a", true), ("b", true)], &["b"], &[]), set(1, 2), true),
-            ("another one waits", scene(&[("a", false), ("b", false)], &["b"], &[]), set(0, 2), false),
-            ("another one has none", scene(&[("b", false)], &["b"], &["a"]), set(0, 2), false),
-            (
-                "another one has the old pod",
-                scene(&[("a", true), ("b", false)], &["b"], &[]),
-                set(0, 2),
-                false,
-            ),
-            ("none is down", scene(&[("a", true)], &[], &[]), set(1, 2), false),
-            ("it is not ours", scene(&[("a", false)], &["other"], &[]), set(0, 1), false),
-        ] {
+        let set: Set = serde_json::from_value(json!({"metadata": {"generation": 1, "annotations":
+            {"deprecated.daemonset.template.generation": "2"}}, "status": {"observedGeneration": 1}}))
+        .unwrap();
+        let cases: &[(&str, &[PodLine], &[&str], bool)] = &[
+            ("its pod is pending", &[("a", "2", true), ("b", "2", false)], &["b"], true),
+            ("it has no pod", &[("a", "2", true)], &["b"], true),
+            ("its pod was ready", &[("a", "2", true), ("b", "2", true)], &["b"], true),
+            ("its old pod cannot end", &[("a", "2", true), ("b", "ending", false)], &["b"], true),
+            ("all are", &[("a", "2", false)], &["a", "b"], true),
+            ("another one waits", &[("a", "2", false), ("b", "2", false)], &["b"], false),
+            ("another one has none", &[("b", "2", false)], &["b"], false),
+            ("another one's has no place yet", &[("", "2", false), ("b", "2", false)], &["b"], false),
+            ("another one has the old pod", &[("a", "1", true), ("b", "2", false)], &["b"], false),
+            ("another one's pod ends", &[("a", "ending", true), ("b", "2", false)], &["b"], false),
+            ("none is down", &[("a", "2", true)], &[], false),
+            ("it is not ours", &[("a", "2", true), ("b", "2", false)], &["other"], false),
+            ("a pod is left on it", &[("a", "2", true), ("other", "ending", false)], &["other"], false),
+        ];
+        for (case, pods, down, expected) in cases {
             let mut look = Look::default();
-            look.weigh(&scene);
-            assert_eq!(look.lacks_only_nodes_down(&set), expected, "{case}");
+            look.weigh(&mut scene(pods, down), Some(&names(&["a", "b"])), set.template_generation());
+            assert_eq!(look.lacks_only_nodes_down(&set), *expected, "{case}");
         }
-        assert!(!Look::default().lacks_only_nodes_down(&set(0, 1)), "nothing is seen");
+        let mut look = Look::default();
+        look.weigh(&mut scene(&[], &["b"]), None, "2");
+        assert!(!look.lacks_only_nodes_down(&set), "nothing is seen");
+        let unseen: Set = serde_json::from_value(json!({"metadata": {"generation": 2}})).unwrap();
+        look.weigh(&mut scene(&[("a", "2", true)], &["b"]), Some(&names(&["a", "b"])), "2");
+        assert!(look.lacks_only_nodes_down(&set) && !look.lacks_only_nodes_down(&unseen));
     }
 }

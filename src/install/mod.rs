@@ -7,6 +7,7 @@
 //!   uninstall   only what is ours, dependents first
 //!   rollout     n of m nodes ready, and what keeps the others          <- look: pods, events and nodes into trouble
 //!   samples     the first data in Prometheus
+//!   ending      what an uninstallation has not ended yet
 //!   versions    what came along, and what would
 //!   apply       server-side, one line an object                        <- diff: what would change
 //!   certificate why the service CA issues none
@@ -23,6 +24,7 @@ mod apply;
 pub(crate) mod certificate;
 mod console;
 pub(crate) mod diff;
+mod ending;
 pub(crate) mod look;
 mod manifest;
 mod nodes;
@@ -84,7 +86,7 @@ pub async fn install(
         let lines = nodes.left_out(program.architectures().as_ref());
         lines.iter().for_each(|line| console.say("warning", line));
     }
-    let existing = preflight::existing(&server, &objects).await?;
+    let mut existing = preflight::existing(&server, &objects).await?;
     let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;
     if options.mode == Mode::Server {
         return diff::show(&server, &objects, &predecessors, options, console).await;
@@ -99,6 +101,7 @@ pub async fn install(
     }
     let until = Instant::now() + options.timeout;
     server.insist(until, console.err);
+    ending::wait(&server, &objects, &mut existing, until, console).await?;
     apply::replace(&server, &objects, &existing, &predecessors, until, console).await?;
     let changes = apply::all(&server, &objects, &existing, &predecessors, options, console).await?;
     if !options.wait {
@@ -107,8 +110,12 @@ pub async fn install(
     }
     let ready = rollout::wait(&server, until, options.timeout, console).await?;
     let removed = apply::remove_old_payloads(&server, &objects, console).await?;
-    samples::wait(cluster, prometheus, ready, until, console).await;
     let done = if changes + removed == 0 { "nothing changed: it was installed" } else { "installed" };
+    if ready == 0 {
+        console.line(&format!("{done}, and no node runs it yet; next: oc interrogate status"));
+        return Ok(());
+    }
+    samples::wait(cluster, prometheus, ready, until, console).await;
     let is_are = if ready == 1 { "1 node is" } else { &format!("{ready} nodes are") };
     console.line(&format!("{done}, {is_are} ready; next: oc interrogate top --interval 10m"));
     Ok(())
@@ -129,14 +136,19 @@ async fn rendered(cluster: &Cluster, options: &Options, console: &Console<'_>) -
 
 /// What was asked for, and the version of TLS that the cluster asks for.
 async fn wanted(server: &Server<'_>, options: &Options, console: &Console<'_>) -> Result<Wanted> {
-    let min_tls = preflight::min_tls(server).await?;
-    if min_tls.is_none() {
-        console.say(
-            "note",
-            "the cluster's TLS profile is not known, which takes the right to get apiservers.config.openshift.io \"cluster\": the exporter speaks TLS 1.2 and above",
-        );
-    }
-    Ok(Wanted { min_tls: min_tls.unwrap_or_default(), ..options.wanted.clone() })
+    let min_tls = match preflight::min_tls(server).await? {
+        Some(min_tls) => min_tls,
+        // Who may not see it does not lower what another administrator has installed.
+        None => {
+            let min_tls = preflight::installed_min_tls(server).await?.unwrap_or_default();
+            console.say(
+                "note",
+                &format!("the cluster's TLS profile is not known, which takes the right to get apiservers.config.openshift.io \"cluster\": the exporter speaks {min_tls} and above"),
+            );
+            min_tls
+        }
+    };
+    Ok(Wanted { min_tls, ..options.wanted.clone() })
 }
 
 /// Where the pods have the program from: the image of the options, or what comes along for `nodes`.

@@ -17,6 +17,8 @@ pub(super) struct Nodes {
     /// Names by CPU architecture, without the virtual nodes.
     by_architecture: BTreeMap<String, BTreeSet<String>>,
     virtual_nodes: BTreeSet<String>,
+    /// Without the label by which the exporter for them is chosen.
+    unlabelled: BTreeSet<String>,
 }
 
 impl Nodes {
@@ -36,6 +38,8 @@ impl Nodes {
                 nodes.virtual_nodes.insert(name);
             } else if let Some(architecture) = labels.remove(ARCHITECTURE) {
                 nodes.by_architecture.entry(architecture).or_default().insert(name);
+            } else {
+                nodes.unlabelled.insert(name);
             }
         }
         nodes
@@ -57,6 +61,12 @@ impl Nodes {
             lines.push(format!(
                 "left out: {}: a virtual node (label type=virtual-kubelet) has no kernel to measure; choose others with --node-selector KEY=VALUE",
                 named(self.virtual_nodes.iter().map(String::as_str))
+            ));
+        }
+        if carried.is_some() && !self.unlabelled.is_empty() {
+            lines.push(format!(
+                "left out: {}: no label kubernetes.io/arch says which exporter it takes: see whether its kubelet runs, which sets it",
+                named(self.unlabelled.iter().map(String::as_str))
             ));
         }
         for (architecture, names) in &self.by_architecture {
@@ -151,13 +161,15 @@ mod tests {
             node("a", &[(ARCHITECTURE, "amd64")]),
             node("v-1", &[(ARCHITECTURE, "amd64"), VIRTUAL]),
             node("v-2", &[VIRTUAL]),
+            node("w", &[]),
             node("z", &[(ARCHITECTURE, "s390x")]),
         ]);
         assert_eq!(nodes.architectures().unwrap().into_iter().collect::<Vec<_>>(), ["amd64", "s390x"]);
         let lines = nodes.left_out(Some(&BTreeSet::from(["amd64"])));
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].starts_with("left out: v-1 and 1 more: a virtual node"), "{lines:?}");
-        assert!(lines[1].starts_with("left out: z: no exporter for s390x"), "{lines:?}");
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("left out: v-1, v-2: a virtual node"), "{lines:?}");
+        assert!(lines[1].starts_with("left out: w: no label kubernetes.io/arch"), "{lines:?}");
+        assert!(lines[2].starts_with("left out: z: no exporter for s390x"), "{lines:?}");
         assert_eq!(nodes.left_out(None).len(), 1, "an image may hold every architecture");
         let none = Nodes::of(vec![node("v", &[VIRTUAL])]).architectures();
         assert!(none.unwrap_err().to_string().contains("check --node-selector"));

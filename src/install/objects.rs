@@ -7,6 +7,7 @@ use process_exporter::check_config;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// The manifests as people read and apply them, in the order in which they are applied.
 const MANIFESTS: [&str; 11] = [
@@ -73,6 +74,15 @@ impl TlsVersion {
 
     fn name(self) -> &'static str {
         Self::NAMES.into_iter().find(|(version, _)| *version == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TlsVersion::Tls12 => "TLS 1.2",
+            TlsVersion::Tls13 => "TLS 1.3",
+        })
     }
 }
 

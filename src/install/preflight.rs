@@ -1,8 +1,8 @@
 //! What is looked at before anything is changed: who asks, what the cluster serves, whose objects are in the way, and
 //! the image that every node has.
 use super::manifest::or_empty;
-use super::objects::{Object, TlsVersion};
-use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAMESPACE, PLACES};
+use super::objects::{MIN_TLS_FLAG, Object, TlsVersion};
+use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAME, NAMESPACE, PLACES};
 use crate::cluster::{FIELD_MANAGER, Failure, Part, Server};
 use crate::prometheus::null_is_empty;
 use anyhow::{Context, Result, bail, ensure};
@@ -26,6 +26,7 @@ pub(crate) struct Metadata {
     pub(super) finalizers: Vec<String>,
     #[serde(deserialize_with = "null_is_empty")]
     owner_references: Vec<Value>,
+    deletion_timestamp: Option<String>,
     generation: i64,
     #[serde(deserialize_with = "null_is_empty")]
     managed_fields: Vec<Managed>,
@@ -55,6 +56,11 @@ pub(crate) struct Outlines {
 impl Metadata {
     pub(crate) fn is_ours(&self) -> bool {
         LABELS.iter().all(|&(key, value)| self.labels.get(key).is_some_and(|label| label == value))
+    }
+
+    /// Whether somebody has deleted it, and it is still there.
+    pub(super) fn is_ending(&self) -> bool {
+        self.deletion_timestamp.is_some()
     }
 
     /// Whether what we apply has changed since `before`. Others may have changed their own part in between: a
@@ -149,6 +155,17 @@ pub(super) async fn min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
     }
 }
 
+/// The lowest version of TLS that the installed exporter speaks; `None` if none is installed. Errors: the server does not
+/// answer.
+pub(super) async fn installed_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
+    let found = server.find::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
+    let set = found.map_err(|failure| failure.during("reading the installed daemonset", HEALTH))?;
+    let containers = set.as_ref().and_then(|set| set.pointer("/spec/template/spec/containers")?.as_array());
+    let lists = containers.into_iter().flatten().filter_map(|container| container.get("args")?.as_array());
+    let mut arguments = lists.flatten().filter_map(Value::as_str);
+    Ok(arguments.find_map(|argument| argument.strip_prefix(MIN_TLS_FLAG)).map(TlsVersion::named))
+}
+
 fn profile_min_tls(profile: Option<&Value>) -> TlsVersion {
     let text = |pointer| profile.and_then(|profile| profile.pointer(pointer)?.as_str());
     match text("/type") {
@@ -218,7 +235,6 @@ pub(super) fn in_the_way(
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::NAME;
     use super::*;
 
     fn metadata(version: &str, generation: i64, time: &str) -> Metadata {

@@ -22,6 +22,8 @@ const DEAD: Duration = Duration::from_secs(75);
 /// Before a watch that ended is begun again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+const ENDED: &str = "somebody deleted the exporter's daemonset while it was waited for: run this again";
+
 /// What a wait knows.
 struct Wait<'a, 'b> {
     server: &'a Server<'b>,
@@ -53,6 +55,9 @@ pub(super) async fn wait(
             event = stream.next() => match event {
                 Some(Ok(WatchEvent::Added(set) | WatchEvent::Modified(set))) => {
                     wait.set = set;
+                    if wait.set.is_ending() {
+                        bail!(ENDED);
+                    }
                     wait.show();
                     if wait.set.is_done() {
                         return wait.done(console).await;
@@ -62,7 +67,7 @@ pub(super) async fn wait(
                     }
                 }
                 Some(Ok(WatchEvent::Deleted(_))) => {
-                    bail!("somebody deleted daemonset {NAME} while it was waited for: run this again")
+                    bail!(ENDED)
                 }
                 Some(Err(Failure::LoggedOut(error))) => return Err(interrupted(error)),
                 Some(Ok(WatchEvent::Bookmark(_))) => {}
@@ -161,7 +166,7 @@ impl Wait<'_, '_> {
 
     /// What is in the way, as far as it can be seen.
     async fn look(&mut self, late: bool) -> Result<Vec<String>> {
-        self.seen = look::look(self.server, self.set.ready().1, late).await.map_err(interrupted)?;
+        self.seen = look::look(self.server, &self.set, late).await.map_err(interrupted)?;
         Ok(self.seen.troubles.iter().map(ToString::to_string).collect())
     }
 

@@ -1,5 +1,11 @@
 //! The exporter's DaemonSet, as far as it tells how far it is.
+use crate::prometheus::null_is_empty;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What the server counts a DaemonSet's templates by, and the controller's mark of it on pods.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+pub(super) const POD_GENERATION: &str = "pod-template-generation";
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -9,9 +15,12 @@ pub(crate) struct Set {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Generation {
     generation: i64,
+    #[serde(deserialize_with = "null_is_empty")]
+    annotations: BTreeMap<String, String>,
+    deletion_timestamp: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,6 +43,16 @@ impl Set {
     /// Whether the controller has seen what was last asked of it; not of a set that nothing is known of yet.
     pub(crate) fn is_seen(&self) -> bool {
         self.metadata.generation > 0 && self.status.observed_generation >= self.metadata.generation
+    }
+
+    /// The generation of its template, which the newest pods carry; empty if the server does not tell.
+    pub(super) fn template_generation(&self) -> &str {
+        self.metadata.annotations.get(TEMPLATE_GENERATION).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether somebody has deleted it, and it waits for its pods to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
     }
 
     /// Whether every node has the new pod, and it is ready.

@@ -34,7 +34,7 @@ pub(super) struct Scene {
     pub(super) pods: Vec<Pod>,
     /// Of the DaemonSet and of the namespace's pods.
     pub(super) events: Vec<Event>,
-    /// Names of nodes that are not ready.
+    /// Names of nodes that should have a pod and are not ready.
     pub(super) nodes_down: BTreeSet<String>,
     /// Names of nodes that should have a pod and have none.
     pub(super) nodes_bare: BTreeSet<String>,
@@ -69,14 +69,14 @@ impl fmt::Display for Trouble {
 /// What is wrong, each kind of trouble one: how many pods, on which node, why, and the remedy.
 pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
     let mut found = BTreeMap::<Trouble, BTreeSet<&str>>::new();
-    for pod in scene.pods.iter().filter(|pod| !pod.is_ready()) {
-        let node = pod.spec.node_name.as_str();
+    for node in &scene.nodes_down {
+        found.entry(node_down()).or_default().insert(node);
+    }
+    for pod in scene.pods.iter().filter(|pod| !pod.is_ready() && !scene.nodes_down.contains(pod.node())) {
+        let node = pod.node();
         if let Some(why) = why(pod, scene) {
             found.entry(why).or_default().insert(if node.is_empty() { &pod.metadata.name } else { node });
         }
-    }
-    for node in scene.nodes_bare.intersection(&scene.nodes_down) {
-        found.entry(node_down()).or_default().insert(node);
     }
     let of_nodes = |(why, nodes): (Trouble, BTreeSet<&str>)| Trouble {
         what: format!("{}: {}", named(nodes), why.what),
@@ -101,13 +101,16 @@ pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
     all
 }
 
-/// `node-1 and 3 more`; of none, nothing.
+/// So many nodes are named.
+const NAMED: usize = 5;
+
+/// `node-1, node-2, node-3, node-4, node-5 and 3 more`; of none, nothing.
 pub(crate) fn named<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String {
     let mut nodes = nodes.into_iter();
-    let first = nodes.next().unwrap_or_default();
+    let few = nodes.by_ref().take(NAMED).collect::<Vec<_>>().join(", ");
     match nodes.count() {
-        0 => first.to_owned(),
-        more => format!("{first} and {more} more"),
+        0 => few,
+        more => format!("{few} and {more} more"),
     }
 }
 
@@ -120,8 +123,8 @@ fn node_down() -> Trouble {
 
 /// Why this pod is not ready, and what helps. None for one that is on its way.
 fn why(pod: &Pod, scene: &Scene) -> Option<Trouble> {
-    if scene.nodes_down.contains(&pod.spec.node_name) {
-        return Some(node_down());
+    if pod.is_ending() {
+        return scene.late.then(|| Trouble::new("its old pod has not ended yet", DESCRIBE));
     }
     if let Some(scheduled) = pod.condition("PodScheduled").filter(|condition| condition.status == "False") {
         let (reason, message) = (&scheduled.reason, one_line(&scheduled.message));

@@ -149,7 +149,7 @@ async fn gone(
         {
             drop(progress);
             let (title, nodes) = (DAEMON_SETS.name_of(NAME), named(nodes.iter().map(String::as_str)));
-            console.say("warning", &format!("{title} is deleted, but there is still its pod on {nodes}, which is not ready: it goes when the node is ready again, or is deleted; see oc get nodes"));
+            console.say("warning", &format!("{title} is deleted, but pods of it are left on nodes that are not ready ({nodes}): each goes when its node is ready again, or is deleted; see oc get nodes"));
             return Ok(Gone::ButOnNodesDown);
         }
         if Instant::now() >= until {

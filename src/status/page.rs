@@ -13,7 +13,7 @@ pub enum Format {
 }
 
 /// Columns of the widest check's and the widest verdict's name.
-const CHECK: usize = "attributed".len();
+const CHECK: usize = "constraints".len();
 const VERDICT: usize = "skipped".len();
 
 /// Writes a report; a table in `colour` where its reader can see it. Errors are the writer's.

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 const PODS: &str = "pods";
 const RIGHTS: &str = "rights";
+const ENDING: &str = "the DaemonSet has been deleted and waits for its pods to end";
+const ENDING_REMEDY: &str = "see oc -n openshift-monitoring get pods -l app.kubernetes.io/name=process-exporter -o wide, end one on a node that is down with oc delete pod --force, then run oc interrogate install";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
 /// The nodes that should run the exporter.
@@ -37,6 +39,9 @@ pub(super) async fn pods(server: &Server<'_>, set: Result<&Value, &String>) -> R
         }
         Err(unseen) => return Ok((Check::skipped(PODS, unseen), Nodes::default())),
     };
+    if set.is_ending() {
+        return Ok((Check::failed(PODS, ENDING, ENDING_REMEDY), Nodes::default()));
+    }
     let (ready, desired) = set.ready();
     let state = format!("{ready} of {desired} nodes are ready");
     if !set.is_seen() {
@@ -53,7 +58,7 @@ pub(super) async fn pods(server: &Server<'_>, set: Result<&Value, &String>) -> R
     if set.is_done() {
         return Ok((Check::ok(PODS, state), Nodes::all(desired)));
     }
-    let look = look::look(server, desired, true).await?;
+    let look = look::look(server, &set, true).await?;
     let only_down = look.lacks_only_nodes_down(&set);
     let mut what = state;
     let mut remedies = Vec::new();

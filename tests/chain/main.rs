@@ -182,7 +182,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         let done = done.unwrap();
         let line = done
             .lines()
-            .find(|line| line.starts_with("targets     failed   0 of 1 nodes are scraped; node-0: "));
+            .find(|line| line.starts_with("targets      failed   0 of 1 nodes are scraped; node-0: "));
         assert!(line.is_some_and(|line| line.contains(said) && line.contains(remedy)), "{done}");
     };
     chain.trust(false);

@@ -51,7 +51,11 @@ fn a_thousand_nodes_take_no_more_requests_than_three() {
     assert!(changed.is_empty(), "{changed:?}");
     let proxy = Proxy::start(site.cluster, usize::MAX, Beyond::Hang);
     let status = site.plugin.run(["status", "--server", &proxy.url, "--kubeconfig", "/dev/null"]).unwrap();
-    assert!(status.stdout.contains("pods        ok       1000 of 1000 nodes are ready"), "{}", status.stdout);
+    assert!(
+        status.stdout.contains("pods         ok       1000 of 1000 nodes are ready"),
+        "{}",
+        status.stdout
+    );
     assert!(proxy.seen() <= REQUESTS_OF_STATUS, "{} requests", proxy.seen());
     edit_all(site.cluster);
     let proxy = Proxy::start(site.cluster, usize::MAX, Beyond::Hang);

@@ -43,7 +43,7 @@ fn the_lowest_version_is_that_of_the_clusters_profile() {
     api.delete(PROFILE).unwrap();
 }
 
-/// Without the right to see the profile, that is said, and the usual version holds.
+/// Without the right to see the profile, that is said, and the usual version holds, or that which is installed.
 #[test]
 fn a_profile_that_may_not_be_seen_is_noted() {
     let site = site();
@@ -70,11 +70,20 @@ fn a_profile_that_may_not_be_seen_is_noted() {
     })
     .unwrap();
     let done = site.run_as(&somebody, &["--wait=false"]);
+    let first = lowest(&site);
+    // Who may see it has it obeyed, and who may not does not take that back.
+    let modern = json!({"apiVersion": "config.openshift.io/v1", "kind": "APIServer", "metadata": {"name": "cluster"},
+        "spec": {"tlsSecurityProfile": {"type": "Modern", "modern": {}}}});
+    api.apply(PROFILE, &modern.to_string()).unwrap();
+    assert_eq!(site.install(&["--wait=false"]).code, 0);
+    let again = site.run_as(&somebody, &["--wait=false"]);
+    api.delete(PROFILE).unwrap();
     // The tests after this one count on nobody's having no rights.
     api.delete(&path).unwrap();
     assert_eq!(done.code, 0, "{done:?}");
     let noted =
         "the cluster's TLS profile is not known, which takes the right to get apiservers.config.openshift.io";
     assert!(done.stderr.contains(noted), "{done:?}");
-    assert_eq!(lowest(&site), "VersionTLS12");
+    assert_eq!((first.as_str(), lowest(&site).as_str()), ("VersionTLS12", "VersionTLS13"));
+    assert!(again.code == 0 && again.stderr.contains("the exporter speaks TLS 1.3 and above"), "{again:?}");
 }

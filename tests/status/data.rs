@@ -61,7 +61,7 @@ fn all_is_well_and_then_the_config_is_not() {
     std::fs::write(&scraped.config, "process_names: {").unwrap();
     let found = until("the refusal to be seen of every node", Duration::from_secs(30), || {
         let found = status(&site.plugin, &[&flag]);
-        anyhow::ensure!(format!("{found:?}").contains("node-0 and 2 more"), "{found:?}");
+        anyhow::ensure!(format!("{found:?}").contains("node-0, node-1, node-2"), "{found:?}");
         Ok(found)
     })
     .unwrap();
@@ -73,7 +73,7 @@ fn all_is_well_and_then_the_config_is_not() {
     found.has(
         "config",
         "warning",
-        "could not be read by node-0 and 2 more",
+        "could not be read by node-0, node-1, node-2",
         "correct configmap/process-exporter",
     );
 }

@@ -65,11 +65,19 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
     let gone = site.uninstall();
     assert_eq!(gone.code, 0, "{gone:?}");
     let left =
-        format!("there is still its pod on {DOWN}, which is not ready: it goes when the node is ready again");
+        format!("pods of it are left on nodes that are not ready ({DOWN}): each goes when its node is ready");
     assert!(
         gone.stderr.contains(&left) && !gone.stdout.contains("all of oc interrogate is gone"),
         "{gone:?}"
     );
+    // What is installed onto it would go with it.
+    let refused = site.install(&[]);
+    let why = format!(
+        "is being deleted, and waits for pods on nodes that are not ready ({DOWN}): end these with oc"
+    );
+    assert!(refused.code == 1 && refused.stderr.contains(&why), "{refused:?}");
+    let found = status(&site.plugin, &[&flag]);
+    found.has("pods", "failed", "has been deleted and waits for its pods to end", "oc delete pod --force");
     end_pods_of_down(&site);
     until("the daemonset to be gone", Duration::from_secs(60), || {
         anyhow::ensure!(!site.has(DAEMON_SET));
@@ -123,6 +131,10 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
     // A node that is up and has no samples is no such thing.
     let fewer = scraped_as(&site, "fewer-nodes", Rules::All, &names[1..]);
     fewer.await_data();
+    let told =
+        site.install(&["--threads=false", "--scrape-interval", "1s", &fewer.flag(), "--timeout", "10s"]);
+    let few = format!("{} of {READY} nodes have samples in Prometheus so far", READY - 1);
+    assert!(told.code == 0 && told.stderr.contains(&few), "{told:?}");
     let found = status(&site.plugin, &[&fewer.flag()]);
     assert!(found.those("failed").contains(&"targets"), "{found:?}");
     assert_eq!(site.uninstall().code, 0);

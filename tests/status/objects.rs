@@ -45,10 +45,10 @@ fn nothing_installed_is_said() {
     let table = site.plugin.run(["status", "--wait"]).unwrap();
     let lines: Vec<_> = table.stdout.lines().collect();
     assert!(
-        table.code == 1 && lines.len() == 2 && lines[0].starts_with("CHECK       STATUS   MESSAGE"),
+        table.code == 1 && lines.len() == 2 && lines[0].starts_with("CHECK        STATUS   MESSAGE"),
         "{table:?}"
     );
-    assert!(lines[1].starts_with("objects     failed   nothing of"), "{table:?}");
+    assert!(lines[1].starts_with("objects      failed   nothing of"), "{table:?}");
     assert_eq!(table.stderr, "error: 1 of 1 checks failed: objects\n");
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "process-exporter",
         "labels": {"app.kubernetes.io/managed-by": "Helm"}}});
@@ -76,7 +76,7 @@ fn without_prometheus_that_is_the_failure_and_what_follows_is_skipped() {
     found.has("pods", "ok", "3 of 3 nodes are ready", "");
     assert_eq!(found.stderr, "error: 1 of 13 checks failed: prometheus\n");
     let late = site.plugin.run(["status", "--wait", "--timeout", "1s"]).unwrap();
-    assert!(late.code == 1 && late.stdout.contains("prometheus  failed"), "{late:?}");
+    assert!(late.code == 1 && late.stdout.contains("prometheus   failed"), "{late:?}");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_node_without_a_pod_is_named_with_the_reason_and_waited_for() {
     let ended = waiting.wait_with_output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert!(
-        ended.status.success() && out.contains("pods        ok       3 of 3 nodes are ready"),
+        ended.status.success() && out.contains("pods         ok       3 of 3 nodes are ready"),
         "{out}{err}"
     );
 }

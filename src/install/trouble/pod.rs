@@ -1,6 +1,9 @@
 //! A pod as the API server shows it, as far as it tells of trouble.
 use crate::install::manifest::or_empty;
+use crate::install::set::POD_GENERATION;
+use crate::prometheus::null_is_empty;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A list of pods; of each only what tells of trouble.
 #[derive(Debug, Default, Deserialize)]
@@ -13,9 +16,18 @@ pub(in super::super) struct Pods {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in super::super) struct Pod {
-    pub(super) metadata: Named,
+    pub(super) metadata: PodMetadata,
     pub(super) spec: Spec,
     pub(super) status: PodStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PodMetadata {
+    pub(super) name: String,
+    #[serde(deserialize_with = "null_is_empty")]
+    labels: BTreeMap<String, String>,
+    deletion_timestamp: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +109,17 @@ impl Pod {
 
     pub(in super::super) fn is_ready(&self) -> bool {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")
+    }
+
+    /// Whether it was made from the DaemonSet's template of this generation; an empty one is not known.
+    pub(in super::super) fn is_of(&self, generation: &str) -> bool {
+        let own = self.metadata.labels.get(POD_GENERATION).map(String::as_str).unwrap_or_default();
+        own == generation || own.is_empty() || generation.is_empty()
+    }
+
+    /// Whether it was deleted, and has not ended yet.
+    pub(in super::super) fn is_ending(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
     }
 
     pub(super) fn containers(&self) -> impl Iterator<Item = &Container> {

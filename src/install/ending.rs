@@ -1,0 +1,51 @@
+//! Until what an uninstallation has left to end is gone: what is applied to it would go with it.
+use super::console::Console;
+use super::look;
+use super::objects::Object;
+use super::place::NAME;
+use super::preflight::{self, Metadata};
+use super::trouble::named;
+use crate::cluster::Server;
+use anyhow::{Result, bail};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Between two looks whether it is gone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Waits until none of `objects` is being deleted, and brings `existing` up to date. Errors: it does not end by `until`,
+/// or cannot, since its pods are on nodes that are down.
+pub(super) async fn wait(
+    server: &Server<'_>,
+    objects: &[Object],
+    existing: &mut Vec<Option<Metadata>>,
+    until: Instant,
+    console: &Console<'_>,
+) -> Result<()> {
+    let mut is_told = false;
+    loop {
+        let is_ending = |metadata: &Option<Metadata>| metadata.as_ref().is_some_and(Metadata::is_ending);
+        let ending = objects.iter().zip(existing.iter()).find(|(_, metadata)| is_ending(metadata));
+        let Some((object, _)) = ending else { return Ok(()) };
+        let title = object.title();
+        if object.name == NAME
+            && let Some(nodes) = look::left_on_nodes_down(server).await?
+        {
+            let nodes = named(nodes.iter().map(String::as_str));
+            bail!(
+                "{title} is being deleted, and waits for pods on nodes that are not ready ({nodes}): end these with oc -n openshift-monitoring delete pod -l app.kubernetes.io/name={NAME} --force, and run this again"
+            );
+        }
+        if Instant::now() >= until {
+            bail!(
+                "{title} is being deleted, and does not end: see its finalizers and pods, and run this again"
+            );
+        }
+        if !is_told {
+            console.say("note", &format!("waiting until {title}, which is being deleted, is gone"));
+            is_told = true;
+        }
+        sleep(PAUSE).await;
+        *existing = preflight::existing(server, objects).await?;
+    }
+}
