@@ -15,30 +15,23 @@
 
 mod ended;
 mod group;
+mod scope;
 
 use crate::carve::{Carved, Carver};
 use crate::cpu::{Cpu, Growth};
 use crate::dead::{Ended, Reaper};
 use crate::ledger::{Id, Ledger};
-use crate::parse::{self, Stat};
+use crate::parse::Stat;
 use crate::place::{self, Key};
 use crate::procfs::ProcFs;
 use crate::read::{Outcome, Reader};
 use crate::reading::Detail;
 use crate::tasks::{Process, Tasks};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Which processes are counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// All that procfs shows.
-    All,
-    /// Those in this `cgroup.procs`, the root's.
-    Root(PathBuf),
-}
+pub(crate) use scope::Scope;
 
 /// The processes as of the last pass.
 #[derive(Debug)]
@@ -146,11 +139,11 @@ impl Procs {
         ledger: &mut Ledger,
     ) -> Result<()> {
         let Lists { before, after, now } = lists;
-        if !self.list(before, procfs, reader)? {
+        if !self.scope.list(before, procfs, reader)? {
             return Ok(());
         }
         let complete = self.read_all(before, now, procfs, reader);
-        if !self.list(after, procfs, reader)? {
+        if !self.scope.list(after, procfs, reader)? {
             return Ok(());
         }
         if self.scope != Scope::All {
@@ -247,30 +240,6 @@ impl Procs {
         let newborn = self.newborn_since.is_some_and(|since| stat.start >= since);
         // A cgroup's process may have come from another; where its parent was, it was born.
         newborn && (self.scope == Scope::All || self.known.contains_key(&stat.ppid))
-    }
-
-    /// The PIDs to count, in order; not where only those of the root are missed, which is counted as an error.
-    fn list(&self, pids: &mut Vec<u32>, procfs: &ProcFs, reader: &mut Reader) -> Result<bool> {
-        pids.clear();
-        match &self.scope {
-            Scope::All => {
-                if procfs.processes(pids, reader) != Outcome::Got(()) {
-                    bail!("cannot list the processes in {}", procfs.path().display());
-                }
-                pids.sort_unstable();
-            }
-            Scope::Root(path) => {
-                if reader.read(path, |text| parse::pids_into(text, pids)) != Outcome::Got(()) {
-                    return Ok(false);
-                }
-                pids.sort_unstable();
-                if pids.first() == Some(&0) {
-                    reader.count("invisible_process");
-                    pids.retain(|pid| *pid != 0);
-                }
-            }
-        }
-        Ok(true)
     }
 
     /// Reads the listed; who cannot be read stays as it was. Whether there was time for all.
