@@ -211,10 +211,12 @@ impl Node {
     /// The node's CPU time now; brings `self.busy` up to date.
     fn read_busy(&mut self) -> Result<Busy> {
         let path = self.paths.procfs.join("stat");
+        // Before the file is opened: what it says is of its reading, which may wait.
+        let at = Instant::now();
         let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.procfs.hz())) else {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
-        self.busy.take(Instant::now(), now);
+        self.busy.take(at, now);
         self.reader.set_cpus(now.cpus);
         Ok(now)
     }
@@ -229,10 +231,12 @@ impl Node {
         let counted = now.interrupts().wrapping_sub(last.interrupts()).cast_signed();
         self.interrupts_us = self.interrupts_us.saturating_add(counted).saturating_sub(by_threads - before);
         let own = self.ledger.owed_us(&place::interrupts());
-        let left = self.busy.total_us().saturating_sub(self.ledger.all_us() - own);
-        let total = match now.has_interrupts_apart() {
+        let tasks = self.ledger.all_us() - own;
+        let apart = now.has_interrupts_apart();
+        self.busy.bound(if apart { tasks.saturating_add(self.interrupts_us) } else { tasks });
+        let total = match apart {
             true => self.interrupts_us,
-            false => self.interrupts_us.min(left.max(0)),
+            false => self.interrupts_us.min(self.busy.total_us().saturating_sub(tasks).max(0)),
         };
         self.withheld_us = self.withheld_us.max((self.interrupts_us - total).max(0).cast_unsigned());
         self.ledger.credit(self.interrupts, Growth { user_us: 0, system_us: total - own });

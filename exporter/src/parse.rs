@@ -72,8 +72,9 @@ impl Stat {
 pub(crate) struct Busy {
     /// User, nice, system, irq and softirq, by ticks.
     pub(crate) modes: [u64; 5],
-    /// Idle, waiting for I/O, and stolen; `None` if any of these is no time: containers' views of it have shown such.
-    pub(crate) unused: Option<u64>,
+    /// Idle and waiting for I/O, and what a hypervisor has stolen; `None` if any of these is no time: containers' views of it
+    /// have shown such.
+    pub(crate) unused: Option<(u64, u64)>,
     /// How many CPUs there are.
     pub(crate) cpus: u64,
 }
@@ -171,7 +172,7 @@ pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
     // Old kernels know of no hypervisor.
     let stolen = time().unwrap_or(Some(0));
     let unused = idle.zip(waiting).zip(stolen);
-    let unused = unused.and_then(|((idle, waiting), stolen)| idle.checked_add(waiting)?.checked_add(stolen));
+    let unused = unused.and_then(|((idle, waiting), stolen)| Some((idle.checked_add(waiting)?, stolen)));
     let cpus = lines.take_while(|line| line.starts_with(b"cpu")).count() as u64;
     Some(Busy { modes: [user, nice, system, irq, softirq], unused, cpus })
 }

@@ -3,11 +3,15 @@
 use super::*;
 use crate::cpu::Cpu;
 use crate::reading::Class;
+use rustix::fs::{FileType, Mode};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 mod late;
 mod model;
+mod sight;
 mod threads;
 
 struct Fake(tempfile::TempDir);
@@ -114,6 +118,31 @@ fn interrupts_that_tasks_were_charged_for_are_not_counted_twice() {
     assert_eq!(groups, second.busy.values().sum::<u64>());
 }
 
+/// What the busy time is reckoned to is when its file is opened: how long the reading waits is another's time.
+#[test]
+fn a_reading_that_waits_makes_nobody_busy() {
+    let fake = Fake::new();
+    let text = "cpu  1000 0 0 7 7 0 0 0 0 0\ncpu0 1000 0 0 7 7 0 0 0 0 0\n";
+    fake.write("proc/stat", text);
+    let begun = Instant::now();
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    let path = fake.0.path().join("proc/stat");
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let writer = std::thread::spawn(move || {
+        // This returns once the other end is opened.
+        let mut pipe = fs::OpenOptions::new().write(true).open(path).unwrap();
+        let opened = begun.elapsed();
+        // The wait is what is tested.
+        std::thread::sleep(3 * opened.max(Duration::from_millis(50)));
+        pipe.write_all(text.as_bytes()).unwrap();
+        opened
+    });
+    let busy: u64 = node.pass().unwrap().busy.values().sum();
+    let opened = writer.join().unwrap();
+    assert!(u128::from(busy) <= opened.as_micros(), "{busy} us, opened after {opened:?}");
+}
+
 fn us_of(node: &Node, ticks: u64) -> u64 {
     ticks * 1_000_000 / node.procfs.hz()
 }
@@ -131,8 +160,8 @@ fn a_command_line_that_does_not_answer_keeps_nobody_waiting() {
     process(6, "other", 0);
     fake.write("proc/6/cmdline", "/bin/other\0--mine\0");
     let pipe = fake.0.path().join("proc/5/cmdline");
-    let mode = rustix::fs::Mode::RUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let mode = Mode::RUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, mode, 0).unwrap();
     let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
     let rules = "process_names:\n- {name: mine, cmdline: ['--mine']}\n- {name: '{{.ExeBase}}', comm: [fifteen-letters]}";
     node.set_rules(Some(Arc::new(Rules::parse(rules).unwrap())));
@@ -246,59 +275,4 @@ fn a_clock_that_is_set_changes_nothing() {
     }
     let ksoftirqd = &before.collected[&(Class::Kernel, "ksoftirqd".into())];
     assert_eq!(ksoftirqd.oldest_start, 1_700_000_000 + 5 / node.procfs.hz());
-}
-
-#[test]
-fn the_line_at_the_start_says_what_is_seen() {
-    let fake = Fake::new();
-    let by_cgroup = Node::open(&fake.paths(), Detail::default()).unwrap().to_string();
-    assert!(by_cgroup.contains("2 cgroups") && by_cgroup.contains("1 kernel threads and 0"), "{by_cgroup}");
-    let by_process = Node::open(&Paths { cgroupfs: None, ..fake.paths() }, Detail::default()).unwrap();
-    assert_eq!(by_process.method(), Method::Process);
-    let line = by_process.to_string();
-    assert!(line.contains("mountinfo cannot be read") && line.contains("1 kernel threads and 0"), "{line}");
-}
-
-#[test]
-fn what_is_not_in_sight_is_said() {
-    let hidden = "proc hides them from this user (hidepid)";
-    let contained = "proc is a container's own (hostPID shows the node's)";
-    let init = "1 (init) S 0 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n";
-    // (PID 1 can be read, a kernel thread can, there is a tree, what is said)
-    let cases: [(bool, bool, bool, &[&str]); 5] = [
-        (true, true, true, &[]),
-        (true, true, false, &["no cgroup v2 tree of the node is in sight"]),
-        (true, false, false, &["no cgroup v2 tree", "processes of others and the kernel's threads"]),
-        (true, false, true, &["processes in no unit and the kernel's threads"]),
-        (false, true, true, &["processes in no unit and the kernel's threads"]),
-    ];
-    for (init_seen, kernel_seen, tree, want) in cases {
-        let fake = Fake::new();
-        if init_seen {
-            fake.write("proc/1/stat", init);
-        }
-        if !kernel_seen {
-            fs::remove_dir_all(fake.0.path().join("proc/3")).unwrap();
-        }
-        let paths = if tree { fake.paths() } else { Paths { cgroupfs: None, ..fake.paths() } };
-        let limits = Node::open(&paths, Detail::default()).unwrap().limits();
-        let case = format!("{init_seen} {kernel_seen} {tree}: {limits:?}");
-        assert_eq!(limits.len(), want.len(), "{case}");
-        assert!(limits.iter().zip(want).all(|(limit, want)| limit.starts_with(want)), "{case}");
-        let why = if init_seen { contained } else { hidden };
-        let threads = limits.iter().find(|limit| limit.contains("threads"));
-        assert!(threads.is_none_or(|limit| limit.contains(why)), "{case}");
-    }
-}
-
-#[test]
-fn a_wrong_path_is_an_error_that_names_it() {
-    let fake = Fake::new();
-    for (paths, named) in [
-        (Paths { procfs: "/nowhere".into(), ..fake.paths() }, "/nowhere"),
-        (Paths { cgroupfs: Some("/proc/self".into()), ..fake.paths() }, "/proc/self"),
-    ] {
-        let error = format!("{:#}", Node::open(&paths, Detail::default()).unwrap_err());
-        assert!(error.contains(named), "{error}");
-    }
 }

@@ -56,7 +56,7 @@ fn short_or_strange_text_is_no_process() {
 fn the_nodes_modes_are_in_the_first_line() {
     let text = b"cpu  1 2 3 400 500 6 7 8 9 10\ncpu0 9 9 9 9 9 9 9 9 9 9\n";
     let modes = [10_000, 20_000, 30_000, 60_000, 70_000];
-    let want = Busy { modes, unused: Some(4_000_000 + 5_000_000 + 80_000), cpus: 1 };
+    let want = Busy { modes, unused: Some((4_000_000 + 5_000_000, 80_000)), cpus: 1 };
     assert_eq!(busy(text, 100), Some(want));
     assert_eq!(busy(b"cpu 1 2 3 4 5 6", 100), None);
     // What containers have been shown for an idle time.
