@@ -55,7 +55,7 @@ pub(crate) struct Place {
     /// The group of the first unit, or of the first directory that is no slice. What is below it belongs to it: whoever was
     /// given a unit may make cgroups in it, and call them as they like.
     pub(crate) own: Option<Key>,
-    /// A slice holds units and no processes.
+    /// A slice holds units and, as a rule, no processes.
     pub(crate) slice: bool,
     /// The pods' cgroup, or one in it: they are one group.
     pub(crate) pods: bool,
@@ -99,6 +99,16 @@ impl Place {
 }
 
 impl Place {
+    /// The group of processes that somebody has put into this slice itself: by its name, with the suffix that no unit's group
+    /// has.
+    pub(crate) fn own_of_slice(&self, name: &OsStr) -> Key {
+        let name = name.to_string_lossy();
+        let stem = name.strip_suffix(".slice").unwrap_or(&name);
+        let group =
+            if self.users { "user".to_owned() } else { bounded(&format!("{}.slice", template(stem))) };
+        (Class::Host, group.into())
+    }
+
     /// The group that all in it belongs to, if it is of one.
     pub(crate) fn group(&self) -> Option<&Key> {
         self.own.as_ref().filter(|_| self.pods || !self.slice)

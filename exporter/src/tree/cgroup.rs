@@ -14,6 +14,11 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// Whoever was given a unit may make cgroups in it as deep as they like: what is below so many directories, or has a longer
+/// path in bytes (the kernel takes 4095, its files included), counts for the cgroup that it is in.
+const DEEPEST: usize = 64;
+const LONGEST_PATH: usize = 4000;
+
 #[derive(Debug)]
 pub(super) struct Cgroup {
     name: OsString,
@@ -233,6 +238,8 @@ impl Cgroup {
             pass.births.watch(path, self.number, self.begin.is_some());
         }
         let Outcome::Got(mut found) = directories(path, pass.reader) else { return false };
+        let deepest = path.components().count() >= DEEPEST;
+        found.retain(|(name, _)| !deepest && path.as_os_str().len() + name.len() < LONGEST_PATH);
         found.sort_unstable();
         let mut before = std::mem::take(&mut self.children).into_iter().peekable();
         for (name, inode) in found {

@@ -8,6 +8,7 @@ use std::fs;
 use std::time::Instant;
 
 mod gate;
+mod residual;
 
 /// A cgroup tree of files. What is removed is moved aside, so that no later directory gets its inode.
 struct Fake {
@@ -123,61 +124,6 @@ fn a_units_inner_cgroups_are_its_own() {
     fake.set("a.service/in", 90, 0);
     fake.set("a.service/in/b.scope", 70, 0);
     assert_eq!(watch.pass(), groups([("a", 100)]), "whatever they are called");
-}
-
-#[test]
-fn the_tail_of_the_vanished() {
-    // (what vanishes from system.slice while that grows by 100, who gets it)
-    let cases: [(&[&str], &str); 5] = [
-        (&["a.service"], "a"),
-        (&["a.service", "b.service"], "(exited)"),
-        (&["in.slice"], "c"),
-        (&["two.slice"], "(exited)"),
-        (&[], "(exited)"),
-    ];
-    for (vanished, heir) in cases {
-        let mut fake = Fake::new();
-        for name in ["", "a.service", "b.service", "in.slice", "in.slice/c.service"] {
-            fake.set(&format!("system.slice/{name}"), 0, 0);
-        }
-        for name in ["two.slice", "two.slice/d.service", "two.slice/e.service"] {
-            fake.set(&format!("system.slice/{name}"), 0, 0);
-        }
-        let mut watch = Watch::new(&fake);
-        fake.set("system.slice", 60, 40);
-        vanished.iter().for_each(|name| fake.remove(&format!("system.slice/{name}")));
-        assert_eq!(watch.pass(), groups([(heir, 100)]), "{vanished:?}");
-        assert_eq!(watch.pass(), groups([(heir, 100)]), "{vanished:?}, the pass after");
-    }
-}
-
-/// A residual is one unit's only if nothing else has lived there unseen.
-#[test]
-fn what_came_and_went_unseen_may_have_used_it_too() {
-    // (what vanishes from system.slice while that grows by 100, what comes and goes meanwhile, who gets it)
-    let cases: [(&[&str], &[&str], &str); 6] = [
-        (&["a.service"], &["run-r1.scope", "run-r2.scope"], "(exited)"),
-        (&["a.service"], &["a.service.d.slice"], "(exited)"),
-        (&[], &["run-r1.scope", "run-r2.scope"], "run"),
-        (&[], &["run-r1.scope", "x.service"], "(exited)"),
-        (&[], &["getty@tty1.service"], "getty"),
-        (&["a.service"], &["a@2.service"], "a"),
-    ];
-    for (vanished, unseen, heir) in cases {
-        let mut fake = Fake::new();
-        for name in ["", "a.service", "b.service"] {
-            fake.set(&format!("system.slice/{name}"), 0, 0);
-        }
-        let mut watch = Watch::new(&fake);
-        for name in unseen {
-            let path = fake.root().join("system.slice").join(name);
-            fs::create_dir(&path).unwrap();
-            fs::remove_dir(path).unwrap();
-        }
-        fake.set("system.slice", 60, 40);
-        vanished.iter().for_each(|name| fake.remove(&format!("system.slice/{name}")));
-        assert_eq!(watch.pass(), groups([(heir, 100)]), "{vanished:?} {unseen:?}");
-    }
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use super::Cgroup;
 use crate::ledger::Id;
+use crate::parse;
 use crate::place::Key;
+use crate::read::Outcome;
 use crate::tree::Pass;
 use std::path::Path;
 
 impl Cgroup {
     /// Whose a residual is: a unit's own; in a slice that of the group whose cgroups alone have vanished or come and gone
-    /// there, else nobody's. It is held once more if it is none that this cgroup holds itself.
+    /// there, or the slice's own where there are processes in it and nothing else has been; else nobody's. It is held once more if it is none that this cgroup holds itself.
     pub(super) fn heir_of_residual(&self, path: &Path, pass: &mut Pass<'_>) -> Id {
         if let Some(group) = self.group {
             return group;
@@ -39,7 +41,14 @@ impl Cgroup {
             }
             heirs.push(self.place.child(&name).group()?.clone());
         }
-        let (first, others) = heirs.split_first()?;
+        let Some((first, others)) = heirs.split_first() else {
+            // Beside units it may be theirs by the kernel's rounding.
+            let path = path.filter(|_| self.children.is_empty())?;
+            let mut pids = Vec::new();
+            let read = pass.reader.read(&path.join("cgroup.procs"), |text| parse::pids_into(text, &mut pids));
+            let is_own = matches!(read, Outcome::Got(())) && !pids.is_empty();
+            return is_own.then(|| self.place.own_of_slice(&self.name));
+        };
         others.iter().all(|other| other == first).then(|| first.clone())
     }
 }

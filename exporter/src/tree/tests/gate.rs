@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::read::Outcome;
+use rustix::fs::{Mode, OFlags};
+use std::fs::File;
+use std::io::Write as _;
 
 #[test]
 fn nothing_is_read_below_what_did_not_move() {
@@ -56,4 +59,28 @@ fn what_could_not_be_read_opens_the_way_to_it_in_the_next_pass() {
     // Nothing moves any more.
     fake.set("a.slice/b.slice/c.service", 10, 0);
     assert_eq!(watch.pass(), groups([("(exited)", 10), ("c", 10)]));
+}
+
+/// A path that is too long cannot be opened, and a tree that is too deep is no reason to read all of it time and again.
+#[test]
+fn what_is_deeper_than_any_path_counts_for_what_it_is_in() {
+    for (name, levels) in [("d", 3000), (&*"long".repeat(50), 40)] {
+        let fake = Fake::new();
+        fake.set("a.service", 0, 0);
+        let mut dir = File::open(fake.root().join("a.service")).unwrap();
+        for _ in 0..levels {
+            rustix::fs::mkdirat(&dir, name, Mode::RWXU).unwrap();
+            dir = rustix::fs::openat(&dir, name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())
+                .unwrap()
+                .into();
+            let file = OFlags::WRONLY | OFlags::CREATE;
+            let mut stat: File =
+                rustix::fs::openat(&dir, "cpu.stat", file, Mode::RUSR | Mode::WUSR).unwrap().into();
+            stat.write_all(b"usage_usec 0\nuser_usec 0\nsystem_usec 0\n").unwrap();
+        }
+        let mut watch = Watch::new(&fake);
+        fake.set("a.service", 9, 0);
+        assert_eq!(watch.pass(), groups([("a", 9)]));
+        assert_eq!(watch.effort(), (1, 0), "nothing moves any more");
+    }
 }
