@@ -123,8 +123,9 @@ fn a_unit_that_is_born_later_counts_from_its_birth_and_to_its_end() {
     compare("and ended", host(&node.pass().unwrap(), "b"), used, CUT_US);
 }
 
+/// The kernel tells who came and went; whose it was is certain where that was one.
 #[test]
-fn what_no_pass_saw_alive_is_exited() {
+fn what_no_pass_saw_alive_is_its_own_if_nobody_else_came_and_went() {
     let Some(tree) = Cgroups::new("unseen") else { return };
     let mut node = tree.open();
     let mut shell = tree.unit("c");
@@ -132,8 +133,15 @@ fn what_no_pass_saw_alive_is_exited() {
     let used = tree.end("c", shell);
     let reading = node.pass().unwrap();
     assert!(used > 10_000, "the load is {used} us");
-    compare("born and gone", host(&reading, "(exited)"), used, CUT_US);
-    assert_eq!(host(&reading, "c"), 0);
+    compare("born and gone", host(&reading, "c"), used, CUT_US);
+    assert_eq!(host(&reading, "(exited)"), 0);
+    let (mut d, mut e) = (tree.unit("d"), tree.unit("e"));
+    d.run("burn 40");
+    e.run("burn 40");
+    let used = tree.end("d", d) + tree.end("e", e);
+    let reading = node.pass().unwrap();
+    compare("two born and gone", host(&reading, "(exited)"), used, 2 * CUT_US);
+    assert_eq!((host(&reading, "d"), host(&reading, "e")), (0, 0));
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Cgroup {
             if self.children.iter().chain(&self.gone).any(|known| known.name == name) {
                 continue;
             }
-            if path.is_some_and(|path| path.join(&name).exists()) {
+            if path.is_some_and(|path| path.join(&name).try_exists().unwrap_or(true)) {
                 // It lives, and counts from its birth in the next pass.
                 return None;
             }
