@@ -1,11 +1,10 @@
 //! The flags of `install` and `uninstall`, and the types that they become.
 use super::shared::{ApiFlags, PrometheusFlags, Usage};
-use super::values::{parse_duration, parse_pair};
+use super::values::{flag_parser, parse_duration, parse_pair};
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::install::{Mode, Options, Wanted, checked_config};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,7 +21,7 @@ pub(super) struct InstallFlags {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Count thread by thread too
-    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
     threads: bool,
     /// Only nodes with this label; repeatable, separated by commas
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parse_pair)]
@@ -40,7 +39,7 @@ pub(super) struct InstallFlags {
     #[arg(long, conflicts_with = "output")]
     diff: bool,
     /// Wait until every node is ready and its samples are in Prometheus
-    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
     wait: bool,
     /// Wait this long at most
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
@@ -66,7 +65,7 @@ pub(super) struct UninstallFlags {
     #[arg(short, long)]
     pub(super) yes: bool,
     /// Wait until all is gone
-    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
     pub(super) wait: bool,
     /// Wait this long at most
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]

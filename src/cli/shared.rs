@@ -1,9 +1,8 @@
 //! What several commands share: the flags of the way to the API server and of the way to Prometheus, and colour.
-use super::values::{Limit, parse_timeout, path_parser};
+use super::values::{Limit, flag_parser, parse_timeout, path_parser};
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
 use anyhow::Result;
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -68,7 +67,7 @@ pub(super) struct ApiFlags {
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) certificate_authority: Option<PathBuf>,
     /// Do not verify the API server's certificate
-    #[arg(long, value_name = "BOOL", default_missing_value = "true", num_args = 0..=1, require_equals = true, default_value_t = false, hide_default_value = true, hide_possible_values = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_missing_value = "true", num_args = 0..=1, require_equals = true, default_value_t = false, hide_default_value = true, hide_possible_values = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
     pub(super) insecure_skip_tls_verify: bool,
     /// The name that the API server's certificate must hold
     #[arg(long, value_name = "NAME")]

@@ -1,7 +1,7 @@
 //! Values of flags, from strings to types; errors are what is wrong with the value.
 use crate::report::SortBy;
 use crate::top::{Namespaces, Percentile, time};
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 
 pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
@@ -29,6 +29,14 @@ pub(super) fn parse_timeout(text: &str) -> Result<Limit, String> {
             milliseconds.map_or_else(|| parse_duration(text), Ok).map(|limit| Limit(Some(limit)))
         }
     }
+}
+
+/// True or false, in each of Go's words for them.
+pub(super) fn flag_parser() -> impl TypedValueParser<Value = bool> {
+    let word = |name: &'static str, others: [&'static str; 5]| PossibleValue::new(name).aliases(others);
+    let words =
+        [word("true", ["1", "t", "T", "TRUE", "True"]), word("false", ["0", "f", "F", "FALSE", "False"])];
+    PossibleValuesParser::new(words).map(|text| text.starts_with(['1', 't', 'T']))
 }
 
 /// A path that may be empty, as scripts leave it.
