@@ -18,7 +18,7 @@ use test_cluster::{Login, Plugin, shared, tool};
 use texts::{documents, root};
 
 /// Commands that are somebody else's, or whose check is elsewhere: how they begin, and why.
-const OTHERS: [(&str, &str); 15] = [
+const OTHERS: [(&str, &str); 16] = [
     ("cargo install cargo-fuzz", "fuzzing takes a nightly compiler"),
     ("cargo +nightly fuzz", "the same"),
     ("cargo test", ".ci/run runs it"),
@@ -31,6 +31,7 @@ const OTHERS: [(&str, &str); 15] = [
     ("packaging/dist", "release builds; what it packs is in tests/packaged"),
     ("exporter/build", "tests/chain installs what it builds"),
     ("oc get pods", "oc's own"),
+    ("oc get nodes", "oc's own"),
     ("oc login", "oc's own"),
     ("kubectl krew install", "tests/packaged installs the archive; the index is not reached from here"),
     ("source <(oc completion bash)", "tests/packaged asks kubectl what the shell would"),
