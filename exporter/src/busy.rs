@@ -12,7 +12,7 @@
 
 use crate::parse::Busy;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const MODES: [&str; 5] = ["user", "nice", "system", "irq", "softirq"];
 /// Where the time goes that no tick was counted for.
@@ -35,8 +35,9 @@ pub(crate) struct BusyTime {
 }
 
 impl BusyTime {
-    /// Takes in a reading, with the time of it; `bound` tells what it comes to.
-    pub(crate) fn take(&mut self, at: Instant, now: Busy) {
+    /// Takes in a reading, with the time before it and how long it took: what it says may be of any moment of that, and the
+    /// next reading puts it right. `bound` tells what it comes to.
+    pub(crate) fn take(&mut self, at: Instant, took: Duration, now: Busy) {
         let Some((before, last)) = self.last.replace((at, now)) else { return };
         let ticked: [u64; 5] = std::array::from_fn(|mode| {
             // A CPU that is taken offline may take its ticks along.
@@ -48,7 +49,9 @@ impl BusyTime {
             Some((now.0.checked_sub(last.0)?, now.1.checked_sub(last.1)?))
         };
         let unused = now.unused.zip(last.unused).and_then(|(now, last)| grown(now, last));
-        let unused = unused.filter(|(idle, _)| *idle <= wall.saturating_add(now.cpus * ROUNDING_US));
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let ahead = now.cpus.saturating_mul(took.saturating_add(ROUNDING_US));
+        let unused = unused.filter(|(idle, _)| *idle <= wall.saturating_add(ahead));
         let (most, stolen) = match unused {
             Some((idle, stolen)) if now.cpus > 0 && now.cpus == last.cpus => {
                 let most = wall.cast_signed() - idle.cast_signed();
@@ -103,7 +106,6 @@ impl BusyTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// Readings one second apart: CPUs, idle time and ticks in milliseconds; and what is shown in all and of user.
     fn shown(readings: &[(u64, u64, [u64; 5])]) -> Vec<(u64, u64)> {
@@ -111,7 +113,7 @@ mod tests {
         for (second, (cpus, idle, ticks)) in readings.iter().enumerate() {
             let modes = ticks.map(|ms| ms * 1000);
             let at = start + Duration::from_secs(second as u64);
-            busy.take(at, Busy { modes, unused: Some((idle * 1000, 0)), cpus: *cpus });
+            busy.take(at, Duration::ZERO, Busy { modes, unused: Some((idle * 1000, 0)), cpus: *cpus });
             busy.bound(0);
             let modes = busy.modes();
             shown.push((modes.values().sum::<u64>() / 1000, modes["user"] / 1000));
@@ -149,10 +151,22 @@ mod tests {
                 unused: Some((idle * 1000, stolen * 1000)),
                 cpus: 1,
             };
-            busy.take(start, reading(5, 7));
-            busy.take(start + Duration::from_secs(1), reading(5 + idle, 7 + stolen));
+            busy.take(start, Duration::ZERO, reading(5, 7));
+            busy.take(start + Duration::from_secs(1), Duration::ZERO, reading(5 + idle, 7 + stolen));
             busy.bound(counted * 1000);
             assert_eq!(busy.total_us(), expected * 1000, "{case}");
+        }
+    }
+
+    /// Who was held up between the clock and the reading has idle time of after the clock.
+    #[test]
+    fn a_late_reading_is_put_right_by_the_next() {
+        let (start, mut busy) = (Instant::now(), BusyTime::default());
+        let reading = |idle: u64| Busy { modes: [0; 5], unused: Some((idle * 1000, 0)), cpus: 2 };
+        for (second, idle, held_up) in [(0, 0, 0), (1, 2400, 200), (2, 4000, 0)] {
+            busy.take(start + Duration::from_secs(second), Duration::from_millis(held_up), reading(idle));
+            busy.bound(0);
+            assert_eq!(busy.modes().values().sum::<u64>(), 0, "nobody ran, {second}");
         }
     }
 
@@ -161,7 +175,11 @@ mod tests {
         let (start, mut busy) = (Instant::now(), BusyTime::default());
         for second in 0..3 {
             let modes = [second * 10_000, 0, 0, 0, 0];
-            busy.take(start + Duration::from_secs(second), Busy { modes, unused: None, cpus: 2 });
+            busy.take(
+                start + Duration::from_secs(second),
+                Duration::ZERO,
+                Busy { modes, unused: None, cpus: 2 },
+            );
             busy.bound(0);
         }
         assert_eq!(busy.modes().values().sum::<u64>(), 20_000, "and not the two seconds of two CPUs");

@@ -216,7 +216,7 @@ impl Node {
         let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.procfs.hz())) else {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
-        self.busy.take(at, now);
+        self.busy.take(at, at.elapsed(), now);
         self.reader.set_cpus(now.cpus);
         Ok(now)
     }
