@@ -12,14 +12,18 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 const PURPOSES: [ObjectIdentifier; 2] =
     [ObjectIdentifier::new_unwrap("2.5.29.37.0"), ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1")];
 /// Extensions that are understood here or in rustls, also if they are critical.
-const KNOWN: [ObjectIdentifier; 7] = [
+const KNOWN: [ObjectIdentifier; 11] = [
     ObjectIdentifier::new_unwrap("2.5.29.14"), // subjectKeyIdentifier
     ObjectIdentifier::new_unwrap("2.5.29.15"), // keyUsage
     ObjectIdentifier::new_unwrap("2.5.29.17"), // subjectAltName
     ObjectIdentifier::new_unwrap("2.5.29.19"), // basicConstraints
     ObjectIdentifier::new_unwrap("2.5.29.30"), // nameConstraints
+    ObjectIdentifier::new_unwrap("2.5.29.31"), // cRLDistributionPoints
     ObjectIdentifier::new_unwrap("2.5.29.32"), // certificatePolicies
+    ObjectIdentifier::new_unwrap("2.5.29.33"), // policyMappings
+    ObjectIdentifier::new_unwrap("2.5.29.36"), // policyConstraints
     ObjectIdentifier::new_unwrap("2.5.29.37"), // extKeyUsage
+    ObjectIdentifier::new_unwrap("2.5.29.54"), // inhibitAnyPolicy
 ];
 
 /// What one says.
@@ -38,20 +42,24 @@ pub(super) struct Word {
 }
 
 impl Word {
-    /// Reads it; `None` if that fails here, which is left to rustls.
+    /// Reads it; `None` if that fails here, which is left to rustls. What cannot be read of it alone, it does not say: such
+    /// a one is no authority's.
     pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Word> {
         let certificate = Certificate::from_der(certificate).ok()?;
         let certificate = certificate.tbs_certificate();
-        let constraints =
-            certificate.get_extension::<BasicConstraints>().ok()?.map(|(_, constraints)| constraints);
-        let usage = certificate.get_extension::<KeyUsage>().ok()?;
-        let purposes = certificate.get_extension::<ExtendedKeyUsage>().ok()?;
+        let constraints = certificate.get_extension::<BasicConstraints>();
+        let usage = certificate.get_extension::<KeyUsage>();
+        let purposes = certificate.get_extension::<ExtendedKeyUsage>();
+        let is_readable = constraints.is_ok() && usage.is_ok() && purposes.is_ok();
+        let (constraints, usage) = (constraints.ok().flatten().map(|(_, its)| its), usage.ok().flatten());
+        let purposes = purposes.ok().flatten();
         let validity = certificate.validity();
         let mut extensions = certificate.extensions().into_iter().flatten();
         Some(Word {
-            may_sign: certificate.version() != Version::V3
-                || (constraints.as_ref().is_some_and(|constraints| constraints.ca)
-                    && usage.is_none_or(|(_, usage)| usage.key_cert_sign())),
+            may_sign: is_readable
+                && (certificate.version() != Version::V3
+                    || (constraints.as_ref().is_some_and(|constraints| constraints.ca)
+                        && usage.is_none_or(|(_, usage)| usage.key_cert_sign()))),
             for_servers: purposes
                 .is_none_or(|(_, purposes)| purposes.0.iter().any(|its| PURPOSES.contains(its))),
             is_understood: extensions

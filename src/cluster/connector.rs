@@ -82,8 +82,8 @@ fn socks<C>(proxy: &Uri, connector: C) -> Result<SocksV5<C>> {
     let port = if proxy.port().is_none() { SOCKS_PORT } else { "" };
     let address = format!("socks5://{host}{port}").parse().map_err(|_| anyhow!("its proxy is no address"))?;
     let socks = SocksV5::new(address, connector);
-    let Some(user) = user(proxy) else { return Ok(socks) };
-    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    // A name alone is none that a proxy asks for: who offers it offers nothing else.
+    let Some((name, password)) = user(proxy).and_then(|user| user.split_once(':')) else { return Ok(socks) };
     let text = |part| {
         let text = percent_decode_str(part).decode_utf8();
         text.map(String::from).map_err(|_| anyhow!("the user or the password of its proxy is no text"))

@@ -111,8 +111,8 @@ impl Session {
         };
         let context = Some(context).filter(|context| !context.is_empty());
         let name = context.as_ref().unwrap_or(&server).clone();
-        let mut authorities =
-            authorities(filed_cluster).await.with_context(|| format!("using context \"{name}\""))?;
+        // What is wrong with them is told below, unless the flags name others.
+        let mut authorities = authorities(filed_cluster).await.unwrap_or_default();
         let own_proxy = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
         let user = NamedAuthInfo { name: name.clone(), auth_info: Some(user), ..NamedAuthInfo::default() };
         let mut config = config(cluster, user).await.with_context(|| format!("using context \"{name}\""))?;

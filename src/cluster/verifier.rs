@@ -19,6 +19,9 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 
 use super::certificate::Word;
 
+/// See `as_many`.
+const CHOSEN_FROM: usize = 8;
+
 /// Trusts chains up to a root, and the listed certificates themselves.
 #[derive(Debug)]
 pub(super) struct Listed {
@@ -77,6 +80,22 @@ fn up_to(
     Ok(Some(verifier.build().context("preparing certificate verification")?))
 }
 
+/// Each choice of `most` of these, in their order: what is sent besides may be of no use to any chain. Of more than eight only the
+/// first are chosen from.
+fn as_many<'a>(all: &[CertificateDer<'a>], most: usize) -> Vec<Vec<CertificateDer<'a>>> {
+    if all.len() <= most {
+        return vec![all.to_vec()];
+    }
+    let all = all.get(..CHOSEN_FROM).unwrap_or(all);
+    let most = u32::try_from(most.min(all.len())).unwrap_or_default();
+    let choices = (0u32..1 << all.len()).filter(|choice| choice.count_ones() == most);
+    let chosen = |choice: u32| {
+        let some = all.iter().enumerate().filter(|(place, _)| choice >> place & 1 == 1);
+        some.map(|(_, certificate)| certificate.clone()).collect()
+    };
+    choices.map(chosen).collect()
+}
+
 /// Whether `error` is about a certificate's issuer alone. webpki looks for an issuer only after it has found the
 /// certificate valid in time; a self-signed one that is marked as an authority it refuses by a name of its own.
 fn concerns_only_the_issuer(error: &Error) -> bool {
@@ -117,11 +136,12 @@ impl ServerCertVerifier for Listed {
         let between: Vec<CertificateDer<'_>> = between.cloned().collect();
         let mut error: Error = CertificateError::UnknownIssuer.into();
         for (path, chains) in &self.chains {
-            let most = path.map_or(between.len(), usize::from).min(between.len());
-            match by(chains, between.get(..most).unwrap_or_default()) {
-                Ok(verified) => return Ok(verified),
-                Err(why) if concerns_only_the_issuer(&error) => error = why,
-                Err(_) => {}
+            for some in as_many(&between, path.map_or(usize::MAX, usize::from)) {
+                match by(chains, &some) {
+                    Ok(verified) => return Ok(verified),
+                    Err(why) if concerns_only_the_issuer(&error) => error = why,
+                    Err(_) => {}
+                }
             }
         }
         let for_servers = Word::of(end_entity).is_none_or(|word| word.for_servers && word.is_understood);

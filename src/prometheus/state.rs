@@ -130,7 +130,7 @@ impl Client {
 
 /// Whether these are Thanos's words for stores that are not there, or give no answer.
 fn is_of_stores(words: &str) -> bool {
-    ["StoreAPI", "receive series from"].iter().any(|its| words.contains(its))
+    ["StoreAPI", "receive series from", "fetch series for"].iter().any(|its| words.contains(its))
 }
 
 #[cfg(test)]
