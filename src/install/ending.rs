@@ -2,7 +2,7 @@
 use super::console::Console;
 use super::look;
 use super::objects::Object;
-use super::place::NAME;
+use super::place::{DAEMON_SETS, NAME};
 use super::preflight::{self, Metadata};
 use super::trouble::named;
 use crate::cluster::Server;
@@ -28,7 +28,7 @@ pub(super) async fn wait(
         let ending = objects.iter().zip(existing.iter()).find(|(_, metadata)| is_ending(metadata));
         let Some((object, _)) = ending else { return Ok(()) };
         let title = object.title();
-        if object.name == NAME
+        if object.place == DAEMON_SETS
             && let Some(nodes) = look::left_on_nodes_down(server).await?
         {
             let nodes = named(nodes.iter().map(String::as_str));

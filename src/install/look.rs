@@ -46,7 +46,7 @@ pub(crate) async fn look(server: &Server<'_>, set: &Set, late: bool) -> Result<L
     scene.nodes_down = down.unwrap_or_default();
     if is_seen && (late || !scene.nodes_down.is_empty()) {
         let selected = look.selected(server).await?;
-        look.weigh(&mut scene, selected.as_ref(), set.template_generation());
+        look.weigh(&mut scene, selected.as_ref(), set);
     }
     // Pods that cannot be seen are not missing.
     look.troubles = if is_seen { trouble::all(&scene) } else { Vec::new() };
@@ -69,9 +69,12 @@ impl Look {
     }
 
     /// Counts what may be waited for, and what may not, node by node: the set's own numbers hold the pods of nodes that
-    /// are down too, and pods that are ending. `generation`: the new pods'.
-    fn weigh(&mut self, scene: &mut Scene, selected: Option<&BTreeSet<String>>, generation: &str) {
-        let Some(selected) = selected else { return };
+    /// are down too, and pods that are ending.
+    fn weigh(&mut self, scene: &mut Scene, selected: Option<&BTreeSet<String>>, set: &Set) {
+        let Some(selected) = selected else {
+            scene.nodes_down.retain(|node| scene.pods.iter().any(|pod| pod.node() == node));
+            return;
+        };
         scene.nodes_down.retain(|node| selected.contains(node));
         // What ends on a node that is not selected any longer is in nobody's way.
         scene.pods.retain(|pod| pod.node().is_empty() || selected.contains(pod.node()));
@@ -79,7 +82,13 @@ impl Look {
             scene.pods.iter().filter(|pod| is(pod)).map(|pod| pod.node().to_owned()).collect()
         };
         let any = with(&|_| true);
-        let good = with(&|pod| pod.is_ready() && pod.is_of(generation) && !pod.is_ending());
+        let generation = set.template_generation();
+        let hashes: BTreeSet<_> =
+            scene.pods.iter().filter(|pod| pod.is_of(generation)).filter_map(trouble::Pod::hash).collect();
+        let is_new = |pod: &trouble::Pod| {
+            set.is_updated() || pod.is_of(generation) || pod.hash().is_some_and(|hash| hashes.contains(hash))
+        };
+        let good = with(&|pod| pod.is_ready() && is_new(pod) && !pod.is_ending());
         // A pod without a node has one to go to, which is not known yet.
         if !any.contains("") {
             scene.nodes_bare = selected.difference(&any).cloned().collect();
@@ -154,8 +163,11 @@ mod tests {
     #[test]
     fn only_nodes_that_are_down_are_not_waited_for() {
         let set: Set = serde_json::from_value(json!({"metadata": {"generation": 1, "annotations":
-            {"deprecated.daemonset.template.generation": "2"}}, "status": {"observedGeneration": 1}}))
+            {"deprecated.daemonset.template.generation": "2"}}, "status": {"observedGeneration": 1,
+            "desiredNumberScheduled": 2, "updatedNumberScheduled": 1}}))
         .unwrap();
+        let mut updated = set.clone();
+        assert!(!updated.is_updated());
         let cases: &[(&str, &[PodLine], &[&str], bool)] = &[
             ("its pod is pending", &[("a", "2", true), ("b", "2", false)], &["b"], true),
             ("it has no pod", &[("a", "2", true)], &["b"], true),
@@ -173,14 +185,21 @@ mod tests {
         ];
         for (case, pods, down, expected) in cases {
             let mut look = Look::default();
-            look.weigh(&mut scene(pods, down), Some(&names(&["a", "b"])), set.template_generation());
+            look.weigh(&mut scene(pods, down), Some(&names(&["a", "b"])), &set);
             assert_eq!(look.lacks_only_nodes_down(&set), *expected, "{case}");
         }
         let mut look = Look::default();
-        look.weigh(&mut scene(&[], &["b"]), None, "2");
+        look.weigh(&mut scene(&[], &["b"]), None, &set);
         assert!(!look.lacks_only_nodes_down(&set), "nothing is seen");
+        // A template that came back: its first pods are new ones again, whatever their generation.
+        updated =
+            serde_json::from_value(json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1,
+            "desiredNumberScheduled": 2, "updatedNumberScheduled": 2}}))
+            .unwrap();
+        look.weigh(&mut scene(&[("a", "1", true)], &["b"]), Some(&names(&["a", "b"])), &updated);
+        assert!(look.lacks_only_nodes_down(&updated));
         let unseen: Set = serde_json::from_value(json!({"metadata": {"generation": 2}})).unwrap();
-        look.weigh(&mut scene(&[("a", "2", true)], &["b"]), Some(&names(&["a", "b"])), "2");
+        look.weigh(&mut scene(&[("a", "2", true)], &["b"]), Some(&names(&["a", "b"])), &set);
         assert!(look.lacks_only_nodes_down(&set) && !look.lacks_only_nodes_down(&unseen));
     }
 }

@@ -102,6 +102,8 @@ pub async fn install(
     let until = Instant::now() + options.timeout;
     server.insist(until, console.err);
     ending::wait(&server, &objects, &mut existing, until, console).await?;
+    // Somebody else may have taken a name meanwhile.
+    let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;
     apply::replace(&server, &objects, &existing, &predecessors, until, console).await?;
     let changes = apply::all(&server, &objects, &existing, &predecessors, options, console).await?;
     if !options.wait {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 /// What the server counts a DaemonSet's templates by, and the controller's mark of it on pods.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 pub(super) const POD_GENERATION: &str = "pod-template-generation";
+/// The controller's mark of what a template says: a template that comes back has it again.
+pub(super) const POD_HASH: &str = "controller-revision-hash";
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -48,6 +50,11 @@ impl Set {
     /// The generation of its template, which the newest pods carry; empty if the server does not tell.
     pub(super) fn template_generation(&self) -> &str {
         self.metadata.annotations.get(TEMPLATE_GENERATION).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether the controller counts the pods of all nodes as made from its template.
+    pub(super) fn is_updated(&self) -> bool {
+        self.is_seen() && self.status.updated_number_scheduled == self.status.desired_number_scheduled
     }
 
     /// Whether somebody has deleted it, and it waits for its pods to end.

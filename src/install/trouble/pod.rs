@@ -1,6 +1,6 @@
 //! A pod as the API server shows it, as far as it tells of trouble.
 use crate::install::manifest::or_empty;
-use crate::install::set::POD_GENERATION;
+use crate::install::set::{POD_GENERATION, POD_HASH};
 use crate::prometheus::null_is_empty;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -111,10 +111,14 @@ impl Pod {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")
     }
 
-    /// Whether it was made from the DaemonSet's template of this generation; an empty one is not known.
+    /// Whether it was made from the DaemonSet's template of this generation.
     pub(in super::super) fn is_of(&self, generation: &str) -> bool {
-        let own = self.metadata.labels.get(POD_GENERATION).map(String::as_str).unwrap_or_default();
-        own == generation || own.is_empty() || generation.is_empty()
+        self.metadata.labels.get(POD_GENERATION).is_some_and(|own| own == generation)
+    }
+
+    /// What its template says, as the controller tells one from another; `None` if it does not.
+    pub(in super::super) fn hash(&self) -> Option<&str> {
+        self.metadata.labels.get(POD_HASH).map(String::as_str)
     }
 
     /// Whether it was deleted, and has not ended yet.
