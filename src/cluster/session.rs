@@ -111,8 +111,9 @@ impl Session {
         };
         let context = Some(context).filter(|context| !context.is_empty());
         let name = context.as_ref().unwrap_or(&server).clone();
-        // What is wrong with them is told below, unless the flags name others.
-        let mut authorities = authorities(filed_cluster).await.unwrap_or_default();
+        // The kubeconfig's own stay good for the route whatever the flags say of the API server. What is wrong with them is
+        // told below, unless the flags name others.
+        let mut authorities = authorities(&filed_cluster).ok().flatten().unwrap_or_default();
         let own_proxy = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
         let user = NamedAuthInfo { name: name.clone(), auth_info: Some(user), ..NamedAuthInfo::default() };
         let mut config = config(cluster, user).await.with_context(|| format!("using context \"{name}\""))?;
@@ -194,17 +195,10 @@ fn chosen(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<C
     }
 }
 
-/// The kubeconfig's own authorities, which stay good for the route whatever the flags say of the API server.
-async fn authorities(mut cluster: Cluster) -> Result<Vec<CertificateDer<'static>>> {
-    cluster.server = Some("https://unused".to_owned());
-    let config = config(cluster, NamedAuthInfo::default()).await?;
-    Ok(config.root_cert.into_iter().flatten().map(CertificateDer::from).collect())
-}
-
 /// kube's own reading of one cluster and one user: certificate files, keys, what a plugin is told of its cluster.
 async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
     let name = user.name.clone();
-    let cluster = authority(cluster)?;
+    let cluster = with_authorities(cluster)?;
     let context = Context { cluster: name.clone(), user: Some(name.clone()), ..Context::default() };
     let one = Kubeconfig {
         clusters: vec![NamedCluster {
@@ -226,9 +220,9 @@ async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
         .map_err(|error| anyhow!(unusable(&error)))
 }
 
-/// The cluster with its authority's certificates in the place of their file. Those that cannot be read are left out, as
-/// with Go; kube would refuse all. Errors: there is none that can.
-fn authority(mut cluster: Cluster) -> Result<Cluster> {
+/// The certificates of a cluster's authority; `None` if it names none. Those that cannot be read are left out, as with Go.
+/// Errors: there is none that can.
+fn authorities(cluster: &Cluster) -> Result<Option<Vec<CertificateDer<'static>>>> {
     const REMEDY: &str = "name a PEM file with --certificate-authority FILE";
     let pem = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
         (Some(data), _) => BASE64
@@ -236,12 +230,19 @@ fn authority(mut cluster: Cluster) -> Result<Cluster> {
             .map_err(|_| anyhow!("its certificate-authority-data is no base64: {CORRECT}"))?,
         (None, Some(path)) => std::fs::read(path)
             .map_err(|why| anyhow!("its certificate authority {path} cannot be read ({why}): {REMEDY}"))?,
-        (None, None) => return Ok(cluster),
+        (None, None) => return Ok(None),
     };
     let found = certificates(&pem);
     if found.is_empty() {
         bail!("its certificate authority holds no certificate: {REMEDY}");
     }
+    Ok(Some(found))
+}
+
+/// The cluster with its authority's certificates in the place of their file: of a file with a broken one kube would refuse
+/// all. Errors as above.
+fn with_authorities(mut cluster: Cluster) -> Result<Cluster> {
+    let Some(found) = authorities(&cluster)? else { return Ok(cluster) };
     let block = |certificate: &CertificateDer<'_>| {
         let text = BASE64.encode(certificate);
         format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")

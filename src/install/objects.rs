@@ -32,7 +32,7 @@ const SCRAPES: i64 = 4;
 const USUAL_TIMEOUT: i64 = 10_000;
 
 /// The exporter's flag for the lowest version of TLS.
-pub(crate) const MIN_TLS_FLAG: &str = "--web.tls-min-version=";
+const MIN_TLS_FLAG: &str = "--web.tls-min-version=";
 
 /// What the objects are to be like.
 #[derive(Debug, Clone)]
@@ -65,11 +65,18 @@ impl TlsVersion {
         [(TlsVersion::Tls12, "VersionTLS12"), (TlsVersion::Tls13, "VersionTLS13")];
 
     /// The version of this name. Older ones, which nothing here speaks, are 1.2.
-    pub(crate) fn named(name: &str) -> TlsVersion {
+    pub(super) fn named(name: &str) -> TlsVersion {
         Self::NAMES
             .into_iter()
             .find(|(_, its)| *its == name)
             .map_or_else(TlsVersion::default, |(version, _)| version)
+    }
+
+    /// The lowest one that the exporter of this DaemonSet speaks; `None` if it is not told one.
+    pub(crate) fn of_installed(set: &Value) -> Option<TlsVersion> {
+        let arguments = set.pointer("/spec/template/spec/containers/0/args")?.as_array()?;
+        let mut arguments = arguments.iter().filter_map(Value::as_str);
+        arguments.find_map(|argument| argument.strip_prefix(MIN_TLS_FLAG)).map(TlsVersion::named)
     }
 
     fn name(self) -> &'static str {

@@ -1,7 +1,7 @@
 //! What is looked at before anything is changed: who asks, what the cluster serves, whose objects are in the way, and
 //! the image that every node has.
 use super::manifest::or_empty;
-use super::objects::{MIN_TLS_FLAG, Object, TlsVersion};
+use super::objects::{Object, TlsVersion};
 use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAME, NAMESPACE, PLACES};
 use crate::cluster::{FIELD_MANAGER, Failure, Part, Server};
 use crate::prometheus::null_is_empty;
@@ -160,10 +160,7 @@ pub(super) async fn min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
 pub(super) async fn installed_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
     let found = server.find::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
     let set = found.map_err(|failure| failure.during("reading the installed daemonset", HEALTH))?;
-    let containers = set.as_ref().and_then(|set| set.pointer("/spec/template/spec/containers")?.as_array());
-    let lists = containers.into_iter().flatten().filter_map(|container| container.get("args")?.as_array());
-    let mut arguments = lists.flatten().filter_map(Value::as_str);
-    Ok(arguments.find_map(|argument| argument.strip_prefix(MIN_TLS_FLAG)).map(TlsVersion::named))
+    Ok(set.as_ref().and_then(TlsVersion::of_installed))
 }
 
 fn profile_min_tls(profile: Option<&Value>) -> TlsVersion {

@@ -2,7 +2,7 @@
 //! applying it would change, and changes nothing. So whoever may only read learns as much, as long as nothing differs.
 use crate::cluster::{Applied, Failure, Server};
 use crate::install::diff::plain;
-use crate::install::objects::{self, MIN_TLS_FLAG, Program, TlsVersion, Wanted};
+use crate::install::objects::{self, Program, TlsVersion, Wanted};
 use crate::install::payload::{Part, mounted};
 use crate::prometheus::failure::one_line;
 use crate::top::time::duration_ms;
@@ -77,8 +77,6 @@ fn asked_for(there: &[Value], maps: &[String]) -> Option<(Wanted, Program)> {
     let in_pod = |pointer: &str| set.pointer(&format!("/spec/template/spec/{pointer}"));
     let arguments = in_pod("containers/0/args").and_then(Value::as_array);
     let threads = !arguments.is_some_and(|all| all.iter().any(|argument| argument == "--threads=false"));
-    let mut arguments = arguments.into_iter().flatten().filter_map(Value::as_str);
-    let min_tls = arguments.find_map(|argument| argument.strip_prefix(MIN_TLS_FLAG));
     let selector = in_pod("nodeSelector").and_then(Value::as_object).into_iter().flatten();
     let selector = selector.filter(|(key, _)| *key != LINUX);
     let selector = selector.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
@@ -87,7 +85,7 @@ fn asked_for(there: &[Value], maps: &[String]) -> Option<(Wanted, Program)> {
     let usual = Wanted::default();
     let wanted = Wanted {
         threads,
-        min_tls: min_tls.map(TlsVersion::named).unwrap_or_default(),
+        min_tls: TlsVersion::of_installed(set).unwrap_or_default(),
         node_selector: selector.collect(),
         scrape_interval: interval
             .and_then(|text| duration_ms(text.as_str()?).ok())

@@ -55,13 +55,7 @@ fn what_oc_applies_over_it_is_seen_and_taken_back_by_the_remedy() {
     assert_eq!(installed.code, 0, "{installed:?}");
     let applied = oc(&site).run(["apply", "-k", "manifests"]).unwrap();
     assert_eq!(applied.code, 0, "{applied:?}");
-    let image = || {
-        let report = site.plugin.run(["status", "-o", "json"]).unwrap();
-        let report: Value = serde_json::from_str(&report.stdout).unwrap();
-        let checks = report["checks"].as_array().unwrap();
-        checks.iter().find(|check| check["check"] == "image").unwrap().clone()
-    };
-    let seen = image();
+    let seen = site.checked("image");
     assert_eq!(seen["status"], "warning", "{seen}");
     let remedy = seen["remedy"].as_str().unwrap();
     assert!(
@@ -72,7 +66,7 @@ fn what_oc_applies_over_it_is_seen_and_taken_back_by_the_remedy() {
     assert!(without.code == 1 && without.stderr.contains("--force-conflicts"), "{without:?}");
     let healed = site.install(&["--wait=false", "--force-conflicts"]);
     assert_eq!(healed.code, 0, "{healed:?}");
-    assert_eq!(image()["status"], "ok");
+    assert_eq!(site.checked("image")["status"], "ok");
 }
 
 /// An object without what `oc apply` writes for itself, and the version that `install` adds.

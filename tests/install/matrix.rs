@@ -195,18 +195,12 @@ fn installing_changes_nobodys_pods() {
     let harmed = admitted(&site, false);
     let harmed = moved(&before, &harmed);
     assert!(harmed.contains(&"wildcard-host-path-and-pid"), "the matrix is blind: {harmed:?}");
-    let checked = || {
-        let report = site.plugin.run(["status", "-o", "json"]).unwrap();
-        let report: Value = serde_json::from_str(&report.stdout).unwrap();
-        let checks = report["checks"].as_array().unwrap();
-        checks.iter().find(|check| check["check"] == "constraints").unwrap().clone()
-    };
-    let warned = checked();
+    let warned = site.checked("constraints");
     assert_eq!(warned["status"], "warning", "{warned}");
     let remedy = warned["remedy"].as_str().unwrap();
     assert!(remedy.starts_with("run oc interrogate install --force-conflicts"), "{remedy}");
     let again = site.install(&["--wait=false", "--force-conflicts"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
-    assert_eq!(checked()["status"], "ok");
+    assert_eq!(site.checked("constraints")["status"], "ok");
     assert_unchanged(&before, &admitted(&site, false));
 }

@@ -97,6 +97,14 @@ impl Site {
         self.plugin.run(["uninstall", "-y"]).unwrap()
     }
 
+    /// A check of `status`, as JSON has it.
+    pub(crate) fn checked(&self, name: &str) -> Value {
+        let report = self.plugin.run(["status", "-o", "json"]).unwrap();
+        let report: Value = serde_json::from_str(&report.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["check"] == name).unwrap().clone()
+    }
+
     pub(crate) fn get(&self, path: &str) -> Value {
         serde_json::from_str(&self.cluster.api().get(path).unwrap()).unwrap()
     }

@@ -37,9 +37,8 @@ fn the_lowest_version_is_that_of_the_clusters_profile() {
         assert_eq!(lowest(&site), expected, "{spec}");
     }
     // What was made of the profile is no change of somebody's.
-    let report = site.plugin.run(["status", "-o", "json"]).unwrap();
-    let report: Value = serde_json::from_str(&report.stdout).unwrap();
-    assert_eq!(report["checks"][0]["status"], "ok", "{report}");
+    let objects = site.checked("objects");
+    assert_eq!(objects["status"], "ok", "{objects}");
     api.delete(PROFILE).unwrap();
 }
 

@@ -116,13 +116,8 @@ fn kubectls(outcome: &Outcome) -> End {
 }
 
 fn plugins(outcome: &Outcome) -> End {
-    let refusals = [
-        " has a certificate ",
-        " has an expired certificate",
-        "refused the credentials (401)",
-        "(403)",
-        "its certificate is invalid",
-    ];
+    let refusals =
+        [" has a certificate ", " has an expired certificate", "refused the credentials (401)", "(403)"];
     end(outcome, &refusals)
 }
 
