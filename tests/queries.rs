@@ -27,8 +27,8 @@ const SUM: &str =
 const SHARE: f64 = 0.25;
 /// What a program and a pod of this node are called.
 const UNIT: &str = "system.slice/asked.service";
-const POD: &str = "kubepods.slice/crio-asked.scope";
-const OWN: &str = "kubepods.slice/crio-exporter.scope";
+const POD: &str = "kubepods.slice/kubepods-pod1.slice";
+const INFRA: &str = "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod2.slice";
 
 /// An instant's answer: of each series its labels of group and thread, and its value.
 type Answer = BTreeMap<(String, String), f64>;
@@ -36,10 +36,17 @@ type Answer = BTreeMap<(String, String), f64>;
 #[test]
 fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
     let Some(tree) = Cgroups::new("queries")? else { return Ok(()) };
-    let _loads = [tree.load(UNIT, SHARE, 50)?, tree.load(POD, SHARE, 50)?];
+    let container = |pod: &str| format!("{pod}/crio-main.scope");
+    let _loads = [
+        tree.monitor(POD, "shop", "web", "1")?,
+        tree.monitor(INFRA, "openshift-etcd", "etcd-0", "2")?,
+        tree.load(UNIT, SHARE, 50)?,
+        tree.load(&container(POD), SHARE, 50)?,
+    ];
     let target = free_port();
     // In the tree itself, as a pod's: its threads are what the third query leaves out.
-    let script = format!("echo 0 > '{}/cgroup.procs' && exec \"$0\" \"$@\"", tree.make(OWN)?.display());
+    let script =
+        format!("echo 0 > '{}/cgroup.procs' && exec \"$0\" \"$@\"", tree.make(&container(INFRA))?.display());
     let arguments = [
         "-c".to_owned(),
         script,

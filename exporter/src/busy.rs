@@ -1,4 +1,4 @@
-//! The node's busy time: what its CPUs spent neither idle, nor waiting for I/O, nor stolen by a hypervisor.
+//! The node's busy time: what its CPUs spent neither idle, nor waiting for I/O, nor stolen by a hypervisor; and what was stolen.
 //!
 //! The kernel's own busy fields are counted at ticks: who happens to run when the tick comes gets all of it. What a
 //! tickless CPU was idle is measured. So the busy time is the CPUs' wall time less that, and only its split into modes
@@ -8,7 +8,7 @@
 //!
 //! A halted virtual CPU that is woken late counts the delay twice, as idle and as stolen. So how much of the stolen time was
 //! taken from busy CPUs is not known, but for two bounds: it is busy for all that the tasks ran, up to the wall time less the
-//! idle time alone.
+//! idle time alone. What is left of that was stolen: idle, busy and stolen time are the wall time.
 
 use crate::parse::Busy;
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ pub(crate) struct BusyTime {
     /// Ticks by mode that nothing has been shown for yet, in microseconds.
     ticked: [u64; 5],
     shown: [u64; 5],
+    stolen: u64,
 }
 
 impl BusyTime {
@@ -68,6 +69,7 @@ impl BusyTime {
     /// interrupts beside.
     pub(crate) fn bound(&mut self, counted_us: i64) {
         self.owed_us = counted_us.min(self.most_us).max(self.least_us);
+        self.stolen = self.stolen.max(u64::try_from(self.most_us - self.owed_us).unwrap_or(0));
         self.show();
     }
 
@@ -95,6 +97,11 @@ impl BusyTime {
     /// All of it as last settled, in microseconds since the first reading; signed, as each reading is rounded.
     pub(crate) fn total_us(&self) -> i64 {
         self.owed_us
+    }
+
+    /// What was stolen since the first reading, in microseconds; never falls.
+    pub(crate) fn stolen_us(&self) -> u64 {
+        self.stolen
     }
 
     /// By mode, in microseconds.
@@ -155,6 +162,7 @@ mod tests {
             busy.take(start + Duration::from_secs(1), Duration::ZERO, reading(5 + idle, 7 + stolen));
             busy.bound(counted * 1000);
             assert_eq!(busy.total_us(), expected * 1000, "{case}");
+            assert_eq!(busy.total_us() as u64 + busy.stolen_us(), (1000 - idle) * 1000, "{case}");
         }
     }
 

@@ -24,6 +24,20 @@ impl Cpu {
             system_us: self.system_us.wrapping_sub(earlier.system_us) as i64,
         }
     }
+
+    /// Lets this, which is shown, follow a signed sum upwards, by so many microseconds at most; by how much it did. The split
+    /// follows as far as neither mode falls and the total stays what it is.
+    pub(crate) fn follow(&mut self, owed: Growth, most: i64) -> Growth {
+        let rise = owed.total_us().saturating_sub_unsigned(self.total_us()).min(most);
+        if rise <= 0 {
+            return Growth::default();
+        }
+        let user_us = owed.user_us.saturating_sub_unsigned(self.user_us).clamp(0, rise);
+        let risen = Growth { user_us, system_us: rise - user_us };
+        self.user_us = self.user_us.saturating_add_signed(risen.user_us);
+        self.system_us = self.system_us.saturating_add_signed(risen.system_us);
+        risen
+    }
 }
 
 impl Add for Cpu {

@@ -7,10 +7,9 @@ use crate::cpu::{Cpu, Growth};
 use crate::dead::{self, Ended, Reaper};
 use crate::ledger::{Id, Ledger};
 use crate::parse::{self, Stat};
-use crate::place::Key;
 use crate::procfs::ProcFs;
 use crate::read::{Outcome, Reader};
-use crate::reading::Detail;
+use crate::reading::{Class, Detail};
 use crate::tasks::{Process, Tasks};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -55,12 +54,12 @@ struct Proc {
     tasks: Tasks,
 }
 
-/// Where processes are: a cgroup, its group, and the PIDs that were there before.
+/// Where processes are: a cgroup, the account of its group or pod, the class of that, and the PIDs that were there before.
 #[derive(Debug)]
 pub(crate) struct Home<'a> {
     pub(crate) id: u32,
     pub(crate) group: Id,
-    pub(crate) key: &'a Key,
+    pub(crate) class: Class,
     pub(crate) pids: &'a mut Vec<u32>,
 }
 
@@ -154,13 +153,13 @@ impl Crowd {
             return;
         }
         let mut left = (grown - unit.living).total_us();
-        for (heir, growth) in dead::settle(unit.ended, unit.reapers).credits {
+        let settled = dead::settle(unit.ended, unit.reapers, |heirs| ledger.common_heir(heirs));
+        for (heir, growth) in settled.credits {
             if heir != home.group && growth.total_us() > 0 && left > 0 {
                 let user_us = growth.user_us.clamp(0, left);
                 let growth = Growth { user_us, system_us: growth.system_us.clamp(0, left - user_us) };
                 left -= growth.total_us();
-                ledger.credit(heir, growth);
-                ledger.credit(home.group, Growth::default() - growth);
+                ledger.carve(home.group, heir, growth);
             }
         }
     }
@@ -222,8 +221,7 @@ impl Crowd {
                 self.unit.reapers.insert(pid, Reaper { key: proc.group, grown: waited });
             }
             if proc.group != home.group {
-                ledger.credit(proc.group, grown);
-                ledger.credit(home.group, Growth::default() - grown);
+                ledger.carve(home.group, proc.group, grown);
             }
         }
         if self.detail.collect.any() {
@@ -276,7 +274,7 @@ impl Proc {
             return;
         }
         let group = match &self.carved.name {
-            Some(name) => ledger.hold(&(home.key.0, Arc::clone(name))),
+            Some(name) => ledger.hold(&(home.class, Arc::clone(name))),
             None => {
                 ledger.hold_again(home.group);
                 home.group

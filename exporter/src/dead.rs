@@ -40,8 +40,12 @@ pub(crate) struct Settled {
     pub(crate) late: Vec<Ended>,
 }
 
-/// Sets the ended against the reapers.
-pub(crate) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>) -> Settled {
+/// Sets the ended against the reapers; `common` tells whose it is what one of several may have used, if not the reaper's.
+pub(crate) fn settle(
+    mut ended: Vec<Ended>,
+    mut reapers: BTreeMap<u32, Reaper>,
+    common: impl Fn(&[Id]) -> Option<Id>,
+) -> Settled {
     // Certain ones first, then big ones: they have the fewest reapers that could have paid.
     ended.sort_by_key(|e| (e.orphan, std::cmp::Reverse(e.counted.total_us())));
     let mut heirs: BTreeMap<u32, Vec<Id>> = BTreeMap::new();
@@ -68,10 +72,7 @@ pub(crate) fn settle(mut ended: Vec<Ended>, mut reapers: BTreeMap<u32, Reaper>) 
         }
     }
     for (pid, reaper) in reapers {
-        let heir = match heirs.get(&pid).map(Vec::as_slice) {
-            Some([first, rest @ ..]) if rest.iter().all(|key| key == first) => *first,
-            _ => reaper.key,
-        };
+        let heir = heirs.get(&pid).and_then(|heirs| common(heirs)).unwrap_or(reaper.key);
         settled.credits.push((heir, reaper.grown));
     }
     settled
@@ -110,9 +111,13 @@ mod tests {
         let reapers = reapers
             .iter()
             .map(|&(pid, group, grown)| (pid, Reaper { key: key(group), grown: reaper(grown) }));
-        let settled = settle(children, reapers.collect());
+        let settled = settled(children, reapers.collect());
         let credits = settled.credits.into_iter().map(|(group, growth)| (name(group), growth.total_us()));
         credits.filter(|(_, us)| *us != 0).collect()
+    }
+
+    fn settled(children: Vec<Ended>, reapers: BTreeMap<u32, Reaper>) -> Settled {
+        settle(children, reapers, |heirs| Ledger::default().common_heir(heirs))
     }
 
     /// What it is about, who ended, the reapers' growth, and what each group is credited.
@@ -187,10 +192,10 @@ mod tests {
     #[test]
     fn a_late_one_is_tried_once_more() {
         let late = Ended { late: true, ..ended("a", 100, &[5]) };
-        let first = settle(vec![late], BTreeMap::new());
+        let first = settled(vec![late], BTreeMap::new());
         let kept = vec![ended("a", 100, &[5])];
         assert_eq!(first, Settled { credits: vec![], late: kept });
         assert_eq!(credits(first.late.clone(), &[(5, "sh", 101)]), [("a", 1)]);
-        assert_eq!(settle(first.late, BTreeMap::new()), Settled::default());
+        assert_eq!(settled(first.late, BTreeMap::new()), Settled::default());
     }
 }

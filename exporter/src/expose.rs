@@ -1,15 +1,18 @@
 //! A reading as Prometheus's text exposition, version 0.0.4.
 
 mod audience;
+mod pods;
 mod series;
+mod starting;
 mod text;
 mod values;
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Growth};
 use crate::place::EXITED;
-use crate::reading::{Group, Method, Reading, Thread};
+use crate::reading::{Group, Method, Pod, Reading, Thread};
 use series::{Exposition, Series, Show};
-use std::collections::BTreeMap;
+use starting::Starting;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use text::{Text, seconds};
@@ -23,7 +26,10 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 #[derive(Debug)]
 pub(crate) struct Exposer {
     groups: Series<Group>,
+    pods: Series<Pod>,
     threads: Series<Thread>,
+    /// What series that are new have used until they are shown with it.
+    starting: Starting,
     /// The length of the last text.
     length: usize,
     /// Expositions so far.
@@ -36,8 +42,9 @@ pub(crate) struct Exposed {
     pub(crate) text: String,
     /// Its number: 1 is the first.
     pub(crate) number: u64,
-    /// The groups and the names of threads that are no longer shown.
+    /// The groups, pods and names of threads that are no longer shown.
     pub(crate) left: Vec<Group>,
+    pub(crate) left_pods: Vec<Pod>,
     pub(crate) left_threads: Vec<Thread>,
 }
 
@@ -56,7 +63,9 @@ pub(crate) struct Own {
 
 impl Exposer {
     pub(crate) fn new() -> Exposer {
-        Exposer { groups: Series::new(), threads: Series::new(), length: 0, number: 0 }
+        let starting = Starting::new();
+        let (groups, pods, threads) = (Series::new(), Series::new(), Series::new());
+        Exposer { groups, pods, threads, starting, length: 0, number: 0 }
     }
 
     /// One exposition; every live scraper has got the one numbered `reached` or a later one.
@@ -64,19 +73,40 @@ impl Exposer {
         self.number += 1;
         let now = Exposition { number: self.number, at: reading.at, reached };
         let mut text = Text::with_capacity(self.length + self.length / 8);
-        let (groups, left) =
-            shown(&mut self.groups, &reading.groups, &now, |key| reading.alive.contains(key));
-        let threads = |key: &Thread| reading.thread_counts.contains_key(key) || is_of_living(key, reading);
-        let (threads, left_threads) = shown(&mut self.threads, &reading.threads, &now, threads);
+        let Exposer { groups, pods, threads, starting, .. } = self;
+        let alive = |key: &Group| reading.alive.contains(key);
+        let (mut groups, left) =
+            shown(groups, &reading.groups, &now, alive, |key, more| starting.of_group(key, more));
+        let alive = |key: &Pod| reading.pods_alive.contains(key);
+        let (mut pods, left_pods) = shown(pods, &reading.pods, &now, alive, |_, more| starting.of_pod(more));
+        let alive = |key: &Thread| reading.thread_counts.contains_key(key) || is_of_living(key, reading);
+        let (mut shown_threads, left_threads) =
+            shown(threads, &reading.threads, &now, alive, |key, more| starting.of_thread(key, more));
+        if !left.is_empty() {
+            // Threads leave with their group.
+            let left: BTreeSet<&Group> = left.iter().collect();
+            let stays = |(class, group, _): &Thread| !left.contains(&(*class, Arc::clone(group)));
+            shown_threads.retain(|(key, _)| stays(key));
+            threads.retain(stays);
+        }
+        let mut threads = shown_threads;
+        starting.settle(&left, &threads);
+        groups.extend(starting.groups());
+        pods.push(starting.pods());
+        if !threads.is_empty() {
+            threads.extend(starting.threads());
+        }
         text.groups(&groups, reading);
+        text.pods(&pods);
         text.threads(&threads, reading);
         let mut busy = text.counter(
             "namedprocess_node_cpu_seconds_total",
-            "Busy CPU of the node since the exporter started: neither idle nor waiting for I/O nor stolen.",
+            "Busy CPU of the node since the exporter started, and apart from that, as steal, what a hypervisor took.",
         );
         for (mode, us) in &reading.busy {
             busy.sample(&[("mode", mode)], seconds(*us));
         }
+        busy.sample(&[("mode", "steal")], seconds(reading.stolen_us));
         text.counter(
             "namedprocess_exporter_withheld_seconds_total",
             "Interrupts that the kernel counted in its tasks' time too, and that are therefore no group's of their own.",
@@ -124,7 +154,7 @@ impl Exposer {
         }
         let text = text.into_string();
         self.length = text.len();
-        Exposed { text, number: self.number, left, left_threads }
+        Exposed { text, number: self.number, left, left_pods, left_threads }
     }
 }
 
@@ -140,18 +170,23 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How the series of one kind are shown now, and those that are no more.
+/// How the series of one kind are shown now, and those that are no more; tells how much more of each is `(starting)`.
 fn shown<'a, K: Ord + Clone>(
     series: &mut Series<K>,
     all: &'a BTreeMap<K, Cpu>,
     now: &Exposition,
     alive: impl Fn(&K) -> bool,
+    mut starting: impl FnMut(&K, Growth),
 ) -> (Vec<(&'a K, Cpu)>, Vec<K>) {
     let (mut shown, mut left) = (Vec::with_capacity(all.len()), Vec::new());
     for (key, used) in all {
-        match series.show(key, alive(key), now) {
+        let (show, more) = series.show(key, *used, alive(key), now);
+        if more != Growth::default() {
+            starting(key, more);
+        }
+        match show {
             Show::Zero => shown.push((key, Cpu::default())),
-            Show::Value => shown.push((key, *used)),
+            Show::Value(used) => shown.push((key, used)),
             Show::Gone => left.push(key.clone()),
         }
     }

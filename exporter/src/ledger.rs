@@ -10,12 +10,14 @@
 //!
 //! A pass touches only the accounts of what moved. Who counts for a group holds its account; it lives while it is held.
 
+mod pods;
 mod threads;
 
 use crate::cpu::{Cpu, Growth};
 use crate::parse::Stat;
 use crate::place::{EXITED, IDLE, Key, OTHER};
 use crate::reading::{Class, Collected, Counts, Reading};
+use pods::Pods;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 pub(crate) use threads::Series;
@@ -25,9 +27,12 @@ use threads::{Named, Threads};
 /// people log in, and about 60 families of kernel threads.
 const MOST_GROUPS: usize = 400;
 
-/// A group's account, held.
+/// A group's or a pod's account, held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Id(u32);
+pub(crate) enum Id {
+    Group(u32),
+    Pod(u32),
+}
 
 #[derive(Debug)]
 struct Account {
@@ -46,10 +51,13 @@ struct Account {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     accounts: Vec<Option<Account>>,
-    free: Vec<Id>,
-    ids: BTreeMap<Key, Id>,
+    free: Vec<u32>,
+    ids: BTreeMap<Key, u32>,
+    pods: Pods,
+    /// The account of the group of all pods, while there is any.
+    all_pods: Option<u32>,
     /// The accounts whose sum has changed in this pass.
-    touched: Vec<Id>,
+    touched: Vec<u32>,
     /// The signed sum of all groups since the beginning, in microseconds, of those that are closed too.
     all_us: i64,
     /// How many series of threads there are.
@@ -66,26 +74,32 @@ impl Ledger {
             let full = self.ids.len() >= MOST_GROUPS;
             full.then(|| self.ids.get(&other).copied().unwrap_or_else(|| self.open(other)))
         });
-        let id = known.unwrap_or_else(|| self.open(key.clone()));
+        let id = Id::Group(known.unwrap_or_else(|| self.open(key.clone())));
         self.hold_again(id);
         id
     }
 
     /// Holds an account that is held already.
     pub(crate) fn hold_again(&mut self, id: Id) {
-        if let Some(account) = self.account(id) {
-            account.holders += 1;
+        match (id, self.account(id)) {
+            (Id::Pod(number), _) => self.pods.hold_again(number),
+            (Id::Group(_), Some(account)) => account.holders += 1,
+            (Id::Group(_), None) => {}
         }
     }
 
     /// Lets go of an account: one holder less.
     pub(crate) fn release(&mut self, id: Id) {
-        if let Some(account) = self.account(id) {
+        let held = match id {
+            Id::Pod(number) => self.pods.release(number),
+            Id::Group(_) => true,
+        };
+        if let Some(account) = self.account(id).filter(|_| held) {
             account.holders = account.holders.saturating_sub(1);
         }
     }
 
-    fn open(&mut self, key: Key) -> Id {
+    fn open(&mut self, key: Key) -> u32 {
         let account = Account {
             key: key.clone(),
             owed: Growth::default(),
@@ -98,9 +112,9 @@ impl Ledger {
         };
         let id = self.free.pop().unwrap_or_else(|| {
             self.accounts.push(None);
-            Id(self.accounts.len() as u32 - 1)
+            self.accounts.len() as u32 - 1
         });
-        if let Some(slot) = self.accounts.get_mut(id.0 as usize) {
+        if let Some(slot) = self.accounts.get_mut(id as usize) {
             *slot = Some(account);
         }
         self.ids.insert(key, id);
@@ -112,11 +126,18 @@ impl Ledger {
         if growth == Growth::default() {
             return;
         }
-        if let Some(account) = self.accounts.get_mut(id.0 as usize).and_then(Option::as_mut) {
+        self.all_us = self.all_us.saturating_add(growth.total_us());
+        match id {
+            Id::Pod(number) => self.pods.credit(number, growth),
+            Id::Group(number) => self.owe(number, growth),
+        }
+    }
+
+    fn owe(&mut self, number: u32, growth: Growth) {
+        if let Some(account) = self.accounts.get_mut(number as usize).and_then(Option::as_mut) {
             account.owed += growth;
-            self.all_us = self.all_us.saturating_add(growth.total_us());
             if !std::mem::replace(&mut account.touched, true) {
-                self.touched.push(id);
+                self.touched.push(number);
             }
         }
     }
@@ -161,7 +182,10 @@ impl Ledger {
 
     /// The signed sum of a group, in microseconds, as of now.
     pub(crate) fn owed_us(&self, key: &Key) -> i64 {
-        self.ids.get(key).and_then(|id| self.get(*id)).map_or(0, |account| account.owed.total_us())
+        self.ids
+            .get(key)
+            .and_then(|number| self.get(Id::Group(*number)))
+            .map_or(0, |account| account.owed.total_us())
     }
 
     /// The signed sum of all groups since the beginning, in microseconds.
@@ -171,10 +195,15 @@ impl Ledger {
 
     /// Ends a pass: shows what has been credited.
     pub(crate) fn settle(&mut self) {
-        for id in std::mem::take(&mut self.touched) {
-            let Some(account) = self.account(id) else { continue };
+        // The group of all pods is what is shown of them, whatever the order in which they were read.
+        let of_pods = self.pods.settle();
+        if let Some(all_pods) = self.all_pods.filter(|_| of_pods != Growth::default()) {
+            self.owe(all_pods, of_pods);
+        }
+        for number in std::mem::take(&mut self.touched) {
+            let Some(account) = self.account(Id::Group(number)) else { continue };
             account.touched = false;
-            let risen = raise(account.owed, &mut account.shown, i64::MAX);
+            let risen = account.shown.follow(account.owed, i64::MAX);
             if account.key.0 != Class::Kernel {
                 account.threads.settle(risen);
             }
@@ -183,7 +212,8 @@ impl Ledger {
 
     /// Writes all accounts down; those of threads where they are asked for.
     pub(crate) fn write(&self, reading: &mut Reading, threads: bool, collected: bool) {
-        let accounts = || self.ids.values().filter_map(|id| self.get(*id));
+        self.pods.write(reading);
+        let accounts = || self.ids.values().filter_map(|number| self.get(Id::Group(*number)));
         reading.groups = accounts().map(|account| (account.key.clone(), account.shown)).collect();
         reading.alive = accounts().filter(|a| a.holders > 0).map(|a| a.key.clone()).collect();
         let counted = accounts().filter(|a| a.counts != Counts::default());
@@ -223,36 +253,34 @@ impl Ledger {
 
     /// Closes the account of a group that is gone, its threads' with it; should it come back, it begins at 0.
     pub(crate) fn forget(&mut self, key: &Key) {
-        let Some(&id) = self.ids.get(key) else { return };
-        let Some(slot) = self.accounts.get_mut(id.0 as usize) else { return };
+        let Some(&number) = self.ids.get(key) else { return };
+        let Some(slot) = self.accounts.get_mut(number as usize) else { return };
         if let Some(account) = slot.take_if(|account| account.holders == 0) {
             self.series = self.series.saturating_sub(account.threads.len());
-            self.touched.retain(|touched| *touched != id);
+            self.touched.retain(|touched| *touched != number);
             self.ids.remove(key);
-            self.free.push(id);
+            self.free.push(number);
+            self.all_pods = self.all_pods.filter(|all_pods| *all_pods != number);
+        }
+    }
+
+    /// The group's account that counts processes and threads: of a pod that of all pods.
+    fn group_of(&self, id: Id) -> Id {
+        match id {
+            Id::Pod(_) => Id::Group(self.all_pods.unwrap_or(u32::MAX)),
+            Id::Group(_) => id,
         }
     }
 
     fn get(&self, id: Id) -> Option<&Account> {
-        self.accounts.get(id.0 as usize)?.as_ref()
+        let Id::Group(number) = self.group_of(id) else { return None };
+        self.accounts.get(number as usize)?.as_ref()
     }
 
     fn account(&mut self, id: Id) -> Option<&mut Account> {
-        self.accounts.get_mut(id.0 as usize)?.as_mut()
+        let Id::Group(number) = self.group_of(id) else { return None };
+        self.accounts.get_mut(number as usize)?.as_mut()
     }
-}
-
-/// Lets what is shown follow the signed sum upwards, by so many microseconds at most; by how much it did.
-fn raise(owed: Growth, shown: &mut Cpu, most: i64) -> Growth {
-    let rise = owed.total_us().saturating_sub_unsigned(shown.total_us()).min(most);
-    if rise <= 0 {
-        return Growth::default();
-    }
-    let user_us = owed.user_us.saturating_sub_unsigned(shown.user_us).clamp(0, rise);
-    let risen = Growth { user_us, system_us: rise - user_us };
-    shown.user_us = shown.user_us.saturating_add_signed(risen.user_us);
-    shown.system_us = shown.system_us.saturating_add_signed(risen.system_us);
-    risen
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ pub use config::check as check_config;
 pub use cpu::Cpu;
 pub use node::Node;
 pub use reading::{
-    Class, Collect, Collected, Counts, Detail, Group, Method, Paths, Reading, STATES, Thread, Work,
+    Class, Collect, Collected, Counts, Detail, Group, Method, Paths, Pod, Reading, STATES, Thread, Work,
 };
 #[cfg(target_os = "linux")]
 pub use serve::{Options, serve};

@@ -10,7 +10,7 @@ use crate::place;
 use crate::procfs::ProcFs;
 use crate::procs::{Procs, Scope};
 use crate::read::{Outcome, Reader};
-use crate::reading::{Detail, Group, Method, Paths, Reading, Thread, Work};
+use crate::reading::{Detail, Group, Method, Paths, Pod, Reading, Thread, Work};
 use crate::tree::find::{self, Found};
 use crate::tree::{self, Tree};
 use anyhow::{Context, Result, bail};
@@ -73,6 +73,8 @@ impl Node {
         mut ledger: Ledger,
         kept_open: usize,
     ) -> Result<Node> {
+        // With it the group of all pods is held: both are there before there is any pod.
+        ledger.hold_owner(&place::pods_exited());
         let (tree, why_no_tree) = match found {
             Found::Tree(root) => (Some(Tree::new(root, kept_open, &mut ledger)), String::new()),
             Found::None(why) => (None, why),
@@ -148,6 +150,7 @@ impl Node {
         self.ledger.write(&mut reading, self.detail.threads, self.detail.collect.any());
         reading.collect = self.detail.collect;
         reading.busy = self.busy.modes();
+        reading.stolen_us = self.busy.stolen_us();
         reading.withheld_us = self.withheld_us;
         reading.errors = self.reader.errors().clone();
         reading.work = self.work();
@@ -201,6 +204,11 @@ impl Node {
     /// Closes the account of a group that is no longer shown; should it come back, it begins at 0.
     pub(crate) fn forget(&mut self, group: &Group) {
         self.ledger.forget(group);
+    }
+
+    /// Closes the account of a pod, likewise.
+    pub(crate) fn forget_pod(&mut self, pod: &Pod) {
+        self.ledger.forget_pod(pod);
     }
 
     /// Closes the account of a thread's name, likewise.

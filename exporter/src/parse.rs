@@ -201,6 +201,11 @@ pub(crate) fn count(text: &[u8]) -> Option<u64> {
     number(fields(text).next()?)
 }
 
+/// How many lines there are: a cgroup's `cgroup.threads` has one for each.
+pub(crate) fn lines(text: &[u8]) -> u64 {
+    text.iter().filter(|&&b| b == b'\n').count() as u64
+}
+
 /// A cgroup's `cgroup.procs`; 0 stands for a process outside of the reader's PID namespace.
 pub(crate) fn pids(text: &[u8]) -> Option<Vec<u32>> {
     let mut pids = Vec::new();

@@ -1,16 +1,19 @@
 //! Class and group: to whom a cgroup, a process or a kernel thread belongs, told from names alone.
 
+mod pod;
+mod process;
 mod thread;
 
 use crate::reading::Class;
 pub(crate) use crate::reading::Group as Key;
+pub(crate) use pod::{is_conmon_scope, pod_by_arguments, pod_by_text, without_name};
+pub(crate) use process::{kernel_family, kernel_stem, may_be_cut, process_name};
 use std::ffi::OsStr;
+use std::sync::Arc;
 pub(crate) use thread::thread_name;
 
 /// Longest name of a group, in bytes; units may have 255.
 const LONGEST: usize = 128;
-/// A comm of this many bytes may have been cut by the kernel.
-const CUT_COMM: usize = 15;
 const UNITS: [&str; 8] = ["service", "scope", "socket", "swap", "timer", "path", "device", "target"];
 /// The slice of all that people run.
 const USERS: &str = "user.slice";
@@ -22,7 +25,7 @@ pub(crate) const IDLE: &str = "(idle)";
 /// The name of what is past a limit.
 pub(crate) const OTHER: &str = "(other)";
 /// The name of what is too new to have one of its own.
-const STARTING: &str = "(starting)";
+pub(crate) const STARTING: &str = "(starting)";
 /// What has no name: a process may take its own away.
 const UNNAMED: &str = "(unnamed)";
 
@@ -32,6 +35,11 @@ pub(crate) const INTERRUPTS: &str = "(interrupts)";
 /// The pods' group: the predecessor's name for it, which people's queries filter on.
 pub(crate) fn pods() -> Key {
     (Class::Pod, "conmon".into())
+}
+
+/// What of the pods' CPU came and went unseen.
+pub(crate) fn pods_exited() -> Owner {
+    Owner::Pod(EXITED.into())
 }
 
 /// What exited and can be given to no group that was seen alive.
@@ -49,74 +57,118 @@ pub(crate) fn ksoftirqd() -> Key {
     (Class::Kernel, "ksoftirqd".into())
 }
 
+/// Whose the CPU of a cgroup or process is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A group's.
+    Group(Key),
+    /// A pod's, by its UID; or that of what is in no named pod.
+    Pod(Arc<str>),
+}
+
+impl Owner {
+    /// The class of the group that it counts for.
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Owner::Group((class, _)) => *class,
+            Owner::Pod(_) => Class::Pod,
+        }
+    }
+}
+
+/// What kind of thing a cgroup is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Holds units and, as a rule, no processes. The root is one.
+    #[default]
+    Slice,
+    /// One of what people run: nothing in it is a unit of the node's.
+    UserSlice,
+    /// A unit, or a directory that is no slice, and all that is below it: whoever was given a unit may make cgroups in it, and
+    /// call them as they like.
+    Unit,
+    /// Holds pods.
+    Pods,
+    /// A pod's own.
+    Pod,
+    /// One in a pod's, or a container's that is in no pod's.
+    InPod,
+}
+
 /// What one cgroup of the tree is; made from its parent's and its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The group of the first unit, or of the first directory that is no slice. What is below it belongs to it: whoever was
-    /// given a unit may make cgroups in it, and call them as they like.
-    pub(crate) own: Option<Key>,
-    /// A slice holds units and, as a rule, no processes.
-    pub(crate) slice: bool,
-    /// The pods' cgroup, or one in it: they are one group.
-    pub(crate) pods: bool,
-    /// A slice of users': what is in it is no unit of the node's.
-    users: bool,
+    pub(crate) kind: Kind,
+    /// Whose all of its CPU is; None if it holds what is of several.
+    pub(crate) owner: Option<Owner>,
 }
 
 impl Place {
-    /// The root's own place: it has no group, like a slice.
+    /// The root's own place: it has no owner, like a slice.
     pub(crate) fn root() -> Place {
-        Place { slice: true, ..Place::default() }
+        Place::default()
     }
 
     /// The place of the cgroup called `name` in this one.
     pub(crate) fn child(&self, name: &OsStr) -> Place {
         let name = name.to_string_lossy();
         let slice = name.ends_with(".slice");
-        if self.own.is_some() {
-            return Place { slice: self.pods && slice, ..self.clone() };
-        }
-        if is_pods(&name) || is_of_pod(&name) {
-            return Place { own: Some(pods()), slice, pods: true, users: false };
-        }
-        if slice {
-            return Place { users: self.users || name == USERS, ..Place::root() };
-        }
-        let group = match name.rsplit_once('.') {
-            // As the login manager calls them: a session of somebody's, and the manager of somebody's own units.
-            Some((stem, suffix)) if self.users => match (template(stem).as_str(), suffix) {
-                ("session", "scope") => "session".to_owned(),
-                _ => "user".to_owned(),
+        match self.kind {
+            Kind::Unit => self.clone(),
+            Kind::Pod | Kind::InPod => Place { kind: Kind::InPod, ..self.clone() },
+            Kind::Pods => match pod::uid_of(&name) {
+                Some(uid) => Place::of_pod(Kind::Pod, uid),
+                None if slice || matches!(&*name, "besteffort" | "burstable") => self.clone(),
+                None => Place::of_pod(Kind::InPod, OTHER.into()),
             },
-            _ if self.users => "user".to_owned(),
-            Some(_) if name == "init.scope" => "systemd".to_owned(),
-            Some((_, "mount" | "automount")) => "mount".to_owned(),
-            Some((stem, suffix)) if UNITS.contains(&suffix) => template(stem),
-            _ => template(&name),
-        };
-        Place { own: Some((Class::Host, group.into())), slice: false, pods: false, users: false }
+            Kind::Slice if pod::is_all_pods(&name) => Place { kind: Kind::Pods, owner: None },
+            Kind::Slice if pod::is_of_pod(&name) => Place::of_pod(Kind::InPod, OTHER.into()),
+            Kind::Slice if slice && name != USERS => Place::root(),
+            Kind::Slice | Kind::UserSlice if slice => Place { kind: Kind::UserSlice, owner: None },
+            Kind::Slice => Place::of_unit(unit(&name)),
+            Kind::UserSlice => Place::of_unit(users_unit(&name).to_owned()),
+        }
     }
-}
 
-impl Place {
-    /// The group of processes that somebody has put into this slice itself: by its name, with the suffix that no unit's group
-    /// has.
-    pub(crate) fn own_of_slice(&self, name: &OsStr) -> Key {
+    fn of_pod(kind: Kind, uid: Arc<str>) -> Place {
+        Place { kind, owner: Some(Owner::Pod(uid)) }
+    }
+
+    fn of_unit(group: String) -> Place {
+        Place { kind: Kind::Unit, owner: Some(Owner::Group((Class::Host, group.into()))) }
+    }
+
+    /// Whose processes are that somebody has put into this slice itself: a group's by the slice's name, with the suffix that
+    /// no unit's has.
+    pub(crate) fn own_of_slice(&self, name: &OsStr) -> Owner {
         let name = name.to_string_lossy();
         let stem = name.strip_suffix(".slice").unwrap_or(&name);
-        let group =
-            if self.users { "user".to_owned() } else { bounded(&format!("{}.slice", template(stem))) };
-        (Class::Host, group.into())
-    }
-
-    /// The group that all in it belongs to, if it is of one.
-    pub(crate) fn group(&self) -> Option<&Key> {
-        self.own.as_ref().filter(|_| self.pods || !self.slice)
+        let group = match self.kind {
+            Kind::Pods => return Owner::Pod(OTHER.into()),
+            Kind::UserSlice => "user".to_owned(),
+            _ => bounded(&format!("{}.slice", template(stem))),
+        };
+        Owner::Group((Class::Host, group.into()))
     }
 }
 
-fn is_pods(component: &str) -> bool {
-    matches!(component, "kubepods" | "kubepods.slice") || component.ends_with("-kubepods.slice")
+/// The group of a unit, or of a directory of the root or a slice that is none.
+fn unit(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some(_) if name == "init.scope" => "systemd".to_owned(),
+        Some((_, "mount" | "automount")) => "mount".to_owned(),
+        Some((stem, suffix)) if UNITS.contains(&suffix) => template(stem),
+        _ => template(name),
+    }
+}
+
+/// The group of what people run, as the login manager calls it: a session of somebody's, or the manager of somebody's own
+/// units.
+fn users_unit(name: &str) -> &'static str {
+    match name.rsplit_once('.') {
+        Some((stem, "scope")) if template(stem) == "session" => "session",
+        _ => "user",
+    }
 }
 
 /// Whether a directory of the root is a unit of systemd's.
@@ -224,65 +276,9 @@ pub(crate) fn bounded(name: &str) -> String {
         .to_owned()
 }
 
-/// What of a kernel thread's name stays while it works on one thing after the other: `kworker` of `kworker/0:1-events`.
-pub(crate) fn kernel_stem(comm: &[u8]) -> &[u8] {
-    comm.split(|b| matches!(b, b'/' | b':')).next().unwrap_or_default()
-}
-
-/// The family of a kernel thread: `kworker/0:1-events` -> `kworker`, `kswapd0` -> `kswapd`, `jbd2/vda-8` -> `jbd2`,
-/// `rcu_preempt` and `rcuop/1` -> `rcu`.
-pub(crate) fn kernel_family(comm: &[u8]) -> String {
-    let comm = String::from_utf8_lossy(comm);
-    if comm.starts_with("rcu") {
-        return "rcu".to_owned();
-    }
-    let (name, rest) =
-        comm.find(['/', ':']).and_then(|end| comm.split_at_checked(end)).unwrap_or((&comm, ""));
-    // A number at the end tells one of several, but before a slash it belongs to the name: what follows tells.
-    let numbered = |c: char| c.is_ascii_digit() && !rest.starts_with('/');
-    let family = name.trim_end_matches(|c| numbered(c) || matches!(c, '-' | '_' | '.'));
-    bounded(if family.is_empty() { &comm } else { family })
-}
-
-/// Whether the comm may be only the beginning of the program's name.
-pub(crate) fn may_be_cut(comm: &[u8]) -> bool {
-    comm.len() == CUT_COMM
-}
-
-/// The name of a process from its comm and, where the kernel has cut that, from its first argument.
-pub(crate) fn process_name(comm: &[u8], cmdline: &[u8]) -> String {
-    let argument = cmdline.split(|b| *b == 0 || b.is_ascii_whitespace()).next().unwrap_or_default();
-    let base = argument.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    let longer = may_be_cut(comm) && base.starts_with(comm);
-    let name = String::from_utf8_lossy(if longer { base } else { comm });
-    bounded(if longer { name.trim_end_matches(':') } else { &name })
-}
-
-/// Host or pod by the text of `/proc/PID/cgroup`. `relative`: see [`is_relative`].
-pub(crate) fn class_by_text(text: &[u8], relative: bool) -> Class {
-    let pod = text.split(|&b| b == b'\n').any(|line| {
-        // A bare `/` seen from inside of a container is the reader's own pod.
-        (relative && line == b"0::/") || String::from_utf8_lossy(line).split('/').any(is_part_of_pod)
-    });
-    if pod { Class::Pod } else { Class::Host }
-}
-
 /// Whether PID 1's text shows that the reader sees cgroups relative to its own container.
 pub(crate) fn is_relative(text_of_pid_1: &[u8]) -> bool {
     text_of_pid_1.split(|&b| b == b'\n').any(|line| line.starts_with(b"0::/.."))
-}
-
-fn is_part_of_pod(component: &str) -> bool {
-    is_of_pod(component)
-        || is_pods(component)
-        || (component.starts_with("kubepods") && component.ends_with(".slice"))
-}
-
-/// Whether a cgroup is a container's or its monitor's by CRI-O's name for it, which may stand outside of the pods' slices.
-fn is_of_pod(component: &str) -> bool {
-    let scope = component.strip_prefix("crio-").and_then(|rest| rest.strip_suffix(".scope"));
-    let id = scope.map(|rest| rest.strip_prefix("conmon-").unwrap_or(rest));
-    id.is_some_and(|id| id.len() == 64 && is_id(id))
 }
 
 #[cfg(test)]

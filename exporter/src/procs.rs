@@ -14,7 +14,7 @@
 //! In return nothing is counted twice.
 
 mod ended;
-mod group;
+mod owner;
 mod scope;
 
 use crate::carve::{Carved, Carver};
@@ -22,7 +22,7 @@ use crate::cpu::{Cpu, Growth};
 use crate::dead::{Ended, Reaper};
 use crate::ledger::{Id, Ledger};
 use crate::parse::Stat;
-use crate::place::{self, Key};
+use crate::place;
 use crate::procfs::ProcFs;
 use crate::read::{Outcome, Reader};
 use crate::reading::Detail;
@@ -31,6 +31,7 @@ use anyhow::Result;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use owner::Placed;
 pub(crate) use scope::Scope;
 
 /// The processes as of the last pass.
@@ -69,8 +70,9 @@ type Now = (u32, Stat);
 #[derive(Debug)]
 struct Proc {
     stat: Stat,
-    /// Its group by what it is.
-    key: Key,
+    /// Whose it is by what it is, and the account of that, held.
+    placed: Placed,
+    home: Id,
     /// The group it counts for, held: that, or a rule's.
     group: Id,
     carved: Carved,
@@ -150,15 +152,15 @@ impl Procs {
             // What has left for a unit meanwhile may have been read after that.
             now.retain(|(pid, _)| after.binary_search(pid).is_ok());
         }
-        let mut keys = self.place_new(now, procfs, reader);
+        let mut new = self.place_new(now, procfs, reader);
         let (mut reapers, mut gone) = (BTreeMap::new(), BTreeMap::new());
         for (pid, stat) in now.iter() {
-            let key = keys.remove(pid);
+            let placed = new.remove(pid);
             if let Some(replaced) = self.known.get(pid).filter(|proc| proc.stat.start != stat.start) {
                 gone.insert(*pid, replaced.ended(true, ledger));
                 self.known.remove(pid);
             }
-            if let Some(reaper) = self.follow(*pid, stat, key, procfs, reader, ledger) {
+            if let Some(reaper) = self.follow(*pid, stat, placed, procfs, reader, ledger) {
                 reapers.insert(*pid, reaper);
             }
         }
@@ -176,7 +178,7 @@ impl Procs {
         &mut self,
         pid: u32,
         stat: &Stat,
-        key: Option<Key>,
+        placed: Option<Placed>,
         procfs: &ProcFs,
         reader: &mut Reader,
         ledger: &mut Ledger,
@@ -191,24 +193,26 @@ impl Procs {
         };
         let earlier = known.map(|proc| proc.stat);
         let newborn = earlier.is_none() && self.was_born_here(stat);
-        if let Some(key) = key {
+        if let Some(placed) = placed {
             // It is new, or executes another program.
-            let group = ledger.hold(&key);
+            let home = ledger.hold_owner(&placed.owner);
             if let Some(proc) = self.known.get_mut(&pid) {
-                proc.key = key;
-                proc.move_to(group, ledger);
+                proc.placed = placed;
+                ledger.release(std::mem::replace(&mut proc.home, home));
+                proc.move_home(ledger);
             } else {
-                ledger.count(group, 1, stat.threads.into());
+                ledger.hold_again(home);
+                ledger.count(home, 1, stat.threads.into());
                 let (carved, tasks) = (Carved::default(), Tasks::default());
-                self.known.insert(pid, Proc { stat: *stat, key, group, carved, tasks, seen: 0 });
+                self.known
+                    .insert(pid, Proc { stat: *stat, placed, home, group: home, carved, tasks, seen: 0 });
             }
         }
         let proc = self.known.get_mut(&pid)?;
+        proc.look_for_name(pid, procfs, reader, ledger);
         if let Some(carved) = looked {
             proc.carved = carved;
-            let name = proc.carved.name.as_ref().unwrap_or(&proc.key.1);
-            let group = ledger.hold(&(proc.key.0, Arc::clone(name)));
-            proc.move_to(group, ledger);
+            proc.move_home(ledger);
         }
         let (own, waited) = match &earlier {
             Some(earlier) => (earlier.own, earlier.waited),
@@ -217,7 +221,11 @@ impl Procs {
         };
         // Beside a tree a list that could not be read leaves out a pass.
         let exact = earlier.is_some() && proc.seen + 1 == self.pass;
-        ledger.credit(proc.group, reader.growth(stat.own, own, exact));
+        let grown = reader.growth(stat.own, own, exact);
+        ledger.credit(proc.home, grown);
+        if proc.group != proc.home {
+            ledger.carve(proc.home, proc.group, grown);
+        }
         ledger.count(proc.group, 0, i64::from(stat.threads) - i64::from(proc.stat.threads));
         if self.detail.collect.any() {
             let earlier = if newborn { None } else { Some(earlier.as_ref().unwrap_or(stat)) };
@@ -266,8 +274,15 @@ impl Procs {
 }
 
 impl Proc {
-    /// Counts for another group from now on, which is held for it.
-    fn move_to(&mut self, group: Id, ledger: &mut Ledger) {
+    /// Counts from now on for the rule's group that it is carved out for, or for its own.
+    fn move_home(&mut self, ledger: &mut Ledger) {
+        let group = match &self.carved.name {
+            Some(name) => ledger.hold(&(self.placed.owner.class(), Arc::clone(name))),
+            None => {
+                ledger.hold_again(self.home);
+                self.home
+            }
+        };
         if group != self.group {
             self.tasks.regroup(group, ledger);
             ledger.count(self.group, -1, -i64::from(self.stat.threads));

@@ -14,15 +14,31 @@ pub type Group = (Class, Arc<str>);
 /// that have not run and were not read; these are counted and have no CPU.
 pub type Thread = (Class, Arc<str>, Arc<str>);
 
+/// A pod of one node, by its name; or what of the pods' CPU has none, in class `pod` with an empty namespace: a UID,
+/// `(exited)`, for pods that came and went unseen, `(other)`, for what is in no pod's cgroup or past the limit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pod {
+    /// `infra`, `workload` or `pod`.
+    pub class: Class,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
 /// Where CPU is spent: by the host's own programs, by pods, or by the kernel's threads and interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// Units and processes outside of pods.
     Host,
-    /// All pods together; their group is `conmon`.
+    /// Of groups: all pods together, whose group is `conmon`. Of pods: what has no name.
     Pod,
     /// Kernel threads and interrupts.
     Kernel,
+    /// Pods of the platform's namespaces.
+    Infra,
+    /// All other pods.
+    Workload,
 }
 
 impl Class {
@@ -32,6 +48,8 @@ impl Class {
             Class::Host => "host",
             Class::Pod => "pod",
             Class::Kernel => "kernel",
+            Class::Infra => "infra",
+            Class::Workload => "workload",
         }
     }
 }
@@ -147,6 +165,11 @@ pub struct Reading {
     pub groups: BTreeMap<Group, Cpu>,
     /// The groups that have a living cgroup or process.
     pub alive: BTreeSet<Group>,
+    /// Each pod's CPU, those that are gone included; what has no name only if it used something. Between two readings
+    /// they grow together as the groups of class `pod` do.
+    pub pods: BTreeMap<Pod, Cpu>,
+    /// The pods that have a living cgroup or process.
+    pub pods_alive: BTreeSet<Pod>,
     /// Each group's CPU by thread name; between two readings they grow together as the group does. Empty unless
     /// asked for.
     pub threads: BTreeMap<Thread, Cpu>,
@@ -161,6 +184,8 @@ pub struct Reading {
     /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds: what
     /// its CPUs were not idle, by another clock than the groups', so it may differ a little from their sum.
     pub busy: BTreeMap<&'static str, u64>,
+    /// The time that a hypervisor took from CPUs that were neither idle nor busy, in microseconds.
+    pub stolen_us: u64,
     /// Time that the kernel counted as interrupts and that is in its tasks' time too, as far as it was found out, in
     /// microseconds: it is in no group twice.
     pub withheld_us: u64,
@@ -177,12 +202,15 @@ impl Reading {
             at,
             groups: BTreeMap::new(),
             alive: BTreeSet::new(),
+            pods: BTreeMap::new(),
+            pods_alive: BTreeSet::new(),
             threads: BTreeMap::new(),
             thread_counts: BTreeMap::new(),
             counts: BTreeMap::new(),
             collect: Collect::default(),
             collected: BTreeMap::new(),
             busy: BTreeMap::new(),
+            stolen_us: 0,
             withheld_us: 0,
             errors: BTreeMap::new(),
             work: Work::default(),

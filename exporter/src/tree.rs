@@ -40,7 +40,7 @@ pub(crate) struct Tree {
     root: PathBuf,
     /// Stands for the root; it is listed, but itself not counted.
     top: Cgroup,
-    exited: Id,
+    exited: Exited,
     /// How many more counters may be kept open.
     room: usize,
     /// How many cgroups there have been.
@@ -48,6 +48,13 @@ pub(crate) struct Tree {
     births: Births,
     /// How many counters this pass has read.
     read: u64,
+}
+
+/// Whose it is what is known to be nobody's: outside of the pods' part of the tree, and in it.
+#[derive(Clone, Copy, Debug)]
+struct Exited {
+    host: Id,
+    pods: Id,
 }
 
 /// What a pass over the tree works with.
@@ -59,7 +66,7 @@ struct Pass<'a> {
     crowd: &'a mut Crowd,
     /// Looks also into what has not moved.
     everywhere: bool,
-    exited: Id,
+    exited: Exited,
     room: &'a mut usize,
     born: &'a mut u32,
     births: &'a mut Births,
@@ -69,7 +76,8 @@ struct Pass<'a> {
 impl Tree {
     /// The tree at `root`, which keeps so many counters open.
     pub(crate) fn new(root: PathBuf, kept_open: usize, ledger: &mut Ledger) -> Tree {
-        let exited = ledger.hold(&place::exited());
+        let (host, pods) = (ledger.hold(&place::exited()), ledger.hold_owner(&place::pods_exited()));
+        let exited = Exited { host, pods };
         let (top, births) = (Cgroup::top(Place::root()), Births::new());
         Tree { root, top, exited, room: kept_open, born: 0, births, read: 0 }
     }

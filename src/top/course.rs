@@ -66,7 +66,9 @@ impl Course {
         } else {
             for (key, cpu) in &now.groups {
                 let used = grown(cpu.total_us(), self.last.groups.get(key).map(|cpu| cpu.total_us()));
-                part((key.0, &key.1, ""), used, now.alive.contains(key));
+                // The group of all pods is there before there is any.
+                let is_there = key.0 != Counted::Pod || cpu.total_us() > 0;
+                part((key.0, &key.1, ""), used, is_there && now.alive.contains(key));
             }
         }
         let modes = now.busy.iter().map(|(mode, us)| grown(*us, self.last.busy.get(mode).copied()));
@@ -215,6 +217,8 @@ fn class(class: Counted) -> Class {
         Counted::Host => Class::Host,
         Counted::Kernel => Class::Kernel,
         Counted::Pod => Class::Pod,
+        Counted::Infra => Class::Infra,
+        Counted::Workload => Class::Workload,
     }
 }
 

@@ -32,13 +32,33 @@ impl Answer {
 
     /// A row's CPU seconds against the kernel's, within a share of it and so many seconds. Says both.
     pub(crate) fn within(&self, name: &str, loads: &Loads, share: f64, seconds: f64) -> Result<()> {
+        self.together(&[name], &[name], loads, share, seconds)
+    }
+
+    /// Loads that began in this window: their rows say no more than they used, and with the row `(starting)` all of it.
+    pub(crate) fn began(&self, names: &[&str], loads: &Loads, share: f64, seconds: f64) -> Result<()> {
+        for name in names {
+            let (said, used) = (self.said(name)?, loads.used(name, self.start, self.end));
+            ensure!(said <= used * (1.0 + share) + seconds, "{name}: {said:.3} of {used:.3} CPU s");
+        }
+        let rows: Vec<&str> = names.iter().copied().chain(["(starting)"]).collect();
+        self.together(&rows, names, loads, share, seconds)
+    }
+
+    /// CPU seconds of a row of the host's.
+    fn said(&self, name: &str) -> Result<f64> {
         let rows = self.report["rows"].as_array().context("no rows")?;
         let row = rows.iter().find(|row| row["name"] == name && row["class"] == "host");
         let row = row.with_context(|| format!("{}: no row {name} in {}", self.chain, self.report))?;
-        let said = row["avg"].as_f64().context("no avg")?
-            * self.report["window"]["interval_seconds"].as_f64().context("no window")?;
-        let used = loads.used(name, self.start, self.end);
+        Ok(row["avg"].as_f64().context("no avg")?
+            * self.report["window"]["interval_seconds"].as_f64().context("no window")?)
+    }
+
+    fn together(&self, rows: &[&str], names: &[&str], loads: &Loads, share: f64, seconds: f64) -> Result<()> {
+        let said = rows.iter().map(|row| self.said(row)).sum::<Result<f64>>()?;
+        let used: f64 = names.iter().map(|name| loads.used(name, self.start, self.end)).sum();
         let (error, bound) = (said - used, share * used + seconds);
+        let name = rows.join("+");
         // Not by println: the figures belong into the log of every run.
         writeln!(
             std::io::stderr(),

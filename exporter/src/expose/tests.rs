@@ -4,6 +4,8 @@ use super::*;
 use crate::reading::{Class, Collect, Collected, Counts, Work};
 use std::time::Instant;
 
+mod adds_up;
+
 fn own() -> Own {
     Own {
         method: Method::Process,
@@ -30,18 +32,31 @@ fn an_exposition() {
     reading.counts = [(odd.clone(), Counts { processes: 2, threads: 9 })].into();
     reading.alive = [odd].into();
     reading.busy = [("user", 2_000_001)].into();
-    reading.withheld_us = 17;
+    (reading.stolen_us, reading.withheld_us) = (3, 17);
     reading.errors = [("other", 3)].into();
     reading.work = Work { files_read: 11, files_open: 12, cgroups: 13, processes: 14, threads: 15 };
-    let Exposed { text, number, left, left_threads } = Exposer::new().render(&reading, own(), 0);
-    assert!(left.is_empty() && left_threads.is_empty() && number == 1);
+    let pod = |class, namespace: &str| Pod { class, namespace: namespace.into(), name: "etcd-0".into() };
+    reading.pods =
+        [(pod(Class::Infra, "openshift-etcd"), cpu(1, 2)), (pod(Class::Pod, ""), cpu(4, 0))].into();
+    let Exposed { text, number, left, left_pods, left_threads } = Exposer::new().render(&reading, own(), 0);
+    assert!(left.is_empty() && left_pods.is_empty() && left_threads.is_empty() && number == 1);
     let version = env!("CARGO_PKG_VERSION");
     let want = [
         r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="user"} 1.500000"#,
         r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="a\"b\\c\nd",mode="system"} 0.000007"#,
+        r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="(starting)",mode="user"} 0.000000"#,
+        r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="(starting)",mode="system"} 0.000000"#,
+        r#"namedprocess_namegroup_cpu_seconds_total{class="pod",groupname="(starting)",mode="user"} 0.000000"#,
+        r#"namedprocess_namegroup_cpu_seconds_total{class="pod",groupname="(starting)",mode="system"} 0.000000"#,
+        r#"namedprocess_namegroup_cpu_seconds_total{class="kernel",groupname="(starting)",mode="user"} 0.000000"#,
+        r#"namedprocess_namegroup_cpu_seconds_total{class="kernel",groupname="(starting)",mode="system"} 0.000000"#,
         r#"namedprocess_namegroup_num_procs{class="host",groupname="a\"b\\c\nd"} 2"#,
         r#"namedprocess_namegroup_num_threads{class="host",groupname="a\"b\\c\nd"} 9"#,
+        r#"namedprocess_pod_cpu_seconds_total{class="pod",namespace="",pod="etcd-0"} 0.000004"#,
+        r#"namedprocess_pod_cpu_seconds_total{class="infra",namespace="openshift-etcd",pod="etcd-0"} 0.000003"#,
+        r#"namedprocess_pod_cpu_seconds_total{class="pod",namespace="",pod="(starting)"} 0.000000"#,
         r#"namedprocess_node_cpu_seconds_total{mode="user"} 2.000001"#,
+        r#"namedprocess_node_cpu_seconds_total{mode="steal"} 0.000003"#,
         "namedprocess_exporter_withheld_seconds_total 0.000017",
         r#"namedprocess_scrape_errors_total{reason="other"} 3"#,
         "namedprocess_exporter_passes_total 1",
@@ -57,7 +72,7 @@ fn an_exposition() {
         "namedprocess_exporter_config_last_reload_successful 0",
     ];
     assert_eq!(samples(&text), want);
-    assert_eq!(text.matches("# TYPE ").count(), 17);
+    assert_eq!(text.matches("# TYPE ").count(), 18);
     assert!(text.ends_with('\n'));
 }
 
@@ -90,7 +105,8 @@ fn threads_and_what_exited() {
     reading.thread_counts = [(thread("sshd"), 5), (thread("(idle)"), 7)].into();
     let mut exposer = Exposer::new();
     let text = exposer.render(&reading, own(), u64::MAX).text;
-    let threads: Vec<&str> = samples(&text).into_iter().filter(|line| line.contains("thread_")).collect();
+    let threads = samples(&text).into_iter().filter(|line| line.contains("thread_"));
+    let threads: Vec<&str> = threads.filter(|line| !line.contains(r#"groupname="(starting)""#)).collect();
     let of = r#"class="host",groupname="sshd",threadname"#;
     let want = [
         format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="(exited)",mode="user"}} 0.000001"#),
@@ -99,6 +115,12 @@ fn threads_and_what_exited() {
         ),
         format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="sshd",mode="user"}} 0.000002"#),
         format!(r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="sshd",mode="system"}} 0.000004"#),
+        format!(
+            r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="(starting)",mode="user"}} 0.000000"#
+        ),
+        format!(
+            r#"namedprocess_namegroup_thread_cpu_seconds_total{{{of}="(starting)",mode="system"}} 0.000000"#
+        ),
         format!(r#"namedprocess_namegroup_thread_count{{{of}="sshd"}} 5"#),
         format!(r#"namedprocess_namegroup_thread_count{{{of}="(idle)"}} 7"#),
     ];

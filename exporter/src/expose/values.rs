@@ -2,7 +2,7 @@
 
 use super::text::{Text, seconds};
 use crate::cpu::Cpu;
-use crate::place::{EXITED, IDLE, INTERRUPTS};
+use crate::place::{EXITED, IDLE, INTERRUPTS, STARTING};
 use crate::reading::{Group, Reading, STATES, Thread};
 
 impl Text {
@@ -53,7 +53,7 @@ impl Text {
         }
         let mut counts =
             self.gauge("namedprocess_namegroup_thread_count", "Threads of a name in a group that live.");
-        let named = threads.iter().map(|(key, _)| *key).filter(|key| &*key.2 != EXITED);
+        let named = threads.iter().map(|(key, _)| *key).filter(|key| ![EXITED, STARTING].contains(&&*key.2));
         // They have used nothing, and so have no CPU to be shown with.
         let idle = reading.thread_counts.keys().filter(|key| &*key.2 == IDLE);
         for key in named.chain(idle) {
@@ -120,5 +120,5 @@ impl Text {
 
 /// Whether a group's CPU is that of processes.
 fn has_processes((_, group): &Group) -> bool {
-    ![EXITED, INTERRUPTS].contains(&&**group)
+    ![EXITED, INTERRUPTS, STARTING].contains(&&**group)
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{Identity, Rules};
 use crate::parse;
-use crate::place::{self, EXITED, IDLE, OTHER, Place};
+use crate::place::{self, EXITED, IDLE, Kind, OTHER, Owner, Place};
 use crate::reading::Class;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -63,12 +63,20 @@ pub(super) fn names(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     let mut at = Place::root();
     for name in &lines {
-        let pods = at.pods;
+        let is_pods = |at: &Place| matches!(at.kind, Kind::Pods | Kind::Pod | Kind::InPod);
+        let pods = is_pods(&at);
         at = at.child(OsStr::from_bytes(name));
-        assert!(at.pods || !pods, "what is below pods is a pod's");
-        if let Some((class, group)) = at.group() {
-            is_name(group);
-            assert_eq!(*class == Class::Pod, at.pods, "{group}");
+        assert!(is_pods(&at) || !pods, "what is below pods is a pod's");
+        match &at.owner {
+            Some(Owner::Group((class, group))) => {
+                is_name(group);
+                assert!(*class == Class::Host && !is_pods(&at), "{group}");
+            }
+            Some(Owner::Pod(uid)) => {
+                is_name(uid);
+                assert!(is_pods(&at), "{uid}");
+            }
+            None => {}
         }
         let _ = place::is_unit(OsStr::from_bytes(name));
         is_name(&place::kernel_family(name));
@@ -76,10 +84,16 @@ pub(super) fn names(data: &[u8]) {
         is_name(&place::process_name(name.get(..15).unwrap_or(name), name));
         thread(name);
     }
-    let _ = (place::class_by_text(data, true), place::is_relative(data));
+    let _ = place::is_relative(data);
     // A reader that sees less takes fewer for pods'.
-    let pod = |relative| place::class_by_text(data, relative) == Class::Pod;
+    let pod = |relative| place::pod_by_text(data, relative).is_some();
     assert!(pod(true) || !pod(false));
+    if let Some(named) = place::pod_by_arguments(data) {
+        is_name(&named.uid);
+        assert!(
+            !named.pod.namespace.is_empty() && !named.pod.name.is_empty() && named.pod.class != Class::Pod
+        );
+    }
 }
 
 fn is_name(name: &str) {

@@ -7,7 +7,7 @@
 //! What is carried is what `(exited)` was given for want of a tick, so it is no more than a tick of each mode for each
 //! thread. More would be what a thread used in another group, before it came to this one, and is dropped.
 
-use super::{Id, Ledger, raise};
+use super::{Id, Ledger};
 use crate::cpu::{Cpu, Growth};
 use crate::place::OTHER;
 use crate::reading::{Class, Group, Thread};
@@ -66,7 +66,7 @@ impl Threads {
         for named in self.accounts.iter_mut().flatten() {
             want += owed(named);
             let all = if wanted <= grown { want } else { share(want, grown, wanted) };
-            rest = rest - raise(named.owed, &mut named.shown, all - got);
+            rest = rest - named.shown.follow(named.owed, all - got);
             got = all;
             named.drop_excess();
         }
@@ -198,7 +198,10 @@ impl Ledger {
     /// Closes the account of a name of which none lives; should it come back, it begins at 0.
     pub(crate) fn forget_thread(&mut self, (class, group, name): &Thread) {
         let key: Group = (*class, Arc::clone(group));
-        let Some(account) = self.ids.get(&key).copied().and_then(|id| self.account(id)) else { return };
+        let Some(account) = self.ids.get(&key).copied().and_then(|number| self.account(Id::Group(number)))
+        else {
+            return;
+        };
         let threads = &mut account.threads;
         let Ok(at) = threads.find(name) else { return };
         let Some((_, slot)) = threads.names.get(at).cloned() else { return };

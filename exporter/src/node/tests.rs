@@ -11,6 +11,7 @@ use std::time::Duration;
 
 mod late;
 mod model;
+mod properties;
 mod sight;
 mod threads;
 

@@ -9,7 +9,10 @@ fn place(path: &str) -> Place {
 }
 
 fn group(path: &str) -> Option<String> {
-    place(path).own.map(|(_, group)| group.to_string())
+    match place(path).owner? {
+        Owner::Group((_, group)) => Some(group.to_string()),
+        Owner::Pod(_) => None,
+    }
 }
 
 #[test]
@@ -60,27 +63,47 @@ fn a_cgroup_belongs_to_its_first_unit() {
     ];
     for (path, want) in cases {
         assert_eq!(group(path).as_deref(), Some(want), "{path}");
-        assert!(!place(path).slice && !place(path).pods, "{path}");
+        assert_eq!(place(path).kind, Kind::Unit, "{path}");
     }
 }
 
 #[test]
-fn a_slice_has_no_group_of_its_own_and_pods_are_one() {
-    let slice = place("system.slice/system-getty.slice");
-    assert_eq!(slice, Place::root());
-    // A container's scope may stand outside of the pods' slices, as its monitor's; by process it is a pod's too.
-    let outside = [format!("system.slice/crio-{HEX}.scope"), format!("system.slice/crio-conmon-{HEX}.scope")];
-    let slices = ["kubepods.slice", "kubepods", "kubelet.slice/kubelet-kubepods.slice"];
-    for path in slices.into_iter().chain(outside.iter().map(String::as_str)) {
-        let slice = path.ends_with(".slice");
-        assert_eq!(place(path), Place { own: Some(pods()), slice, pods: true, users: false }, "{path}");
-        assert_eq!(class_by_text(format!("0::/{path}\n").as_bytes(), false), Class::Pod, "{path}");
-        for below in ["kubepods-besteffort.slice", "crio-1.scope/container", "pod1/system.service"] {
-            let inside = place(&format!("{path}/{below}"));
-            assert!(inside.pods && inside.group() == Some(&pods()), "{path}/{below}");
-        }
+fn a_slice_has_no_owner_and_a_pods_cgroup_its_pod() {
+    let found = |path: &str| {
+        let place = place(path);
+        let uid = match &place.owner {
+            Some(Owner::Pod(uid)) => uid.to_string(),
+            Some(Owner::Group(key)) => panic!("{path} is {key:?}"),
+            None => String::new(),
+        };
+        (place.kind, uid)
+    };
+    for (path, kind, uid) in [
+        ("system.slice/system-getty.slice", Kind::Slice, ""),
+        ("user.slice/user-0.slice", Kind::UserSlice, ""),
+        ("user.slice/kubepods.slice", Kind::UserSlice, ""),
+        ("kubepods.slice", Kind::Pods, ""),
+        ("kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice", Kind::Pods, ""),
+        ("kubepods.slice/kubepods-pod1_2.slice", Kind::Pod, "1-2"),
+        ("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice", Kind::Pod, "1-2"),
+        ("kubepods/besteffort", Kind::Pods, ""),
+        ("kubepods/besteffort/pod1-2", Kind::Pod, "1-2"),
+        ("kubepods/pod1-2", Kind::Pod, "1-2"),
+        ("kubepods/pod1-2/x/kubepods-pod3.slice", Kind::InPod, "1-2"),
+        ("kubepods.slice/x.scope", Kind::InPod, "(other)"),
+        // A container's scope may stand outside of the pods' slices, as its monitor's.
+        (&format!("system.slice/crio-{HEX}.scope/container"), Kind::InPod, "(other)"),
+        (&format!("system.slice/crio-conmon-{HEX}.scope"), Kind::InPod, "(other)"),
+    ] {
+        assert_eq!(found(path), (kind, uid.to_owned()), "{path}");
+        let by_text = pod_by_text(format!("0::/{path}/x\n").as_bytes(), false).map(|pod| pod.uid.to_string());
+        let uid = Some(uid).filter(|uid| !uid.is_empty());
+        // What is in no pod's is the pods' too, by its process.
+        assert!(
+            by_text.as_deref() == uid || (by_text.as_deref() == Some(OTHER) && kind == Kind::Pods),
+            "{path}"
+        );
     }
-    assert_eq!((slice.group(), place("a.service").group()), (None, Some(&(Class::Host, "a".into()))));
 }
 
 #[test]
@@ -126,28 +149,7 @@ fn a_cut_comm_is_completed_from_the_first_argument() {
 }
 
 #[test]
-fn pods_by_text() {
-    let uid = "adc9f485_9173_4420_9817_ad8359f665b3";
-    let cases = [
-        (format!("0::/kubepods.slice/x/crio-{HEX}.scope/container\n"), false, Class::Pod),
-        (format!("0::/../../crio-conmon-{HEX}.scope\n"), true, Class::Pod),
-        (format!("0::/../../../kubepods-burstable-pod{uid}.slice/x\n"), true, Class::Pod),
-        (
-            format!("9:name=systemd:/system.slice/crio.service\n2:cpu:/a/crio-{HEX}.scope\n0::/\n"),
-            false,
-            Class::Pod,
-        ),
-        ("4:memory:/kubepods/besteffort/pod1/2\n0::/\n".into(), false, Class::Pod),
-        ("0::/\n".into(), true, Class::Pod),
-        ("0::/\n".into(), false, Class::Host),
-        ("0::/../../../../../system.slice/crio.service\n".into(), true, Class::Host),
-        ("0::/system.slice/crio-wipe.scope\n".into(), false, Class::Host),
-        ("9:name=systemd:/system.slice/kubelet.service\n0::/\n".into(), false, Class::Host),
-        (String::new(), true, Class::Host),
-    ];
-    for (text, relative, want) in cases {
-        assert_eq!(class_by_text(text.as_bytes(), relative), want, "{text}");
-    }
+fn who_is_in_a_container_sees_cgroups_from_there() {
     assert!(is_relative(b"0::/../../../../../init.scope\n"));
     assert!(!is_relative(b"2:cpu:/\n0::/init.scope\n"));
 }

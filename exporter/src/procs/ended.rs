@@ -1,6 +1,6 @@
 //! Who has ended since the last pass, and who may have waited for it.
 
-use super::{Proc, Procs, Scope, group};
+use super::{Proc, Procs, Scope, owner};
 use crate::dead::{self, Ended, Reaper};
 use crate::ledger::{Id, Ledger};
 use crate::parse::Stat;
@@ -15,6 +15,7 @@ pub(super) type Gone = BTreeMap<u32, Vanished>;
 #[derive(Debug)]
 pub(super) struct Vanished {
     stat: Stat,
+    home: Id,
     group: Id,
     /// Its reaper may have been read before it ended.
     late: bool,
@@ -25,7 +26,14 @@ impl Proc {
     pub(super) fn ended(&self, late: bool, ledger: &mut Ledger) -> Vanished {
         self.tasks.end(ledger);
         ledger.count(self.group, -1, -i64::from(self.stat.threads));
-        Vanished { stat: self.stat, group: self.group, late }
+        Vanished { stat: self.stat, home: self.home, group: self.group, late }
+    }
+}
+
+impl Vanished {
+    fn release(&self, ledger: &mut Ledger) {
+        ledger.release(self.group);
+        ledger.release(self.home);
     }
 }
 
@@ -66,13 +74,14 @@ impl Procs {
     /// Credits what the ended used unseen, as far as their reapers tell.
     pub(super) fn bury(&mut self, gone: &Gone, reapers: BTreeMap<u32, Reaper>, ledger: &mut Ledger) {
         if self.scope != Scope::All {
-            return gone.values().for_each(|one| ledger.release(one.group));
+            return gone.values().for_each(|one| one.release(ledger));
         }
         let mut ended = std::mem::take(&mut self.late);
+        let late: Vec<Id> = ended.iter().map(|one| one.key).collect();
         for child in &mut ended {
             child.orphan |= !child.ancestors.first().is_some_and(|parent| self.known.contains_key(parent));
         }
-        for Vanished { stat, group, late } in gone.values() {
+        for Vanished { stat, group, late, .. } in gone.values() {
             if stat.kernel_thread {
                 continue;
             }
@@ -84,15 +93,14 @@ impl Procs {
                 late: *late,
             });
         }
-        let holding: Vec<Id> = ended.iter().map(|one| one.key).collect();
-        let settled = dead::settle(ended, reapers);
+        let settled = dead::settle(ended, reapers, |heirs| ledger.common_heir(heirs));
         for (group, growth) in settled.credits {
-            ledger.credit(group, growth);
+            ledger.credit_ended(group, growth);
         }
         // Who is tried once more still needs its account.
         settled.late.iter().for_each(|one| ledger.hold_again(one.key));
-        holding.into_iter().for_each(|group| ledger.release(group));
-        gone.values().filter(|one| one.stat.kernel_thread).for_each(|one| ledger.release(one.group));
+        late.into_iter().for_each(|group| ledger.release(group));
+        gone.values().for_each(|one| one.release(ledger));
         self.late = settled.late;
     }
 
@@ -101,7 +109,7 @@ impl Procs {
     fn ancestors(&self, ppid: u32, gone: &Gone, reapers: &BTreeMap<u32, Reaper>) -> Vec<u32> {
         let mut found = Vec::new();
         let mut at = ppid;
-        for _ in 0..group::DEEPEST {
+        for _ in 0..owner::DEEPEST {
             // A PID may have been given anew since: the one it was the child of is the one that ended.
             let ended = gone.get(&at).map(|one| &one.stat);
             let Some(stat) = ended.or_else(|| self.known.get(&at).map(|proc| &proc.stat)) else { break };

@@ -1,6 +1,7 @@
 //! A procfs of files, written by hand.
 
 use super::*;
+use crate::place::Owner;
 use crate::reading::{Class, Reading};
 use std::fs;
 use std::time::Instant;
@@ -38,7 +39,8 @@ fn machine(processes: &[(u32, Fake)]) -> Machine {
 
 fn prepared(processes: &[(u32, Fake)]) -> Machine {
     let dir = tempfile::tempdir().unwrap();
-    let (mut reader, ledger) = (Reader::new(), Ledger::default());
+    let (mut reader, mut ledger) = (Reader::new(), Ledger::default());
+    ledger.hold_owner(&place::pods_exited());
     let procfs = ProcFs::open(dir.path()).unwrap();
     let procs = Procs::new(Scope::All, Detail::default(), 0, &procfs, &mut reader);
     let machine = Machine { dir, procfs, procs, reader, ledger };
@@ -98,8 +100,10 @@ impl Machine {
 
     /// The class and group of a process that lives.
     fn place(&self, pid: u32) -> (Class, &str) {
-        let (class, group) = &self.procs.known[&pid].key;
-        (*class, group)
+        match &self.procs.known[&pid].placed.owner {
+            Owner::Group((class, group)) => (*class, group),
+            Owner::Pod(uid) => (Class::Pod, uid),
+        }
     }
 }
 
@@ -136,10 +140,10 @@ fn whose_a_process_is() {
         (3, Class::Kernel, "kworker"),
         (4, Class::Host, "modprobe"),
         (11, Class::Host, "crio"),
-        (12, Class::Pod, "conmon"),
+        (12, Class::Pod, "x"),
         (14, Class::Host, "systemd-journald"),
         (21, Class::Host, "entered"),
-        (30, Class::Pod, "conmon"),
+        (30, Class::Pod, "(other)"),
     ];
     for (pid, class, group) in cases {
         assert_eq!(machine.place(pid), (class, group), "PID {pid}");
@@ -231,4 +235,46 @@ fn who_cannot_be_read_for_a_while_loses_and_gains_nothing() {
     machine.set(5, Fake { own: 502, ..old });
     assert_eq!(machine.pass(), groups([("x", 2)]));
     assert_eq!(machine.reader.errors().get("malformed"), Some(&1));
+}
+
+#[test]
+fn pods_are_told_by_the_text_of_their_processes_and_named_by_their_monitors() {
+    let (id, commands) = ("a".repeat(64), "conmon\0-n\0k8s_c_web_shop_u1_0\0");
+    let mut machine = prepared(&[(1, PROC), (10, PROC), (11, PROC), (12, PROC), (13, PROC)]);
+    let slice = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod";
+    machine.write(10, "cgroup", &format!("4:cpu:{slice}u1.slice/crio-{id}.scope/container\n0::/\n"));
+    machine.write(
+        11,
+        "cgroup",
+        &format!("4:cpuacct:/\n1:name=systemd:{slice}u1.slice/crio-conmon-{id}.scope\n"),
+    );
+    machine.write(11, "cmdline", "");
+    machine.write(12, "cgroup", &format!("4:cpu:{slice}u2.slice/crio-{id}.scope\n"));
+    machine.write(13, "cgroup", &format!("4:cpu:/system.slice/crio-{id}.scope\n"));
+    machine = machine.watched();
+    let pods = |machine: &mut Machine| {
+        let reading = machine.reading();
+        let all: u64 = reading.pods.values().map(|cpu| cpu.total_us()).sum();
+        assert_eq!(all, reading.groups[&place::pods()].total_us());
+        let named =
+            reading.pods.into_iter().map(|(pod, cpu)| (pod.name.to_string(), cpu.total_us() / 10_000));
+        named.filter(|(_, ticks)| *ticks > 0).collect::<BTreeMap<_, _>>()
+    };
+    machine.set(10, Fake { own: 3, ..PROC });
+    machine.set(12, Fake { own: 5, ..PROC });
+    machine.set(13, Fake { own: 7, ..PROC });
+    assert_eq!(pods(&mut machine), groups([("u1", 3), ("u2", 5), ("(other)", 7)]));
+    machine.write(11, "cmdline", commands);
+    machine.set(10, Fake { own: 13, ..PROC });
+    machine.set(11, Fake { own: 1, ..PROC });
+    pods(&mut machine);
+    machine.set(10, Fake { own: 23, ..PROC });
+    let want = [("u1", 13), ("web", 11), ("u2", 5), ("(other)", 7)];
+    assert_eq!(pods(&mut machine), groups(want), "from its name on all of its processes count under it");
+    // Both end, and systemd has waited for them: nobody knows whose the rest is.
+    [10, 11, 12].iter().for_each(|pid| machine.end(*pid));
+    machine.set(1, Fake { waited: 40, ..PROC });
+    let want = [("u1", 13), ("web", 11), ("u2", 5), ("(other)", 7), ("(exited)", 11)];
+    let found = pods(&mut machine);
+    assert_eq!(found, groups(want));
 }

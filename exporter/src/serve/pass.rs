@@ -48,6 +48,7 @@ impl Exporter {
         let reached = self.audience.lock().unwrap_or_else(PoisonError::into_inner).reached(Instant::now());
         let exposed = self.exposer.render(&reading, own, reached);
         exposed.left.iter().for_each(|group| self.node.forget(group));
+        exposed.left_pods.iter().for_each(|pod| self.node.forget_pod(pod));
         exposed.left_threads.iter().for_each(|thread| self.node.forget_thread(thread));
         Ok(Exposed { text: Bytes::from(exposed.text), number: exposed.number })
     }

@@ -1,13 +1,13 @@
 //! One cgroup and those in it: whether it moved, and if so, whose what it used is.
 
+mod naming;
+mod processes;
 mod residual;
 
 use super::Pass;
 use super::files::{Counter, directories};
 use crate::cpu::{Cpu, Growth};
-use crate::crowd::Home;
 use crate::ledger::Id;
-use crate::parse;
 use crate::place::Place;
 use crate::read::Outcome;
 use std::ffi::OsString;
@@ -27,8 +27,10 @@ pub(super) struct Cgroup {
     /// Its identity to who looks at processes.
     number: u32,
     place: Place,
-    /// Its group's account, held; None where it has none of its own.
-    group: Option<Id>,
+    /// The account of its group or pod, held; None where it has none of its own.
+    account: Option<Id>,
+    /// How often the name of its pod is still looked for.
+    tries: u8,
     counter: Counter,
     /// Its counter before what is below it was read for the last time; None where that is to be read whatever it says.
     gate: Option<Cpu>,
@@ -64,7 +66,8 @@ impl Cgroup {
             inode,
             number,
             place,
-            group: None,
+            account: None,
+            tries: 0,
             counter: Counter::default(),
             gate: None,
             last: begin,
@@ -108,6 +111,7 @@ impl Cgroup {
             return (true, Growth::default());
         }
         let mut complete = self.list_if_changed(path, pass);
+        self.look_for_name(path, pass);
         let below = self.visit_children(path, pass);
         complete &= self.visit_processes(path, pass);
         let alone = self.children.is_empty() && self.pids.is_empty();
@@ -134,7 +138,7 @@ impl Cgroup {
         let heir = self.heir_of_residual(path, pass);
         pass.ledger.credit(heir, growth - below);
         self.with_home(|home| pass.crowd.bury(home, growth - below, pass.ledger));
-        if heir != self.group.unwrap_or(pass.exited) {
+        if heir != self.account.unwrap_or(self.nobody(pass)) {
             pass.ledger.release(heir);
         }
         self.end_gone(pass);
@@ -172,53 +176,6 @@ impl Cgroup {
         sum
     }
 
-    /// Looks at the processes in it, or counts them; whether that could be done.
-    fn visit_processes(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> bool {
-        let Some(group) = self.group.filter(|_| !self.place.slice) else { return true };
-        path.push("cgroup.procs");
-        let mut pids = std::mem::take(&mut self.pids);
-        let looks = pass.crowd.looks();
-        if looks && self.counted != (0, 0) {
-            // They are counted one by one from now on.
-            let (processes, threads) = std::mem::take(&mut self.counted);
-            pass.ledger.count(group, -processes, -threads);
-        }
-        let complete = if looks {
-            let Some(key) = &self.place.own else { return true };
-            let mut home = Home { id: self.number, group, key, pids: &mut pids };
-            pass.crowd.visit(&mut home, path, pass.procfs, pass.reader, pass.ledger)
-        } else {
-            pass.reader.read(path, |text| parse::pids_into(text, &mut pids)) != Outcome::Failed
-        };
-        self.pids = pids;
-        path.pop();
-        if !looks {
-            self.count(group, path, pass);
-        }
-        complete
-    }
-
-    /// Counts processes and threads by the cgroup's own figures.
-    fn count(&mut self, group: Id, path: &mut PathBuf, pass: &mut Pass<'_>) {
-        path.push("pids.current");
-        let below: u64 = self.children.iter().map(|child| child.threads).sum();
-        // Without the controller there is no such file, and each process is asked.
-        self.threads = match pass.reader.read(path, parse::count) {
-            Outcome::Got(threads) => threads,
-            _ => {
-                let threads = |pid: &u32| match pass.procfs.process(*pid, pass.reader) {
-                    Outcome::Got(stat) => u64::from(stat.threads),
-                    _ => 0,
-                };
-                self.pids.iter().map(threads).sum::<u64>() + below
-            }
-        };
-        path.pop();
-        let now = (self.pids.len() as i64, self.threads.saturating_sub(below) as i64);
-        pass.ledger.count(group, now.0 - self.counted.0, now.1 - self.counted.1);
-        self.counted = now;
-    }
-
     /// Brings the children up to date if their number is another; whether that could be done.
     fn list_if_changed(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
         let links = pass.reader.sort(std::fs::metadata(path)).map(|stat| stat.nlink());
@@ -234,7 +191,7 @@ impl Cgroup {
 
     /// Brings the children up to date with the directory; whether it could be listed.
     fn list(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
-        if self.links.is_none() && self.group.is_none() && self.number != 0 {
+        if self.links.is_none() && self.account.is_none() && self.number != 0 {
             pass.births.watch(path, self.number, self.begin.is_some());
         }
         let Outcome::Got(mut found) = directories(path, pass.reader) else { return false };
@@ -257,13 +214,14 @@ impl Cgroup {
                 *pass.born += 1;
                 let place = self.place.child(&name);
                 let mut child = Cgroup::new(name, inode, *pass.born, place, self.begin);
-                child.group = child.place.group().map(|key| pass.ledger.hold(key));
+                child.account = child.place.owner.as_ref().map(|owner| pass.ledger.hold_owner(owner));
                 child
             });
             self.children.push(child);
         }
         self.gone.extend(before);
         self.begin = Some(Cpu::default());
+        self.tries = naming::TRIES;
         true
     }
 
@@ -284,16 +242,10 @@ impl Cgroup {
         self.end_gone(pass);
         pass.crowd.vacate(self.number, &self.pids, pass.ledger);
         pass.births.forget(self.number);
-        if let Some(group) = self.group.take() {
+        if let Some(group) = self.account.take() {
             pass.ledger.count(group, -self.counted.0, -self.counted.1);
             pass.ledger.release(group);
         }
         *pass.room += usize::from(self.counter.close());
-    }
-
-    fn with_home(&mut self, with: impl FnOnce(&Home<'_>)) {
-        if let (Some(group), Some(key)) = (self.group, &self.place.own) {
-            with(&Home { id: self.number, group, key, pids: &mut self.pids });
-        }
     }
 }

@@ -8,6 +8,7 @@ use std::fs;
 use std::time::Instant;
 
 mod gate;
+mod pods;
 mod residual;
 
 /// A cgroup tree of files. What is removed is moved aside, so that no later directory gets its inode.
@@ -208,7 +209,7 @@ const UNITS: [&str; 6] = [
     "a.slice/b.slice/z.scope",
     "a.slice/b.slice/w-1.scope",
     "s.service/in.scope",
-    "kubepods.slice/p.slice",
+    "kubepods.slice/kubepods-pod1.slice",
 ];
 
 #[derive(Clone, Debug)]

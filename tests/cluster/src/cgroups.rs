@@ -20,10 +20,19 @@ pub struct Cgroups {
 pub struct Load(Child);
 
 impl Cgroups {
-    /// An empty one called `name`. None, which is said on stderr and an error with CI=true, where this machine has no
+    /// An empty one called `name`, with a number. None, which is said on stderr and an error with CI=true, where this machine has no
     /// cgroup v2 tree that we may change.
     pub fn new(name: &str) -> Result<Option<Self>> {
-        let root = mount().map(|mount| mount.join(format!("{name}{}", std::process::id())));
+        Self::called(name, &format!("{name}{}", std::process::id()))
+    }
+
+    /// As [`Cgroups::new`], and one that holds pods to who looks at the machine's own tree.
+    pub fn of_pods(name: &str) -> Result<Option<Self>> {
+        Self::called(name, &format!("{name}{}-kubepods.slice", std::process::id()))
+    }
+
+    fn called(name: &str, folder: &str) -> Result<Option<Self>> {
+        let root = mount().map(|mount| mount.join(folder));
         match root.filter(|root| fs::create_dir(root).is_ok()) {
             Some(root) => Ok(Some(Self { root })),
             None => {
@@ -55,6 +64,16 @@ impl Cgroups {
         let mut load = Command::new(&program);
         load.args([share.to_string(), period_ms.to_string()]).arg(cgroup).stdin(Stdio::piped());
         Ok(Load(load.spawn().with_context(|| format!("starting {}", program.display()))?))
+    }
+
+    /// Starts what names a pod: the monitor of a container, in its own scope of the pod's cgroup. It uses nothing.
+    pub fn monitor(&self, pod: &str, namespace: &str, name: &str, uid: &str) -> Result<Load> {
+        let cgroup = self.make(&format!("{pod}/crio-conmon-{}.scope", "c0".repeat(32)))?;
+        let script = format!("echo 0 > '{}/cgroup.procs'; read end", cgroup.display());
+        let called = format!("k8s_main_{name}_{namespace}_{uid}_0");
+        let mut monitor = Command::new("sh");
+        monitor.args(["-c", &script, "conmon", "-n", &called]).stdin(Stdio::piped());
+        Ok(Load(monitor.spawn().context("starting sh")?))
     }
 
     /// CPU seconds that have been used in a cgroup and below.

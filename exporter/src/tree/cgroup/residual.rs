@@ -3,27 +3,33 @@
 use super::Cgroup;
 use crate::ledger::Id;
 use crate::parse;
-use crate::place::Key;
+use crate::place::{Kind, Owner};
 use crate::read::Outcome;
 use crate::tree::Pass;
 use std::path::Path;
 
 impl Cgroup {
-    /// Whose a residual is: a unit's own; in a slice that of the group whose cgroups alone have vanished or come and gone
-    /// there, or the slice's own where there are processes in it and nothing else has been; else nobody's. It is held once more if it is none that this cgroup holds itself.
+    /// Whose a residual is: a unit's or a pod's own; in a slice that of the group or pod whose cgroups alone have vanished or
+    /// come and gone there, or the slice's own where there are processes in it and nothing else has been; else nobody's. It
+    /// is held once more if it is none that this cgroup holds itself.
     pub(super) fn heir_of_residual(&self, path: &Path, pass: &mut Pass<'_>) -> Id {
-        if let Some(group) = self.group {
-            return group;
+        if let Some(account) = self.account {
+            return account;
         }
         let heir = self.heir_of_tail(Some(path), pass);
-        heir.map_or(pass.exited, |key| pass.ledger.hold(&key))
+        heir.map_or(self.nobody(pass), |owner| pass.ledger.hold_owner(&owner))
+    }
+
+    /// The account of what is nobody's here.
+    pub(super) fn nobody(&self, pass: &Pass<'_>) -> Id {
+        if self.place.kind == Kind::Pods { pass.exited.pods } else { pass.exited.host }
     }
 
     /// To whom the last CPU of what has vanished in here, or of this cgroup if it has vanished itself (without a `path`),
     /// belongs; None if that is not certain.
-    fn heir_of_tail(&self, path: Option<&Path>, pass: &mut Pass<'_>) -> Option<Key> {
-        if self.group.is_some() {
-            return self.place.group().cloned();
+    fn heir_of_tail(&self, path: Option<&Path>, pass: &mut Pass<'_>) -> Option<Owner> {
+        if self.account.is_some() {
+            return self.place.owner.clone();
         }
         let born = pass.births.take(self.number)?;
         let living: &[Cgroup] = if path.is_some() { &[] } else { &self.children };
@@ -39,7 +45,11 @@ impl Cgroup {
                 // It lives, and counts from its birth in the next pass.
                 return None;
             }
-            heirs.push(self.place.child(&name).group()?.clone());
+            // What nobody has seen is known by its name; a pod's cgroup does not tell the pod's.
+            match self.place.child(&name).owner? {
+                Owner::Pod(_) => return None,
+                group => heirs.push(group),
+            }
         }
         let Some((first, others)) = heirs.split_first() else {
             // Beside units it may be theirs by the kernel's rounding.

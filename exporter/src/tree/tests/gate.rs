@@ -22,8 +22,8 @@ fn nothing_is_read_below_what_did_not_move() {
     assert_eq!(watch.effort(), (2, 0), "the two slices' counters");
     fake.set("system.slice", 9, 0);
     fake.set("system.slice/a.service", 9, 0);
-    // Before and after what is in them: the slice and a. And b, in, and the other slice once; the processes of a.
-    assert_eq!(watch.effort(), (4 + 3, 2));
+    // Before and after what is in them: the slice and a. And b, in, and the other slice once; processes and threads of a.
+    assert_eq!(watch.effort(), (4 + 3, 3));
     assert_eq!(watch.pass(), groups([("a", 9)]));
     assert_eq!(watch.effort(), (2, 0));
 }

@@ -1,0 +1,20 @@
+//! The pods' metric.
+
+use super::text::{Text, seconds};
+use crate::cpu::Cpu;
+use crate::reading::Pod;
+
+impl Text {
+    /// The pods, each with the CPU to show.
+    pub(super) fn pods(&mut self, pods: &[(&Pod, Cpu)]) {
+        let mut cpu = self.counter(
+            "namedprocess_pod_cpu_seconds_total",
+            "CPU of a pod since the exporter started; together that of the groups of class pod.",
+        );
+        for (pod, used) in pods {
+            // An empty namespace is written: without one, Prometheus would take the exporter's own.
+            let labels = [("class", pod.class.as_str()), ("namespace", &*pod.namespace), ("pod", &*pod.name)];
+            cpu.sample(&labels, seconds(used.total_us()));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The name of a pod, from the command line of the monitor of one of its containers.
+//!
+//! It is taken only from a scope that CRI-O calls as a monitor's, directly in the pod's own cgroup, and only if the UID beside
+//! it is the one that this cgroup bears: the monitor of an exec probe lives elsewhere, and a container may run a program that
+//! is called like one.
+
+use super::Cgroup;
+use crate::parse;
+use crate::place::{self, Kind, Owner};
+use crate::read::Outcome;
+use crate::tree::Pass;
+use std::path::Path;
+
+/// Passes in which it is looked for, from when containers last came or went; a monitor may be seen before it is in its scope.
+pub(super) const TRIES: u8 = 5;
+/// Processes of a scope that are asked: a monitor is alone in it.
+const MOST: usize = 4;
+
+impl Cgroup {
+    /// Finds the name of the pod that this is the cgroup of, if it is one and has none yet.
+    pub(super) fn look_for_name(&mut self, path: &Path, pass: &mut Pass<'_>) {
+        let (Kind::Pod, Some(Owner::Pod(uid)), Some(account)) =
+            (self.place.kind, &self.place.owner, self.account)
+        else {
+            return;
+        };
+        if self.tries == 0 || !pass.ledger.lacks_name(account) {
+            return;
+        }
+        let mut pids = Vec::new();
+        for monitor in
+            self.children.iter().filter(|child| place::is_conmon_scope(&child.name.to_string_lossy()))
+        {
+            let list = path.join(&monitor.name).join("cgroup.procs");
+            if pass.reader.read(&list, |text| parse::pids_into(text, &mut pids)) != Outcome::Got(()) {
+                continue;
+            }
+            for pid in pids.iter().take(MOST) {
+                let named = pass.procfs.cmdline(*pid, pass.reader, place::pod_by_arguments);
+                if let Outcome::Got(Some(named)) = named
+                    && named.uid == *uid
+                {
+                    pass.ledger.name_pod(account, named.pod);
+                    return;
+                }
+            }
+        }
+        self.tries -= 1;
+    }
+}
