@@ -40,7 +40,7 @@ const TOP: Floors = &[
 const INSTALL: Floors = &[
     &["mod"],
     &["uninstall", "rollout", "samples", "diff", "versions", "ending"],
-    &["apply", "look"],
+    &["apply", "look", "threads"],
     &["certificate", "nodes"],
     &["preflight", "rights", "trouble", "set"],
     &["options"],

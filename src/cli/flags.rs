@@ -46,7 +46,7 @@ pub(super) enum Command {
     Uninstall(Box<UninstallFlags>),
     /// Check the installation from its objects to its data: what is wrong, and what helps
     #[command(
-        after_help = "Checks: objects, version, image, constraints, pods, rights, prometheus, targets, rules, samples, attributed, cost, config.
+        after_help = "Checks: objects, version, image, constraints, pods, rights, prometheus, targets, rules, samples, attributed, names, cost, config.
 Each is ok, warning, failed, or skipped where it could not be looked at. The exit code is 1 where one failed.
 
 Examples:

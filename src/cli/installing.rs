@@ -20,9 +20,9 @@ pub(super) struct InstallFlags {
     /// Groups of your own: process-exporter's process_names
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Count thread by thread too
-    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
-    threads: bool,
+    /// Count thread by thread too [default: true, false where there are more than 200 nodes]
+    #[arg(long, value_name = "BOOL", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser())]
+    threads: Option<bool>,
     /// Only nodes with this label; repeatable, separated by commas
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parse_pair)]
     node_selector: Vec<(String, String)>,
@@ -119,12 +119,12 @@ impl InstallFlags {
         };
         let options = Options {
             wanted: Wanted {
-                threads: self.threads,
                 node_selector: self.node_selector,
                 scrape_interval: self.scrape_interval,
                 config: config.transpose()?,
                 ..Wanted::default()
             },
+            threads: self.threads,
             image: self.image,
             exporters: self.exporter,
             mode,

@@ -11,6 +11,7 @@
 //!   versions    what came along, and what would
 //!   apply       server-side, one line an object                        <- diff: what would change
 //!   certificate why the service CA issues none
+//!   threads     whether they are counted one by one
 //!   nodes       which run it, which are left out, which are down
 //!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
 //!    |
@@ -37,6 +38,7 @@ mod rights;
 mod rollout;
 mod samples;
 pub(crate) mod set;
+mod threads;
 pub(crate) mod trouble;
 mod uninstall;
 mod versions;
@@ -81,7 +83,7 @@ pub async fn install(
         false => None,
     };
     let program = program(nodes.as_ref().map(|nodes| (&server, nodes)), options).await?;
-    let objects = objects::all(&wanted(&server, options, console).await?, &program)?;
+    let objects = objects::all(&wanted(&server, nodes.as_ref(), options, console).await?, &program)?;
     if let Some(nodes) = &nodes {
         let lines = nodes.left_out(program.architectures().as_ref());
         lines.iter().for_each(|line| console.say("warning", line));
@@ -126,18 +128,25 @@ pub async fn install(
 /// The objects as they would be applied. Asks the cluster only for what the nodes are.
 async fn rendered(cluster: &Cluster, options: &Options, console: &Console<'_>) -> Result<Vec<Object>> {
     if options.image.is_some() {
-        return objects::all(&options.wanted, &program(None, options).await?);
+        // Nobody is asked anything, not even how many nodes there are.
+        let wanted = Wanted { threads: options.threads.unwrap_or(true), ..options.wanted.clone() };
+        return objects::all(&wanted, &program(None, options).await?);
     }
     let server = cluster.server().await?;
     let nodes = Nodes::chosen(&server, &options.wanted.node_selector).await?;
     let program = program(Some((&server, &nodes)), options).await?;
     let lines = nodes.left_out(program.architectures().as_ref());
     lines.iter().for_each(|line| console.say("warning", line));
-    objects::all(&wanted(&server, options, console).await?, &program)
+    objects::all(&wanted(&server, Some(&nodes), options, console).await?, &program)
 }
 
-/// What was asked for, and the version of TLS that the cluster asks for.
-async fn wanted(server: &Server<'_>, options: &Options, console: &Console<'_>) -> Result<Wanted> {
+/// What was asked for, and what the cluster's nodes and its TLS profile ask for.
+async fn wanted(
+    server: &Server<'_>,
+    nodes: Option<&Nodes>,
+    options: &Options,
+    console: &Console<'_>,
+) -> Result<Wanted> {
     let min_tls = match preflight::min_tls(server).await? {
         Some(min_tls) => min_tls,
         // Who may not see it does not lower what another administrator has installed.
@@ -150,7 +159,8 @@ async fn wanted(server: &Server<'_>, options: &Options, console: &Console<'_>) -
             min_tls
         }
     };
-    Ok(Wanted { min_tls, ..options.wanted.clone() })
+    let threads = threads::are_counted(server, nodes, options, console).await;
+    Ok(Wanted { threads, min_tls, ..options.wanted.clone() })
 }
 
 /// Where the pods have the program from: the image of the options, or what comes along for `nodes`.

@@ -45,6 +45,11 @@ impl Nodes {
         nodes
     }
 
+    /// How many could run the exporter.
+    pub(super) fn len(&self) -> usize {
+        self.by_architecture.values().map(BTreeSet::len).sum::<usize>() + self.unlabelled.len()
+    }
+
     /// The CPU architectures of those that could run the exporter. Errors: there are none.
     pub(super) fn architectures(&self) -> Result<BTreeSet<String>> {
         if self.by_architecture.is_empty() {

@@ -19,6 +19,8 @@ pub enum Mode {
 pub struct Options {
     /// What the objects are to be like.
     pub wanted: Wanted,
+    /// `--threads`: thread by thread too; `None`: as many nodes as there are.
+    pub threads: Option<bool>,
     /// `--image`: run this image, and bring no exporter.
     pub image: Option<String>,
     /// `--exporter`: bring these and not those beside this program.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 const SAMPLES: &str = "samples";
 const ATTRIBUTED: &str = "attributed";
+const NAMES: &str = "names";
 const COST: &str = "cost";
 const CONFIG: &str = "config";
 
@@ -19,8 +20,10 @@ const NEWEST: &str = "timestamp(instance:namedprocess_node_cpu_rate:sum)";
 const LAST: &str = "max(max_over_time(timestamp(instance:namedprocess_node_cpu_rate:sum)[1d:5m]))";
 /// Cores of each node over the last ten minutes: busy, attributed, and the exporter's own.
 const BUSY: &str = "avg_over_time(instance:namedprocess_node_cpu_rate:sum[10m])";
-const CLASSES: &str =
-    "sum by (instance) (avg_over_time(instance_class:namedprocess_namegroup_cpu_rate:sum[10m]))";
+const CLASSES: &str = "sum by (instance) (avg_over_time(instance_class:namedprocess_cpu_rate:sum[10m]))";
+/// Pods of each node that are counted under their name, and under their UID.
+const NAMED: &str = r#"count by (instance) (namedprocess_pod_cpu_rate{class!="pod"})"#;
+const UNNAMED: &str = r#"count by (instance) (namedprocess_pod_cpu_rate{class="pod",pod!~"[(].+"})"#;
 /// How many samples that is.
 const COUNT: &str = "count_over_time(instance:namedprocess_node_cpu_rate:sum[10m])";
 const OWN: &str =
@@ -57,18 +60,20 @@ async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
 pub(super) async fn checks(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Vec<Check> {
     answered(client, now, nodes, interval).await.unwrap_or_else(|error| {
         let others =
-            [ATTRIBUTED, COST, CONFIG].map(|check| Check::skipped(check, "Prometheus did not answer"));
+            [ATTRIBUTED, NAMES, COST, CONFIG].map(|check| Check::skipped(check, "Prometheus did not answer"));
         [Check::broken(SAMPLES, &error)].into_iter().chain(others).collect()
     })
 }
 
 /// The same. Errors: Prometheus does not answer; one line.
 async fn answered(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Result<Vec<Check>> {
-    let (newest, busy, classes, counts, own, refused) = tokio::try_join!(
+    let (newest, busy, classes, counts, named, unnamed, own, refused) = tokio::try_join!(
         by_node(client, NEWEST, now),
         by_node(client, BUSY, now),
         by_node(client, CLASSES, now),
         by_node(client, COUNT, now),
+        by_node(client, NAMED, now),
+        by_node(client, UNNAMED, now),
         by_node(client, OWN, now),
         by_node(client, REFUSED, now),
     )?;
@@ -77,7 +82,8 @@ async fn answered(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Re
         false => samples(&newest, seconds, nodes, interval),
         true => no_samples(client, now).await?,
     };
-    Ok(vec![samples, attributed(&busy, &classes, &counts), cost(&own), config(&refused)])
+    let attributed = attributed(&busy, &classes, &counts);
+    Ok(vec![samples, attributed, names(&named, &unnamed), cost(&own), config(&refused)])
 }
 
 fn samples(newest: &ByNode, now: f64, nodes: &Nodes, interval: f64) -> Check {
@@ -138,6 +144,27 @@ fn attributed(busy: &ByNode, classes: &ByNode, counts: &ByNode) -> Check {
         format!(
             "see what is left with oc interrogate top --node {node} -i 10m; nodes with little to do differ more"
         ),
+    )
+}
+
+fn names(with: &ByNode, without: &ByNode) -> Check {
+    let (named, unnamed): (f64, f64) = (with.values().sum(), without.values().sum());
+    let Some((node, most)) =
+        without.iter().max_by(|a, b| a.1.total_cmp(b.1)).filter(|(_, most)| **most > 0.0)
+    else {
+        let none = "there are no samples of pods";
+        return match named > 0.0 {
+            true => Check::ok(NAMES, format!("all of {named} pods have their name")),
+            false => Check::skipped(NAMES, none),
+        };
+    };
+    let all = named + unnamed;
+    Check::warning(
+        NAMES,
+        format!(
+            "{unnamed} of {all} pods are counted under their UID, {most} of them on {node}: they have no conmon whose arguments name them"
+        ),
+        "their CPU is in class pod; whose it is tells oc get pods -A -o custom-columns=UID:.metadata.uid,NAMESPACE:.metadata.namespace,NAME:.metadata.name",
     )
 }
 
@@ -217,6 +244,20 @@ mod tests {
             assert!(early.message.ends_with(" (b), of 9 samples: too few to tell by"), "{early:?}");
         }
         assert_eq!(attributed(&busy, &nodes(&[]), &counts).status, Verdict::Skipped);
+    }
+
+    #[test]
+    fn pods_without_a_name_are_told_of() {
+        let with = nodes(&[("a", 20.0), ("b", 3.0)]);
+        let check = names(&with, &nodes(&[]));
+        assert_eq!((check.status, check.message.as_str()), (Verdict::Ok, "all of 23 pods have their name"));
+        let check = names(&with, &nodes(&[("a", 1.0), ("b", 2.0)]));
+        assert_eq!(check.status, Verdict::Warning);
+        assert!(
+            check.message.starts_with("3 of 26 pods are counted under their UID, 2 of them on b: "),
+            "{check:?}"
+        );
+        assert_eq!(names(&nodes(&[]), &nodes(&[])).status, Verdict::Skipped);
     }
 
     #[test]

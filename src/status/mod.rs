@@ -40,7 +40,7 @@ use tokio::time::{Instant, sleep};
 
 const PROMETHEUS: &str = "prometheus";
 /// What cannot be checked without Prometheus.
-const ASKED: [&str; 6] = ["targets", "rules", "samples", "attributed", "cost", "config"];
+const ASKED: [&str; 7] = ["targets", "rules", "samples", "attributed", "names", "cost", "config"];
 /// Between two rounds of a wait.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -114,7 +114,7 @@ async fn asked(
     notes.extend(connection.notes.iter().cloned());
     let mut checks = vec![Check::ok(PROMETHEUS, format!("it answers at {}", client.url()))];
     checks.push(scraped::targets(client, &scrapes, nodes).await);
-    let (rules, interval) = scraped::rules(client).await?;
+    let (rules, interval) = scraped::rules(client, now).await?;
     checks.push(rules);
     checks.extend(measured::checks(client, now, nodes, interval).await);
     Ok(checks)

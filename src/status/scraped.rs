@@ -1,5 +1,5 @@
 //! Whether Prometheus has the exporter: its targets, and the rules that record it.
-use super::report::Check;
+use super::report::{Check, Verdict};
 use super::running::Nodes;
 use crate::install::objects::{self, Program, Wanted};
 use crate::install::trouble::named;
@@ -82,8 +82,15 @@ fn remedy(error: &str) -> &'static str {
     }
 }
 
-/// The rules, and the seconds between two evaluations of what is scraped.
-pub(super) async fn rules(client: &Client) -> Result<(Check, f64)> {
+/// How many evaluations of what is scraped Prometheus left out in the last hour, and how many it began; of several servers, the
+/// worst. They are its own metrics, which the platform's scrapes.
+const MISSED: &str =
+    r#"max(increase(prometheus_rule_group_iterations_missed_total{rule_group=~".*;process-exporter"}[1h]))"#;
+const BEGUN: &str =
+    r#"max(increase(prometheus_rule_group_iterations_total{rule_group=~".*;process-exporter"}[1h]))"#;
+
+/// The rules at `now`, Unix milliseconds, and the seconds between two evaluations of what is scraped.
+pub(super) async fn rules(client: &Client, now: i64) -> Result<(Check, f64)> {
     let expected = expected()?;
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let groups = match client.rule_groups(&names).await {
@@ -92,7 +99,26 @@ pub(super) async fn rules(client: &Client) -> Result<(Check, f64)> {
     };
     let interval =
         groups.iter().find(|group| group.name == SCRAPED).map_or(USUAL_INTERVAL, |group| group.interval);
-    Ok((verdict(&expected, &groups), interval))
+    let check = verdict(&expected, &groups);
+    if check.status != Verdict::Ok {
+        return Ok((check, interval));
+    }
+    let missed = client.one(MISSED, now).await?.unwrap_or(0.0).round();
+    let begun = client.one(BEGUN, now).await?.unwrap_or(0.0).round();
+    Ok((if missed > 0.0 { overtaken(&check, missed, begun) } else { check }, interval))
+}
+
+/// Rules that are well, but not evaluated each time that they should be.
+fn overtaken(check: &Check, missed: f64, begun: f64) -> Check {
+    Check::warning(
+        RULES,
+        format!(
+            "{}, but {missed} of {} evaluations of the last hour were missed",
+            check.message,
+            begun.max(missed)
+        ),
+        "Prometheus does not keep up: see its CPU with oc adm top pods -n openshift-monitoring; install with a longer --scrape-interval, or with --threads=false",
+    )
 }
 
 /// What our rules record, by group.
@@ -150,7 +176,7 @@ mod tests {
     use super::*;
     use crate::golden;
     use crate::status::Format;
-    use crate::status::report::{Report, Verdict};
+    use crate::status::report::Report;
     use serde_json::json;
 
     fn groups(health: &str) -> Vec<RuleGroup> {
@@ -171,14 +197,16 @@ mod tests {
     #[test]
     fn rules_are_all_there_evaluated_and_well() {
         let expected = expected().unwrap();
-        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 10);
+        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 14);
         let mut short = groups("ok");
         short[0].rules.pop();
         let mut report = Report { checks: Vec::new() };
         for groups in [groups("ok"), groups("unknown"), groups("err"), short, Vec::new()] {
             report.checks.push(verdict(&expected, &groups));
         }
-        let all = [Verdict::Ok, Verdict::Failed, Verdict::Failed, Verdict::Failed, Verdict::Failed];
+        report.checks.push(overtaken(&report.checks[0], 5.0, 240.0));
+        let failed = Verdict::Failed;
+        let all = [Verdict::Ok, failed, failed, failed, failed, Verdict::Warning];
         assert_eq!(report.checks.iter().map(|check| check.status).collect::<Vec<_>>(), all);
         let mut page = Vec::new();
         crate::status::write(&report, Format::Table, false, &mut page).unwrap();

@@ -1,6 +1,6 @@
 //! From the targets to the data, each link broken in its turn.
 use crate::report::status;
-use crate::scraped::{Rules, scraped};
+use crate::scraped::{Rules, scraped, scraped_as};
 use crate::site::{Site, site};
 use std::time::Duration;
 use test_cluster::{Prometheus, Spec, directory, free_port, until};
@@ -53,9 +53,10 @@ fn all_is_well_and_then_the_config_is_not() {
     assert_eq!(well.stderr, "");
     well.has("prometheus", "ok", &format!("it answers at {}", scraped.prometheus.url), "");
     well.has("targets", "ok", "3 of 3 nodes are scraped", "");
-    well.has("rules", "ok", "10 rules are loaded and evaluated", "");
+    well.has("rules", "ok", "14 rules are loaded and evaluated", "");
     well.has("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
     well.has("attributed", "ok", " % of the busy time of 10 minutes; at worst ", "");
+    well.has("names", "skipped", "there are no samples of pods", "");
     well.has("cost", "ok", " cores a node on average, at most 0.0", "");
 
     std::fs::write(&scraped.config, "process_names: {").unwrap();
@@ -78,6 +79,36 @@ fn all_is_well_and_then_the_config_is_not() {
     );
 }
 
+/// A Prometheus that does not keep up leaves out evaluations, and says so of itself.
+#[test]
+fn evaluations_that_were_missed_are_told() {
+    let site = installed();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let group = "/etc/prometheus/rules/openshift-monitoring-process-exporter.yaml;process-exporter";
+    // Four samples of the last hour, 15 minutes apart: of 60 evaluations each time, none, 4 and 8 are missed.
+    let counter = |name: &str, values: [u64; 4]| {
+        let line = |(at, value): (u64, u64)| {
+            format!("{name}_total{{rule_group=\"{group}\"}} {value} {}\n", now - 60 - 900 * (3 - at))
+        };
+        let lines: String = (0..4).zip(values).map(line).collect();
+        format!("# TYPE {name} counter\n{lines}")
+    };
+    let samples = counter("prometheus_rule_group_iterations_missed", [0, 0, 4, 12])
+        + &counter("prometheus_rule_group_iterations", [0, 60, 120, 180])
+        + "# EOF\n";
+    let nodes: Vec<String> = (0..3).map(|node| format!("node-{node}")).collect();
+    let scraped = scraped_as(&site, "overtaken", Rules::All, &nodes, Some(&samples));
+    let flag = scraped.flag();
+    let found = until("the missed evaluations", Duration::from_secs(90), || {
+        let found = status(&site.plugin, &["--wait", &flag]);
+        anyhow::ensure!(found.those("warning").contains(&"rules"), "{found:?}");
+        Ok(found)
+    });
+    let found = found.unwrap();
+    found.has("rules", "warning", " evaluations of the last hour were missed", "a longer --scrape-interval");
+    assert_eq!(found.code, 0, "a warning is no failure: {found:?}");
+}
+
 #[test]
 fn a_node_too_few_and_a_rule_too_few() {
     let site = installed();
@@ -88,7 +119,7 @@ fn a_node_too_few_and_a_rule_too_few() {
         anyhow::ensure!(found.those("failed") == ["targets", "rules", "samples"], "{found:?}");
         let part = format!("{found:?}");
         anyhow::ensure!(
-            part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 10"),
+            part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 14"),
             "{found:?}"
         );
         Ok(())
@@ -99,7 +130,7 @@ fn a_node_too_few_and_a_rule_too_few() {
     found.has(
         "rules",
         "failed",
-        "lacks 1 of 10 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
+        "lacks 1 of 14 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
         "run oc interrogate install",
     );
     found.has("samples", "failed", "there is no sample of the last day", "targets and rules above");
@@ -112,9 +143,9 @@ fn a_rule_that_fails_is_told_with_its_error() {
     let scraped = scraped(&site, "failing", Rules::Failing, 3);
     until("the rule to fail", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&scraped.flag()]);
-        anyhow::ensure!(format!("{found:?}").contains("1 of 10 rules fail"), "{found:?}");
+        anyhow::ensure!(format!("{found:?}").contains("1 of 14 rules fail"), "{found:?}");
         let said =
-            "1 of 10 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
+            "1 of 14 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
         found.has("rules", "failed", said, "run oc interrogate install");
         Ok(())
     })

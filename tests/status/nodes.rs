@@ -52,7 +52,7 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
     // Prometheus is given the rules as they are stored.
     assert_eq!(site.install(&["--wait=false", "--scrape-interval", "1s"]).code, 0);
     let names: Vec<_> = (0..READY).map(|number| format!("node-{number}")).collect();
-    let scraped = scraped_as(&site, "nodes", Rules::All, &names);
+    let scraped = scraped_as(&site, "nodes", Rules::All, &names, None);
     scraped.await_data();
     let flag = scraped.flag();
     until("the pods to be on their nodes", Duration::from_secs(60), || {
@@ -129,7 +129,7 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
     found.has("samples", "warning", &state("have fresh samples"), "see oc get nodes");
 
     // A node that is up and has no samples is no such thing.
-    let fewer = scraped_as(&site, "fewer-nodes", Rules::All, &names[1..]);
+    let fewer = scraped_as(&site, "fewer-nodes", Rules::All, &names[1..], None);
     fewer.await_data();
     let told =
         site.install(&["--threads=false", "--scrape-interval", "1s", &fewer.flag(), "--timeout", "10s"]);

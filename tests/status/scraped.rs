@@ -29,11 +29,17 @@ pub(crate) enum Rules {
 /// Starts both; `name` is unique in this process. `nodes`: how many of the nodes are scraped.
 pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Scraped {
     let names: Vec<_> = (0..nodes).map(|node| format!("node-{node}")).collect();
-    scraped_as(site, name, rules, &names)
+    scraped_as(site, name, rules, &names, None)
 }
 
-/// The same under these names of nodes.
-pub(crate) fn scraped_as(site: &Site, name: &str, rules: Rules, nodes: &[String]) -> Scraped {
+/// The same under these names of nodes, by a Prometheus that has these samples, OpenMetrics, from before.
+pub(crate) fn scraped_as(
+    site: &Site,
+    name: &str,
+    rules: Rules,
+    nodes: &[String],
+    samples: Option<&str>,
+) -> Scraped {
     let folder = directory().unwrap().join(name);
     std::fs::create_dir(&folder).unwrap();
     let (config, port) = (folder.join("config.yaml"), free_port());
@@ -67,7 +73,12 @@ pub(crate) fn scraped_as(site: &Site, name: &str, rules: Rules, nodes: &[String]
         "scrape_configs": [{"job_name": "serviceMonitor/openshift-monitoring/process-exporter/0", "static_configs": targets}],
     })
     .to_string();
-    let spec = Spec { config: &text, ..Spec::default() };
+    let history = samples.map(|samples| {
+        let file = folder.join("history.om");
+        std::fs::write(&file, samples).unwrap();
+        file
+    });
+    let spec = Spec { config: &text, history: history.as_deref(), ..Spec::default() };
     let prometheus = site.cluster.start_prometheus(name, &spec).unwrap();
     Scraped { prometheus, config, nodes: nodes.len(), _exporter: exporter }
 }
