@@ -10,22 +10,20 @@
 //!
 //! A pass touches only the accounts of what moved. Who counts for a group holds its account; it lives while it is held.
 
+mod accounts;
 mod pods;
 mod threads;
 
 use crate::cpu::{Cpu, Growth};
 use crate::parse::Stat;
-use crate::place::{EXITED, IDLE, Key, OTHER};
+use crate::place::{EXITED, IDLE, Key};
 use crate::reading::{Class, Collected, Counts, Reading};
+use accounts::Standing;
 use pods::Pods;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 pub(crate) use threads::Series;
 use threads::{Named, Threads};
-
-/// Groups of a node at most; what comes later is `(other)` of its class. A node has 60 to 120 units, some more where
-/// people log in, and about 60 families of kernel threads.
-const MOST_GROUPS: usize = 400;
 
 /// A group's or a pod's account, held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +35,7 @@ pub(crate) enum Id {
 #[derive(Debug)]
 struct Account {
     key: Key,
+    standing: Standing,
     owed: Growth,
     shown: Cpu,
     /// How many cgroups and processes count for it.
@@ -53,6 +52,8 @@ pub(crate) struct Ledger {
     accounts: Vec<Option<Account>>,
     free: Vec<u32>,
     ids: BTreeMap<Key, u32>,
+    /// How many are shown, `(other)` not among them.
+    shown: usize,
     pods: Pods,
     /// The account of the group of all pods, while there is any.
     all_pods: Option<u32>,
@@ -66,61 +67,6 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the account of a group at 0, or finds it, and holds it.
-    pub(crate) fn hold(&mut self, key: &Key) -> Id {
-        let known = self.ids.get(key).copied();
-        let known = known.or_else(|| {
-            let other = (key.0, Arc::from(OTHER));
-            let full = self.ids.len() >= MOST_GROUPS;
-            full.then(|| self.ids.get(&other).copied().unwrap_or_else(|| self.open(other)))
-        });
-        let id = Id::Group(known.unwrap_or_else(|| self.open(key.clone())));
-        self.hold_again(id);
-        id
-    }
-
-    /// Holds an account that is held already.
-    pub(crate) fn hold_again(&mut self, id: Id) {
-        match (id, self.account(id)) {
-            (Id::Pod(number), _) => self.pods.hold_again(number),
-            (Id::Group(_), Some(account)) => account.holders += 1,
-            (Id::Group(_), None) => {}
-        }
-    }
-
-    /// Lets go of an account: one holder less.
-    pub(crate) fn release(&mut self, id: Id) {
-        let held = match id {
-            Id::Pod(number) => self.pods.release(number),
-            Id::Group(_) => true,
-        };
-        if let Some(account) = self.account(id).filter(|_| held) {
-            account.holders = account.holders.saturating_sub(1);
-        }
-    }
-
-    fn open(&mut self, key: Key) -> u32 {
-        let account = Account {
-            key: key.clone(),
-            owed: Growth::default(),
-            shown: Cpu::default(),
-            holders: 0,
-            counts: Counts::default(),
-            collected: Collected::default(),
-            threads: Threads::default(),
-            touched: false,
-        };
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.accounts.push(None);
-            self.accounts.len() as u32 - 1
-        });
-        if let Some(slot) = self.accounts.get_mut(id as usize) {
-            *slot = Some(account);
-        }
-        self.ids.insert(key, id);
-        id
-    }
-
     /// Adds to a group, or takes from it where a residual is below zero.
     pub(crate) fn credit(&mut self, id: Id, growth: Growth) {
         if growth == Growth::default() {
@@ -134,7 +80,9 @@ impl Ledger {
     }
 
     fn owe(&mut self, number: u32, growth: Growth) {
-        if let Some(account) = self.accounts.get_mut(number as usize).and_then(Option::as_mut) {
+        self.seen(Id::Group(number));
+        let Id::Group(number) = self.group_of(Id::Group(number)) else { return };
+        if let Some(account) = self.own_account(number) {
             account.owed += growth;
             if !std::mem::replace(&mut account.touched, true) {
                 self.touched.push(number);
@@ -144,6 +92,9 @@ impl Ledger {
 
     /// Adds to how many processes and threads of a group live, or takes away.
     pub(crate) fn count(&mut self, id: Id, processes: i64, threads: i64) {
+        if processes > 0 {
+            self.seen(self.group_of(id));
+        }
         if let Some(account) = self.account(id) {
             let counts = &mut account.counts;
             counts.processes = counts.processes.saturating_add_signed(processes);
@@ -213,7 +164,8 @@ impl Ledger {
     /// Writes all accounts down; those of threads where they are asked for.
     pub(crate) fn write(&self, reading: &mut Reading, threads: bool, collected: bool) {
         self.pods.write(reading);
-        let accounts = || self.ids.values().filter_map(|number| self.get(Id::Group(*number)));
+        let all = || self.ids.values().filter_map(|number| self.accounts.get(*number as usize)?.as_ref());
+        let accounts = || all().filter(|account| account.standing == Standing::Shown);
         reading.groups = accounts().map(|account| (account.key.clone(), account.shown)).collect();
         reading.alive = accounts().filter(|a| a.holders > 0).map(|a| a.key.clone()).collect();
         let counted = accounts().filter(|a| a.counts != Counts::default());
@@ -249,37 +201,6 @@ impl Ledger {
                 reading.thread_counts.insert(named(&idle), unnamed);
             }
         }
-    }
-
-    /// Closes the account of a group that is gone, its threads' with it; should it come back, it begins at 0.
-    pub(crate) fn forget(&mut self, key: &Key) {
-        let Some(&number) = self.ids.get(key) else { return };
-        let Some(slot) = self.accounts.get_mut(number as usize) else { return };
-        if let Some(account) = slot.take_if(|account| account.holders == 0) {
-            self.series = self.series.saturating_sub(account.threads.len());
-            self.touched.retain(|touched| *touched != number);
-            self.ids.remove(key);
-            self.free.push(number);
-            self.all_pods = self.all_pods.filter(|all_pods| *all_pods != number);
-        }
-    }
-
-    /// The group's account that counts processes and threads: of a pod that of all pods.
-    fn group_of(&self, id: Id) -> Id {
-        match id {
-            Id::Pod(_) => Id::Group(self.all_pods.unwrap_or(u32::MAX)),
-            Id::Group(_) => id,
-        }
-    }
-
-    fn get(&self, id: Id) -> Option<&Account> {
-        let Id::Group(number) = self.group_of(id) else { return None };
-        self.accounts.get(number as usize)?.as_ref()
-    }
-
-    fn account(&mut self, id: Id) -> Option<&mut Account> {
-        let Id::Group(number) = self.group_of(id) else { return None };
-        self.accounts.get_mut(number as usize)?.as_mut()
     }
 }
 

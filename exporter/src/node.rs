@@ -101,7 +101,7 @@ impl Node {
             crowd: Crowd::new(detail, booted),
             everywhere: true,
             reader,
-            interrupts: ledger.hold(&place::interrupts()),
+            interrupts: ledger.hold_shown(&place::interrupts()),
             interrupts_us: 0,
             withheld_us: 0,
             ledger,

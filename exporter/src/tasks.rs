@@ -25,6 +25,8 @@ pub(crate) struct Tasks {
     /// Who started at this tick or later, and is seen for the first time, counts in full; None before they were
     /// listed for the first time.
     newborn_since: Option<u64>,
+    /// How many threads the process had when they were listed last.
+    number: usize,
     /// By how much the process has grown more than these, in microseconds, since all of them were read; below zero
     /// where a thread was read a little later than the process.
     unexplained: i64,
@@ -86,7 +88,7 @@ impl Tasks {
         }
         let strangers = self.newborn_since.is_none() && number > 1;
         let all = (!process.counts && !first)
-            || (self.newborn_since.is_some() && self.list.len() != number)
+            || (self.newborn_since.is_some() && self.number != number)
             || (strangers && ledger.has_room_to_name(process.group, number))
             || (first && stat.own.total_us() >= IDLE_US);
         self.unexplained = self.unexplained.saturating_add(stat.own.since(process.base()).total_us());
@@ -115,6 +117,7 @@ impl Tasks {
         let (start, last, comm) = (stat.start, process.base(), cut(comm));
         self.list.push(Task { tid: pid, series, start, last, was_read: false, comm });
         self.newborn_since = (stat.threads == 1).then_some(begun);
+        self.number = 1;
     }
 
     /// What of this the known threads did not use.
@@ -196,6 +199,8 @@ impl Tasks {
         }
         let mut known: Vec<u32> = self.list.iter().map(|task| task.tid).collect();
         known.sort_unstable();
+        // Who cannot be read now is tried again when the number is another, or CPU is not accounted for.
+        self.number = process.stat.threads as usize;
         tids.retain(|tid| known.binary_search(tid).is_err());
         self.list.reserve_exact(tids.len());
         for tid in tids {

@@ -76,7 +76,7 @@ struct Pass<'a> {
 impl Tree {
     /// The tree at `root`, which keeps so many counters open.
     pub(crate) fn new(root: PathBuf, kept_open: usize, ledger: &mut Ledger) -> Tree {
-        let (host, pods) = (ledger.hold(&place::exited()), ledger.hold_owner(&place::pods_exited()));
+        let (host, pods) = (ledger.hold_shown(&place::exited()), ledger.hold_owner(&place::pods_exited()));
         let exited = Exited { host, pods };
         let (top, births) = (Cgroup::top(Place::root()), Births::new());
         Tree { root, top, exited, room: kept_open, born: 0, births, read: 0 }

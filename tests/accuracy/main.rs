@@ -99,7 +99,10 @@ fn what_top_says_is_what_the_kernel_counted() -> Result<()> {
         by_cgroup.first
     );
     installed.within("acc-steady", &loads, 0.03, 2.0 * STEP * 0.3)?;
-    installed.began(&["acc-short", "acc-late"], &loads, 0.05, TICK)?;
+    // All began in this window, so that what all of them used before they were seen is in the one row.
+    let all = ["acc-steady", "acc-bursty", "acc-nosteady", "acc-nobursty", "acc-short", "acc-late"];
+    let (cores, burst) = (0.3 + 0.2 + 0.25 + 0.1, 0.2 * 5.0);
+    installed.began(&all, &loads, 0.03, 2.0 * STEP * cores + burst)?;
 
     // One scrape lost.
     let lost = unix_now().floor();

@@ -45,7 +45,7 @@ impl Model {
             0 => {
                 let class = [Class::Host, Class::Pod, Class::Kernel][usize::from(who % 3)];
                 let key = (class, Arc::from(format!("g{}", who % NAMES)));
-                self.held.push((self.ledger.hold(&key), key.clone()));
+                self.held.push((self.ledger.hold_shown(&key), key.clone()));
                 self.sums.entry(key).or_default();
             }
             1 if !self.held.is_empty() => {

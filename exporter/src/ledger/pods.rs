@@ -158,6 +158,7 @@ impl Ledger {
             None => self.open(key),
         };
         self.all_pods = Some(number);
+        self.seen(Id::Group(number));
         self.hold_again(Id::Group(number));
     }
 

@@ -1,6 +1,8 @@
 //! Sums that noise, splits and threads are put through.
 
+use super::accounts::MOST_GROUPS;
 use super::*;
+use crate::place::OTHER;
 use proptest::prelude::*;
 use std::time::Instant;
 
@@ -47,7 +49,7 @@ fn a_split_that_moves_the_other_way_costs_no_total() {
 #[test]
 fn a_group_lives_while_it_is_held_and_only_then_stays() {
     let mut ledger = Ledger::default();
-    let a = ledger.hold(&key("a"));
+    let a = ledger.hold_shown(&key("a"));
     assert_eq!(ledger.hold(&key("a")), a);
     ledger.release(a);
     assert_eq!(written(&mut ledger).alive, [key("a")].into());
@@ -66,15 +68,22 @@ fn a_group_lives_while_it_is_held_and_only_then_stays() {
 #[test]
 fn past_the_limit_is_other() {
     let mut ledger = Ledger::default();
+    // What has no process and uses nothing is no group.
+    for n in 0..2 * MOST_GROUPS {
+        ledger.hold(&key(&format!("idle {n}")));
+    }
     for n in 0..MOST_GROUPS {
-        ledger.hold(&key(&n.to_string()));
+        let id = ledger.hold(&key(&n.to_string()));
+        ledger.count(id, 1, 1);
     }
     let (x, y) = (ledger.hold(&key("x")), ledger.hold(&key("y")));
-    assert_eq!(x, y);
+    ledger.count(x, 1, 2);
     ledger.credit(x, growth(5, 0));
+    ledger.credit(y, growth(0, 6));
     let reading = written(&mut ledger);
     assert_eq!(reading.groups.len(), MOST_GROUPS + 1);
-    assert_eq!(reading.groups[&key(OTHER)].total_us(), 5);
+    assert_eq!(reading.groups[&key(OTHER)].total_us(), 11);
+    assert_eq!(reading.counts[&key(OTHER)].threads, 2);
     // Who is there already goes on as itself, and who is gone makes room.
     let first = ledger.hold(&key("0"));
     ledger.release(first);
@@ -82,6 +91,14 @@ fn past_the_limit_is_other() {
     ledger.forget(&key("0"));
     ledger.forget(&key(OTHER));
     assert_eq!(written(&mut ledger).groups.len(), MOST_GROUPS, "the other is still held");
+    let z = ledger.hold(&key("z"));
+    ledger.credit(z, growth(1, 0));
+    assert_eq!(written(&mut ledger).groups[&key("z")].total_us(), 1);
+    // Those that it holds let go of it when they are gone.
+    ledger.count(x, -1, -2);
+    [x, y].into_iter().for_each(|id| ledger.release(id));
+    ledger.forget(&key(OTHER));
+    assert_eq!(written(&mut ledger).groups.len(), MOST_GROUPS);
 }
 
 #[test]

@@ -160,6 +160,7 @@ impl Ledger {
 
     /// One more living thread of this name.
     pub(crate) fn begin_thread(&mut self, group: Id, name: &str) -> Series {
+        self.seen(group);
         self.named.living += usize::from(self.is_of_host(group));
         let room = self.series < MOST;
         let Some(account) = self.account(group) else { return Series(group, u32::MAX) };

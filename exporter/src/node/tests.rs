@@ -36,6 +36,7 @@ impl Fake {
     }
 
     fn service(&self, user_us: u64) {
+        self.write("cgroup/system.slice/a.service/cgroup.procs", "7\n");
         for name in ["system.slice", "system.slice/a.service"] {
             self.write(
                 &format!("cgroup/{name}/cpu.stat"),

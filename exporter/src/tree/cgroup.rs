@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 /// path in bytes (the kernel takes 4095, its files included), counts for the cgroup that it is in.
 const DEEPEST: usize = 64;
 const LONGEST_PATH: usize = 4000;
+/// Passes in which what could not be read is tried again although nothing has moved.
+const RETRIES: u8 = 3;
 
 #[derive(Debug)]
 pub(super) struct Cgroup {
@@ -34,6 +36,8 @@ pub(super) struct Cgroup {
     counter: Counter,
     /// Its counter before what is below it was read for the last time; None where that is to be read whatever it says.
     gate: Option<Cpu>,
+    /// The same where not all could be read, and how often it may still be tried although nothing has moved.
+    tried: Option<(Cpu, u8)>,
     /// Up to where it has been counted; None until it could be read for the first time.
     last: Option<Cpu>,
     /// Whether its last reading failed.
@@ -70,6 +74,7 @@ impl Cgroup {
             tries: 0,
             counter: Counter::default(),
             gate: None,
+            tried: None,
             last: begin,
             missed: false,
             children: Vec::new(),
@@ -134,7 +139,7 @@ impl Cgroup {
             }
         };
         complete &= matches!(now, Outcome::Got(_)) && self.children.iter().all(|child| child.gate.is_some());
-        self.gate = before.filter(|_| complete);
+        self.gate = before.filter(|counter| complete || self.is_tried_out(*counter));
         let heir = self.heir_of_residual(path, pass);
         pass.ledger.credit(heir, growth - below);
         self.with_home(|home| pass.crowd.bury(home, growth - below, pass.ledger));
@@ -143,6 +148,14 @@ impl Cgroup {
         }
         self.end_gone(pass);
         (true, growth)
+    }
+
+    /// Whether what cannot be read in here has been tried often enough: what can never be read does not keep the way to it
+    /// open, and once something moves it is tried again.
+    fn is_tried_out(&mut self, counter: Cpu) -> bool {
+        let left = self.tried.filter(|(before, _)| *before == counter).map_or(RETRIES, |(_, left)| left);
+        self.tried = Some((counter, left.saturating_sub(1)));
+        left == 0
     }
 
     /// Reads and credits the children; the sum of their growth.

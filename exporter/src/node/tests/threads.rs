@@ -210,6 +210,28 @@ fn threads_that_account_for_their_process_are_read_first_and_alone_and_nobody_st
     }
 }
 
+/// A thread that nobody can read, as one whose line the kernel got wrong, costs no reading of all the others in each pass.
+#[test]
+fn a_thread_that_cannot_be_read_does_not_have_all_read_for_ever() {
+    let mut born = Born::new(true);
+    for _ in 0..9 {
+        born.world.thread(born.pid);
+    }
+    let unreadable = |born: &Born| {
+        let task = born.world.paths().procfs.join(format!("{}/task", born.pid));
+        let last = fs::read_dir(&task).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+        fs::write(last.join("stat"), "?").unwrap();
+    };
+    let mut read = Vec::new();
+    for _ in 0..5 {
+        born.world.run(born.pid, 0, 5 * TICK, 0);
+        born.world.write();
+        unreadable(&born);
+        read.push(born.node.pass().unwrap().work.threads);
+    }
+    assert_eq!(read[2..], [1, 1, 1], "the one that ran accounts for its process: {read:?}");
+}
+
 #[test]
 fn who_moves_takes_nothing_along_that_it_used_elsewhere() {
     let mut born = Born::new(true);

@@ -61,6 +61,27 @@ fn what_could_not_be_read_opens_the_way_to_it_in_the_next_pass() {
     assert_eq!(watch.pass(), groups([("(exited)", 10), ("c", 10)]));
 }
 
+/// What can never be read is no reason to read all around it in every pass.
+#[test]
+fn what_can_never_be_read_does_not_keep_the_way_to_it_open() {
+    let fake = Fake::new();
+    for name in ["a.slice", "a.slice/b.service", "a.slice/c.service"] {
+        fake.set(name, 0, 0);
+    }
+    fs::write(fake.root().join("a.slice/b.service/cpu.stat"), "?").unwrap();
+    let mut watch = Watch::new(&fake);
+    let tries = (0..10).take_while(|_| watch.effort().0 > 1).count();
+    assert_eq!(tries, 3, "it is tried again while it may be a matter of time");
+    assert_eq!(watch.effort().0, 1, "nothing moves");
+    // Once something moves it is, and counts from there on.
+    fake.set("a.slice/b.service", 7, 0);
+    fake.set("a.slice", 5, 0);
+    watch.pass();
+    fake.set("a.slice/b.service", 9, 0);
+    fake.set("a.slice", 7, 0);
+    assert_eq!(watch.pass().get("b"), Some(&2));
+}
+
 /// A path that is too long cannot be opened, and a tree that is too deep is no reason to read all of it time and again.
 #[test]
 fn what_is_deeper_than_any_path_counts_for_what_it_is_in() {
