@@ -76,7 +76,7 @@ const EXPORTER: Floors = &[
     &["node", "elsewhere"],
     &["tree", "procs"],
     &["crowd"],
-    &["dead", "tasks", "carve"],
+    &["dead", "tasks", "carve", "interrupts"],
     &["ledger", "procfs"],
     &["place", "busy"],
     &["reading", "read"],

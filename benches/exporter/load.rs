@@ -98,6 +98,7 @@ pub(crate) fn mode(arguments: &[String]) -> Option<Result<()>> {
         ["lead", name, processes, threads] => Some(lead(name, processes, threads)),
         ["work", threads] => Some(work(threads, &mut [])),
         ["parent", name, life_ms, runs] => Some(parent(name, life_ms, runs)),
+        ["spend", kind] => Some(crate::unattributed::spend(kind)),
         ["child", life_ms] => Some(child(life_ms)),
         _ => None,
     }
@@ -188,7 +189,7 @@ fn child(life_ms: &str) -> Result<()> {
 }
 
 /// Uses so much CPU in this thread, as little of it as can be in the kernel.
-fn burn(time: Duration) {
+pub(crate) fn burn(time: Duration) {
     let used = || {
         let now = clock_gettime(ClockId::ThreadCPUTime);
         Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))

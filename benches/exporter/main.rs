@@ -14,6 +14,7 @@ mod load;
 mod memory;
 mod picture;
 mod pids;
+mod pods;
 mod prometheus;
 #[path = "../../tests/cluster/src/rules.rs"]
 #[allow(unreachable_pub, reason = "public in test-cluster, which this crate does not depend on")]
@@ -24,6 +25,7 @@ mod slice;
 #[path = "../spread.rs"]
 mod spread;
 mod targets;
+mod unattributed;
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -34,9 +36,10 @@ use spread::Spread;
 /// One of them: whether all is within its bounds.
 type Part = fn(&mut dyn Write) -> Result<bool>;
 
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, Part); 14] = [
     ("size", size::size),
     ("kernel", kernel::kernel),
+    ("pods", pods::pods),
     ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
     ("tenth", |out| scrapes::scrapes(out, &scrapes::TENTH)),
     ("active", |out| scrapes::scrapes(out, &scrapes::ACTIVE)),
@@ -47,6 +50,7 @@ const PARTS: [(&str, Part); 12] = [
     ("growth", growth::growth),
     ("prometheus", prometheus::prometheus),
     ("course", course::course),
+    ("unattributed", unattributed::unattributed),
 ];
 
 fn main() -> ExitCode {

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::exporters::{Exporter, Kind, tool};
 use crate::load::{Loads, Who};
+use crate::pods::Pods;
 use crate::slice::{Slice, Unit};
 use crate::spread::Spread;
 use crate::targets;
@@ -24,10 +25,11 @@ const WARM: u64 = 10;
 const WINDOWS: usize = 3;
 /// Scrapes of a window.
 const WINDOW: u64 = 12;
-/// What the node runs: processes, threads, units.
+/// What the node runs: processes, threads, units; and pods, in a row of its own.
 const NODE: (usize, usize, usize) = (400, 10, 60);
+const PODS: usize = 110;
 
-/// Three servers at once, that nothing but their targets tells apart.
+/// Four servers at once, that nothing but their targets tells apart.
 pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let texts = {
@@ -37,11 +39,20 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
             loads.work(Who::One, 0, 1)?;
             anyhow::Ok(exporter.scrape()?.text)
         };
-        [exposition("ours-without", "--threads=false")?, exposition("ours-with", "--threads=true")?]
+        let (without, with) =
+            (exposition("ours-without", "--threads=false")?, exposition("ours-with", "--threads=true")?);
+        let folder = slice.root.join(format!("bench{}-kubepods.slice", std::process::id()));
+        let _pods = Pods::start(folder, PODS, 1)?;
+        [without, exposition("ours-pods", "--threads=false")?, with]
     };
     let mut servers = vec![("no targets", 0, Server::start(&slice, "prom-none", None)?)];
-    for ((name, unit), text) in
-        [("without threads", "prom-without"), ("with threads", "prom-with")].into_iter().zip(texts)
+    for ((name, unit), text) in [
+        ("without threads", "prom-without"),
+        ("the same with pods", "prom-pods"),
+        ("with threads", "prom-with"),
+    ]
+    .into_iter()
+    .zip(texts)
     {
         let (port, series) = targets::serve(&text)?;
         servers.push((name, series, Server::start(&slice, unit, Some(port))?));

@@ -27,12 +27,12 @@ pub(crate) struct Activity {
     rounds: usize,
 }
 
-pub(crate) const IDLE: Activity = Activity { every: None, who: Who::One, ratio: 300.0, rounds: 15 };
-pub(crate) const TENTH: Activity = Activity { every: Some(10), who: Who::One, ratio: 60.0, rounds: 9 };
-pub(crate) const ACTIVE: Activity = Activity { every: Some(1), who: Who::One, ratio: 12.0, rounds: 5 };
+pub(crate) const IDLE: Activity = Activity { every: None, who: Who::One, ratio: 700.0, rounds: 15 };
+pub(crate) const TENTH: Activity = Activity { every: Some(10), who: Who::One, ratio: 300.0, rounds: 9 };
+pub(crate) const ACTIVE: Activity = Activity { every: Some(1), who: Who::One, ratio: 50.0, rounds: 5 };
 pub(crate) const THREADED: Activity = Activity { every: Some(1), who: Who::Every, ratio: 12.0, rounds: 5 };
 /// Where there are no cgroups to see.
-const PROCESS_RATIO: f64 = 40.0;
+const PROCESS_RATIO: f64 = 60.0;
 
 /// By cgroup, over HTTPS and HTTP, beside the peer and, where all is active, the floor.
 pub(crate) fn scrapes(out: &mut dyn Write, activity: &Activity) -> Result<bool> {

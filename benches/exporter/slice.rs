@@ -118,7 +118,7 @@ impl Drop for Slice {
 }
 
 /// Removes a cgroup and those below it, as soon as their last process is gone.
-fn removed(cgroup: &Path, limit: Duration) -> Result<()> {
+pub(crate) fn removed(cgroup: &Path, limit: Duration) -> Result<()> {
     let begun = Instant::now();
     for entry in fs::read_dir(cgroup)?.flatten() {
         if entry.file_type()?.is_dir() {

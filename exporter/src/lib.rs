@@ -4,7 +4,7 @@
 //! serve    HTTP(S): /metrics, /healthz; one pass for all who ask at once, never two at a time
 //!   |  +---- tls      certificates, and who may read the metrics      watched  files that are read again when changed
 //!   |
-//! expose   a reading as Prometheus's text; a new series is shown at 0 before its CPU counts
+//! expose   a reading as Prometheus's text; a new series is shown at 0 before its CPU counts, and (starting) has it
 //!   |
 //! node     one pass: tree, processes and the node's busy time into the ledger; what of all that is out of sight
 //!   |
@@ -13,11 +13,12 @@
 //!   |   crowd    the processes of the cgroups that moved, for their threads, counts and groups of one's own
 //!   +-- procs    every process, or with a tree only those in its root; what the ended ones used is in their reapers
 //!   |
+//! interrupts   what of the busy time is theirs, and in no task
 //! tasks    a process's threads          carve    whose rule a process is          dead    who paid for the ended
-//! ledger   counters that add up and never fall: a signed sum for each group, shown as its highest value so far, and
-//!   |      within that its threads by name
+//! ledger   counters that add up and never fall: a signed sum for each group and pod, shown as its highest value so far;
+//!   |      the group of all pods is their sum; within a group its threads by name
 //! busy     what the node's CPUs did not idle          procfs   one process's files
-//! place    names to class and group: cgroup paths, comms, command lines
+//! place    names to owners: cgroup paths, comms, command lines to groups and pods
 //! parse    bytes to values          read    small files to bytes, and what vanished apart from what failed
 //!                                   patient   files that may never answer      plausible   what can have been used
 //! config   groups of one's own: process_names rules to a name for a process
@@ -47,6 +48,8 @@ mod expose;
 #[cfg(all(target_os = "linux", any(fuzzing, test)))]
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(target_os = "linux")]
+mod interrupts;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]

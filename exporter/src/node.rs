@@ -2,9 +2,9 @@
 
 use crate::busy::BusyTime;
 use crate::config::Rules;
-use crate::cpu::Growth;
 use crate::crowd::Crowd;
-use crate::ledger::{Id, Ledger};
+use crate::interrupts::Interrupts;
+use crate::ledger::Ledger;
 use crate::parse::{self, Busy};
 use crate::place;
 use crate::procfs::ProcFs;
@@ -37,14 +37,8 @@ pub struct Node {
     everywhere: bool,
     reader: Reader,
     ledger: Ledger,
-    interrupts: Id,
-    /// What the kernel counted as interrupts, less what their threads served; and at most how much of it was withheld, as it
-    /// is in the tasks' time too. Microseconds.
-    interrupts_us: i64,
-    withheld_us: u64,
+    interrupts: Interrupts,
     busy: BusyTime,
-    /// The last reading of the node's CPU time, and what ksoftirqd had used by then, in microseconds; None before the first.
-    last: Option<(Busy, i64)>,
 }
 
 impl Node {
@@ -101,12 +95,9 @@ impl Node {
             crowd: Crowd::new(detail, booted),
             everywhere: true,
             reader,
-            interrupts: ledger.hold_shown(&place::interrupts()),
-            interrupts_us: 0,
-            withheld_us: 0,
+            interrupts: Interrupts::new(&mut ledger),
             ledger,
             busy: BusyTime::default(),
-            last: None,
         };
         node.pass().context("the first reading of this machine failed")?;
         Ok(node)
@@ -144,14 +135,14 @@ impl Node {
             self.everywhere = false;
         }
         let at = begun + begun.elapsed() / 2;
-        self.count_interrupts(busy);
+        self.interrupts.count(busy, &mut self.busy, &mut self.ledger);
         self.ledger.settle();
         let mut reading = Reading::empty(at);
         self.ledger.write(&mut reading, self.detail.threads, self.detail.collect.any());
         reading.collect = self.detail.collect;
         reading.busy = self.busy.modes();
         reading.stolen_us = self.busy.stolen_us();
-        reading.withheld_us = self.withheld_us;
+        reading.withheld_us = self.interrupts.withheld_us();
         reading.errors = self.reader.errors().clone();
         reading.work = self.work();
         Ok(reading)
@@ -227,27 +218,6 @@ impl Node {
         self.busy.take(at, at.elapsed(), now);
         self.reader.set_cpus(now.cpus);
         Ok(now)
-    }
-
-    /// Interrupts are a group of their own, less those that ksoftirqd served: that time is in both. Both are taken since the
-    /// last pass that came this far. On kernels that do not account for interrupts by themselves they are in the time of the
-    /// tasks that they interrupt: there only what ran on idle CPUs can be theirs, which is what all groups leave of the busy
-    /// time.
-    fn count_interrupts(&mut self, now: Busy) {
-        let by_threads = self.ledger.owed_us(&place::ksoftirqd());
-        let Some((last, before)) = self.last.replace((now, by_threads)) else { return };
-        let counted = now.interrupts().wrapping_sub(last.interrupts()).cast_signed();
-        self.interrupts_us = self.interrupts_us.saturating_add(counted).saturating_sub(by_threads - before);
-        let own = self.ledger.owed_us(&place::interrupts());
-        let tasks = self.ledger.all_us() - own;
-        let apart = now.has_interrupts_apart();
-        self.busy.bound(if apart { tasks.saturating_add(self.interrupts_us) } else { tasks });
-        let total = match apart {
-            true => self.interrupts_us,
-            false => self.interrupts_us.min(self.busy.total_us().saturating_sub(tasks).max(0)),
-        };
-        self.withheld_us = self.withheld_us.max((self.interrupts_us - total).max(0).cast_unsigned());
-        self.ledger.credit(self.interrupts, Growth { user_us: 0, system_us: total - own });
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct Loads {
     program: PathBuf,
     scratch: PathBuf,
     running: BTreeMap<String, Running>,
+    monitors: Vec<Load>,
     /// A tree of their own, so that no other program's units matter; dropped after them.
     tree: Cgroups,
     sources: Arc<Mutex<BTreeMap<String, PathBuf>>>,
@@ -54,7 +55,8 @@ impl Loads {
             }
         });
         let (running, reader) = (BTreeMap::new(), Some(reader));
-        Ok(Some(Loads { tree, program, scratch, running, sources, course, stop, reader }))
+        let monitors = Vec::new();
+        Ok(Some(Loads { tree, program, scratch, running, monitors, sources, course, stop, reader }))
     }
 
     /// The root of the tree.
@@ -70,6 +72,31 @@ impl Loads {
         self.sources.lock().unwrap().insert(name.to_owned(), counter);
         self.running.insert(name.to_owned(), Running { unit: Some(unit), load });
         Ok(())
+    }
+
+    /// A pod of this name in a namespace of the same, with a load in it.
+    pub(crate) fn in_pod(&mut self, name: &str, share: f64, period_ms: u32) -> Result<()> {
+        let unit = format!("kubepods.slice/kubepods-pod{}.slice", name.replace('-', "_"));
+        self.monitors.push(self.tree.monitor(&unit, name, name, name)?);
+        let load = self.tree.load(&format!("{unit}/crio-main.scope"), share, period_ms)?;
+        let counter = self.tree.root().join(&unit).join("cpu.stat");
+        self.sources.lock().unwrap().insert(name.to_owned(), counter);
+        self.running.insert(name.to_owned(), Running { unit: None, load });
+        Ok(())
+    }
+
+    /// One core more in that pod, until what this returns is dropped.
+    pub(crate) fn burst(&self, pod: &str) -> Result<Load> {
+        let pod = pod.replace('-', "_");
+        self.tree.load(&format!("kubepods.slice/kubepods-pod{pod}.slice/crio-burst.scope"), 1.0, 50)
+    }
+
+    /// The most that a load used in so many seconds on end, of `(start, end]`, in cores.
+    pub(crate) fn most(&self, name: &str, start: f64, end: f64, seconds: f64) -> f64 {
+        let steps = ((end - start - seconds) / 0.05).max(0.0) as u32;
+        let of = |step: u32| start + 0.05 * f64::from(step);
+        let used = |step| self.used(name, of(step), of(step) + seconds) / seconds;
+        (0..=steps).map(used).fold(0.0, f64::max)
     }
 
     /// A load in the root of the tree and in no unit, a child of PID 1, whose group is its program's `name`.

@@ -120,6 +120,27 @@ fn interrupts_that_tasks_were_charged_for_are_not_counted_twice() {
     assert_eq!(groups, second.busy.values().sum::<u64>());
 }
 
+/// What nobody accounts for, as the work of the idle loop, leaves no room for interrupts of another time: then groups would
+/// have more than the CPUs.
+#[test]
+fn interrupts_have_only_what_others_leave_in_the_same_pass() {
+    let fake = Fake::new();
+    let stat = |user: u64, softirq: u64| {
+        fake.write("proc/stat", &format!("cpu  {user} 0 0 7 7 0 {softirq} 9 9 9\n"))
+    };
+    stat(1000, 500);
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    stat(1900, 500);
+    let idle = node.pass().unwrap();
+    // The unit was busy for all of a second, interrupted for half of it.
+    fake.service(1000 + us_of(&node, 100));
+    stat(1950, 550);
+    let busy = node.pass().unwrap();
+    let of = |reading: &Reading| total(reading, Class::Kernel, "(interrupts)").unwrap();
+    assert_eq!((of(&idle), of(&busy)), (0, 20_000), "rounding");
+    assert_eq!(busy.withheld_us, us_of(&node, 50) - 20_000);
+}
+
 /// What the busy time is reckoned to is when its file is opened: how long the reading waits is another's time.
 #[test]
 fn a_reading_that_waits_makes_nobody_busy() {

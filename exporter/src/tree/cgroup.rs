@@ -125,6 +125,8 @@ impl Cgroup {
             Some(before) if alone => Outcome::Got(before),
             Some(_) => self.read(path, pass),
         };
+        // What it had grown by before its children were read.
+        let first = before.zip(self.last).map_or(Growth::default(), |(before, last)| before.since(last));
         let growth = match now {
             Outcome::Got(now) => {
                 let exact = !std::mem::take(&mut self.missed);
@@ -140,12 +142,8 @@ impl Cgroup {
         };
         complete &= matches!(now, Outcome::Got(_)) && self.children.iter().all(|child| child.gate.is_some());
         self.gate = before.filter(|counter| complete || self.is_tried_out(*counter));
-        let heir = self.heir_of_residual(path, pass);
-        pass.ledger.credit(heir, growth - below);
+        self.credit_residual(growth - below, first - below, path, pass);
         self.with_home(|home| pass.crowd.bury(home, growth - below, pass.ledger));
-        if heir != self.account.unwrap_or(self.nobody(pass)) {
-            pass.ledger.release(heir);
-        }
         self.end_gone(pass);
         (true, growth)
     }

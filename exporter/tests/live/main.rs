@@ -16,6 +16,7 @@ mod crowd;
 mod documented;
 mod fake;
 mod limits;
+mod pods;
 mod program;
 mod refused;
 #[allow(dead_code, reason = "the tests by process, in a program of their own, use the rest")]

@@ -1,6 +1,7 @@
 //! Whose it is what a cgroup has used beyond its living children.
 
 use super::Cgroup;
+use crate::cpu::Growth;
 use crate::ledger::Id;
 use crate::parse;
 use crate::place::{Kind, Owner};
@@ -9,10 +10,25 @@ use crate::tree::Pass;
 use std::path::Path;
 
 impl Cgroup {
+    /// Credits what this cgroup has grown by beyond its children, `residual`. Of that they may have used some themselves, between
+    /// their reading and this one's second: `sure` is the same by its first. To whom it belongs gets no more than that.
+    pub(super) fn credit_residual(&self, residual: Growth, sure: Growth, path: &Path, pass: &mut Pass<'_>) {
+        let (heir, nobody) = (self.heir_of_residual(path, pass), self.nobody(pass));
+        if self.account == Some(heir) || heir == nobody {
+            return pass.ledger.credit(heir, residual);
+        }
+        let tail_us = sure.total_us().clamp(0, residual.total_us().max(0));
+        let user_us = residual.user_us.clamp(0, tail_us);
+        let tail = Growth { user_us, system_us: tail_us - user_us };
+        pass.ledger.credit(heir, tail);
+        pass.ledger.credit(nobody, residual - tail);
+        pass.ledger.release(heir);
+    }
+
     /// Whose a residual is: a unit's or a pod's own; in a slice that of the group or pod whose cgroups alone have vanished or
     /// come and gone there, or the slice's own where there are processes in it and nothing else has been; else nobody's. It
     /// is held once more if it is none that this cgroup holds itself.
-    pub(super) fn heir_of_residual(&self, path: &Path, pass: &mut Pass<'_>) -> Id {
+    fn heir_of_residual(&self, path: &Path, pass: &mut Pass<'_>) -> Id {
         if let Some(account) = self.account {
             return account;
         }
@@ -21,7 +37,7 @@ impl Cgroup {
     }
 
     /// The account of what is nobody's here.
-    pub(super) fn nobody(&self, pass: &Pass<'_>) -> Id {
+    fn nobody(&self, pass: &Pass<'_>) -> Id {
         if self.place.kind == Kind::Pods { pass.exited.pods } else { pass.exited.host }
     }
 
