@@ -13,7 +13,6 @@ use crate::reading::{Class, Detail};
 use crate::tasks::{Process, Tasks};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The processes of all units as of the last time that each was looked at.
 #[derive(Debug)]
@@ -111,7 +110,7 @@ impl Crowd {
         reader: &mut Reader,
         ledger: &mut Ledger,
     ) -> bool {
-        self.unit = Unit::default();
+        self.forget_unit(ledger);
         let mut pids = std::mem::take(&mut self.pids);
         let listed = reader.read(list, |text| parse::pids_into(text, &mut pids));
         if listed == Outcome::Gone {
@@ -149,9 +148,7 @@ impl Crowd {
     /// living: a reaper's children may have lived elsewhere.
     pub(crate) fn bury(&mut self, home: &Home<'_>, grown: Growth, ledger: &mut Ledger) {
         let unit = std::mem::take(&mut self.unit);
-        if unit.reapers.is_empty() {
-            return;
-        }
+        let held: Vec<Id> = unit.ended.iter().map(|one| one.key).collect();
         let mut left = (grown - unit.living).total_us();
         let settled = dead::settle(unit.ended, unit.reapers, |heirs| ledger.common_heir(heirs));
         for (heir, growth) in settled.credits {
@@ -162,12 +159,19 @@ impl Crowd {
                 ledger.carve(home.group, heir, growth);
             }
         }
+        held.into_iter().for_each(|group| ledger.release(group));
+    }
+
+    /// What was found out about a unit is of no use any more.
+    fn forget_unit(&mut self, ledger: &mut Ledger) {
+        let unit = std::mem::take(&mut self.unit);
+        unit.ended.iter().for_each(|one| ledger.release(one.key));
     }
 
     /// A cgroup is gone: who was in it has ended or moves to where it is met again.
     pub(crate) fn vacate(&mut self, home: u32, pids: &[u32], ledger: &mut Ledger) {
         pids.iter().for_each(|pid| self.leave(*pid, home, ledger));
-        self.unit = Unit::default();
+        self.forget_unit(ledger);
     }
 
     /// One process that is there.
@@ -251,8 +255,10 @@ impl Crowd {
         self.left.insert(pid, proc.stat.start);
         proc.tasks.end(ledger);
         ledger.count(proc.group, -1, -i64::from(proc.stat.threads));
-        ledger.release(proc.group);
-        if self.carver.any() {
+        if !self.carver.any() {
+            ledger.release(proc.group);
+        } else {
+            // Its account is held until it is known whether it is owed something.
             let Stat { own, waited, ppid, .. } = proc.stat;
             let orphan = !self.procs.contains_key(&ppid);
             let counted = own + waited;
@@ -274,7 +280,7 @@ impl Proc {
             return;
         }
         let group = match &self.carved.name {
-            Some(name) => ledger.hold(&(home.class, Arc::clone(name))),
+            Some(name) => ledger.hold_carved(home.class, name, home.group),
             None => {
                 ledger.hold_again(home.group);
                 home.group

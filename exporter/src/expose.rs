@@ -9,7 +9,7 @@ mod values;
 
 use crate::cpu::{Cpu, Growth};
 use crate::place::EXITED;
-use crate::reading::{Group, Method, Pod, Reading, Thread};
+use crate::reading::{Class, Group, Method, Pod, Reading, Thread};
 use series::{Exposition, Series, Show};
 use starting::Starting;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,7 +79,7 @@ impl Exposer {
             shown(groups, &reading.groups, &now, alive, |key, more| starting.of_group(key, more));
         let alive = |key: &Pod| reading.pods_alive.contains(key);
         let (mut pods, left_pods) = shown(pods, &reading.pods, &now, alive, |_, more| starting.of_pod(more));
-        let alive = |key: &Thread| reading.thread_counts.contains_key(key) || is_of_living(key, reading);
+        let alive = |key: &Thread| reading.thread_counts.contains_key(key) || is_its_groups(key);
         let (mut shown_threads, left_threads) =
             shown(threads, &reading.threads, &now, alive, |key, more| starting.of_thread(key, more));
         if !left.is_empty() {
@@ -193,9 +193,9 @@ fn shown<'a, K: Ord + Clone>(
     (shown, left)
 }
 
-/// What exited has no life of its own: it is shown as long as its group.
-fn is_of_living((class, group, name): &Thread, reading: &Reading) -> bool {
-    &**name == EXITED && reading.alive.contains(&(*class, Arc::clone(group)))
+/// Whether a name has no life of its own, and is shown as long as its group: what exited, and a family of kernel threads.
+fn is_its_groups((class, _, name): &Thread) -> bool {
+    &**name == EXITED || *class == Class::Kernel
 }
 
 #[cfg(test)]

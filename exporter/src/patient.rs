@@ -19,6 +19,43 @@ const MOST_STUCK: usize = 8;
 /// Bytes of a file at most.
 const LONGEST: u64 = 64 << 10;
 
+/// How often a file is asked for something that it may say later: so many answers that do not, and after each time that it
+/// does not answer twice as long a pause.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tries {
+    left: u8,
+    pause: u8,
+    wait: u8,
+}
+
+/// Passes of the longest pause: a quarter of an hour.
+const LONGEST_PAUSE: u8 = 64;
+
+impl Tries {
+    /// So many answers are taken.
+    pub(crate) fn new(left: u8) -> Tries {
+        Tries { left, ..Tries::default() }
+    }
+
+    /// Whether it is to be asked now; asked once a pass.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let waits = self.wait > 0;
+        self.wait = self.wait.saturating_sub(1);
+        !waits && self.left > 0
+    }
+
+    /// It has answered, and not said it.
+    pub(crate) fn answered(&mut self) {
+        self.left = self.left.saturating_sub(1);
+    }
+
+    /// It has not answered.
+    pub(crate) fn failed(&mut self) {
+        self.pause = self.pause.saturating_mul(2).clamp(1, LONGEST_PAUSE);
+        self.wait = self.pause;
+    }
+}
+
 /// Reads such files, one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Patient {
@@ -89,6 +126,26 @@ mod tests {
     use super::*;
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     use std::fs;
+
+    #[test]
+    fn who_does_not_answer_is_asked_ever_less_often() {
+        let mut tries = Tries::new(2);
+        let mut asked = Vec::new();
+        for pass in 0..400 {
+            if tries.is_due() {
+                asked.push(pass);
+                tries.failed();
+            }
+        }
+        assert_eq!(asked, [0, 2, 5, 10, 19, 36, 69, 134, 199, 264, 329, 394]);
+        tries = Tries::new(2);
+        let answers = (0..9).filter(|_| {
+            let due = tries.is_due();
+            tries.answered();
+            due
+        });
+        assert_eq!(answers.count(), 2);
+    }
 
     #[test]
     fn a_file_that_does_not_answer_is_given_up_on_and_the_others_are_read() {

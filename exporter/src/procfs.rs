@@ -84,6 +84,17 @@ impl ProcFs {
         reader.read_patiently(path).map(|text| parse(&text))
     }
 
+    /// The same of a monitor of a pod's container.
+    pub(crate) fn monitor_cmdline<T>(
+        &self,
+        pid: u32,
+        reader: &mut Reader,
+        parse: impl FnOnce(&[u8]) -> T,
+    ) -> Outcome<T> {
+        let path = self.path.join(pid.to_string()).join("cmdline");
+        reader.read_monitor_patiently(path).map(|text| parse(&text))
+    }
+
     /// Another small file of a process, such as `/cgroup`.
     pub(crate) fn file<T>(
         &self,

@@ -29,7 +29,6 @@ use crate::reading::Detail;
 use crate::tasks::{Process, Tasks};
 use anyhow::Result;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use owner::Placed;
 pub(crate) use scope::Scope;
@@ -277,7 +276,7 @@ impl Proc {
     /// Counts from now on for the rule's group that it is carved out for, or for its own.
     fn move_home(&mut self, ledger: &mut Ledger) {
         let group = match &self.carved.name {
-            Some(name) => ledger.hold(&(self.placed.owner.class(), Arc::clone(name))),
+            Some(name) => ledger.hold_carved(self.placed.owner.class(), name, self.home),
             None => {
                 ledger.hold_again(self.home);
                 self.home

@@ -70,6 +70,8 @@ pub(crate) struct Reader {
     deadline: Instant,
     plausible: Plausible,
     patient: Patient,
+    /// For the monitors of pods, so that programs that hang take no pod's name along.
+    patient_of_monitors: Patient,
 }
 
 impl Reader {
@@ -83,6 +85,7 @@ impl Reader {
             deadline: Instant::now() + LONGEST_PASS,
             plausible: Plausible::new(),
             patient: Patient::default(),
+            patient_of_monitors: Patient::default(),
         }
     }
 
@@ -180,6 +183,13 @@ impl Reader {
     pub(crate) fn read_patiently(&mut self, path: PathBuf) -> Outcome<Vec<u8>> {
         self.files += 1;
         let read = self.patient.read(path);
+        self.sort(read)
+    }
+
+    /// The same, of a monitor of a pod's container.
+    pub(crate) fn read_monitor_patiently(&mut self, path: PathBuf) -> Outcome<Vec<u8>> {
+        self.files += 1;
+        let read = self.patient_of_monitors.read(path);
         self.sort(read)
     }
 

@@ -129,7 +129,8 @@ pub async fn install(
 async fn rendered(cluster: &Cluster, options: &Options, console: &Console<'_>) -> Result<Vec<Object>> {
     if options.image.is_some() {
         // Nobody is asked anything, not even how many nodes there are.
-        let wanted = Wanted { threads: options.threads.unwrap_or(true), ..options.wanted.clone() };
+        let threads = threads::are_counted(None, None, options, console).await;
+        let wanted = Wanted { threads, ..options.wanted.clone() };
         return objects::all(&wanted, &program(None, options).await?);
     }
     let server = cluster.server().await?;
@@ -159,7 +160,7 @@ async fn wanted(
             min_tls
         }
     };
-    let threads = threads::are_counted(server, nodes, options, console).await;
+    let threads = threads::are_counted(Some(server), nodes, options, console).await;
     Ok(Wanted { threads, min_tls, ..options.wanted.clone() })
 }
 

@@ -18,24 +18,32 @@ fn decided(asked: Option<bool>, nodes: Option<usize>) -> (bool, Option<String>) 
             );
             (false, Some(note))
         }
-        (None, _) => (true, None),
+        (None, None) => {
+            let note = format!(
+                "threads are counted, as it is not known how many nodes there are: above {MOST_NODES}, leave them out with --threads=false"
+            );
+            (true, Some(note))
+        }
+        (None, Some(_)) => (true, None),
     }
 }
 
-/// Whether they are counted; says why not, if nobody has asked. `nodes`: those that run the exporter, if they were listed.
+/// Whether they are counted; says why or why not, if nobody has asked. `server`: `None` if none is to be asked. `nodes`: those
+/// that run the exporter, if they were listed.
 pub(super) async fn are_counted(
-    server: &Server<'_>,
+    server: Option<&Server<'_>>,
     nodes: Option<&Nodes>,
     options: &Options,
     console: &Console<'_>,
 ) -> bool {
-    let count = match (options.threads, nodes) {
-        (Some(_), _) => None,
-        (None, Some(nodes)) => Some(nodes.len()),
+    let count = match (nodes, server) {
+        (Some(nodes), _) => Some(nodes.len()),
         // Nothing else of this installation takes the right to list them.
-        (None, None) => {
-            Nodes::chosen(server, &options.wanted.node_selector).await.ok().map(|nodes| nodes.len())
+        (None, Some(server)) if options.threads.is_none() => {
+            let nodes = Nodes::chosen(server, &options.wanted.node_selector).await;
+            nodes.ok().map(|nodes| nodes.len())
         }
+        (None, _) => None,
     };
     let (counted, note) = decided(options.threads, count);
     note.iter().for_each(|note| console.say("note", note));
@@ -51,7 +59,7 @@ mod tests {
         for (asked, nodes, counted, says) in [
             (None, Some(200), true, false),
             (None, Some(201), false, true),
-            (None, None, true, false),
+            (None, None, true, true),
             (Some(true), Some(201), true, false),
             (Some(false), Some(1), false, false),
         ] {

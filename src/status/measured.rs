@@ -21,9 +21,9 @@ const LAST: &str = "max(max_over_time(timestamp(instance:namedprocess_node_cpu_r
 /// Cores of each node over the last ten minutes: busy, attributed, and the exporter's own.
 const BUSY: &str = "avg_over_time(instance:namedprocess_node_cpu_rate:sum[10m])";
 const CLASSES: &str = "sum by (instance) (avg_over_time(instance_class:namedprocess_cpu_rate:sum[10m]))";
-/// Pods of each node that are counted under their name, and under their UID.
-const NAMED: &str = r#"count by (instance) (namedprocess_pod_cpu_rate{class!="pod"})"#;
-const UNNAMED: &str = r#"count by (instance) (namedprocess_pod_cpu_rate{class="pod",pod!~"[(].+"})"#;
+/// Pods of each node that work and are counted under their name, and under their UID: what has ended is shown for a while.
+const NAMED: &str = r#"count by (instance) (namedprocess_pod_cpu_rate{class!="pod"} > 0)"#;
+const UNNAMED: &str = r#"count by (instance) (namedprocess_pod_cpu_rate{class="pod",pod!~"[(].+"} > 0)"#;
 /// How many samples that is.
 const COUNT: &str = "count_over_time(instance:namedprocess_node_cpu_rate:sum[10m])";
 const OWN: &str =
@@ -154,7 +154,7 @@ fn names(with: &ByNode, without: &ByNode) -> Check {
     else {
         let none = "there are no samples of pods";
         return match named > 0.0 {
-            true => Check::ok(NAMES, format!("all of {named} pods have their name")),
+            true => Check::ok(NAMES, format!("all of {named} pods that work have their name")),
             false => Check::skipped(NAMES, none),
         };
     };
@@ -162,9 +162,9 @@ fn names(with: &ByNode, without: &ByNode) -> Check {
     Check::warning(
         NAMES,
         format!(
-            "{unnamed} of {all} pods are counted under their UID, {most} of them on {node}: they have no conmon whose arguments name them"
+            "{unnamed} of {all} pods that work are counted under their UID, {most} of them on {node}: no conmon's arguments name them there"
         ),
-        "their CPU is in class pod; whose it is tells oc get pods -A -o custom-columns=UID:.metadata.uid,NAMESPACE:.metadata.namespace,NAME:.metadata.name",
+        "their CPU is in class pod; whose it is tells oc get pods -A -o custom-columns=UID:.metadata.uid,NAMESPACE:.metadata.namespace,NAME:.metadata.name (of a static pod the UID is its annotation kubernetes.io/config.hash)",
     )
 }
 
@@ -250,11 +250,14 @@ mod tests {
     fn pods_without_a_name_are_told_of() {
         let with = nodes(&[("a", 20.0), ("b", 3.0)]);
         let check = names(&with, &nodes(&[]));
-        assert_eq!((check.status, check.message.as_str()), (Verdict::Ok, "all of 23 pods have their name"));
+        assert_eq!(
+            (check.status, check.message.as_str()),
+            (Verdict::Ok, "all of 23 pods that work have their name")
+        );
         let check = names(&with, &nodes(&[("a", 1.0), ("b", 2.0)]));
         assert_eq!(check.status, Verdict::Warning);
         assert!(
-            check.message.starts_with("3 of 26 pods are counted under their UID, 2 of them on b: "),
+            check.message.starts_with("3 of 26 pods that work are counted under their UID, 2 of them on b: "),
             "{check:?}"
         );
         assert_eq!(names(&nodes(&[]), &nodes(&[])).status, Verdict::Skipped);

@@ -24,7 +24,8 @@ pub(super) fn entries(question: &Question, answers: &mut Answers) -> Vec<Entry> 
         let rows = std::mem::take(&mut part.rows).into_iter();
         // The pods by the exporter's count have a row only where they have none of their own.
         let shown = rows.filter(|(key, _)| pod || no_pods || key.class != Class::Pod);
-        entries.extend(shown.filter_map(|(key, samples)| entry(question, span, part, (key, samples), pod)));
+        let shown = shown.filter_map(|(key, samples)| entry(question, span, part, (key, samples), pod));
+        entries.extend(shown.filter(|entry| !is_idle_start(&entry.row)));
     };
     if let Some(groups) = &mut answers.groups {
         add(&mut groups.part, false);
@@ -34,6 +35,12 @@ pub(super) fn entries(question: &Question, answers: &mut Answers) -> Vec<Entry> 
     }
     entries.sort_by(|a, b| a.row.order(&b.row, &question.sort));
     entries
+}
+
+/// Whether a row is of what new series used before they were shown, and there was none: the exporter has it all the same.
+fn is_idle_start(row: &Row) -> bool {
+    const STARTING: &str = "(starting)";
+    (row.name == STARTING || row.thread.as_deref() == Some(STARTING)) && row.stats.max == 0.0
 }
 
 fn entry(
@@ -94,7 +101,8 @@ pub(super) fn report(answers: Answers, asked: Span, entries: Vec<Entry>, url: &s
     report.notes = notes;
     let parts = || groups.iter().map(|groups| &groups.part).chain(&pods);
     for part in parts() {
-        let classes = part.classes.iter().filter(|(class, _)| **class != Class::Pod);
+        // The pods' own series tell infra and workload apart; without them there is one class of pods.
+        let classes = part.classes.iter().filter(|(class, _)| pods.is_none() || **class != Class::Pod);
         report.classes.extend(classes.filter_map(|(class, steps)| {
             Some(ClassTotal { class: *class, stats: stats(steps, span, part.grid)? })
         }));

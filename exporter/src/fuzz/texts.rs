@@ -2,7 +2,7 @@
 
 use crate::config::{Identity, Rules};
 use crate::parse;
-use crate::place::{self, EXITED, IDLE, Kind, OTHER, Owner, Place};
+use crate::place::{self, EXITED, IDLE, Kind, OTHER, Owner, Place, STARTING};
 use crate::reading::Class;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -104,7 +104,10 @@ fn is_name(name: &str) {
 /// A thread's name is one, is none of ours, and does not tell a pool's threads apart.
 fn thread(comm: &[u8]) {
     let name = place::thread_name(comm);
-    assert!(!name.is_empty() && ![EXITED, IDLE, OTHER].contains(&name.as_str()), "{comm:?}: {name}");
+    assert!(
+        !name.is_empty() && ![EXITED, IDLE, OTHER, STARTING].contains(&name.as_str()),
+        "{comm:?}: {name}"
+    );
     let numbered = |number: &[u8]| place::thread_name(&[comm, b"-", number].concat());
     assert_eq!(numbered(b"1"), numbered(b"4294967295"), "{comm:?}");
 }

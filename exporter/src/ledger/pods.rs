@@ -162,6 +162,16 @@ impl Ledger {
         self.hold_again(Id::Group(number));
     }
 
+    /// Holds the group that a rule calls so, for what is at `home`; of pods, the group of all of them is no carved one.
+    pub(crate) fn hold_carved(&mut self, class: Class, name: &Arc<str>, home: Id) -> Id {
+        let key = (class, Arc::clone(name));
+        if matches!(home, Id::Pod(_)) && key == place::pods() {
+            self.hold_again(home);
+            return home;
+        }
+        self.hold(&key)
+    }
+
     /// Whether it is a pod without a name.
     pub(crate) fn lacks_name(&self, id: Id) -> bool {
         let Id::Pod(number) = id else { return false };

@@ -4,7 +4,7 @@
 //! three letters or more: after fewer they belong to the word (`h2`, `x264`, `C2`, `G1`). A number at the end is cut,
 //! with what separates it from the rest; elsewhere it becomes `N`. A name of nothing but numbers is `N`.
 
-use super::{EXITED, IDLE, OTHER, UNNAMED};
+use super::{EXITED, IDLE, OTHER, STARTING, UNNAMED};
 
 /// What may stand before, after and around a number.
 const SEPARATORS: &str = " -_/:#.,+@=~*|()[]{}<>";
@@ -40,7 +40,7 @@ pub(crate) fn thread_name(comm: &[u8]) -> String {
         "" if numbered => "N".to_owned(),
         "" => UNNAMED.to_owned(),
         // These are not for anybody to take.
-        EXITED | IDLE | OTHER => kept.trim_matches(['(', ')']).to_owned(),
+        EXITED | IDLE | OTHER | STARTING => kept.trim_matches(['(', ')']).to_owned(),
         _ => kept.replace(NUMBER, "N"),
     }
 }

@@ -3,6 +3,7 @@
 use super::{Now, Proc, Procs, Scope};
 use crate::ledger::Ledger;
 use crate::parse::{Comm, Stat};
+use crate::patient::Tries;
 use crate::place::{self, Owner};
 use crate::procfs::ProcFs;
 use crate::read::{Outcome, Reader};
@@ -13,19 +14,19 @@ use std::sync::Arc;
 /// Ancestors that are followed; a chain read from a changing system might be a circle.
 pub(super) const DEEPEST: usize = 1000;
 const INIT: u32 = 1;
-/// Passes in which a pod's name is looked for in a monitor's command line.
+/// How often a pod's name is looked for in vain in a monitor's command line.
 const TRIES: u8 = 5;
 
 /// Whose a process is, and how often its command line is still asked for the name of its pod: it is a monitor's.
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
     pub(super) owner: Owner,
-    tries: u8,
+    tries: Tries,
 }
 
 impl Placed {
     fn group(class: Class, name: Arc<str>) -> Placed {
-        Placed { owner: Owner::Group((class, name)), tries: 0 }
+        Placed { owner: Owner::Group((class, name)), tries: Tries::default() }
     }
 }
 
@@ -39,14 +40,13 @@ impl Proc {
         ledger: &mut Ledger,
     ) {
         let Owner::Pod(uid) = &self.placed.owner else { return };
-        if self.placed.tries == 0 || !ledger.lacks_name(self.home) {
+        if !ledger.lacks_name(self.home) || !self.placed.tries.is_due() {
             return;
         }
-        self.placed.tries -= 1;
-        if let Outcome::Got(Some(named)) = procfs.cmdline(pid, reader, place::pod_by_arguments)
-            && named.uid == *uid
-        {
-            ledger.name_pod(self.home, named.pod);
+        match procfs.monitor_cmdline(pid, reader, place::pod_by_arguments) {
+            Outcome::Got(Some(named)) if named.uid == *uid => ledger.name_pod(self.home, named.pod),
+            Outcome::Failed => self.placed.tries.failed(),
+            Outcome::Got(_) | Outcome::Gone => self.placed.tries.answered(),
         }
     }
 }
@@ -95,7 +95,10 @@ impl Procs {
         if self.scope == Scope::All {
             let pod = |text: &[u8]| Some(place::pod_by_text(text, self.relative));
             if let Outcome::Got(Some(pod)) = procfs.file(pid, b"/cgroup", reader, pod) {
-                return Placed { owner: Owner::Pod(pod.uid), tries: if pod.is_conmon { TRIES } else { 0 } };
+                return Placed {
+                    owner: Owner::Pod(pod.uid),
+                    tries: Tries::new(if pod.is_conmon { TRIES } else { 0 }),
+                };
             }
         }
         Placed::group(Class::Host, self.lineage(pid, stat, now, new, procfs, reader))

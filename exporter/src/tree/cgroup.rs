@@ -8,6 +8,7 @@ use super::Pass;
 use super::files::{Counter, directories};
 use crate::cpu::{Cpu, Growth};
 use crate::ledger::Id;
+use crate::patient::Tries;
 use crate::place::Place;
 use crate::read::Outcome;
 use std::ffi::OsString;
@@ -32,7 +33,7 @@ pub(super) struct Cgroup {
     /// The account of its group or pod, held; None where it has none of its own.
     account: Option<Id>,
     /// How often the name of its pod is still looked for.
-    tries: u8,
+    tries: Tries,
     counter: Counter,
     /// Its counter before what is below it was read for the last time; None where that is to be read whatever it says.
     gate: Option<Cpu>,
@@ -71,7 +72,7 @@ impl Cgroup {
             number,
             place,
             account: None,
-            tries: 0,
+            tries: Tries::default(),
             counter: Counter::default(),
             gate: None,
             tried: None,
@@ -232,7 +233,7 @@ impl Cgroup {
         }
         self.gone.extend(before);
         self.begin = Some(Cpu::default());
-        self.tries = naming::TRIES;
+        self.tries = Tries::new(naming::TRIES);
         true
     }
 

@@ -105,7 +105,7 @@ proptest! {
                     ledger.credit(id, growth);
                     let new = || ledger.begin_thread(id, &format!("t{other}"));
                     let thread = *threads[which][other].get_or_insert_with(new);
-                    ledger.credit_thread(thread, Growth { user_us: us / 2, system_us: 0 });
+                    ledger.credit_thread(thread, Growth { user_us: us * 3 / 2, system_us: 0 });
                     let id = *pods[other].get_or_insert_with(|| {
                         let id = ledger.hold_owner(&place::Owner::Pod(format!("u{other}").into()));
                         let name = format!("p{which}").into();

@@ -11,7 +11,7 @@ use crate::read::Outcome;
 use crate::tree::Pass;
 use std::path::Path;
 
-/// Passes in which it is looked for, from when containers last came or went; a monitor may be seen before it is in its scope.
+/// How often it is looked for in vain, from when containers last came or went: a monitor may be seen before it is in its scope.
 pub(super) const TRIES: u8 = 5;
 /// Processes of a scope that are asked: a monitor is alone in it.
 const MOST: usize = 4;
@@ -24,10 +24,10 @@ impl Cgroup {
         else {
             return;
         };
-        if self.tries == 0 || !pass.ledger.lacks_name(account) {
+        if !pass.ledger.lacks_name(account) || !self.tries.is_due() {
             return;
         }
-        let mut pids = Vec::new();
+        let (mut pids, mut failed) = (Vec::new(), false);
         for monitor in
             self.children.iter().filter(|child| place::is_conmon_scope(&child.name.to_string_lossy()))
         {
@@ -36,15 +36,15 @@ impl Cgroup {
                 continue;
             }
             for pid in pids.iter().take(MOST) {
-                let named = pass.procfs.cmdline(*pid, pass.reader, place::pod_by_arguments);
-                if let Outcome::Got(Some(named)) = named
-                    && named.uid == *uid
-                {
-                    pass.ledger.name_pod(account, named.pod);
-                    return;
+                match pass.procfs.monitor_cmdline(*pid, pass.reader, place::pod_by_arguments) {
+                    Outcome::Got(Some(named)) if named.uid == *uid => {
+                        return pass.ledger.name_pod(account, named.pod);
+                    }
+                    Outcome::Failed => failed = true,
+                    Outcome::Got(_) | Outcome::Gone => {}
                 }
             }
         }
-        self.tries -= 1;
+        if failed { self.tries.failed() } else { self.tries.answered() }
     }
 }
