@@ -36,6 +36,10 @@ fn a_thousand_nodes_take_no_more_requests_than_three() {
     let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert!(ended.status.success(), "{err}");
     assert!(out.contains("1000 nodes are ready"), "{out}");
+    assert!(err.contains("note: threads are left out, as there are 1000 nodes, more than 200"), "{err}");
+    let set = site.get("/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/process-exporter");
+    let arguments = set["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
+    assert!(arguments.contains("\"--threads=false\""), "{arguments}");
     let requests = proxy.seen();
     #[allow(clippy::print_stderr, reason = "what was measured")]
     {

@@ -220,3 +220,28 @@ proptest! {
         }
     }
 }
+
+/// What is past the limit is a group of its own to who holds it, and what it used at last comes after its end.
+#[test]
+fn what_is_past_the_limit_lives_while_it_is_held() {
+    let mut ledger = Ledger::default();
+    for n in 0..MOST_GROUPS {
+        ledger.hold_shown(&key(&n.to_string()));
+    }
+    let unit = ledger.hold_shown(&key("0"));
+    let late = ledger.hold(&key("late"));
+    ledger.credit(unit, growth(9, 0));
+    ledger.carve(unit, late, growth(4, 0));
+    ledger.hold_again(late);
+    ledger.release(late);
+    ledger.carve(unit, late, growth(3, 0));
+    ledger.release(late);
+    let reading = written(&mut ledger);
+    assert_eq!((reading.groups[&key(OTHER)].total_us(), reading.groups[&key("0")].total_us()), (7, 2));
+    assert_eq!(reading.groups.len(), MOST_GROUPS + 1);
+    // Its number may be another's now, and that one begins at 0.
+    let next = ledger.hold(&key("next"));
+    assert!(!written(&mut ledger).alive.contains(&key(OTHER)));
+    ledger.credit(next, growth(1, 0));
+    assert_eq!(written(&mut ledger).groups[&key(OTHER)].total_us(), 8);
+}

@@ -92,6 +92,7 @@ mod tests {
             ("-", "-"),
             ("(exited)", "exited"),
             ("(other)", "other"),
+            ("(starting)", "starting"),
             ("(idle)", "idle"),
             ("Größe7", "Größe"),
         ];

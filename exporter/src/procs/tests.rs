@@ -278,3 +278,21 @@ fn pods_are_told_by_the_text_of_their_processes_and_named_by_their_monitors() {
     let found = pods(&mut machine);
     assert_eq!(found, groups(want));
 }
+
+/// Who calls a group of theirs as that of all pods is called takes nothing from the pods.
+#[test]
+fn a_rule_that_is_called_as_all_pods_carves_nothing() {
+    let slice = format!("0::/kubepods.slice/kubepods-podu1.slice/crio-conmon-{}.scope\n", "a".repeat(64));
+    let mut machine = prepared(&[(1, PROC), (11, Fake { comm: "conmon", ..PROC })]);
+    machine.write(11, "cgroup", &slice);
+    machine.write(11, "cmdline", "conmon\0-n\0k8s_c_web_shop_u1_0\0");
+    machine = machine.watched();
+    let rules = crate::config::Rules::parse("process_names: [{name: '{{.Comm}}', comm: [conmon]}]").unwrap();
+    machine.procs.carver.set(Some(std::sync::Arc::new(rules)));
+    machine.reading();
+    // A container that no pass saw.
+    machine.set(11, Fake { comm: "conmon", own: 2, waited: 40, ..PROC });
+    let reading = machine.reading();
+    let pods: u64 = reading.pods.values().map(|cpu| cpu.total_us()).sum();
+    assert_eq!((pods, reading.groups[&place::pods()].total_us()), (420_000, 420_000));
+}
