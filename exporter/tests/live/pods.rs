@@ -196,7 +196,8 @@ fn no_newborn_is_shown_with_more_than_it_used_and_all_adds_up() {
         adds_up(&before.1, &now.1);
         for (series, most) in &most {
             let value = |shown: &Shown| shown.get(series).copied().unwrap_or_default();
-            let grown = value(&now.1) - value(&before.1);
+            // Five minutes after its end it is shown no more.
+            let grown = value(&now.1).saturating_sub(value(&before.1));
             // Since the last scrape; what began since, since it began.
             let could = most - most_before.get(series).copied().unwrap_or_default();
             assert!(grown <= could, "{series}: {grown} us of {could} at most");
