@@ -26,9 +26,9 @@ impl Status {
         those.map(|check| check["check"].as_str().unwrap()).collect()
     }
 
-    /// The same without what is attributed, which depends on what else this machine does.
+    /// The same without what is attributed, and whether pods have names, which depend on what else this machine does.
     pub(crate) fn those_but_attributed(&self, status: &str) -> Vec<&str> {
-        self.those(status).into_iter().filter(|check| *check != "attributed").collect()
+        self.those(status).into_iter().filter(|check| !["attributed", "names"].contains(check)).collect()
     }
 
     /// The remedy of a check.

@@ -25,7 +25,7 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     assert_eq!(viewer.code, 0, "{viewer:?}");
     assert_eq!(
         viewer.those_but_attributed("skipped"),
-        ["objects", "version", "image", "constraints", "pods", "rights", "names"]
+        ["objects", "version", "image", "constraints", "pods", "rights"]
     );
     let right = "the right to get daemonsets.apps \"process-exporter\" in openshift-monitoring: ask for it";
     viewer.has("objects", "skipped", "the right to get securitycontextconstraints.security.openshift.io \"process-exporter\": ask for it (and 10 more likewise)", "");
