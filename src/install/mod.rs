@@ -129,8 +129,7 @@ pub async fn install(
 async fn rendered(cluster: &Cluster, options: &Options, console: &Console<'_>) -> Result<Vec<Object>> {
     if options.image.is_some() {
         // Nobody is asked anything, not even how many nodes there are.
-        let threads = threads::are_counted(None, None, options, console).await;
-        let wanted = Wanted { threads, ..options.wanted.clone() };
+        let wanted = Wanted { threads: options.threads.unwrap_or(true), ..options.wanted.clone() };
         return objects::all(&wanted, &program(None, options).await?);
     }
     let server = cluster.server().await?;
@@ -160,7 +159,7 @@ async fn wanted(
             min_tls
         }
     };
-    let threads = threads::are_counted(Some(server), nodes, options, console).await;
+    let threads = threads::are_counted(server, nodes, options, console).await;
     Ok(Wanted { threads, min_tls, ..options.wanted.clone() })
 }
 

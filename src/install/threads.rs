@@ -28,22 +28,21 @@ fn decided(asked: Option<bool>, nodes: Option<usize>) -> (bool, Option<String>) 
     }
 }
 
-/// Whether they are counted; says why or why not, if nobody has asked. `server`: `None` if none is to be asked. `nodes`: those
-/// that run the exporter, if they were listed.
+/// Whether they are counted; says why or why not, if nobody has asked. `nodes`: those that run the exporter, if they were listed.
 pub(super) async fn are_counted(
-    server: Option<&Server<'_>>,
+    server: &Server<'_>,
     nodes: Option<&Nodes>,
     options: &Options,
     console: &Console<'_>,
 ) -> bool {
-    let count = match (nodes, server) {
-        (Some(nodes), _) => Some(nodes.len()),
+    let count = match nodes {
+        Some(nodes) => Some(nodes.len()),
         // Nothing else of this installation takes the right to list them.
-        (None, Some(server)) if options.threads.is_none() => {
+        None if options.threads.is_none() => {
             let nodes = Nodes::chosen(server, &options.wanted.node_selector).await;
             nodes.ok().map(|nodes| nodes.len())
         }
-        (None, _) => None,
+        None => None,
     };
     let (counted, note) = decided(options.threads, count);
     note.iter().for_each(|note| console.say("note", note));
