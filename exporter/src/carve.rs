@@ -4,7 +4,7 @@ use crate::config::{Identity, Rules};
 use crate::parse::{Comm, Stat};
 use crate::place;
 use crate::procfs::ProcFs;
-use crate::read::{Outcome, Reader};
+use crate::read::{Of, Outcome, Reader};
 use std::sync::Arc;
 
 /// Ancestors that are followed; a chain read from a changing system might be a circle.
@@ -95,7 +95,7 @@ fn own_name(rules: &Rules, pid: u32, stat: &Stat, procfs: &ProcFs, reader: &mut 
     if !rules.need_arguments(comm, ppid) {
         return name(b"");
     }
-    match procfs.cmdline(pid, reader, name) {
+    match procfs.cmdline(pid, Of::Anybody, reader, name) {
         Outcome::Got(name) => name,
         // A name may do without the arguments.
         Outcome::Gone | Outcome::Failed => name(b""),

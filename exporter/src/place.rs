@@ -6,7 +6,7 @@ mod thread;
 
 use crate::reading::Class;
 pub(crate) use crate::reading::Group as Key;
-pub(crate) use pod::{is_conmon_scope, pod_by_arguments, pod_by_text, without_name};
+pub(crate) use pod::{TRIES, is_conmon_scope, pod_by_arguments, pod_by_text, without_name};
 pub(crate) use process::{kernel_family, kernel_stem, may_be_cut, process_name};
 use std::ffi::OsStr;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Procfs: one process's or thread's files by their numbers, from a directory that is kept open.
 
 use crate::parse::{self, Stat};
-use crate::read::{Outcome, Reader};
+use crate::read::{Of, Outcome, Reader};
 use anyhow::{Context, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
@@ -77,22 +77,12 @@ impl ProcFs {
     pub(crate) fn cmdline<T>(
         &self,
         pid: u32,
+        of: Of,
         reader: &mut Reader,
         parse: impl FnOnce(&[u8]) -> T,
     ) -> Outcome<T> {
         let path = self.path.join(pid.to_string()).join("cmdline");
-        reader.read_patiently(path).map(|text| parse(&text))
-    }
-
-    /// The same of a monitor of a pod's container.
-    pub(crate) fn monitor_cmdline<T>(
-        &self,
-        pid: u32,
-        reader: &mut Reader,
-        parse: impl FnOnce(&[u8]) -> T,
-    ) -> Outcome<T> {
-        let path = self.path.join(pid.to_string()).join("cmdline");
-        reader.read_monitor_patiently(path).map(|text| parse(&text))
+        reader.read_patiently(path, of).map(|text| parse(&text))
     }
 
     /// Another small file of a process, such as `/cgroup`.

@@ -50,6 +50,14 @@ impl<T> Outcome<T> {
     }
 }
 
+/// Whose file it is that may never answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
+    Anybody,
+    /// The monitor of a pod's container.
+    Monitor,
+}
+
 /// One name in a directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
@@ -180,16 +188,12 @@ impl Reader {
     }
 
     /// Reads the beginning of a file that may never answer, and gives up on it after a moment.
-    pub(crate) fn read_patiently(&mut self, path: PathBuf) -> Outcome<Vec<u8>> {
+    pub(crate) fn read_patiently(&mut self, path: PathBuf, of: Of) -> Outcome<Vec<u8>> {
         self.files += 1;
-        let read = self.patient.read(path);
-        self.sort(read)
-    }
-
-    /// The same, of a monitor of a pod's container.
-    pub(crate) fn read_monitor_patiently(&mut self, path: PathBuf) -> Outcome<Vec<u8>> {
-        self.files += 1;
-        let read = self.patient_of_monitors.read(path);
+        let read = match of {
+            Of::Anybody => self.patient.read(path),
+            Of::Monitor => self.patient_of_monitors.read(path),
+        };
         self.sort(read)
     }
 

@@ -42,6 +42,14 @@ pub enum Class {
 }
 
 impl Class {
+    /// Whose the pods of a namespace are: the platform's or the users'.
+    pub fn of_namespace(namespace: &str) -> Class {
+        let infra = matches!(namespace, "openshift" | "default")
+            || namespace.starts_with("openshift-")
+            || namespace.starts_with("kube-");
+        if infra { Class::Infra } else { Class::Workload }
+    }
+
     /// The value of the label `class`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -40,12 +40,12 @@ impl Class {
         }
     }
 
-    /// The class of a pod, by its namespace.
+    /// The class of a pod, by its namespace, as the exporter tells it.
     pub fn of_namespace(namespace: &str) -> Class {
-        let infra = matches!(namespace, "default" | "openshift")
-            || namespace.starts_with("openshift-")
-            || namespace.starts_with("kube-");
-        if infra { Class::Infra } else { Class::Workload }
+        match process_exporter::Class::of_namespace(namespace) {
+            process_exporter::Class::Infra => Class::Infra,
+            _ => Class::Workload,
+        }
     }
 }
 

@@ -32,10 +32,6 @@ pub(super) struct Starting {
 }
 
 impl Held {
-    fn take(&mut self, more: Growth) {
-        self.owed += more;
-    }
-
     fn settle(&mut self) {
         self.shown.follow(self.owed, i64::MAX);
     }
@@ -53,14 +49,14 @@ impl Starting {
     /// So much more of a group is held back.
     pub(super) fn of_group(&mut self, (class, group): &Group, more: Growth) {
         if let Some(held) = self.groups.get_mut(&(*class, Arc::clone(&self.name))) {
-            held.take(more);
+            held.owed += more;
         }
         self.in_group(*class, group, Growth::default() - more);
     }
 
     /// So much more of a pod.
     pub(super) fn of_pod(&mut self, more: Growth) {
-        self.pods.1.take(more);
+        self.pods.1.owed += more;
     }
 
     /// So much more of a name of threads.
@@ -69,7 +65,7 @@ impl Starting {
     }
 
     fn in_group(&mut self, class: Class, group: &Arc<str>, more: Growth) {
-        self.threads.entry((class, Arc::clone(group), Arc::clone(&self.name))).or_default().take(more);
+        self.threads.entry((class, Arc::clone(group), Arc::clone(&self.name))).or_default().owed += more;
     }
 
     /// Ends an exposition without these groups, of which threads are shown.

@@ -152,14 +152,9 @@ impl Ledger {
 
     /// The group of all pods is held by each.
     fn hold_all_pods(&mut self) {
-        let key = place::pods();
-        let number = match self.ids.get(&key) {
-            Some(number) => *number,
-            None => self.open(key),
-        };
-        self.all_pods = Some(number);
-        self.seen(Id::Group(number));
-        self.hold_again(Id::Group(number));
+        if let Id::Group(number) = self.hold_shown(&place::pods()) {
+            self.all_pods = Some(number);
+        }
     }
 
     /// Holds the group that a rule calls so, for what is at `home`; of pods, the group of all of them is no carved one.

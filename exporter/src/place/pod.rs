@@ -4,6 +4,10 @@ use super::{LONGEST, OTHER, is_id};
 use crate::reading::{Class, Pod};
 use std::sync::Arc;
 
+/// How often a pod's name is looked for in vain, from when its containers last came or went: a monitor may be seen before it is
+/// in its scope.
+pub(crate) const TRIES: u8 = 5;
+
 /// What the text of `/proc/PID/cgroup` tells of a pod's process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InPod {
@@ -106,16 +110,8 @@ pub(crate) fn pod_by_arguments(arguments: &[u8]) -> Option<Named> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
     };
     let whole = good(pod) && good(namespace) && pod.len() <= 253 && namespace.len() <= 63;
-    let pod = Pod { class: class_of(namespace), namespace: namespace.into(), name: pod.into() };
+    let pod = Pod { class: Class::of_namespace(namespace), namespace: namespace.into(), name: pod.into() };
     whole.then(|| Named { uid: uid.replace('_', "-").into(), pod })
-}
-
-/// Whose the pods of a namespace are: the platform's or the users'.
-fn class_of(namespace: &str) -> Class {
-    let infra = matches!(namespace, "openshift" | "default")
-        || namespace.starts_with("openshift-")
-        || namespace.starts_with("kube-");
-    if infra { Class::Infra } else { Class::Workload }
 }
 
 #[cfg(test)]

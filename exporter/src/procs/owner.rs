@@ -6,7 +6,7 @@ use crate::parse::{Comm, Stat};
 use crate::patient::Tries;
 use crate::place::{self, Owner};
 use crate::procfs::ProcFs;
-use crate::read::{Outcome, Reader};
+use crate::read::{Of, Outcome, Reader};
 use crate::reading::Class;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,6 @@ use std::sync::Arc;
 /// Ancestors that are followed; a chain read from a changing system might be a circle.
 pub(super) const DEEPEST: usize = 1000;
 const INIT: u32 = 1;
-/// How often a pod's name is looked for in vain in a monitor's command line.
-const TRIES: u8 = 5;
 
 /// Whose a process is, and how often its command line is still asked for the name of its pod: it is a monitor's.
 #[derive(Clone, Debug)]
@@ -43,7 +41,7 @@ impl Proc {
         if !ledger.lacks_name(self.home) || !self.placed.tries.is_due() {
             return;
         }
-        match procfs.monitor_cmdline(pid, reader, place::pod_by_arguments) {
+        match procfs.cmdline(pid, Of::Monitor, reader, place::pod_by_arguments) {
             Outcome::Got(Some(named)) if named.uid == *uid => ledger.name_pod(self.home, named.pod),
             Outcome::Failed => self.placed.tries.failed(),
             Outcome::Got(_) | Outcome::Gone => self.placed.tries.answered(),
@@ -97,7 +95,7 @@ impl Procs {
             if let Outcome::Got(Some(pod)) = procfs.file(pid, b"/cgroup", reader, pod) {
                 return Placed {
                     owner: Owner::Pod(pod.uid),
-                    tries: Tries::new(if pod.is_conmon { TRIES } else { 0 }),
+                    tries: Tries::new(if pod.is_conmon { place::TRIES } else { 0 }),
                 };
             }
         }
@@ -147,7 +145,7 @@ impl Procs {
 fn name(pid: u32, comm: &[u8], procfs: &ProcFs, reader: &mut Reader) -> String {
     if place::may_be_cut(comm) {
         let name = |cmdline: &[u8]| place::process_name(comm, cmdline);
-        if let Outcome::Got(name) = procfs.cmdline(pid, reader, name) {
+        if let Outcome::Got(name) = procfs.cmdline(pid, Of::Anybody, reader, name) {
             return name;
         }
     }

@@ -9,7 +9,7 @@ use super::files::{Counter, directories};
 use crate::cpu::{Cpu, Growth};
 use crate::ledger::Id;
 use crate::patient::Tries;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::read::Outcome;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -233,7 +233,7 @@ impl Cgroup {
         }
         self.gone.extend(before);
         self.begin = Some(Cpu::default());
-        self.tries = Tries::new(naming::TRIES);
+        self.tries = Tries::new(place::TRIES);
         true
     }
 

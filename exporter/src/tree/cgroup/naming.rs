@@ -7,12 +7,10 @@
 use super::Cgroup;
 use crate::parse;
 use crate::place::{self, Kind, Owner};
-use crate::read::Outcome;
+use crate::read::{Of, Outcome};
 use crate::tree::Pass;
 use std::path::Path;
 
-/// How often it is looked for in vain, from when containers last came or went: a monitor may be seen before it is in its scope.
-pub(super) const TRIES: u8 = 5;
 /// Processes of a scope that are asked: a monitor is alone in it.
 const MOST: usize = 4;
 
@@ -36,7 +34,7 @@ impl Cgroup {
                 continue;
             }
             for pid in pids.iter().take(MOST) {
-                match pass.procfs.monitor_cmdline(*pid, pass.reader, place::pod_by_arguments) {
+                match pass.procfs.cmdline(*pid, Of::Monitor, pass.reader, place::pod_by_arguments) {
                     Outcome::Got(Some(named)) if named.uid == *uid => {
                         return pass.ledger.name_pod(account, named.pod);
                     }
