@@ -27,6 +27,20 @@ use test_cluster::{Login, Plugin, Prometheus, Spec, shared, until};
 /// The user and the group of the installed pod.
 const UID: &str = "925600000";
 
+/// Describes what a server holds of the exporter's by its own clock, for the message of a failure: scraped samples, recorded
+/// ones, and how old the newest are.
+fn holdings(prometheus: &Prometheus) -> String {
+    let queries = [
+        "time()",
+        "count_over_time(namedprocess_exporter_passes_total[10m])",
+        "count_over_time(instance:namedprocess_node_cpu_rate:sum[10m])",
+        "time() - timestamp(namedprocess_exporter_passes_total)",
+        "process_start_time_seconds",
+    ];
+    let held = queries.map(|query| format!("{query}: {:?}", prometheus.bare.series(query, None)));
+    format!("by {:?}: {}", std::time::SystemTime::now(), held.join("; "))
+}
+
 #[test]
 fn what_is_installed_is_scraped_recorded_and_answered() {
     // In a user namespace of one user there is nobody else to run it as.
@@ -144,7 +158,8 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         assert_eq!(
             (&report["source"]["kind"], &report["source"]["nodes"]),
             (&json!("exporter"), &json!(1)),
-            "{report}"
+            "{report}\nthe server holds {}",
+            holdings(prometheus)
         );
         assert!(report["busy"]["avg"].as_f64().unwrap() > 0.0, "{}", report["busy"]);
         let classes: Vec<_> =
