@@ -16,7 +16,7 @@
 //!   prometheus  the HTTP API: queries out, series in                the ground: knows
 //!   report      rows, totals, statistics over steps of time         nothing of the above
 //!
-//!   process_exporter (exporter/)   counts CPU on a node; runs as a DaemonSet, and inside `top --local`
+//!   node_cpu (node-cpu/)           counts CPU on a node; runs as a DaemonSet, and inside `top --local`
 //! ```
 //!
 //! No room imports from one above it. Two principles decide in doubt: **it adds up** (what cannot be attributed is a

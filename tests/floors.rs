@@ -69,28 +69,36 @@ const CLI: Floors = &[
     &["shared"],
     &["values"],
 ];
-const EXPORTER: Floors = &[
-    &["main"],
-    &["serve", "fuzz"],
-    &["expose"],
-    &["node", "elsewhere"],
-    &["tree", "procs"],
-    &["crowd"],
-    &["dead", "tasks", "carve", "interrupts"],
-    &["ledger", "procfs"],
-    &["place", "busy"],
-    &["reading", "read"],
-    &["parse", "config", "tls", "watched", "patient", "plausible"],
+const NODE_CPU: Floors = &[
+    &["fuzz"],
+    &["collect", "unsupported"],
+    &["account"],
+    &["naming"],
+    &["kernel"],
+    &["snapshot"],
     &["cpu"],
 ];
+const COLLECT: Floors = &[&["mod"], &["node"], &["cgroups"], &["processes", "unit_processes"], &["threads"]];
+const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaping"], &["ledger", "busy"]];
+const NAMING: Floors = &[
+    &["mod"],
+    &["namer"],
+    &["rules", "tests", "cgroup"],
+    &["pod"],
+    &["process", "thread", "unit_name"],
+    &["owner"],
+];
+const KERNEL: Floors = &[&["mod"], &["procfs"], &["reader"], &["parse", "slow_file", "plausibility"]];
+const EXPORTER: Floors = &[&["main"], &["serve"], &["expose"]];
 
 /// What names a room: `crate::ROOM` and `super::ROOM`, alone or in braces.
 const OF_CRATE: &str = r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)";
-const OF_FOLDER: &str = r"\bsuper::(\{[^;]*|\w+)";
+const OF_FOLDER: &str = r"\b(?:super|crate::(?:collect|account|naming|kernel))::(\{[^;]*|\w+)";
 
 #[test]
 fn no_room_imports_from_one_above() {
     check("src", OF_CRATE, PLUGIN);
+    check("node-cpu/src", OF_CRATE, NODE_CPU);
     check("exporter/src", OF_CRATE, EXPORTER);
 }
 
@@ -100,14 +108,19 @@ fn no_circle_inside_of_a_room() {
     check("src/cli", OF_FOLDER, CLI);
     check("src/install", OF_FOLDER, INSTALL);
     check("src/status", OF_FOLDER, STATUS);
+    check("node-cpu/src/collect", OF_FOLDER, COLLECT);
+    check("node-cpu/src/account", OF_FOLDER, ACCOUNT);
+    check("node-cpu/src/naming", OF_FOLDER, NAMING);
+    check("node-cpu/src/kernel", OF_FOLDER, KERNEL);
 }
 
 /// Intervals are of the monotonic clock and starts of the ticks since boot, so that nothing happens when the clock is set.
 #[test]
 fn the_exporter_does_not_ask_for_the_time_of_day() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporter/src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = ["exporter/src", "node-cpu/src"].map(|folder| files(&root.join(folder)));
     let asks = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("SystemTime");
-    assert_eq!(files(&root).into_iter().filter(asks).collect::<Vec<_>>(), Vec::<PathBuf>::new());
+    assert_eq!(sources.concat().into_iter().filter(asks).collect::<Vec<_>>(), Vec::<PathBuf>::new());
 }
 
 fn check(root: &str, import: &str, floors: Floors) {

@@ -1,7 +1,21 @@
-//! The program: flags in, the exporter's library, an exit code out.
+//! The program `process-exporter`: flags in, [`serve`], an exit code out.
+//!
+//! ```text
+//! serve    HTTP(S): /metrics, /healthz; one pass for all who ask at once, never two at a time
+//!   |
+//! expose   a snapshot as Prometheus's text; a new series is shown at 0 before its CPU counts, and (starting) has it
+//!   |
+//! node_cpu (node-cpu/)   one pass over the node: totals that add up
+//! ```
+//!
+//! Imports point down.
+
+mod expose;
+mod serve;
 
 use clap::{ArgAction, Parser, ValueEnum};
-use process_exporter::{Collect, Detail, MinTlsVersion, Options, Paths, TlsFiles, serve};
+use node_cpu::{Collect, Detail, Paths};
+use serve::{MinTlsVersion, Options, TlsFiles, serve};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@ use super::manifest::{at, list, put};
 use super::payload::{Part, Payload, mount};
 use super::place::{NAME, NAMESPACE, Place};
 use anyhow::{Context, Result, anyhow};
-use process_exporter::check_config;
+use node_cpu::check_rules;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -257,7 +257,7 @@ fn duration(ms: i64) -> String {
 
 /// The user's own groups, once the exporter's own parser has taken them. Errors: what is wrong with them, and in which line.
 pub fn checked_config(text: String) -> Result<String> {
-    check_config(&text).map_err(|error| anyhow!("{error:#}: correct it"))?;
+    check_rules(&text).map_err(|error| anyhow!("{error:#}: correct it"))?;
     Ok(text)
 }
 

@@ -42,8 +42,8 @@ impl Class {
 
     /// The class of a pod, by its namespace, as the exporter tells it.
     pub fn of_namespace(namespace: &str) -> Class {
-        match process_exporter::Class::of_namespace(namespace) {
-            process_exporter::Class::Infra => Class::Infra,
+        match node_cpu::Class::of_namespace(namespace) {
+            node_cpu::Class::Infra => Class::Infra,
             _ => Class::Workload,
         }
     }

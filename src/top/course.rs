@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::question::{By, Question};
 use super::span::Span;
 use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
-use process_exporter::{Class as Counted, Reading};
+use node_cpu::{Class as Counted, Snapshot};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ type Samples = Vec<(usize, f64)>;
 #[derive(Debug)]
 pub(super) struct Course {
     started: Instant,
-    last: Reading,
+    last: Snapshot,
     /// How long each step was, seconds.
     steps: Vec<f64>,
     /// The groups or, where those are asked for, their threads; either way all of them.
@@ -32,7 +32,7 @@ pub(super) struct Course {
 
 impl Course {
     /// Begins with a reading that nothing is known before.
-    pub(super) fn new(first: Reading, by_thread: bool) -> Course {
+    pub(super) fn new(first: Snapshot, by_thread: bool) -> Course {
         let (steps, parts, busy) = (Vec::new(), BTreeMap::new(), Vec::new());
         Course { started: first.at, last: first, steps, parts, by_thread, busy }
     }
@@ -48,7 +48,7 @@ impl Course {
     }
 
     /// One more step: what grew since the reading before.
-    pub(super) fn take(&mut self, now: Reading) {
+    pub(super) fn take(&mut self, now: Snapshot) {
         let step = self.steps.len();
         let grown = |now: u64, before: Option<u64>| now.saturating_sub(before.unwrap_or(0)) as f64 / 1e6;
         let mut part = |(of, name, thread): (Counted, &str, &str), used, alive| {

@@ -7,7 +7,7 @@ use super::time::show_duration;
 use crate::progress::Progress;
 use crate::report::{Class, Report};
 use anyhow::{Context, Result};
-use process_exporter::{Detail, Node, Paths};
+use node_cpu::{Detail, Node, Paths};
 use std::time::{Duration, Instant};
 
 /// Time between two samples, but for intervals of more than so many: then it is longer, so that neither the memory for

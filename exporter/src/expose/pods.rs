@@ -1,8 +1,7 @@
 //! The pods' metric.
 
 use super::text::{Text, seconds};
-use crate::cpu::Cpu;
-use crate::reading::Pod;
+use node_cpu::{Cpu, Pod};
 
 impl Text {
     /// The pods, each with the CPU to show.

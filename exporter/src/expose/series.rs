@@ -6,7 +6,7 @@
 //! rate is above the truth, and nothing is lost. It does not leave before every scraper has got its last value, however
 //! short its life was.
 
-use crate::cpu::{Cpu, Growth};
+use node_cpu::{Cpu, Delta};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ impl Life {
 
     /// How it is shown now that it has counted so much, and how much more of that is `(starting)`; `alive`: what it counts is
     /// there. To be asked once in every exposition.
-    pub(super) fn show(&mut self, now: &Exposition, used: Cpu, alive: bool) -> (Show, Growth) {
+    pub(super) fn show(&mut self, now: &Exposition, used: Cpu, alive: bool) -> (Show, Delta) {
         // What came and went since the last exposition has used something.
         let before = std::mem::replace(&mut self.used, used);
         if alive || used != before {
@@ -85,7 +85,7 @@ impl Life {
             user_us: used.user_us.saturating_sub(self.base.user_us),
             system_us: used.system_us.saturating_sub(self.base.system_us),
         };
-        (if over { Show::Gone } else { Show::Value(shown) }, Growth::default())
+        (if over { Show::Gone } else { Show::Value(shown) }, Delta::default())
     }
 }
 
@@ -99,7 +99,7 @@ impl<K: Ord + Clone> Series<K> {
     }
 
     /// How the series of this key is shown now; one that is gone is forgotten, and would begin anew.
-    pub(super) fn show(&mut self, key: &K, used: Cpu, alive: bool, now: &Exposition) -> (Show, Growth) {
+    pub(super) fn show(&mut self, key: &K, used: Cpu, alive: bool, now: &Exposition) -> (Show, Delta) {
         let show = match self.0.get_mut(key) {
             Some(life) => life.show(now, used, alive),
             None => self.0.entry(key.clone()).or_insert_with(|| Life::new(now)).show(now, used, alive),

@@ -4,9 +4,7 @@
 //! they grow by is part of a rate. A group's own is what its threads hold back beyond what the group itself does, for what a
 //! new group holds back is in its class's row.
 
-use crate::cpu::{Cpu, Growth};
-use crate::place::{self, STARTING};
-use crate::reading::{Class, Group, Pod, Thread};
+use node_cpu::{Class, Cpu, Delta, Group, Pod, STARTING, Thread};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,7 +14,7 @@ const CLASSES: [Class; 3] = [Class::Host, Class::Pod, Class::Kernel];
 /// A signed sum, and what is shown of it.
 #[derive(Debug, Default)]
 struct Held {
-    owed: Growth,
+    owed: Delta,
     shown: Cpu,
 }
 
@@ -42,29 +40,29 @@ impl Starting {
         let name: Arc<str> = STARTING.into();
         let groups = CLASSES.map(|class| ((class, Arc::clone(&name)), Held::default())).into();
         let of_classes = CLASSES.map(|class| (class, Arc::clone(&name), Arc::clone(&name)));
-        let pods = (place::without_name(Arc::clone(&name)), Held::default());
+        let pods = (Pod::without_name(Arc::clone(&name)), Held::default());
         Starting { groups, pods, threads: BTreeMap::new(), of_classes, name }
     }
 
     /// So much more of a group is held back.
-    pub(super) fn of_group(&mut self, (class, group): &Group, more: Growth) {
+    pub(super) fn of_group(&mut self, (class, group): &Group, more: Delta) {
         if let Some(held) = self.groups.get_mut(&(*class, Arc::clone(&self.name))) {
             held.owed += more;
         }
-        self.in_group(*class, group, Growth::default() - more);
+        self.in_group(*class, group, Delta::default() - more);
     }
 
     /// So much more of a pod.
-    pub(super) fn of_pod(&mut self, more: Growth) {
+    pub(super) fn of_pod(&mut self, more: Delta) {
         self.pods.1.owed += more;
     }
 
     /// So much more of a name of threads.
-    pub(super) fn of_thread(&mut self, (class, group, _): &Thread, more: Growth) {
+    pub(super) fn of_thread(&mut self, (class, group, _): &Thread, more: Delta) {
         self.in_group(*class, group, more);
     }
 
-    fn in_group(&mut self, class: Class, group: &Arc<str>, more: Growth) {
+    fn in_group(&mut self, class: Class, group: &Arc<str>, more: Delta) {
         self.threads.entry((class, Arc::clone(group), Arc::clone(&self.name))).or_default().owed += more;
     }
 
@@ -77,7 +75,7 @@ impl Starting {
         let mut before = None;
         for ((class, group, _), _) in threads.iter().filter(|((class, ..), _)| *class != Class::Kernel) {
             if before.replace((class, group)) != Some((class, group)) {
-                self.in_group(*class, group, Growth::default());
+                self.in_group(*class, group, Delta::default());
             }
         }
         if threads.is_empty() {

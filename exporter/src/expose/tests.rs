@@ -1,7 +1,7 @@
 //! Expositions of readings that are written by hand.
 
 use super::*;
-use crate::reading::{Class, Collect, Collected, Counts, Work};
+use node_cpu::{Class, Collect, Collected, Counts, Work};
 use std::time::Instant;
 
 mod adds_up;
@@ -27,18 +27,18 @@ fn samples(text: &str) -> Vec<&str> {
 #[test]
 fn an_exposition() {
     let odd: Group = (Class::Host, "a\"b\\c\nd".into());
-    let mut reading = Reading::empty(Instant::now());
-    reading.groups = [(odd.clone(), cpu(1_500_000, 7))].into();
-    reading.counts = [(odd.clone(), Counts { processes: 2, threads: 9 })].into();
-    reading.alive = [odd].into();
-    reading.busy = [("user", 2_000_001)].into();
-    (reading.stolen_us, reading.withheld_us) = (3, 17);
-    reading.errors = [("other", 3)].into();
-    reading.work = Work { files_read: 11, files_open: 12, cgroups: 13, processes: 14, threads: 15 };
+    let mut snapshot = Snapshot::empty(Instant::now());
+    snapshot.groups = [(odd.clone(), cpu(1_500_000, 7))].into();
+    snapshot.counts = [(odd.clone(), Counts { processes: 2, threads: 9 })].into();
+    snapshot.alive = [odd].into();
+    snapshot.busy = [("user", 2_000_001)].into();
+    (snapshot.stolen_us, snapshot.withheld_us) = (3, 17);
+    snapshot.errors = [("other", 3)].into();
+    snapshot.work = Work { files_read: 11, files_open: 12, cgroups: 13, processes: 14, threads: 15 };
     let pod = |class, namespace: &str| Pod { class, namespace: namespace.into(), name: "etcd-0".into() };
-    reading.pods =
+    snapshot.pods =
         [(pod(Class::Infra, "openshift-etcd"), cpu(1, 2)), (pod(Class::Pod, ""), cpu(4, 0))].into();
-    let Exposed { text, number, left, left_pods, left_threads } = Exposer::new().render(&reading, own(), 0);
+    let Exposed { text, number, left, left_pods, left_threads } = Exposer::new().render(&snapshot, own(), 0);
     assert!(left.is_empty() && left_pods.is_empty() && left_threads.is_empty() && number == 1);
     let version = env!("CARGO_PKG_VERSION");
     let want = [
@@ -87,24 +87,24 @@ fn an_exporter_that_hangs_tells_for_how_long() {
 /// Anybody may name a thread so, and somebody reads the text on a terminal.
 #[test]
 fn control_characters_are_spelled_out() {
-    let mut reading = Reading::empty(Instant::now());
-    reading.groups = [((Class::Host, "a\u{1b}[2J\u{9b}\tü".into()), cpu(0, 0))].into();
-    let text = Exposer::new().render(&reading, own(), 0).text;
+    let mut snapshot = Snapshot::empty(Instant::now());
+    snapshot.groups = [((Class::Host, "a\u{1b}[2J\u{9b}\tü".into()), cpu(0, 0))].into();
+    let text = Exposer::new().render(&snapshot, own(), 0).text;
     assert!(text.contains(r#"groupname="a\\x1b[2J\\x9b\\x09ü""#), "{text}");
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
 }
 
 #[test]
 fn threads_and_what_exited() {
-    let mut reading = Reading::empty(Instant::now());
+    let mut snapshot = Snapshot::empty(Instant::now());
     let (host, group): (_, Arc<str>) = (Class::Host, "sshd".into());
     let thread = |name: &str| (host, Arc::clone(&group), name.into());
-    reading.groups = [((host, Arc::clone(&group)), cpu(3, 4))].into();
-    reading.alive = [(host, Arc::clone(&group))].into();
-    reading.threads = [(thread("(exited)"), cpu(1, 0)), (thread("sshd"), cpu(2, 4))].into();
-    reading.thread_counts = [(thread("sshd"), 5), (thread("(idle)"), 7)].into();
+    snapshot.groups = [((host, Arc::clone(&group)), cpu(3, 4))].into();
+    snapshot.alive = [(host, Arc::clone(&group))].into();
+    snapshot.threads = [(thread("(exited)"), cpu(1, 0)), (thread("sshd"), cpu(2, 4))].into();
+    snapshot.thread_counts = [(thread("sshd"), 5), (thread("(idle)"), 7)].into();
     let mut exposer = Exposer::new();
-    let text = exposer.render(&reading, own(), u64::MAX).text;
+    let text = exposer.render(&snapshot, own(), u64::MAX).text;
     let threads = samples(&text).into_iter().filter(|line| line.contains("thread_"));
     let threads: Vec<&str> = threads.filter(|line| !line.contains(r#"groupname="(starting)""#)).collect();
     let of = r#"class="host",groupname="sshd",threadname"#;
@@ -126,11 +126,11 @@ fn threads_and_what_exited() {
     ];
     assert_eq!(threads, want);
     // A name of which none lives leaves like a group; what exited stays as long as its group.
-    reading.thread_counts.clear();
+    snapshot.thread_counts.clear();
     for (seconds, left) in [(15, vec![]), (30, vec![]), (1000, vec![thread("sshd")])] {
-        let later = reading.at + Duration::from_secs(seconds);
+        let later = snapshot.at + Duration::from_secs(seconds);
         assert_eq!(
-            exposer.render(&Reading { at: later, ..reading.clone() }, own(), u64::MAX).left_threads,
+            exposer.render(&Snapshot { at: later, ..snapshot.clone() }, own(), u64::MAX).left_threads,
             left
         );
     }
@@ -138,7 +138,7 @@ fn threads_and_what_exited() {
 
 #[test]
 fn only_what_was_asked_for_is_collected() {
-    let mut reading = Reading::empty(Instant::now());
+    let mut snapshot = Snapshot::empty(Instant::now());
     let key = (Class::Host, "a".into());
     let all = Collected {
         resident: 1,
@@ -148,10 +148,10 @@ fn only_what_was_asked_for_is_collected() {
         states: [5, 6, 7, 8, 9],
         oldest_start: 10,
     };
-    reading.groups = [(key.clone(), Cpu::default())].into();
-    reading.collected = [(key, all)].into();
+    snapshot.groups = [(key.clone(), Cpu::default())].into();
+    snapshot.collected = [(key, all)].into();
     let asked = |collect| {
-        let text = Exposer::new().render(&Reading { collect, ..reading.clone() }, own(), 0).text;
+        let text = Exposer::new().render(&Snapshot { collect, ..snapshot.clone() }, own(), 0).text;
         let own = ["_cpu_", "num_", "_exporter_", "process_cpu"];
         let others = samples(&text).into_iter().filter(|line| !own.iter().any(|own| line.contains(own)));
         others.map(|line| line.replace("namedprocess_namegroup_", "")).collect::<Vec<String>>()

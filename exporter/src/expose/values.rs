@@ -1,13 +1,11 @@
 //! Which metrics a reading's groups and threads become: process-exporter's names, and the label `class` besides.
 
 use super::text::{Text, seconds};
-use crate::cpu::Cpu;
-use crate::place::{EXITED, IDLE, INTERRUPTS, STARTING};
-use crate::reading::{Group, Reading, STATES, Thread};
+use node_cpu::{Cpu, EXITED, Group, IDLE, INTERRUPTS, STARTING, STATES, Snapshot, Thread};
 
 impl Text {
     /// The groups, each with the CPU to show.
-    pub(super) fn groups(&mut self, groups: &[(&Group, Cpu)], reading: &Reading) {
+    pub(super) fn groups(&mut self, groups: &[(&Group, Cpu)], snapshot: &Snapshot) {
         let mut cpu = self.counter(
             "namedprocess_namegroup_cpu_seconds_total",
             "CPU of a group since the exporter started, what has exited included.",
@@ -19,7 +17,7 @@ impl Text {
         }
         let counts = || {
             let keys = groups.iter().map(|(key, _)| *key).filter(|key| has_processes(key));
-            keys.map(|key| (key, reading.counts.get(key).copied().unwrap_or_default()))
+            keys.map(|key| (key, snapshot.counts.get(key).copied().unwrap_or_default()))
         };
         let mut processes = self.gauge("namedprocess_namegroup_num_procs", "Processes of a group that live.");
         for ((class, group), counts) in counts() {
@@ -30,13 +28,13 @@ impl Text {
         for ((class, group), counts) in counts() {
             threads.sample(&[("class", class.as_str()), ("groupname", group)], counts.threads);
         }
-        if !reading.collected.is_empty() {
-            self.collected(groups, reading);
+        if !snapshot.collected.is_empty() {
+            self.collected(groups, snapshot);
         }
     }
 
     /// The groups' threads, each name with the CPU to show.
-    pub(super) fn threads(&mut self, threads: &[(&Thread, Cpu)], reading: &Reading) {
+    pub(super) fn threads(&mut self, threads: &[(&Thread, Cpu)], snapshot: &Snapshot) {
         if threads.is_empty() {
             return;
         }
@@ -55,20 +53,20 @@ impl Text {
             self.gauge("namedprocess_namegroup_thread_count", "Threads of a name in a group that live.");
         let named = threads.iter().map(|(key, _)| *key).filter(|key| ![EXITED, STARTING].contains(&&*key.2));
         // They have used nothing, and so have no CPU to be shown with.
-        let idle = reading.thread_counts.keys().filter(|key| &*key.2 == IDLE);
+        let idle = snapshot.thread_counts.keys().filter(|key| &*key.2 == IDLE);
         for key in named.chain(idle) {
             let (class, group, name) = key;
             let labels = [("class", class.as_str()), ("groupname", group), ("threadname", name)];
-            counts.sample(&labels, reading.thread_counts.get(key).copied().unwrap_or_default());
+            counts.sample(&labels, snapshot.thread_counts.get(key).copied().unwrap_or_default());
         }
     }
 
     /// What `--collect` asked for.
-    fn collected(&mut self, groups: &[(&Group, Cpu)], reading: &Reading) {
-        let collect = reading.collect;
+    fn collected(&mut self, groups: &[(&Group, Cpu)], snapshot: &Snapshot) {
+        let collect = snapshot.collect;
         let each = || {
             let keys = groups.iter().map(|(key, _)| *key).filter(|key| has_processes(key));
-            keys.filter_map(|key| Some((key.0.as_str(), &*key.1, reading.collected.get(key)?)))
+            keys.filter_map(|key| Some((key.0.as_str(), &*key.1, snapshot.collected.get(key)?)))
         };
         if collect.memory {
             let mut memory = self.gauge(

@@ -56,10 +56,10 @@ impl House {
     pub(super) async fn answer(
         self: Arc<House>,
         request: Request<Incoming>,
-        place: Arc<Place>,
+        naming: Arc<Place>,
         admitted: bool,
     ) -> Response<Answer> {
-        place.pace.answering();
+        naming.pace.answering();
         let path = request.uri().path();
         let wants_metrics = path == self.path;
         let (status, kind, body) = if !wants_metrics && path != "/healthz" {
@@ -70,11 +70,11 @@ impl House {
         } else if request.method() != Method::GET {
             (StatusCode::METHOD_NOT_ALLOWED, TEXT, Bytes::from_static(b"only GET is answered\n"))
         } else if wants_metrics {
-            self.metrics(&place).await
+            self.metrics(&naming).await
         } else {
             health(self.passes.running_for())
         };
-        let mut answer = Response::new(Answer::new(body, Arc::clone(&place.pace)));
+        let mut answer = Response::new(Answer::new(body, Arc::clone(&naming.pace)));
         *answer.status_mut() = status;
         answer.headers_mut().insert(TYPE, HeaderValue::from_static(kind));
         if status == StatusCode::METHOD_NOT_ALLOWED {
@@ -83,7 +83,7 @@ impl House {
         answer
     }
 
-    async fn metrics(&self, place: &Place) -> (StatusCode, &'static str, Bytes) {
+    async fn metrics(&self, naming: &Place) -> (StatusCode, &'static str, Bytes) {
         if let Some(age) = self.passes.running_for().filter(|age| *age >= LATE) {
             return (StatusCode::OK, CONTENT_TYPE, Bytes::from(running(age)));
         }
@@ -92,11 +92,11 @@ impl House {
             return (StatusCode::SERVICE_UNAVAILABLE, TEXT, body);
         };
         self.renew_trust();
-        self.audience.lock().unwrap_or_else(PoisonError::into_inner).asked(place.number, Instant::now());
+        self.audience.lock().unwrap_or_else(PoisonError::into_inner).asked(naming.number, Instant::now());
         match self.passes.get(self.trust.is_good()).await {
             Ok(exposed) => {
-                let (audience, connection) = (Arc::clone(&self.audience), place.number);
-                place.pace.then(move || {
+                let (audience, connection) = (Arc::clone(&self.audience), naming.number);
+                naming.pace.then(move || {
                     audience.lock().unwrap_or_else(PoisonError::into_inner).got(connection, exposed.number);
                 });
                 (StatusCode::OK, CONTENT_TYPE, exposed.text)

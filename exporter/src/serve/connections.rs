@@ -32,10 +32,10 @@ pub(super) struct Place {
 impl Connections {
     /// A place for a new connection. Where there is none, the one that is idle for the longest is closed; only while
     /// all wait for their answer does this wait too.
-    pub(super) async fn place(self: &Arc<Connections>) -> Place {
+    pub(super) async fn naming(self: &Arc<Connections>) -> Place {
         loop {
-            if let Some(place) = self.find() {
-                return place;
+            if let Some(naming) = self.find() {
+                return naming;
             }
             self.one_ended.notified().await;
         }

@@ -1,12 +1,11 @@
 //! One pass: the config if it has changed, the node's counters, and their text.
 
 use super::passes::Exposed;
-use crate::config::Rules;
+use super::reload::Watched;
 use crate::expose::{Audience, Exposer, Own};
-use crate::node::Node;
-use crate::watched::Watched;
 use anyhow::Result;
 use hyper::body::Bytes;
+use node_cpu::{Node, Rules};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,9 +22,9 @@ pub(super) struct Exporter {
 impl Exporter {
     /// Reads the node; `tls_is_good`: as of [`super::trust::Trust::is_good`].
     pub(super) fn pass(&mut self, tls_is_good: Option<bool>) -> Result<Exposed> {
-        let begun = Instant::now();
+        let began = Instant::now();
         if let Some(rules) = &mut self.rules {
-            match rules.look(begun) {
+            match rules.look(began) {
                 Ok(false) => {}
                 Ok(true) => {
                     self.node.set_rules(Some(Arc::clone(rules.value())));
@@ -36,17 +35,17 @@ impl Exporter {
                 }
             }
         }
-        let reading = self.node.pass()?;
+        let snapshot = self.node.pass()?;
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let own = Own {
             method: self.node.method(),
-            pass: begun.elapsed(),
+            pass: began.elapsed(),
             cpu: Duration::try_from(cpu).unwrap_or_default(),
             config_is_good: self.rules.as_ref().map(Watched::is_good),
             tls_is_good,
         };
         let reached = self.audience.lock().unwrap_or_else(PoisonError::into_inner).reached(Instant::now());
-        let exposed = self.exposer.render(&reading, own, reached);
+        let exposed = self.exposer.render(&snapshot, own, reached);
         exposed.left.iter().for_each(|group| self.node.forget(group));
         exposed.left_pods.iter().for_each(|pod| self.node.forget_pod(pod));
         exposed.left_threads.iter().for_each(|thread| self.node.forget_thread(thread));

@@ -42,7 +42,7 @@ impl Passes {
 
     /// For how long the pass that is under way has run.
     pub(super) fn running_for(&self) -> Option<Duration> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).map(|begun| begun.elapsed())
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).map(|began| began.elapsed())
     }
 
     /// What the pass that is running finds, or the last one if it has just ended, or a new one. The error is a line.
@@ -53,7 +53,7 @@ impl Passes {
             return last.exposed.clone();
         }
         let (pass, running) = (Arc::clone(&self.pass), Arc::clone(&self.running));
-        let mark = move |begun| *running.lock().unwrap_or_else(PoisonError::into_inner) = begun;
+        let mark = move |began| *running.lock().unwrap_or_else(PoisonError::into_inner) = began;
         // On a task of its own: that who has asked goes away ends no pass, and lets no other begin beside it.
         let task = tokio::spawn(async move {
             // On a thread of its own: the others need not wait for it.
@@ -80,9 +80,9 @@ mod tests {
 
     /// Passes that say when they begin and end when they are told to: with a number, or in failure.
     fn gated() -> (Passes, mpsc::Receiver<()>, mpsc::Sender<Option<u64>>) {
-        let ((begun, begins), (gate, opened)) = (mpsc::channel(), mpsc::channel());
+        let ((began, begins), (gate, opened)) = (mpsc::channel(), mpsc::channel());
         let pass = move |_| {
-            begun.send(())?;
+            began.send(())?;
             // A pass too many is an error and not a test that never ends.
             match opened.recv_timeout(Duration::from_secs(20))? {
                 Some(number) => Ok(Exposed { text: Bytes::from_static(b"text"), number }),

@@ -1,7 +1,7 @@
 //! The TLS that is in force, which follows its files.
 
-use crate::tls::{Files, Tls};
-use crate::watched::Watched;
+use super::reload::Watched;
+use super::tls::{Files, Tls};
 use anyhow::{Context, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! Bad days that the real kernel can be made to have: odd names, things that vanish at any point of a pass, too few open
 //! files, deep and wide trees.
 
-use crate::by_cgroup::Cgroups;
+use crate::cgroups::Cgroups;
 use crate::program::Program;
 use crate::shell::Shell;
 use std::fs;
@@ -62,8 +62,8 @@ fn a_process_may_be_called_anything() {
     let before = program.fresh();
     let mut truth = 0.0;
     for (shell, (_, _, shown)) in shells.iter_mut().zip(COMMS) {
-        let (begun, ended) = (shell.run(":"), shell.run("burn 100"));
-        let own = (ended.own_us - begun.own_us) as f64 / 1e6;
+        let (began, ended) = (shell.run(":"), shell.run("burn 100"));
+        let own = (ended.own_us - began.own_us) as f64 / 1e6;
         truth += own;
         let counted = used(&program.fresh(), "host", shown);
         let close = (counted - own).abs() < 0.025;

@@ -7,18 +7,21 @@
 )]
 
 mod bad_days;
-mod bad_files;
-mod by_cgroup;
 mod certs;
-mod churn;
+#[allow(dead_code, reason = "node-cpu's tests use the rest")]
+#[path = "../../../node-cpu/tests/shared/cgroups.rs"]
+mod cgroups;
 mod config;
 mod crowd;
 mod documented;
+#[allow(dead_code, reason = "node-cpu's tests use the rest")]
+#[path = "../../../node-cpu/tests/shared/fake.rs"]
 mod fake;
+mod fakes;
 mod limits;
 mod pods;
 mod program;
-mod refused;
-#[allow(dead_code, reason = "the tests by process, in a program of their own, use the rest")]
+#[allow(dead_code, reason = "node-cpu's tests use the rest")]
+#[path = "../../../node-cpu/tests/shared/shell.rs"]
 mod shell;
 mod tls;

@@ -1,7 +1,7 @@
 //! Pods and newborns on a real cgroup v2 tree, as they are exposed: against each cgroup's own `cpu.stat`, read before and after
 //! each scrape.
 
-use crate::by_cgroup::Cgroups;
+use crate::cgroups::Cgroups;
 use crate::program::{Program, until};
 use crate::shell::Shell;
 use std::collections::BTreeMap;
@@ -109,8 +109,8 @@ fn each_of_fifty_pods_is_what_its_cgroup_says() {
     };
     let first = scrape();
     let mut last = None;
-    let (begun, seconds) = (Instant::now(), seconds(2));
-    while last.is_none() || begun.elapsed() < seconds {
+    let (began, seconds) = (Instant::now(), seconds(2));
+    while last.is_none() || began.elapsed() < seconds {
         let least = used().iter().map(|us| us + 50_000).collect::<Vec<_>>();
         until("all to work", || used().iter().zip(&least).all(|(now, least)| now >= least));
         let now = scrape();
@@ -158,10 +158,10 @@ fn no_newborn_is_shown_with_more_than_it_used_and_all_adds_up() {
     let mut living: Vec<(String, String, Result<Pod, Shell>, usize)> = Vec::new();
     let tops = || tree.used("system.slice") + tree.used("kubepods.slice");
     let mut before = (tops(), shown(&program.fresh()), tops());
-    let (begun, mut most_before, mut worst) = (Instant::now(), BTreeMap::<String, u64>::new(), 0.0_f64);
+    let (began, mut most_before, mut worst) = (Instant::now(), BTreeMap::<String, u64>::new(), 0.0_f64);
     let mut scrapes = 0;
     for round in 0.. {
-        if begun.elapsed() >= seconds {
+        if began.elapsed() >= seconds {
             break;
         }
         let name = format!("n{round}");
@@ -218,7 +218,7 @@ fn no_newborn_is_shown_with_more_than_it_used_and_all_adds_up() {
     let _ = writeln!(
         std::io::stderr(),
         "newborns: {scrapes} scrapes in {:?}; no series with more than {worst:.3} of what it can have used",
-        begun.elapsed()
+        began.elapsed()
     );
     for (_, _, who, number) in living {
         match who {

@@ -1,8 +1,8 @@
 //! A course of three steps, and its reports.
-use super::{Counted, Course, Question, Reading, Span, class};
+use super::{Counted, Course, Question, Snapshot, Span, class};
 use crate::report::{Class, Report, Row, SortBy, Stats};
 use crate::top::{By, Filter, Percentile};
-use process_exporter::Cpu;
+use node_cpu::Cpu;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ fn course(by_thread: bool) -> Course {
     let reading = |seconds, groups: &[(Counted, &str, u64, bool)], busy: u64| {
         let key = |class: Counted, name: &str| (class, Arc::from(name));
         let cpu = |ms: u64| Cpu { user_us: ms * 1000, system_us: 0 };
-        let mut reading = Reading::empty(begin + Duration::from_secs(seconds));
+        let mut reading = Snapshot::empty(begin + Duration::from_secs(seconds));
         reading.groups = groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect();
         let alive = groups.iter().filter(|group| group.3);
         reading.alive = alive.map(|(class, name, ..)| key(*class, name)).collect();

@@ -2,9 +2,7 @@
 //! next, and every series begins at 0.
 
 use super::*;
-use crate::cpu::Growth;
-use crate::ledger::Ledger;
-use crate::place;
+use node_cpu::{Delta, Ledger, Owner};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -49,10 +47,10 @@ impl Exporter {
     fn ask(&mut self, seconds: u64, behind: u64) -> Grown {
         self.at += Duration::from_secs(seconds);
         self.ledger.settle();
-        let mut reading = Reading::empty(self.at);
-        self.ledger.write(&mut reading, true, false);
+        let mut snapshot = Snapshot::empty(self.at);
+        self.ledger.write(&mut snapshot, true, false);
         let (reached, first) = ((self.exposer.number + 1).saturating_sub(behind), self.exposer.number == 0);
-        let exposed = self.exposer.render(&reading, own(), reached);
+        let exposed = self.exposer.render(&snapshot, own(), reached);
         exposed.left.iter().for_each(|group| self.ledger.forget(group));
         exposed.left_pods.iter().for_each(|pod| self.ledger.forget_pod(pod));
         exposed.left_threads.iter().for_each(|thread| self.ledger.forget_thread(thread));
@@ -91,7 +89,7 @@ proptest! {
             at: Instant::now(),
             shown: BTreeMap::new(),
         };
-        exporter.ledger.hold_owner(&place::pods_exited());
+        exporter.ledger.acquire_owner(&Owner::Pod(EXITED.into()));
         let (mut groups, mut pods, mut threads) = ([None; 3], [None; 3], [[None; 3]; 3]);
         let (mut of_groups, mut of_pods) = (0, 0);
         let last = [Step::Ask(15, 1), Step::Ask(15, 1), Step::Ask(15, 1)];
@@ -99,20 +97,20 @@ proptest! {
             let ledger = &mut exporter.ledger;
             match step {
                 Step::Run(which, other, us) => {
-                    let growth = Growth { user_us: us / 3, system_us: us - us / 3 };
-                    let new = || ledger.hold(&(Class::Host, format!("g{which}").into()));
+                    let delta = Delta { user_us: us / 3, system_us: us - us / 3 };
+                    let new = || ledger.acquire(&(Class::Host, format!("g{which}").into()));
                     let id = *groups[which].get_or_insert_with(new);
-                    ledger.credit(id, growth);
+                    ledger.credit(id, delta);
                     let new = || ledger.begin_thread(id, &format!("t{other}"));
                     let thread = *threads[which][other].get_or_insert_with(new);
-                    ledger.credit_thread(thread, Growth { user_us: us * 3 / 2, system_us: 0 });
+                    ledger.credit_thread(thread, Delta { user_us: us * 3 / 2, system_us: 0 });
                     let id = *pods[other].get_or_insert_with(|| {
-                        let id = ledger.hold_owner(&place::Owner::Pod(format!("u{other}").into()));
+                        let id = ledger.acquire_owner(&Owner::Pod(format!("u{other}").into()));
                         let name = format!("p{which}").into();
                         ledger.name_pod(id, Pod { class: Class::Workload, namespace: "n".into(), name });
                         id
                     });
-                    ledger.credit(id, growth);
+                    ledger.credit(id, delta);
                     (of_groups, of_pods) = (of_groups + us, of_pods + us);
                 }
                 Step::End(which) => {

@@ -1,0 +1,75 @@
+//! A cgroup's files: its counter, which may be kept open, and what is in its directory.
+
+use crate::cpu::Cpu;
+use crate::kernel::parse;
+use crate::kernel::{Outcome, Reader};
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A `cpu.stat`.
+#[derive(Debug, Default)]
+pub(super) struct Counter {
+    file: Option<OwnedFd>,
+    /// Another file is another cgroup's; 0 before it was opened.
+    inode: u64,
+}
+
+impl Counter {
+    /// Whether it was opened before.
+    pub(super) fn was_read(&self) -> bool {
+        self.inode != 0
+    }
+
+    /// Whether it is kept open.
+    pub(super) fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Closes it; whether it was open.
+    pub(super) fn close(&mut self) -> bool {
+        self.file.take().is_some()
+    }
+
+    /// Reads it, in the cgroup at `path`, and keeps it open where there is `room` for so many more.
+    pub(super) fn read(&mut self, path: &mut PathBuf, reader: &mut Reader, room: &mut usize) -> Outcome<Cpu> {
+        if let Some(file) = &self.file {
+            return reader.read_again(file, parse::cpu_stat);
+        }
+        path.push("cpu.stat");
+        let opened = rustix::fs::open(&*path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        path.pop();
+        let opened = opened.and_then(|file| Ok((rustix::fs::fstat(&file)?.st_ino, file)));
+        let (inode, file) = match reader.sort(opened.map_err(io::Error::from)) {
+            Outcome::Got(opened) => opened,
+            Outcome::Gone => return Outcome::Gone,
+            Outcome::Failed => return Outcome::Failed,
+        };
+        if self.was_read() && self.inode != inode {
+            return Outcome::Gone;
+        }
+        self.inode = inode;
+        let read = reader.read_again(&file, parse::cpu_stat);
+        if *room > 0 {
+            *room -= 1;
+            self.file = Some(file);
+        }
+        read
+    }
+}
+
+/// The directories in a directory, with their inodes.
+pub(super) fn directories(path: &Path, reader: &mut Reader) -> Outcome<Vec<(OsString, u64)>> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    let dir = rustix::fs::open(path, flags, Mode::empty());
+    let mut found = Vec::new();
+    let listed = reader.list(dir.map_err(io::Error::from), |entry| {
+        if entry.is_dir && entry.name != b"." && entry.name != b".." {
+            found.push((OsStr::from_bytes(entry.name).to_owned(), entry.inode));
+        }
+    });
+    listed.map(|()| found)
+}

@@ -1,0 +1,93 @@
+//! CPU time as a total and as a difference: two types, so that neither is taken for the other.
+
+use std::ops::{Add, AddAssign, Sub};
+
+/// CPU time since a stated beginning, in microseconds; never falls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cpu {
+    /// Time in user mode, in microseconds.
+    pub user_us: u64,
+    /// Time in the kernel, in microseconds.
+    pub system_us: u64,
+}
+
+impl Cpu {
+    /// User and system time together, in microseconds.
+    pub fn total_us(self) -> u64 {
+        self.user_us.saturating_add(self.system_us)
+    }
+
+    /// What was added since `earlier`; negative where the kernel's number fell.
+    pub fn since(self, earlier: Cpu) -> Delta {
+        Delta {
+            user_us: self.user_us.wrapping_sub(earlier.user_us) as i64,
+            system_us: self.system_us.wrapping_sub(earlier.system_us) as i64,
+        }
+    }
+
+    /// Lets this, which is shown, follow a signed sum upwards, by so many microseconds at most; by how much it did. The split
+    /// follows as far as neither mode falls and the total stays what it is.
+    pub fn follow(&mut self, accrued: Delta, most: i64) -> Delta {
+        let rise = accrued.total_us().saturating_sub_unsigned(self.total_us()).min(most);
+        if rise <= 0 {
+            return Delta::default();
+        }
+        let user_us = accrued.user_us.saturating_sub_unsigned(self.user_us).clamp(0, rise);
+        let risen = Delta { user_us, system_us: rise - user_us };
+        self.user_us = self.user_us.saturating_add_signed(risen.user_us);
+        self.system_us = self.system_us.saturating_add_signed(risen.system_us);
+        risen
+    }
+}
+
+impl Add for Cpu {
+    type Output = Cpu;
+    fn add(self, other: Cpu) -> Cpu {
+        Cpu {
+            user_us: self.user_us.saturating_add(other.user_us),
+            system_us: self.system_us.saturating_add(other.system_us),
+        }
+    }
+}
+
+/// A difference of CPU times in microseconds, signed: a residual of two readings may be below zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// Time in user mode, in microseconds.
+    pub user_us: i64,
+    /// Time in the kernel, in microseconds.
+    pub system_us: i64,
+}
+
+impl Delta {
+    /// User and system time together, in microseconds.
+    pub fn total_us(self) -> i64 {
+        self.user_us.saturating_add(self.system_us)
+    }
+}
+
+impl Add for Delta {
+    type Output = Delta;
+    fn add(self, other: Delta) -> Delta {
+        Delta {
+            user_us: self.user_us.saturating_add(other.user_us),
+            system_us: self.system_us.saturating_add(other.system_us),
+        }
+    }
+}
+
+impl AddAssign for Delta {
+    fn add_assign(&mut self, other: Delta) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Delta {
+    type Output = Delta;
+    fn sub(self, other: Delta) -> Delta {
+        Delta {
+            user_us: self.user_us.saturating_sub(other.user_us),
+            system_us: self.system_us.saturating_sub(other.system_us),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Bytes into what reads text.
+
+use crate::kernel::parse;
+use crate::naming::{self, CgroupRole, Kind, Owner};
+use crate::naming::{Identity, Rules};
+use crate::snapshot::{Class, EXITED, IDLE, OTHER, STARTING};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+const HZ: u64 = 100;
+/// Longest name of a group.
+const LONGEST: usize = 128;
+
+pub(super) fn files(data: &[u8]) {
+    let _ = parse::uptime(data, HZ);
+    let _ = parse::boot_time(data);
+    let _ = parse::is_populated(data);
+    if let Some(busy) = parse::busy(data, HZ) {
+        assert!(data.starts_with(b"cpu") || data[0].is_ascii_whitespace(), "{busy:?}");
+    }
+    for mount in parse::cgroup2_mounts(data) {
+        assert!(mount.as_os_str().len() <= data.len(), "{mount:?}");
+    }
+    if let Some(pids) = parse::pids(data) {
+        // What is read is what is written, whatever leading zeroes and spaces there were.
+        let lines: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
+        assert_eq!(parse::pids(lines.as_bytes()), Some(pids));
+    }
+    if let Some(cpu) = parse::cpu_stat(data) {
+        let (user, system) = (cpu.user_us, cpu.system_us);
+        let text = format!("usage_usec {}\nuser_usec {user}\nsystem_usec {system}\n", cpu.total_us());
+        assert_eq!(parse::cpu_stat(text.as_bytes()), Some(cpu));
+    }
+    if let Some(stat) = parse::stat(data, HZ) {
+        let comm = stat.comm.as_bytes();
+        assert!(comm.is_empty() || data.windows(comm.len()).any(|window| window == comm));
+    }
+    written_stat(data);
+}
+
+/// A line as the kernel writes it is read back, whatever the comm and the numbers.
+fn written_stat(data: &[u8]) {
+    let (comm, numbers) = data.split_at(data.len().min(15));
+    let number = |at: usize| {
+        let bytes = numbers.iter().skip(at * 4).take(4);
+        u64::from(bytes.fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)))
+    };
+    let (user, system, waited, ppid, threads, start) =
+        (number(0), number(1), number(2), number(3), number(4), number(5));
+    let tail = format!(
+        ") S {ppid} 1 1 0 -1 4194560 1 2 3 4 {user} {system} {waited} 0 20 0 {threads} 0 {start} 9 8 7 0 0\n"
+    );
+    let line = [b"1 (", comm, tail.as_bytes()].concat();
+    let stat = parse::stat(&line, HZ).unwrap();
+    let us = |ticks: u64| ticks * 10_000;
+    assert_eq!(stat.comm.as_bytes(), comm);
+    assert_eq!((stat.own.user_us, stat.own.system_us), (us(user), us(system)));
+    assert_eq!((stat.waited.user_us, u64::from(stat.ppid)), (us(waited), ppid));
+    assert_eq!((u64::from(stat.threads), stat.start, stat.kernel_thread), (threads, start, false));
+}
+
+pub(super) fn names(data: &[u8]) {
+    let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+    let mut at = CgroupRole::root();
+    for name in &lines {
+        let is_pods = |at: &CgroupRole| matches!(at.kind, Kind::Pods | Kind::Pod | Kind::InPod);
+        let pods = is_pods(&at);
+        at = at.child(OsStr::from_bytes(name));
+        assert!(is_pods(&at) || !pods, "what is below pods is a pod's");
+        match &at.owner {
+            Some(Owner::Group((class, group))) => {
+                is_name(group);
+                assert!(*class == Class::Host && !is_pods(&at), "{group}");
+            }
+            Some(Owner::Pod(uid)) => {
+                is_name(uid);
+                assert!(is_pods(&at), "{uid}");
+            }
+            None => {}
+        }
+        let _ = naming::is_unit(OsStr::from_bytes(name));
+        is_name(&naming::kernel_family(name));
+        is_name(&naming::process_name(name, data));
+        is_name(&naming::process_name(name.get(..15).unwrap_or(name), name));
+        thread(name);
+    }
+    let _ = naming::is_relative(data);
+    // A reader that sees less takes fewer for pods'.
+    let pod = |relative| naming::pod_by_text(data, relative).is_some();
+    assert!(pod(true) || !pod(false));
+    if let Some(named) = naming::pod_by_arguments(data) {
+        is_name(&named.uid);
+        assert!(
+            !named.pod.namespace.is_empty() && !named.pod.name.is_empty() && named.pod.class != Class::Pod
+        );
+    }
+}
+
+fn is_name(name: &str) {
+    assert!(!name.is_empty(), "a label without a value is no label");
+    assert!(name.len() <= LONGEST, "{name}");
+}
+
+/// A thread's name is one, is none of ours, and does not tell a pool's threads apart.
+fn thread(comm: &[u8]) {
+    let name = naming::thread_name(comm);
+    assert!(
+        !name.is_empty() && ![EXITED, IDLE, OTHER, STARTING].contains(&name.as_str()),
+        "{comm:?}: {name}"
+    );
+    let numbered = |number: &[u8]| naming::thread_name(&[comm, b"-", number].concat());
+    assert_eq!(numbered(b"1"), numbered(b"4294967295"), "{comm:?}");
+}
+
+pub(super) fn config(data: &[u8]) {
+    let mut parts = data.splitn(3, |byte| *byte == 0xff);
+    let mut part = || parts.next().unwrap_or_default();
+    let (text, comm, argv) = (String::from_utf8_lossy(part()), part(), part());
+    match Rules::parse(&text) {
+        Ok(rules) => {
+            let ppid = argv.len() as u32;
+            if let Some(name) = rules.name(&Identity { comm, argv, ppid }) {
+                assert!(!name.is_empty(), "a label without a value is no label");
+            }
+        }
+        Err(error) => {
+            let line = format!("{error:#}");
+            assert!(!line.is_empty() && !line.contains('\n'), "{line}");
+        }
+    }
+}
