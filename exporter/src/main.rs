@@ -14,7 +14,7 @@ mod expose;
 mod serve;
 
 use clap::{ArgAction, Parser, ValueEnum};
-use node_cpu::{Collect, Detail, Paths};
+use node_cpu::{Detail, Paths};
 use serve::{MinTlsVersion, Options, TlsFiles, serve};
 use std::io::Write;
 use std::path::PathBuf;
@@ -50,9 +50,6 @@ struct Flags {
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     threads: bool,
-    /// What else to take from every process at each scrape, by commas [default: nothing; example: memory,states]
-    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',', hide_default_value = true)]
-    collect: Vec<What>,
     /// Groups of one's own, as process-exporter's YAML; read again when it changes [example: /etc/config.yaml, with
     /// process_names: [{name: "{{.Comm}}", cmdline: ["^/usr/bin/python3 "]}]]
     #[arg(long = "config.path", value_name = "FILE")]
@@ -63,18 +60,6 @@ struct Flags {
     /// Mount of the node's cgroup v2 tree [default: found among the mounts; without one, counts by process]
     #[arg(long, value_name = "DIR")]
     cgroupfs: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum What {
-    /// Resident and virtual memory
-    Memory,
-    /// Page faults
-    Faults,
-    /// What processes are doing
-    States,
-    /// When the oldest process started
-    Start,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -94,13 +79,6 @@ fn url_path(text: &str) -> Result<String, &'static str> {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let paths = Paths { procfs: flags.procfs, cgroupfs: flags.cgroupfs };
-    let wants = |what| flags.collect.contains(&what);
-    let collect = Collect {
-        memory: wants(What::Memory),
-        faults: wants(What::Faults),
-        states: wants(What::States),
-        start: wants(What::Start),
-    };
     // Neither comes without the other: clap has seen to it.
     let tls = flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles {
         cert,
@@ -116,7 +94,7 @@ fn main() -> ExitCode {
         paths,
         listen: flags.listen,
         telemetry_path: flags.telemetry_path,
-        detail: Detail { threads: flags.threads, collect },
+        detail: Detail { threads: flags.threads },
         tls,
         config: flags.config,
     };

@@ -34,8 +34,8 @@ pub use collect::Node;
 pub use cpu::{Cpu, Delta};
 pub use naming::{Rules, check_rules};
 pub use snapshot::{
-    Class, Collect, Collected, Counts, Detail, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Paths, Pod,
-    STARTING, STATES, Snapshot, Thread, Work,
+    Class, Counts, Detail, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Paths, Pod, STARTING, Snapshot,
+    Thread, Work,
 };
 #[cfg(target_os = "linux")]
 #[doc(hidden)]

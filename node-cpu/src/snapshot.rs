@@ -113,28 +113,6 @@ impl Method {
 pub struct Detail {
     /// CPU by thread name.
     pub threads: bool,
-    /// What else to take from every process of every group at each pass, whether it ran or not.
-    pub collect: Collect,
-}
-
-/// What is taken from `/proc/PID/stat` besides CPU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Collect {
-    /// Resident and virtual memory.
-    pub memory: bool,
-    /// Page faults.
-    pub faults: bool,
-    /// What the processes are doing.
-    pub states: bool,
-    /// When the oldest process started.
-    pub start: bool,
-}
-
-impl Collect {
-    /// Whether anything is asked for.
-    pub fn any(self) -> bool {
-        self.memory || self.faults || self.states || self.start
-    }
 }
 
 /// The living processes of a group and their threads, as of the last pass that looked at them: who comes or goes uses
@@ -146,26 +124,6 @@ pub struct Counts {
     /// Their threads.
     pub threads: u64,
 }
-
-/// What [`Collect`] asks for, of one group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Collected {
-    /// Resident memory in bytes; what processes share counts for each.
-    pub resident: u64,
-    /// Virtual memory in bytes.
-    pub virtual_memory: u64,
-    /// Page faults without I/O since [`open`](crate::Node::open), in processes that a pass saw afterwards.
-    pub minor_faults: u64,
-    /// Page faults with I/O, likewise.
-    pub major_faults: u64,
-    /// Processes by what they are doing, in the order of [`STATES`].
-    pub states: [u64; 5],
-    /// When the oldest living process started, in seconds since 1970; 0 where none lives.
-    pub oldest_start: u64,
-}
-
-/// The values of the label `state`.
-pub const STATES: [&str; 5] = ["Running", "Sleeping", "Waiting", "Zombie", "Other"];
 
 /// What a pass took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,10 +161,6 @@ pub struct Snapshot {
     pub thread_counts: BTreeMap<Thread, u64>,
     /// How many live, of each group that has any.
     pub counts: BTreeMap<Group, Counts>,
-    /// What else was asked for.
-    pub collect: Collect,
-    /// And what that is of each group; empty where nothing was.
-    pub collected: BTreeMap<Group, Collected>,
     /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds: what
     /// its CPUs were not idle, by another clock than the groups', so it may differ a little from their sum.
     pub busy: BTreeMap<&'static str, u64>,
@@ -233,8 +187,6 @@ impl Snapshot {
             threads: BTreeMap::new(),
             thread_counts: BTreeMap::new(),
             counts: BTreeMap::new(),
-            collect: Collect::default(),
-            collected: BTreeMap::new(),
             busy: BTreeMap::new(),
             stolen_us: 0,
             withheld_us: 0,

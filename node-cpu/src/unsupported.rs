@@ -19,6 +19,11 @@ impl Node {
         match *self {}
     }
 
+    /// When the machine was started, if there were a node.
+    pub fn boot_time(&self) -> Option<u64> {
+        match *self {}
+    }
+
     /// By what it is counted, if there were a node.
     pub fn method(&self) -> Method {
         match *self {}

@@ -8,10 +8,9 @@ mod fake;
 
 use allocation_counter::measure;
 use fake::Fake;
-use node_cpu::{Collect, Detail, Node};
+use node_cpu::{Detail, Node};
 
-const DETAIL: Detail =
-    Detail { threads: true, collect: Collect { memory: false, faults: false, states: false, start: false } };
+const DETAIL: Detail = Detail { threads: true };
 const TICK_US: u64 = 10_000;
 /// In the unit that works, beside idle ones.
 const WORKING: [u32; 3] = [50, 51, 52];

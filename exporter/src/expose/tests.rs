@@ -1,7 +1,7 @@
 //! Expositions of readings that are written by hand.
 
 use super::*;
-use node_cpu::{Class, Collect, Collected, Counts, Work};
+use node_cpu::{Class, Counts, Work};
 use std::time::Instant;
 
 mod adds_up;
@@ -134,43 +134,4 @@ fn threads_and_what_exited() {
             left
         );
     }
-}
-
-#[test]
-fn only_what_was_asked_for_is_collected() {
-    let mut snapshot = Snapshot::empty(Instant::now());
-    let key = (Class::Host, "a".into());
-    let all = Collected {
-        resident: 1,
-        virtual_memory: 2,
-        minor_faults: 3,
-        major_faults: 4,
-        states: [5, 6, 7, 8, 9],
-        oldest_start: 10,
-    };
-    snapshot.groups = [(key.clone(), Cpu::default())].into();
-    snapshot.collected = [(key, all)].into();
-    let asked = |collect| {
-        let text = Exposer::new().render(&Snapshot { collect, ..snapshot.clone() }, own(), 0).text;
-        let own = ["_cpu_", "num_", "_exporter_", "process_cpu"];
-        let others = samples(&text).into_iter().filter(|line| !own.iter().any(|own| line.contains(own)));
-        others.map(|line| line.replace("namedprocess_namegroup_", "")).collect::<Vec<String>>()
-    };
-    assert!(asked(Collect::default()).is_empty());
-    let memory = asked(Collect { memory: true, ..Collect::default() });
-    let of = r#"class="host",groupname="a""#;
-    let want = [
-        format!(r#"memory_bytes{{{of},memtype="resident"}} 1"#),
-        format!(r#"memory_bytes{{{of},memtype="virtual"}} 2"#),
-    ];
-    assert_eq!(memory, want);
-    let faults = asked(Collect { faults: true, ..Collect::default() });
-    let want = [format!("minor_page_faults_total{{{of}}} 3"), format!("major_page_faults_total{{{of}}} 4")];
-    assert_eq!(faults, want);
-    let states = asked(Collect { states: true, ..Collect::default() });
-    let want = ["Running", "Sleeping", "Waiting", "Zombie", "Other"].iter().zip(5..);
-    let want: Vec<_> = want.map(|(state, n)| format!(r#"states{{{of},state="{state}"}} {n}"#)).collect();
-    assert_eq!(states, want);
-    let start = asked(Collect { start: true, ..Collect::default() });
-    assert_eq!(start, [format!("oldest_start_time_seconds{{{of}}} 10")]);
 }

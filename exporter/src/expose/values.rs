@@ -1,7 +1,7 @@
 //! Which metrics a reading's groups and threads become: process-exporter's names, and the label `class` besides.
 
 use super::text::{Text, seconds};
-use node_cpu::{Cpu, EXITED, Group, IDLE, INTERRUPTS, STARTING, STATES, Snapshot, Thread};
+use node_cpu::{Cpu, EXITED, Group, IDLE, INTERRUPTS, STARTING, Snapshot, Thread};
 
 impl Text {
     /// The groups, each with the CPU to show.
@@ -27,9 +27,6 @@ impl Text {
             self.gauge("namedprocess_namegroup_num_threads", "Threads of a group's living processes.");
         for ((class, group), counts) in counts() {
             threads.sample(&[("class", class.as_str()), ("groupname", group)], counts.threads);
-        }
-        if !snapshot.collected.is_empty() {
-            self.collected(groups, snapshot);
         }
     }
 
@@ -58,60 +55,6 @@ impl Text {
             let (class, group, name) = key;
             let labels = [("class", class.as_str()), ("groupname", group), ("threadname", name)];
             counts.sample(&labels, snapshot.thread_counts.get(key).copied().unwrap_or_default());
-        }
-    }
-
-    /// What `--collect` asked for.
-    fn collected(&mut self, groups: &[(&Group, Cpu)], snapshot: &Snapshot) {
-        let collect = snapshot.collect;
-        let each = || {
-            let keys = groups.iter().map(|(key, _)| *key).filter(|key| has_processes(key));
-            keys.filter_map(|key| Some((key.0.as_str(), &*key.1, snapshot.collected.get(key)?)))
-        };
-        if collect.memory {
-            let mut memory = self.gauge(
-                "namedprocess_namegroup_memory_bytes",
-                "Memory of a group's processes; what they share counts for each.",
-            );
-            for (class, group, all) in each() {
-                for (kind, bytes) in [("resident", all.resident), ("virtual", all.virtual_memory)] {
-                    memory.sample(&[("class", class), ("groupname", group), ("memtype", kind)], bytes);
-                }
-            }
-        }
-        if collect.faults {
-            let mut minor = self.counter(
-                "namedprocess_namegroup_minor_page_faults_total",
-                "Page faults without I/O of processes that lived at a scrape.",
-            );
-            for (class, group, all) in each() {
-                minor.sample(&[("class", class), ("groupname", group)], all.minor_faults);
-            }
-            let mut major = self.counter(
-                "namedprocess_namegroup_major_page_faults_total",
-                "Page faults with I/O of processes that lived at a scrape.",
-            );
-            for (class, group, all) in each() {
-                major.sample(&[("class", class), ("groupname", group)], all.major_faults);
-            }
-        }
-        if collect.states {
-            let mut states =
-                self.gauge("namedprocess_namegroup_states", "Processes of a group by what they are doing.");
-            for (class, group, all) in each() {
-                for (state, count) in STATES.iter().zip(all.states) {
-                    states.sample(&[("class", class), ("groupname", group), ("state", state)], count);
-                }
-            }
-        }
-        if collect.start {
-            let mut start = self.gauge(
-                "namedprocess_namegroup_oldest_start_time_seconds",
-                "When the oldest living process of a group started, in seconds since 1970.",
-            );
-            for (class, group, all) in each().filter(|(.., all)| all.oldest_start > 0) {
-                start.sample(&[("class", class), ("groupname", group)], all.oldest_start);
-            }
         }
     }
 }

@@ -214,7 +214,6 @@ fn what_is_wrong_is_one_line() {
         (with(tls(&cert, &key), &["--web.client-ca", &key]), 1, "key: it must be PEM"),
         (with(none(), &["--web.telemetry-path", "metrics"]), 2, "must begin with /"),
         (with(none(), &["--threads=perhaps"]), 2, "--threads"),
-        (with(none(), &["--collect=memory,smaps"]), 2, "smaps"),
         (with(none(), &["--web.tls-cert", &cert]), 2, "--web.tls-key"),
         (with(none(), &["--web.tls-key", &key]), 2, "--web.tls-cert"),
         (with(none(), &["--web.client-ca", &cert]), 2, "--web.tls-cert"),

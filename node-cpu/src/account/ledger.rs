@@ -15,8 +15,7 @@ mod pods;
 mod threads;
 
 use crate::cpu::{Cpu, Delta};
-use crate::kernel::parse::Stat;
-use crate::snapshot::{Class, Collected, Counts, EXITED, Group, IDLE, Snapshot};
+use crate::snapshot::{Class, Counts, EXITED, Group, IDLE, Snapshot};
 use accounts::Standing;
 use pods::Pods;
 use std::collections::BTreeMap;
@@ -42,7 +41,6 @@ struct Account {
     /// How many cgroups and processes count for it.
     holders: u32,
     counts: Counts,
-    collected: Collected,
     threads: Threads,
     touched: bool,
 }
@@ -103,35 +101,6 @@ impl Ledger {
         }
     }
 
-    /// Begins to collect anew what is no counter.
-    pub(crate) fn begin_collecting(&mut self) {
-        for account in self.accounts.iter_mut().flatten() {
-            let Collected { minor_faults, major_faults, .. } = account.collected;
-            account.collected = Collected { minor_faults, major_faults, ..Collected::default() };
-        }
-    }
-
-    /// Adds one process to what is collected of its group.
-    pub(crate) fn collect(&mut self, id: Id, stat: &Stat, faults: (u64, u64), started: u64) {
-        let Some(account) = self.account(id) else { return };
-        let (all, page) = (&mut account.collected, rustix::param::page_size() as u64);
-        all.resident = all.resident.saturating_add(stat.resident.saturating_mul(page));
-        all.virtual_memory = all.virtual_memory.saturating_add(stat.virtual_memory);
-        all.minor_faults = all.minor_faults.saturating_add(faults.0);
-        all.major_faults = all.major_faults.saturating_add(faults.1);
-        all.oldest_start = if all.oldest_start == 0 { started } else { all.oldest_start.min(started) };
-        let state = match stat.state {
-            b'R' => 0,
-            b'S' | b'I' => 1,
-            b'D' => 2,
-            b'Z' => 3,
-            _ => 4,
-        };
-        if let Some(count) = all.states.get_mut(state) {
-            *count += 1;
-        }
-    }
-
     /// The signed sum of a group, in microseconds, as of now.
     pub(crate) fn accrued_us(&self, key: &Group) -> i64 {
         self.ids
@@ -163,7 +132,7 @@ impl Ledger {
     }
 
     /// Writes all accounts down; those of threads where they are asked for.
-    pub fn write(&self, snapshot: &mut Snapshot, threads: bool, collected: bool) {
+    pub fn write(&self, snapshot: &mut Snapshot, threads: bool) {
         self.pods.write(snapshot);
         let all = || self.ids.values().filter_map(|number| self.accounts.get(*number as usize)?.as_ref());
         let accounts = || all().filter(|account| account.standing == Standing::Shown);
@@ -171,9 +140,6 @@ impl Ledger {
         snapshot.alive = accounts().filter(|a| a.holders > 0).map(|a| a.key.clone()).collect();
         let counted = accounts().filter(|a| a.counts != Counts::default());
         snapshot.counts = counted.map(|account| (account.key.clone(), account.counts)).collect();
-        if collected {
-            snapshot.collected = accounts().map(|a| (a.key.clone(), a.collected)).collect();
-        }
         if !threads {
             return;
         }

@@ -113,7 +113,6 @@ impl Tree {
         full_scan: bool,
     ) -> Result<()> {
         let (exited, room, born) = (self.exited, &mut self.room, &mut self.born);
-        let full_scan = full_scan || crowd.looks_always();
         let births = &mut self.births;
         let mut pass = Pass { procfs, reader, ledger, crowd, full_scan, exited, room, born, births, read: 0 };
         let mut path = self.root.clone();

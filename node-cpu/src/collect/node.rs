@@ -24,6 +24,7 @@ pub struct Node {
     paths: Paths,
     detail: Detail,
     procfs: ProcFs,
+    boot_time: Option<u64>,
     tree: Option<Tree>,
     /// Why there is no tree; empty where there is one.
     why_no_tree: String,
@@ -78,21 +79,22 @@ impl Node {
         let init_seen = matches!(procfs.process(1, &mut reader), Outcome::Got(_));
         let kthreadd_seen =
             matches!(procfs.process(2, &mut reader), Outcome::Got(second) if second.kernel_thread);
-        let booted = match reader.read(&paths.procfs.join("stat"), |text| Some(parse::boot_time(text))) {
-            Outcome::Got(seconds) => seconds.unwrap_or(0),
-            _ => 0,
+        let boot_time = match reader.read(&paths.procfs.join("stat"), |text| Some(parse::boot_time(text))) {
+            Outcome::Got(seconds) => seconds,
+            _ => None,
         };
-        let procs = Procs::new(scope, detail, booted, &procfs, &mut reader);
+        let procs = Procs::new(scope, detail, &procfs, &mut reader);
         let mut node = Node {
             paths: paths.clone(),
             detail,
             procfs,
+            boot_time,
             tree,
             why_no_tree,
             init_seen,
             kthreadd_seen,
             procs,
-            crowd: Crowd::new(detail, booted),
+            crowd: Crowd::new(detail),
             full_scan: true,
             reader,
             interrupts: Interrupts::new(&mut ledger),
@@ -113,9 +115,6 @@ impl Node {
     /// fails within them is counted in the reading.
     pub fn pass(&mut self) -> Result<Snapshot> {
         self.reader.begin();
-        if self.detail.collect.any() {
-            self.ledger.begin_collecting();
-        }
         let mut began = Instant::now();
         let Outcome::Got(uptime) = self.procfs.uptime(&mut self.reader) else {
             let procfs = self.paths.procfs.display();
@@ -137,8 +136,7 @@ impl Node {
         self.interrupts.count(busy, &mut self.busy, &mut self.ledger);
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(at);
-        self.ledger.write(&mut snapshot, self.detail.threads, self.detail.collect.any());
-        snapshot.collect = self.detail.collect;
+        self.ledger.write(&mut snapshot, self.detail.threads);
         snapshot.busy = self.busy.modes();
         snapshot.stolen_us = self.busy.stolen_us();
         snapshot.withheld_us = self.interrupts.withheld_us();
@@ -156,6 +154,11 @@ impl Node {
             processes: procs.0 + crowd.0,
             threads: procs.1 + crowd.1,
         }
+    }
+
+    /// When the machine was started, in seconds since 1970, by `/proc/stat`; `None` if that does not say.
+    pub fn boot_time(&self) -> Option<u64> {
+        self.boot_time
     }
 
     /// By what this node is counted.

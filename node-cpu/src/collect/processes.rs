@@ -46,8 +46,6 @@ pub(crate) struct Procs {
     newborn_since: Option<u64>,
     /// Whether a bare `/` as cgroup is the reader's own pod.
     relative: bool,
-    /// Seconds since 1970 at which the machine was started.
-    booted: u64,
     /// Counts the passes; and when this one began, in ticks since boot.
     pass: u64,
     began: u64,
@@ -81,13 +79,7 @@ struct Proc {
 }
 
 impl Procs {
-    pub(crate) fn new(
-        scope: Scope,
-        detail: Detail,
-        booted: u64,
-        procfs: &ProcFs,
-        reader: &mut Reader,
-    ) -> Procs {
+    pub(crate) fn new(scope: Scope, detail: Detail, procfs: &ProcFs, reader: &mut Reader) -> Procs {
         let own_view = procfs.file(1, b"/cgroup", reader, |text| Some(naming::is_relative(text)));
         Procs {
             scope,
@@ -97,7 +89,6 @@ impl Procs {
             late: Vec::new(),
             newborn_since: None,
             relative: own_view == Outcome::Got(true),
-            booted,
             pass: 0,
             began: 0,
             lists: Lists::default(),
@@ -228,11 +219,6 @@ impl Procs {
             ledger.transfer(proc.home, proc.group, grown);
         }
         ledger.count(proc.group, 0, i64::from(stat.threads) - i64::from(proc.stat.threads));
-        if self.detail.collect.any() {
-            let earlier = if newborn { None } else { Some(earlier.as_ref().unwrap_or(stat)) };
-            let started = self.booted + stat.start / procfs.hz().max(1);
-            ledger.collect(proc.group, stat, stat.faults_since(earlier), started);
-        }
         (proc.stat, proc.seen) = (*stat, self.pass);
         if self.detail.threads && !stat.kernel_thread {
             let (group, before) = (proc.group, earlier.map(|stat| stat.own));

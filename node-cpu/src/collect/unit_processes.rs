@@ -20,8 +20,6 @@ pub(crate) struct Crowd {
     procs: HashMap<u32, Proc>,
     detail: Detail,
     pub(crate) namer: Namer,
-    /// Seconds since 1970 at which the machine was started.
-    booted: u64,
     /// When this pass and the one before it began, in ticks since boot; None before the first pass.
     began: u64,
     before: Option<u64>,
@@ -63,12 +61,11 @@ pub(crate) struct Home<'a> {
 }
 
 impl Crowd {
-    pub(crate) fn new(detail: Detail, booted: u64) -> Crowd {
+    pub(crate) fn new(detail: Detail) -> Crowd {
         Crowd {
             procs: HashMap::new(),
             detail,
             namer: Namer::default(),
-            booted,
             began: 0,
             before: None,
             pids: Vec::new(),
@@ -93,12 +90,7 @@ impl Crowd {
 
     /// Whether a unit's processes are looked at, or only counted.
     pub(crate) fn looks(&self) -> bool {
-        self.detail.threads || self.detail.collect.any() || self.namer.was_set()
-    }
-
-    /// Whether they are looked at also where nothing was used.
-    pub(crate) fn looks_always(&self) -> bool {
-        self.detail.collect.any()
+        self.detail.threads || self.namer.was_set()
     }
 
     /// Looks at the processes in a cgroup. Whether all could be looked at.
@@ -227,11 +219,6 @@ impl Crowd {
             if proc.group != home.group {
                 ledger.transfer(home.group, proc.group, grown);
             }
-        }
-        if self.detail.collect.any() {
-            let earlier = if newborn { None } else { Some(known.as_ref().unwrap_or(&stat)) };
-            let started = self.booted + stat.start / procfs.hz().max(1);
-            ledger.collect(proc.group, &stat, stat.faults_since(earlier), started);
         }
         proc.stat = stat;
         if self.detail.threads {

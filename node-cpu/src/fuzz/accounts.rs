@@ -105,7 +105,7 @@ impl Model {
     fn settle(&mut self) -> Snapshot {
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(Instant::now());
-        self.ledger.write(&mut snapshot, true, false);
+        self.ledger.write(&mut snapshot, true);
         assert!(snapshot.groups.keys().eq(self.sums.keys()), "{:?}", snapshot.groups);
         for (key, sum) in &mut self.sums {
             sum.highest = sum.highest.max(sum.accrued);

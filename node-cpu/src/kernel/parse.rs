@@ -39,13 +39,9 @@ impl std::fmt::Debug for Comm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) comm: Comm,
-    /// `R`, `S`, `D`, `Z` ...
-    pub(crate) state: u8,
     /// 0 where the parent is outside of the reader's PID namespace.
     pub(crate) ppid: u32,
     pub(crate) kernel_thread: bool,
-    pub(crate) minor_faults: u64,
-    pub(crate) major_faults: u64,
     /// The process itself, its ended threads included; of a thread, that thread alone.
     pub(crate) own: Cpu,
     /// The children it has waited for, with theirs.
@@ -53,18 +49,6 @@ pub(crate) struct Stat {
     pub(crate) threads: u32,
     /// When it started, in ticks since boot. With the PID this is its identity.
     pub(crate) start: u64,
-    /// Bytes.
-    pub(crate) virtual_memory: u64,
-    /// Pages.
-    pub(crate) resident: u64,
-}
-
-impl Stat {
-    /// Page faults without and with I/O since an earlier reading of the same process; without one, all.
-    pub(crate) fn faults_since(&self, earlier: Option<&Stat>) -> (u64, u64) {
-        let (minor, major) = earlier.map_or((0, 0), |stat| (stat.minor_faults, stat.major_faults));
-        (self.minor_faults.saturating_sub(minor), self.major_faults.saturating_sub(major))
-    }
 }
 
 /// The node's CPU time from `/proc/stat`, of all CPUs that are online, in microseconds since boot.
@@ -121,35 +105,16 @@ pub(crate) fn stat(text: &[u8], hz: u64) -> Option<Stat> {
     let close = text.iter().rposition(|&b| b == b')')?;
     let comm = Comm::new(text.get(open + 1..close)?);
     let mut rest = fields(text.get(close + 1..)?);
-    let state = *rest.next()?.first()?;
-    let ppid = number(rest.next()?)?;
+    let ppid = number(rest.nth(1)?)?;
     let flags: u64 = number(rest.nth(4)?)?;
-    // What is only of use to few need not be a number: kernels have printed sums that were below zero.
-    let minor_faults = number(rest.next()?).unwrap_or(0);
-    let major_faults = number(rest.nth(1)?).unwrap_or(0);
-    rest.next()?;
-    let own = Cpu { user_us: ticks(rest.next()?, hz)?, system_us: ticks(rest.next()?, hz)? };
+    let own = Cpu { user_us: ticks(rest.nth(4)?, hz)?, system_us: ticks(rest.next()?, hz)? };
+    // This need not be a number: kernels have printed sums that were below zero.
     let mut waited = || Some(ticks(rest.next()?, hz).unwrap_or(0));
     let waited = Cpu { user_us: waited()?, system_us: waited()? };
     let threads = number(rest.nth(2)?)?;
     let start = number(rest.nth(1)?)?;
-    let virtual_memory = number(rest.next()?).unwrap_or(0);
-    let resident = number(rest.next()?).unwrap_or(0);
     let kernel_thread = flags & KERNEL_THREAD != 0;
-    Some(Stat {
-        comm,
-        state,
-        ppid,
-        kernel_thread,
-        minor_faults,
-        major_faults,
-        own,
-        waited,
-        threads,
-        start,
-        virtual_memory,
-        resident,
-    })
+    Some(Stat { comm, ppid, kernel_thread, own, waited, threads, start })
 }
 
 /// The second at which the machine was started, since 1970, from `/proc/stat`.

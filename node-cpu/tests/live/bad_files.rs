@@ -3,13 +3,12 @@
 
 use crate::fake::Fake;
 use crate::shell::total;
-use node_cpu::{Class, Collect, Detail, Node, Snapshot};
+use node_cpu::{Class, Detail, Node, Snapshot};
 use std::fs;
 
 const TICK_US: u64 = 10_000;
 /// So that every file is read in every pass.
-const DETAIL: Detail =
-    Detail { threads: true, collect: Collect { memory: true, faults: true, states: true, start: true } };
+const DETAIL: Detail = Detail { threads: true };
 
 /// Two units of a process of two threads each, and a thread of the kernel.
 fn node() -> (Fake, Node) {

@@ -1,6 +1,6 @@
 //! What the live tests share: a shell that burns CPU on request, and the rule for tests that cannot run here.
 
-use node_cpu::{Class, Collect, Detail, Snapshot};
+use node_cpu::{Class, Detail, Snapshot};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
@@ -8,8 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// What the exporter looks at unless it is told otherwise.
-pub(crate) const DETAIL: Detail =
-    Detail { threads: true, collect: Collect { memory: false, faults: false, states: false, start: false } };
+pub(crate) const DETAIL: Detail = Detail { threads: true };
 
 /// Says that a test does not run here, and why; in CI that is a failure.
 pub(crate) fn skip(test: &str, why: &str) {

@@ -48,7 +48,7 @@ impl Exporter {
         self.at += Duration::from_secs(seconds);
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(self.at);
-        self.ledger.write(&mut snapshot, true, false);
+        self.ledger.write(&mut snapshot, true);
         let (reached, first) = ((self.exposer.number + 1).saturating_sub(behind), self.exposer.number == 0);
         let exposed = self.exposer.render(&snapshot, own(), reached);
         exposed.left.iter().for_each(|group| self.ledger.forget(group));

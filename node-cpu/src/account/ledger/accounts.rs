@@ -3,7 +3,7 @@
 use super::threads::Threads;
 use super::{Account, Id, Ledger};
 use crate::cpu::{Cpu, Delta};
-use crate::snapshot::{Collected, Counts, Group, OTHER};
+use crate::snapshot::{Counts, Group, OTHER};
 use std::sync::Arc;
 
 /// Groups of a node at most; what comes later is `(other)` of its class. A node has 60 to 120 units, some more where
@@ -97,7 +97,6 @@ impl Ledger {
             shown: Cpu::default(),
             holders: 0,
             counts: Counts::default(),
-            collected: Collected::default(),
             threads: Threads::default(),
             touched: false,
         };

@@ -17,7 +17,7 @@ fn delta(user_us: i64, system_us: i64) -> Delta {
 fn written(ledger: &mut Ledger) -> Snapshot {
     ledger.settle();
     let mut snapshot = Snapshot::empty(Instant::now());
-    ledger.write(&mut snapshot, true, true);
+    ledger.write(&mut snapshot, true);
     snapshot
 }
 

@@ -61,7 +61,7 @@ impl Watch {
             procfs: ProcFs::open(fake.dir.path()).unwrap(),
             reader: Reader::new(),
             ledger,
-            crowd: Crowd::new(Detail::default(), 0),
+            crowd: Crowd::new(Detail::default()),
         };
         watch.pass();
         watch
@@ -73,7 +73,7 @@ impl Watch {
         tree.pass(procfs, reader, ledger, crowd, false).unwrap();
         ledger.settle();
         let mut snapshot = Snapshot::empty(Instant::now());
-        ledger.write(&mut snapshot, false, false);
+        ledger.write(&mut snapshot, false);
         snapshot
     }
 
@@ -196,7 +196,7 @@ fn a_missing_root_is_an_error_that_names_it() {
     let missing = fake.root().join("none");
     let mut ledger = Ledger::default();
     let mut tree = Tree::new(missing.clone(), 0, &mut ledger);
-    let (procfs, mut crowd) = (ProcFs::open(fake.dir.path()).unwrap(), Crowd::new(Detail::default(), 0));
+    let (procfs, mut crowd) = (ProcFs::open(fake.dir.path()).unwrap(), Crowd::new(Detail::default()));
     let error =
         tree.pass(&procfs, &mut Reader::new(), &mut ledger, &mut crowd, false).unwrap_err().to_string();
     assert!(error.contains(&missing.display().to_string()), "{error}");

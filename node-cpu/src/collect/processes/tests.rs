@@ -43,7 +43,7 @@ fn prepared(processes: &[(u32, Fake)]) -> Machine {
     let (mut reader, mut ledger) = (Reader::new(), Ledger::default());
     ledger.acquire_owner(&naming::pods_exited());
     let procfs = ProcFs::open(dir.path()).unwrap();
-    let procs = Procs::new(Scope::All, Detail::default(), 0, &procfs, &mut reader);
+    let procs = Procs::new(Scope::All, Detail::default(), &procfs, &mut reader);
     let machine = Machine { dir, procfs, procs, reader, ledger };
     machine.uptime(10);
     processes.iter().for_each(|(pid, fake)| machine.set(*pid, *fake));
@@ -54,7 +54,7 @@ impl Machine {
     /// Takes the first pass.
     fn watched(mut self) -> Machine {
         let Procs { scope, detail, .. } = self.procs;
-        self.procs = Procs::new(scope, detail, 0, &self.procfs, &mut self.reader);
+        self.procs = Procs::new(scope, detail, &self.procfs, &mut self.reader);
         self.pass();
         self
     }
@@ -95,7 +95,7 @@ impl Machine {
         self.procs.pass(began, &self.procfs, &mut self.reader, &mut self.ledger).unwrap();
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(Instant::now());
-        self.ledger.write(&mut snapshot, true, true);
+        self.ledger.write(&mut snapshot, true);
         snapshot
     }
 

@@ -34,7 +34,7 @@ fn a_first_pass_without_time_counts_nobodys_past_later() {
     let mut reader = Reader::new();
     reader.take_at_most(Duration::ZERO);
     let began = Instant::now();
-    let detail = Detail { threads: true, ..Detail::default() };
+    let detail = Detail { threads: true };
     let none = Found::None("it was not asked for".to_owned());
     let mut node = Node::counting(&machine, detail, none, reader, Ledger::default(), 0).unwrap();
     assert_eq!(node.procs.len(), (0, 0));

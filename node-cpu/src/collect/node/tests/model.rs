@@ -362,13 +362,13 @@ impl World {
 
     /// A node that names so many threads whether they have run or not.
     pub(super) fn open_naming(&self, most: usize) -> Node {
-        let detail = Detail { threads: true, ..Detail::default() };
+        let detail = Detail { threads: true };
         let (root, ledger) = (Found::Tree(self.cgroup("")), Ledger::naming(most));
         Node::counting(&self.paths(), detail, root, Reader::new(), ledger, 0).unwrap()
     }
 
     pub(super) fn open(&self, threads: bool) -> Node {
-        let detail = Detail { threads, ..Detail::default() };
+        let detail = Detail { threads };
         let root = Found::Tree(self.cgroup(""));
         Node::counting(&self.paths(), detail, root, Reader::new(), Ledger::default(), 0).unwrap()
     }

@@ -300,7 +300,7 @@ fn by_process_threads_are_their_groups_too() {
     let busy = 100;
     world.thread(busy);
     world.write();
-    let detail = Detail { threads: true, ..Detail::default() };
+    let detail = Detail { threads: true };
     let mut node = Node::open_by_process(&world.paths(), detail).unwrap();
     world.run(busy, 1, 5 * TICK, 0);
     world.write();
