@@ -78,7 +78,8 @@ const NODE_CPU: Floors = &[
     &["snapshot"],
     &["cpu"],
 ];
-const COLLECT: Floors = &[&["mod"], &["node"], &["cgroups"], &["processes", "unit_processes"], &["threads"]];
+const COLLECT: Floors =
+    &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["pass"], &["plausibility"]];
 const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaping"], &["ledger", "busy"]];
 const NAMING: Floors = &[
     &["mod"],

@@ -13,10 +13,9 @@ mod cgroup;
 mod files;
 pub(super) mod find;
 
-use super::unit_processes::Crowd;
+use super::pass::Pass;
+use super::processes::Processes;
 use crate::account::{Id, Ledger};
-use crate::kernel::ProcFs;
-use crate::kernel::Reader;
 use crate::naming::{self, CgroupRole};
 use anyhow::{Result, bail};
 use births::Births;
@@ -57,14 +56,12 @@ struct ExitedAccounts {
     pods: Id,
 }
 
-/// What a pass over the tree works with.
+/// One walk over the tree, in a pass.
 #[derive(Debug)]
-struct Pass<'a> {
-    procfs: &'a ProcFs,
-    reader: &'a mut Reader,
-    ledger: &'a mut Ledger,
-    crowd: &'a mut Crowd,
-    /// Looks also into what has not moved.
+struct Walk<'a> {
+    pass: Pass<'a>,
+    processes: &'a mut Processes,
+    /// Reads also what has not moved.
     full_scan: bool,
     exited: ExitedAccounts,
     room: &'a mut usize,
@@ -102,22 +99,13 @@ impl Tree {
         self.top.kept_open()
     }
 
-    /// Credits what has grown; `full_scan` looks at processes also where nothing has. Fails when the root cannot be
-    /// listed.
-    pub(crate) fn pass(
-        &mut self,
-        procfs: &ProcFs,
-        reader: &mut Reader,
-        ledger: &mut Ledger,
-        crowd: &mut Crowd,
-        full_scan: bool,
-    ) -> Result<()> {
-        let (exited, room, born) = (self.exited, &mut self.room, &mut self.born);
-        let births = &mut self.births;
-        let mut pass = Pass { procfs, reader, ledger, crowd, full_scan, exited, room, born, births, read: 0 };
+    /// Credits what has grown; `full_scan` reads processes also if nothing has. Fails if the root cannot be listed.
+    pub(super) fn pass(&mut self, pass: Pass<'_>, processes: &mut Processes, full_scan: bool) -> Result<()> {
+        let (exited, room, born, births) = (self.exited, &mut self.room, &mut self.born, &mut self.births);
+        let mut walk = Walk { pass, processes, full_scan, exited, room, born, births, read: 0 };
         let mut path = self.root.clone();
-        let listed = self.top.visit_top(&mut path, &mut pass);
-        self.read = pass.read;
+        let listed = self.top.visit_top(&mut path, &mut walk);
+        self.read = walk.read;
         if !listed {
             bail!("cannot list the cgroups in {}: is it still mounted, and readable?", self.root.display());
         }

@@ -2,8 +2,9 @@
 
 use super::cgroups::find::{self, Found};
 use super::cgroups::{self, Tree};
-use super::processes::{Procs, Scope};
-use super::unit_processes::Crowd;
+use super::pass::Pass;
+use super::plausibility::Plausibility;
+use super::processes::{Processes, Scope};
 use crate::account::BusyTime;
 use crate::account::Interrupts;
 use crate::account::Ledger;
@@ -32,11 +33,11 @@ pub struct Node {
     init_seen: bool,
     /// Whether the first of the kernel's threads is where it always is: a container's procfs has another there.
     kthreadd_seen: bool,
-    procs: Procs,
-    crowd: Crowd,
+    processes: Processes,
     /// Looks at every process in the next pass: the rules are others.
     full_scan: bool,
     reader: Reader,
+    plausibility: Plausibility,
     ledger: Ledger,
     interrupts: Interrupts,
     busy: BusyTime,
@@ -83,7 +84,8 @@ impl Node {
             Outcome::Got(seconds) => seconds,
             _ => None,
         };
-        let procs = Procs::new(scope, detail, &procfs, &mut reader);
+        let own_view = procfs.file(1, b"/cgroup", &mut reader, |text| Some(naming::is_relative(text)));
+        let processes = Processes::new(scope, detail, own_view == Outcome::Got(true));
         let mut node = Node {
             paths: paths.clone(),
             detail,
@@ -93,10 +95,10 @@ impl Node {
             why_no_tree,
             init_seen,
             kthreadd_seen,
-            procs,
-            crowd: Crowd::new(detail),
+            processes,
             full_scan: true,
             reader,
+            plausibility: Plausibility::new(),
             interrupts: Interrupts::new(&mut ledger),
             ledger,
             busy: BusyTime::default(),
@@ -107,31 +109,34 @@ impl Node {
 
     /// Replaces the rules by which processes are carved out of their units; what they used so far stays where it is.
     pub fn set_rules(&mut self, rules: Option<Arc<Rules>>) {
-        self.procs.namer.set(rules.clone());
-        self.full_scan |= self.crowd.namer.set(rules);
+        self.full_scan |= self.processes.set_rules(rules);
     }
 
     /// Reads all counters. Fails when the processes, the tree or the node's busy time cannot be read at all; what
     /// fails within them is counted in the reading.
     pub fn pass(&mut self) -> Result<Snapshot> {
         self.reader.begin();
+        self.plausibility.begin();
         let mut began = Instant::now();
         let Outcome::Got(uptime) = self.procfs.uptime(&mut self.reader) else {
             let procfs = self.paths.procfs.display();
             bail!("cannot read {procfs}/uptime: is {procfs} a procfs?");
         };
-        self.procs.pass(uptime, &self.procfs, &mut self.reader, &mut self.ledger)?;
+        self.processes.begin(uptime);
+        let Node { procfs, reader, plausibility, ledger, .. } = self;
+        self.processes.visit_machine(&mut Pass { procfs, reader, plausibility, ledger })?;
         if self.tree.is_some() {
             // Most of the CPU is in the tree's counters, which are read from here on.
             began = Instant::now();
         }
         let busy = self.read_busy()?;
         if let Some(tree) = &mut self.tree {
-            self.crowd.begin(uptime);
-            let (reader, ledger, crowd) = (&mut self.reader, &mut self.ledger, &mut self.crowd);
-            tree.pass(&self.procfs, reader, ledger, crowd, self.full_scan)?;
+            let Node { procfs, reader, plausibility, ledger, .. } = self;
+            let pass = Pass { procfs, reader, plausibility, ledger };
+            tree.pass(pass, &mut self.processes, self.full_scan)?;
             self.full_scan = false;
         }
+        self.processes.end();
         let at = began + began.elapsed() / 2;
         self.interrupts.count(busy, &mut self.busy, &mut self.ledger);
         self.ledger.settle();
@@ -146,13 +151,13 @@ impl Node {
     }
 
     fn work(&self) -> Work {
-        let (procs, crowd) = (self.procs.read(), self.crowd.read());
+        let (processes, threads) = self.processes.read();
         Work {
             files_read: self.reader.files(),
             files_open: self.tree.as_ref().map_or(0, |tree| tree.kept_open() as u64),
             cgroups: self.tree.as_ref().map_or(0, Tree::read),
-            processes: procs.0 + crowd.0,
-            threads: procs.1 + crowd.1,
+            processes,
+            threads,
         }
     }
 
@@ -176,7 +181,7 @@ impl Node {
                 self.why_no_tree
             ));
         }
-        let (kernel, _) = self.procs.len();
+        let (kernel, _) = self.processes.of_machine();
         if kernel == 0 || !self.init_seen {
             let who = if self.tree.is_some() { "processes in no unit" } else { "processes of others" };
             let procfs = self.paths.procfs.display();
@@ -218,7 +223,7 @@ impl Node {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
         self.busy.take(at, at.elapsed(), now);
-        self.reader.set_cpus(now.cpus);
+        self.plausibility.set_cpus(now.cpus);
         Ok(now)
     }
 }
@@ -226,7 +231,7 @@ impl Node {
 /// One line: by what is counted, and what of the node can be seen and what not.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kernel, others) = self.procs.len();
+        let (kernel, others) = self.processes.of_machine();
         match &self.tree {
             Some(tree) => write!(
                 f,

@@ -6,11 +6,11 @@
 //! one to account for a process: the kernel keeps 1.7 KiB for each thread whose counter was read, and charges
 //! it to the reader. Who has never been read counts as `(idle)`.
 
+use super::pass::Pass;
 use crate::account::{Id, Ledger, Series};
 use crate::cpu::{Cpu, Delta};
-use crate::kernel::ProcFs;
+use crate::kernel::Outcome;
 use crate::kernel::parse::{Comm, Stat};
-use crate::kernel::{Outcome, Reader};
 use crate::naming;
 
 /// A program's name for a thread, as the kernel cuts it.
@@ -74,22 +74,16 @@ impl Process<'_> {
 
 impl TrackedThreads {
     /// Reads them if they may have used something; how many were read.
-    pub(crate) fn follow(
-        &mut self,
-        process: Process<'_>,
-        procfs: &ProcFs,
-        reader: &mut Reader,
-        ledger: &mut Ledger,
-    ) -> u64 {
+    pub(crate) fn follow(&mut self, process: Process<'_>, pass: &mut Pass<'_>) -> u64 {
         let (stat, number) = (process.stat, process.stat.threads as usize);
         let first = process.before.is_none();
         if first {
-            self.adopt(process, ledger);
+            self.adopt(process, pass.ledger);
         }
         let strangers = self.newborn_since.is_none() && number > 1;
         let all = (!process.counts && !first)
             || (self.newborn_since.is_some() && self.number != number)
-            || (strangers && ledger.has_room_to_name(process.group, number))
+            || (strangers && pass.ledger.has_room_to_name(process.group, number))
             || (first && stat.own.total_us() >= IDLE_US);
         self.unexplained = self.unexplained.saturating_add(stat.own.since(process.base()).total_us());
         if !all && stat.own == process.base() {
@@ -97,10 +91,10 @@ impl TrackedThreads {
         }
         // What the unread ones had used before, at most.
         let strangers_before = self.left_of(process.base());
-        let (mut read, exited) = self.read(process, all, procfs, reader, ledger);
+        let (mut read, exited) = self.read(process, all, pass);
         let looked = all || self.unexplained > 0;
         if exited || (looked && (self.list.len() != number || self.newborn_since.is_none())) {
-            read += self.find(process, strangers_before, procfs, reader, ledger);
+            read += self.find(process, strangers_before, pass);
         }
         if looked {
             // All were read: what is left are parts of ticks, and what has ended.
@@ -132,26 +126,19 @@ impl TrackedThreads {
 
     /// Reads those that are known, all or until the process is accounted for; how many were read, and whether any has
     /// ended.
-    fn read(
-        &mut self,
-        process: Process<'_>,
-        all: bool,
-        procfs: &ProcFs,
-        reader: &mut Reader,
-        ledger: &mut Ledger,
-    ) -> (u64, bool) {
+    fn read(&mut self, process: Process<'_>, all: bool, pass: &mut Pass<'_>) -> (u64, bool) {
         let (mut at, mut moved, mut read, mut exited) = (0, 0, 0, false);
         while all || self.unexplained > 0 {
             let Some(task) = self.list.get_mut(at) else { break };
             read += 1;
-            match procfs.thread(process.pid, task.tid, reader) {
+            match pass.procfs.thread(process.pid, task.tid, pass.reader) {
                 Outcome::Got(stat) if stat.start == task.start => {
                     let grown = beyond(stat.own, task.last);
                     (task.last, task.was_read) = (stat.own, true);
-                    task.name(&stat.comm, process.group, ledger);
+                    task.name(&stat.comm, process.group, pass.ledger);
                     self.unexplained = self.unexplained.saturating_sub(grown.total_us());
                     if process.counts {
-                        ledger.credit_thread(task.series, grown);
+                        pass.ledger.credit_thread(task.series, grown);
                     }
                     if grown != Delta::default() {
                         self.list.swap(moved, at);
@@ -161,7 +148,7 @@ impl TrackedThreads {
                 }
                 Outcome::Failed => at += 1,
                 Outcome::Got(_) | Outcome::Gone => {
-                    ledger.end_thread(task.series);
+                    pass.ledger.end_thread(task.series);
                     self.list.swap_remove(at);
                     exited = true;
                 }
@@ -185,16 +172,9 @@ impl TrackedThreads {
     }
 
     /// Finds those that are new; what they had used before the process was read last is at most so much.
-    fn find(
-        &mut self,
-        process: Process<'_>,
-        before: Cpu,
-        procfs: &ProcFs,
-        reader: &mut Reader,
-        ledger: &mut Ledger,
-    ) -> u64 {
+    fn find(&mut self, process: Process<'_>, before: Cpu, pass: &mut Pass<'_>) -> u64 {
         let (mut tids, mut read) = (Vec::new(), 0);
-        if procfs.threads(process.pid, &mut tids, reader) != Outcome::Got(()) {
+        if pass.procfs.threads(process.pid, &mut tids, pass.reader) != Outcome::Got(()) {
             return 0;
         }
         let mut known: Vec<u32> = self.list.iter().map(|task| task.tid).collect();
@@ -205,12 +185,12 @@ impl TrackedThreads {
         self.list.reserve_exact(tids.len());
         for tid in tids {
             read += 1;
-            let Outcome::Got(stat) = procfs.thread(process.pid, tid, reader) else { continue };
-            let series = ledger.begin_thread(process.group, &naming::thread_name(stat.comm.as_bytes()));
+            let Outcome::Got(stat) = pass.procfs.thread(process.pid, tid, pass.reader) else { continue };
+            let series = pass.ledger.begin_thread(process.group, &naming::thread_name(stat.comm.as_bytes()));
             if process.counts {
                 let younger = self.newborn_since.is_some_and(|since| stat.start >= since);
                 let before = if younger { Cpu::default() } else { before };
-                ledger.credit_thread(series, beyond(stat.own, before));
+                pass.ledger.credit_thread(series, beyond(stat.own, before));
             }
             let (start, last, comm) = (stat.start, stat.own, cut(stat.comm.as_bytes()));
             self.list.push(TrackedThread { tid, series, start, last, was_read: true, comm });

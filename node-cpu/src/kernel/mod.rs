@@ -3,12 +3,11 @@
 //! ```text
 //! procfs        one process's files
 //! reader        small files to bytes, and what vanished apart from what failed
-//! slow_file     files that may never answer          plausibility   what can have been used
+//! slow_file     files that may never answer
 //! parse         bytes to values
 //! ```
 
 pub(crate) mod parse;
-mod plausibility;
 mod procfs;
 mod reader;
 mod slow_file;

@@ -1,8 +1,6 @@
 //! Reads the kernel's small files, and is the one place that tells what vanished from what went wrong.
 
-use super::plausibility::Plausibility;
 use super::slow_file::SlowFiles;
-use crate::cpu::{Cpu, Delta};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
@@ -76,7 +74,6 @@ pub(crate) struct Reader {
     files: u64,
     longest: Duration,
     deadline: Instant,
-    plausibility: Plausibility,
     slow_files: SlowFiles,
     /// For the monitors of pods, so that programs that hang take no pod's name along.
     monitors: SlowFiles,
@@ -91,7 +88,6 @@ impl Reader {
             files: 0,
             longest: LONGEST_PASS,
             deadline: Instant::now() + LONGEST_PASS,
-            plausibility: Plausibility::new(),
             slow_files: SlowFiles::default(),
             monitors: SlowFiles::default(),
         }
@@ -106,22 +102,7 @@ impl Reader {
     /// Begins a pass: it has this long, and has read nothing.
     pub(crate) fn begin(&mut self) {
         self.files = 0;
-        self.plausibility.begin();
         self.deadline = Instant::now() + self.longest;
-    }
-
-    /// From now on the node has so many CPUs.
-    pub(crate) fn set_cpus(&mut self, cpus: u64) {
-        self.plausibility.set_cpus(cpus);
-    }
-
-    /// By how much a counter has grown since `then`; as of [`Plausibility::delta`], and what cannot be is an error and no
-    /// growth: the counter goes on from `now`.
-    pub(crate) fn delta(&mut self, now: Cpu, then: Cpu, exact: bool) -> Delta {
-        self.plausibility.delta(now, then, exact).unwrap_or_else(|| {
-            self.count("impossible");
-            Delta::default()
-        })
     }
 
     /// Whether this pass should open no more processes; counted as an error for each that asks.

@@ -57,7 +57,7 @@ impl Namer {
     }
 
     /// Looks at a process; `known` tells what was found of others.
-    pub(crate) fn look<'a>(
+    pub(crate) fn name<'a>(
         &self,
         pid: u32,
         stat: &Stat,

@@ -4,7 +4,7 @@ mod pod_name;
 mod processes;
 mod residual;
 
-use super::Pass;
+use super::Walk;
 use super::files::{Counter, directories};
 use crate::account::Id;
 use crate::cpu::{Cpu, Delta};
@@ -97,41 +97,41 @@ impl Cgroup {
     }
 
     /// Visits all below the root; whether that could be listed.
-    pub(super) fn visit_top(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> bool {
-        let listed = self.list_if_changed(path, pass);
-        self.visit_children(path, pass);
-        self.end_gone(pass);
+    pub(super) fn visit_top(&mut self, path: &mut PathBuf, walk: &mut Walk<'_>) -> bool {
+        let listed = self.list_if_changed(path, walk);
+        self.visit_children(path, walk);
+        self.end_gone(walk);
         listed
     }
 
     /// Reads this cgroup and, if it moved, what is in it. Whether it is still there, and how much of its growth has
     /// been credited somewhere.
-    fn visit(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> (bool, Delta) {
-        let before = match self.read(path, pass) {
+    fn visit(&mut self, path: &mut PathBuf, walk: &mut Walk<'_>) -> (bool, Delta) {
+        let before = match self.read(path, walk) {
             Outcome::Got(now) => Some(now),
             // Nothing of it or in it is left but what its parent has grown by.
             Outcome::Gone => return (false, Delta::default()),
             Outcome::Failed => None,
         };
-        if !pass.full_scan && before.is_some() && before == self.unchanged_since {
+        if !walk.full_scan && before.is_some() && before == self.unchanged_since {
             return (true, Delta::default());
         }
-        let mut complete = self.list_if_changed(path, pass);
-        self.look_for_name(path, pass);
-        let below = self.visit_children(path, pass);
-        complete &= self.visit_processes(path, pass);
+        let mut complete = self.list_if_changed(path, walk);
+        self.look_for_name(path, walk);
+        let below = self.visit_children(path, walk);
+        complete &= self.visit_processes(path, walk);
         let alone = self.children.is_empty() && self.pids.is_empty();
         let now = match before {
             None => Outcome::Failed,
             Some(before) if alone => Outcome::Got(before),
-            Some(_) => self.read(path, pass),
+            Some(_) => self.read(path, walk),
         };
         // What it had grown by before its children were read.
         let first = before.zip(self.last).map_or(Delta::default(), |(before, last)| before.since(last));
         let delta = match now {
             Outcome::Got(now) => {
                 let exact = !std::mem::take(&mut self.missed);
-                pass.reader.delta(now, self.last.replace(now).unwrap_or(now), exact)
+                walk.pass.delta(now, self.last.replace(now).unwrap_or(now), exact)
             }
             // Its children were there a moment ago: theirs is credited, its own tail is found by its parent.
             Outcome::Gone => return (false, below),
@@ -144,9 +144,11 @@ impl Cgroup {
         complete &= matches!(now, Outcome::Got(_))
             && self.children.iter().all(|child| child.unchanged_since.is_some());
         self.unchanged_since = before.filter(|counter| complete || self.is_tried_out(*counter));
-        self.credit_residual(delta - below, first - below, path, pass);
-        self.with_home(|home| pass.crowd.reap(home, delta - below, pass.ledger));
-        self.end_gone(pass);
+        self.credit_residual(delta - below, first - below, path, walk);
+        if let Some(cgroup) = self.as_ref() {
+            walk.processes.reap_unit(&cgroup, delta - below, walk.pass.ledger);
+        }
+        self.end_gone(walk);
         (true, delta)
     }
 
@@ -159,7 +161,7 @@ impl Cgroup {
     }
 
     /// Reads and credits the children; the sum of their growth.
-    fn visit_children(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> Delta {
+    fn visit_children(&mut self, path: &mut PathBuf, walk: &mut Walk<'_>) -> Delta {
         let mut sum = Delta::default();
         let (mut from, mut exited) = (0, false);
         // Who takes the place of one that ended is found and read in the same pass.
@@ -168,7 +170,7 @@ impl Cgroup {
             for (at, child) in self.children.iter_mut().enumerate() {
                 if from == 0 || !child.counter.was_read() {
                     path.push(&child.name);
-                    let (alive, delta) = child.visit(path, pass);
+                    let (alive, delta) = child.visit(path, walk);
                     path.pop();
                     sum += delta;
                     if !alive {
@@ -184,30 +186,30 @@ impl Cgroup {
                 break;
             }
             from = 1;
-            self.list(path, pass);
+            self.list(path, walk);
         }
         sum
     }
 
     /// Brings the children up to date if their number is another; whether that could be done.
-    fn list_if_changed(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
-        let links = pass.reader.sort(std::fs::metadata(path)).map(|stat| stat.nlink());
+    fn list_if_changed(&mut self, path: &Path, walk: &mut Walk<'_>) -> bool {
+        let links = walk.pass.reader.sort(std::fs::metadata(path)).map(|stat| stat.nlink());
         let Outcome::Got(links) = links else { return false };
         // A file system that does not count its directories says 1.
         if self.links == Some(links) && links > 1 {
             return true;
         }
-        let listed = self.list(path, pass);
+        let listed = self.list(path, walk);
         self.links = Some(links).filter(|_| listed);
         listed
     }
 
     /// Brings the children up to date with the directory; whether it could be listed.
-    fn list(&mut self, path: &Path, pass: &mut Pass<'_>) -> bool {
+    fn list(&mut self, path: &Path, walk: &mut Walk<'_>) -> bool {
         if self.links.is_none() && self.account.is_none() && self.number != 0 {
-            pass.births.watch(path, self.number, self.begin.is_some());
+            walk.births.watch(path, self.number, self.begin.is_some());
         }
-        let Outcome::Got(mut found) = directories(path, pass.reader) else { return false };
+        let Outcome::Got(mut found) = directories(path, walk.pass.reader) else { return false };
         let deepest = path.components().count() >= DEEPEST;
         found.retain(|(name, _)| !deepest && path.as_os_str().len() + name.len() < LONGEST_PATH);
         found.sort_unstable();
@@ -224,10 +226,11 @@ impl Cgroup {
             let (child, replaced) = if same { (known, None) } else { (None, known) };
             self.gone.extend(replaced);
             let child = child.unwrap_or_else(|| {
-                *pass.born += 1;
+                *walk.born += 1;
                 let naming = self.naming.child(&name);
-                let mut child = Cgroup::new(name, inode, *pass.born, naming, self.begin);
-                child.account = child.naming.owner.as_ref().map(|owner| pass.ledger.acquire_owner(owner));
+                let mut child = Cgroup::new(name, inode, *walk.born, naming, self.begin);
+                child.account =
+                    child.naming.owner.as_ref().map(|owner| walk.pass.ledger.acquire_owner(owner));
                 child
             });
             self.children.push(child);
@@ -238,27 +241,27 @@ impl Cgroup {
         true
     }
 
-    fn read(&mut self, path: &mut PathBuf, pass: &mut Pass<'_>) -> Outcome<Cpu> {
-        pass.read += 1;
-        self.counter.read(path, pass.reader, pass.room)
+    fn read(&mut self, path: &mut PathBuf, walk: &mut Walk<'_>) -> Outcome<Cpu> {
+        walk.read += 1;
+        self.counter.read(path, walk.pass.reader, walk.room)
     }
 
     /// Lets go of all that the vanished children held.
-    fn end_gone(&mut self, pass: &mut Pass<'_>) {
+    fn end_gone(&mut self, walk: &mut Walk<'_>) {
         for mut child in std::mem::take(&mut self.gone) {
-            child.end(pass);
+            child.end(walk);
         }
     }
 
-    fn end(&mut self, pass: &mut Pass<'_>) {
+    fn end(&mut self, walk: &mut Walk<'_>) {
         self.gone.append(&mut self.children);
-        self.end_gone(pass);
-        pass.crowd.vacate(self.number, &self.pids, pass.ledger);
-        pass.births.forget(self.number);
+        self.end_gone(walk);
+        walk.processes.vacate(self.number, &self.pids, walk.pass.ledger);
+        walk.births.forget(self.number);
         if let Some(group) = self.account.take() {
-            pass.ledger.count(group, -self.counted.0, -self.counted.1);
-            pass.ledger.release(group);
+            walk.pass.ledger.count(group, -self.counted.0, -self.counted.1);
+            walk.pass.ledger.release(group);
         }
-        *pass.room += usize::from(self.counter.close());
+        *walk.room += usize::from(self.counter.close());
     }
 }

@@ -1,6 +1,9 @@
 //! Trees in a temporary directory: what is a path to the exporter may be any directory.
 
 use super::*;
+use crate::collect::plausibility::Plausibility;
+use crate::collect::processes::Scope;
+use crate::kernel::{ProcFs, Reader};
 use crate::snapshot::{Class, Detail, Snapshot};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -50,7 +53,12 @@ struct Watch {
     procfs: ProcFs,
     reader: Reader,
     ledger: Ledger,
-    crowd: Crowd,
+    processes: Processes,
+}
+
+/// Processes of units alone: none is the machine's own.
+fn unit_processes() -> Processes {
+    Processes::new(Scope::Root("/none".into()), Detail::default(), false)
 }
 
 impl Watch {
@@ -61,16 +69,19 @@ impl Watch {
             procfs: ProcFs::open(fake.dir.path()).unwrap(),
             reader: Reader::new(),
             ledger,
-            crowd: Crowd::new(Detail::default()),
+            processes: unit_processes(),
         };
         watch.pass();
         watch
     }
 
     fn snapshot(&mut self) -> Snapshot {
-        self.crowd.begin(1);
-        let Watch { tree, procfs, reader, ledger, crowd } = self;
-        tree.pass(procfs, reader, ledger, crowd, false).unwrap();
+        self.processes.begin(1);
+        let Watch { tree, procfs, reader, ledger, processes } = self;
+        let pass = Pass { procfs, reader, plausibility: &Plausibility::new(), ledger };
+        tree.pass(pass, processes, false).unwrap();
+        self.processes.end();
+        let Watch { ledger, .. } = self;
         ledger.settle();
         let mut snapshot = Snapshot::empty(Instant::now());
         ledger.write(&mut snapshot, false);
@@ -196,9 +207,10 @@ fn a_missing_root_is_an_error_that_names_it() {
     let missing = fake.root().join("none");
     let mut ledger = Ledger::default();
     let mut tree = Tree::new(missing.clone(), 0, &mut ledger);
-    let (procfs, mut crowd) = (ProcFs::open(fake.dir.path()).unwrap(), Crowd::new(Detail::default()));
-    let error =
-        tree.pass(&procfs, &mut Reader::new(), &mut ledger, &mut crowd, false).unwrap_err().to_string();
+    let (procfs, mut reader) = (ProcFs::open(fake.dir.path()).unwrap(), Reader::new());
+    let (procfs, plausibility) = (&procfs, &Plausibility::new());
+    let pass = Pass { procfs, reader: &mut reader, plausibility, ledger: &mut ledger };
+    let error = tree.pass(pass, &mut unit_processes(), false).unwrap_err().to_string();
     assert!(error.contains(&missing.display().to_string()), "{error}");
 }
 

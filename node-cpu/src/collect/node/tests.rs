@@ -11,6 +11,7 @@ use std::time::Duration;
 
 mod late;
 mod model;
+mod moves;
 mod properties;
 mod sight;
 mod threads;

@@ -1,8 +1,10 @@
 //! A procfs of files, written by hand.
 
 use super::*;
-use crate::naming::Owner;
-use crate::naming::Rules;
+use crate::account::Ledger;
+use crate::collect::plausibility::Plausibility;
+use crate::kernel::{Outcome, ProcFs, Reader};
+use crate::naming::{self, Owner};
 use crate::snapshot::{Class, Snapshot};
 use std::fs;
 use std::time::Instant;
@@ -24,37 +26,40 @@ struct Fake {
 const PROC: Fake = Fake { comm: "x", state: 'S', ppid: 1, flags: 0x40_0000, own: 0, waited: 0, start: 10 };
 const KTHREAD: Fake = Fake { ppid: 2, flags: 0x20_0000, ..PROC };
 
-struct Machine {
+struct Watched {
     dir: tempfile::TempDir,
     procfs: ProcFs,
-    procs: Procs,
+    processes: Processes,
+    plausibility: Plausibility,
     reader: Reader,
     ledger: Ledger,
 }
 
 /// A machine that is up for 10 s (1000 ticks) and counts all its processes.
-fn machine(processes: &[(u32, Fake)]) -> Machine {
+fn machine(processes: &[(u32, Fake)]) -> Watched {
     let machine = prepared(processes);
     machine.watched()
 }
 
-fn prepared(processes: &[(u32, Fake)]) -> Machine {
+fn prepared(fakes: &[(u32, Fake)]) -> Watched {
     let dir = tempfile::tempdir().unwrap();
-    let (mut reader, mut ledger) = (Reader::new(), Ledger::default());
+    let mut ledger = Ledger::default();
     ledger.acquire_owner(&naming::pods_exited());
     let procfs = ProcFs::open(dir.path()).unwrap();
-    let procs = Procs::new(Scope::All, Detail::default(), &procfs, &mut reader);
-    let machine = Machine { dir, procfs, procs, reader, ledger };
+    let (reader, plausibility) = (Reader::new(), Plausibility::new());
+    let processes = Processes::new(Scope::All, Detail::default(), false);
+    let machine = Watched { dir, procfs, processes, plausibility, reader, ledger };
     machine.uptime(10);
-    processes.iter().for_each(|(pid, fake)| machine.set(*pid, *fake));
+    fakes.iter().for_each(|(pid, fake)| machine.set(*pid, *fake));
     machine
 }
 
-impl Machine {
+impl Watched {
     /// Takes the first pass.
-    fn watched(mut self) -> Machine {
-        let Procs { scope, detail, .. } = self.procs;
-        self.procs = Procs::new(scope, detail, &self.procfs, &mut self.reader);
+    fn watched(mut self) -> Watched {
+        let text = fs::read(self.dir.path().join("1/cgroup")).unwrap_or_default();
+        let Processes { machine, detail, .. } = self.processes;
+        self.processes = Processes::new(machine.scope, detail, naming::is_relative(&text));
         self.pass();
         self
     }
@@ -92,7 +97,11 @@ impl Machine {
 
     fn snapshot(&mut self) -> Snapshot {
         let Outcome::Got(began) = self.procfs.uptime(&mut self.reader) else { panic!("no uptime") };
-        self.procs.pass(began, &self.procfs, &mut self.reader, &mut self.ledger).unwrap();
+        self.plausibility.begin();
+        self.processes.begin(began);
+        let Watched { procfs, reader, plausibility, ledger, .. } = self;
+        self.processes.visit_machine(&mut Pass { procfs, reader, plausibility, ledger }).unwrap();
+        self.processes.end();
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(Instant::now());
         self.ledger.write(&mut snapshot, true);
@@ -101,7 +110,7 @@ impl Machine {
 
     /// The class and group of a process that lives.
     fn naming(&self, pid: u32) -> (Class, &str) {
-        match &self.procs.known[&pid].placed.owner {
+        match &self.processes.tracked[&pid].owner.as_ref().unwrap().0 {
             Owner::Group((class, group)) => (*class, group),
             Owner::Pod(uid) => (Class::Pod, uid),
         }
@@ -151,7 +160,7 @@ fn whose_a_process_is() {
     }
     // A circle, as it may be read from a changing system, ends somewhere.
     assert_eq!(machine.naming(40).0, Class::Host);
-    assert_eq!(machine.procs.len(), (2, 12));
+    assert_eq!(machine.processes.of_machine(), (2, 12));
 }
 
 #[test]
@@ -253,7 +262,7 @@ fn pods_are_told_by_the_text_of_their_processes_and_named_by_their_monitors() {
     machine.write(12, "cgroup", &format!("4:cpu:{slice}u2.slice/crio-{id}.scope\n"));
     machine.write(13, "cgroup", &format!("4:cpu:/system.slice/crio-{id}.scope\n"));
     machine = machine.watched();
-    let pods = |machine: &mut Machine| {
+    let pods = |machine: &mut Watched| {
         let snapshot = machine.snapshot();
         let all: u64 = snapshot.pods.values().map(|cpu| cpu.total_us()).sum();
         assert_eq!(all, snapshot.groups[&naming::pods()].total_us());
@@ -289,7 +298,7 @@ fn a_rule_that_is_called_as_all_pods_carves_nothing() {
     machine.write(11, "cmdline", "conmon\0-n\0k8s_c_web_shop_u1_0\0");
     machine = machine.watched();
     let rules = Rules::parse("process_names: [{name: '{{.Comm}}', comm: [conmon]}]").unwrap();
-    machine.procs.namer.set(Some(std::sync::Arc::new(rules)));
+    machine.processes.set_rules(Some(Arc::new(rules)));
     machine.snapshot();
     // A container that no pass saw.
     machine.set(11, Fake { comm: "conmon", own: 2, waited: 40, ..PROC });

@@ -5,7 +5,7 @@
 //! is called like one.
 
 use super::Cgroup;
-use crate::collect::cgroups::Pass;
+use crate::collect::cgroups::Walk;
 use crate::kernel::parse;
 use crate::kernel::{CommandOf, Outcome};
 use crate::naming::{self, Kind, Owner};
@@ -16,13 +16,13 @@ const MOST: usize = 4;
 
 impl Cgroup {
     /// Finds the name of the pod that this is the cgroup of, if it is one and has none yet.
-    pub(super) fn look_for_name(&mut self, path: &Path, pass: &mut Pass<'_>) {
+    pub(super) fn look_for_name(&mut self, path: &Path, walk: &mut Walk<'_>) {
         let (Kind::Pod, Some(Owner::Pod(uid)), Some(account)) =
             (self.naming.kind, &self.naming.owner, self.account)
         else {
             return;
         };
-        if !pass.ledger.lacks_name(account) || !self.tries.is_due() {
+        if !walk.pass.ledger.lacks_name(account) || !self.tries.is_due() {
             return;
         }
         let (mut pids, mut failed) = (Vec::new(), false);
@@ -30,13 +30,18 @@ impl Cgroup {
             self.children.iter().filter(|child| naming::is_conmon_scope(&child.name.to_string_lossy()))
         {
             let list = path.join(&monitor.name).join("cgroup.procs");
-            if pass.reader.read(&list, |text| parse::pids_into(text, &mut pids)) != Outcome::Got(()) {
+            if walk.pass.reader.read(&list, |text| parse::pids_into(text, &mut pids)) != Outcome::Got(()) {
                 continue;
             }
             for pid in pids.iter().take(MOST) {
-                match pass.procfs.cmdline(*pid, CommandOf::Monitor, pass.reader, naming::pod_by_arguments) {
+                match walk.pass.procfs.cmdline(
+                    *pid,
+                    CommandOf::Monitor,
+                    walk.pass.reader,
+                    naming::pod_by_arguments,
+                ) {
                     Outcome::Got(Some(named)) if named.uid == *uid => {
-                        return pass.ledger.name_pod(account, named.pod);
+                        return walk.pass.ledger.name_pod(account, named.pod);
                     }
                     Outcome::Failed => failed = true,
                     Outcome::Got(_) | Outcome::Gone => {}

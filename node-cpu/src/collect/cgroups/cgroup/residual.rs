@@ -2,7 +2,7 @@
 
 use super::Cgroup;
 use crate::account::Id;
-use crate::collect::cgroups::Pass;
+use crate::collect::cgroups::Walk;
 use crate::cpu::Delta;
 use crate::kernel::Outcome;
 use crate::kernel::parse;
@@ -12,46 +12,46 @@ use std::path::Path;
 impl Cgroup {
     /// Credits what this cgroup has grown by beyond its children, `residual`. Of that they may have used some themselves, between
     /// their reading and this one's second: `sure` is the same by its first. To whom it belongs gets no more than that.
-    pub(super) fn credit_residual(&self, residual: Delta, sure: Delta, path: &Path, pass: &mut Pass<'_>) {
-        let (owner, nobody) = (self.heir_of_residual(path, pass), self.nobody(pass));
+    pub(super) fn credit_residual(&self, residual: Delta, sure: Delta, path: &Path, walk: &mut Walk<'_>) {
+        let (owner, nobody) = (self.owner_of_residual(path, walk), self.nobody(walk));
         if self.account == Some(owner) || owner == nobody {
-            return pass.ledger.credit(owner, residual);
+            return walk.pass.ledger.credit(owner, residual);
         }
         let tail_us = sure.total_us().clamp(0, residual.total_us().max(0));
         let user_us = residual.user_us.clamp(0, tail_us);
         let tail = Delta { user_us, system_us: tail_us - user_us };
-        pass.ledger.credit(owner, tail);
-        pass.ledger.credit(nobody, residual - tail);
-        pass.ledger.release(owner);
+        walk.pass.ledger.credit(owner, tail);
+        walk.pass.ledger.credit(nobody, residual - tail);
+        walk.pass.ledger.release(owner);
     }
 
     /// Whose a residual is: a unit's or a pod's own; in a slice that of the group or pod whose cgroups alone have vanished or
     /// come and gone there, or the slice's own where there are processes in it and nothing else has been; else nobody's. It
     /// is held once more if it is none that this cgroup holds itself.
-    fn heir_of_residual(&self, path: &Path, pass: &mut Pass<'_>) -> Id {
+    fn owner_of_residual(&self, path: &Path, walk: &mut Walk<'_>) -> Id {
         if let Some(account) = self.account {
             return account;
         }
-        let owner = self.heir_of_tail(Some(path), pass);
-        owner.map_or(self.nobody(pass), |owner| pass.ledger.acquire_owner(&owner))
+        let owner = self.owner_of_tail(Some(path), walk);
+        owner.map_or(self.nobody(walk), |owner| walk.pass.ledger.acquire_owner(&owner))
     }
 
     /// The account of what is nobody's here.
-    fn nobody(&self, pass: &Pass<'_>) -> Id {
-        if self.naming.kind == Kind::Pods { pass.exited.pods } else { pass.exited.host }
+    fn nobody(&self, walk: &Walk<'_>) -> Id {
+        if self.naming.kind == Kind::Pods { walk.exited.pods } else { walk.exited.host }
     }
 
     /// To whom the last CPU of what has vanished in here, or of this cgroup if it has vanished itself (without a `path`),
     /// belongs; None if that is not certain.
-    fn heir_of_tail(&self, path: Option<&Path>, pass: &mut Pass<'_>) -> Option<Owner> {
+    fn owner_of_tail(&self, path: Option<&Path>, walk: &mut Walk<'_>) -> Option<Owner> {
         if self.account.is_some() {
             return self.naming.owner.clone();
         }
-        let born = pass.births.take(self.number)?;
+        let born = walk.births.take(self.number)?;
         let living: &[Cgroup] = if path.is_some() { &[] } else { &self.children };
         let mut owners = Vec::new();
         for cgroup in living.iter().chain(&self.gone) {
-            owners.push(cgroup.heir_of_tail(None, pass)?);
+            owners.push(cgroup.owner_of_tail(None, walk)?);
         }
         for name in born {
             if self.children.iter().chain(&self.gone).any(|known| known.name == name) {
@@ -71,7 +71,8 @@ impl Cgroup {
             // Beside units it may be theirs by the kernel's rounding.
             let path = path.filter(|_| self.children.is_empty())?;
             let mut pids = Vec::new();
-            let read = pass.reader.read(&path.join("cgroup.procs"), |text| parse::pids_into(text, &mut pids));
+            let read =
+                walk.pass.reader.read(&path.join("cgroup.procs"), |text| parse::pids_into(text, &mut pids));
             let is_own = matches!(read, Outcome::Got(())) && !pids.is_empty();
             return is_own.then(|| self.naming.own_of_slice(&self.name));
         };

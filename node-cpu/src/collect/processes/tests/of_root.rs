@@ -2,10 +2,10 @@
 
 use super::*;
 
-impl Machine {
+impl Watched {
     /// Counts only what the file `root.procs` lists.
-    fn of_root(mut self, pids: &[u32]) -> Machine {
-        self.procs.scope = Scope::Root(self.dir.path().join("root.procs"));
+    fn of_root(mut self, pids: &[u32]) -> Watched {
+        self.processes.machine.scope = Scope::Root(self.dir.path().join("root.procs"));
         self.root(pids);
         self.watched()
     }
