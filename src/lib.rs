@@ -11,6 +11,8 @@
 //!   install     manifests/ and the exporter into the cluster, and out again
 //!   print       Report -> table, csv, json, yaml                    what is shown
 //!    |
+//!   query       PromQL, split into parts that no server refuses, and its results put on a grid
+//!    |
 //!   cluster     kubeconfig -> token -> route -> trust, or a port-forward
 //!   progress    a bar on the terminal
 //!   prometheus  the HTTP API: queries out, series in                the ground: knows
@@ -30,6 +32,7 @@ pub mod install;
 pub mod print;
 pub mod progress;
 pub mod prometheus;
+pub mod query;
 pub mod report;
 pub mod status;
 pub mod top;

@@ -17,6 +17,7 @@ const PLUGIN: Floors = &[
     &["cli"],
     &["status"],
     &["top", "print", "install"],
+    &["query"],
     &["cluster", "progress"],
     &["prometheus", "report"],
 ];
@@ -31,11 +32,10 @@ const TOP: Floors = &[
     &["presence", "nodes", "summed", "answering"],
     &["singles"],
     &["answers", "question", "rhythm"],
-    &["ask"],
-    &["pieces", "filter", "memory"],
-    &["span", "queries"],
-    &["time"],
+    &["filter"],
+    &["series"],
 ];
+const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"], &["time"]];
 
 const INSTALL: Floors = &[
     &["mod"],
@@ -106,6 +106,7 @@ fn no_room_imports_from_one_above() {
 #[test]
 fn no_circle_inside_of_a_room() {
     check("src/top", OF_FOLDER, TOP);
+    check("src/query", OF_FOLDER, QUERY);
     check("src/cli", OF_FOLDER, CLI);
     check("src/install", OF_FOLDER, INSTALL);
     check("src/status", OF_FOLDER, STATUS);

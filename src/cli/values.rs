@@ -1,6 +1,7 @@
 //! Values of flags, from strings to types; errors are what is wrong with the value.
+use crate::query::time;
 use crate::report::SortBy;
-use crate::top::{Namespaces, Percentile, time};
+use crate::top::{Namespaces, Percentile};
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 

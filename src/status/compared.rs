@@ -5,7 +5,7 @@ use crate::install::diff::plain;
 use crate::install::objects::{self, Program, TlsVersion, Wanted};
 use crate::install::payload::{Part, mounted};
 use crate::prometheus::failure::one_line;
-use crate::top::time::duration_ms;
+use crate::query::time::duration_ms;
 use anyhow::Result;
 use futures_util::future::join_all;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! What was answered, in the terms of the question: rows as far as filters let them through, and the totals before any
 //! filter. The ground that a report is computed from.
-use super::span::Span;
 use crate::prometheus::Grid;
+use crate::query::Span;
 use crate::report::{Class, Figures, SeriesKind, SourceKind, Steps};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! From the answers to the report: rows in their order, and the totals. Pure, no I/O.
 use super::answers::{Answers, Key, Part, Samples};
-use super::ask::points;
 use super::question::Question;
-use super::span::Span;
 use crate::prometheus::Grid;
+use crate::query::Span;
+use crate::query::points;
 use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
 
 /// A row, and what it was made of.

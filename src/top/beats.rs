@@ -1,12 +1,13 @@
 //! When the pods' series were sampled in a window, and whether the recorded sums of their namespaces do instead.
-use super::ask::Server;
 use super::nodes::{NAMESPACES, PODS};
-use super::queries;
 use super::question::Question;
 use super::rhythm::Rhythm;
+use super::series;
 use super::singles::Singles;
-use super::span::Span;
 use crate::prometheus::Grid;
+use crate::query::Querier;
+use crate::query::Span;
+use crate::query::promql;
 use crate::report::Steps;
 use anyhow::Result;
 
@@ -26,20 +27,20 @@ pub(super) struct Beats {
 
 impl Beats {
     /// Asks for a window.
-    pub(super) async fn find(server: &Server<'_>, question: &Question, span: Span) -> Result<Beats> {
+    pub(super) async fn find(server: &Querier<'_>, question: &Question, span: Span) -> Result<Beats> {
         let pods = async {
-            match Rhythm::find(server, (queries::SOME_PODS, PODS), span, STEP).await? {
-                None => Rhythm::find(server, (queries::PODS, PODS), span, STEP).await,
+            match Rhythm::find(server, (series::SOME_PODS, PODS), span, STEP).await? {
+                None => Rhythm::find(server, (series::PODS, PODS), span, STEP).await,
                 some => Ok(some),
             }
         };
         let sums = async {
-            let ours = queries::equal("namespace", queries::OWN_NAMESPACE);
-            let own = Singles::find(server, &queries::POD_SUMS, Some(&ours), span).await?;
+            let ours = promql::equal("namespace", series::OWN_NAMESPACE);
+            let own = Singles::find(server, &series::POD_SUMS, Some(&ours), span).await?;
             // A namespace that was there all the time tells for all.
-            let one = Rhythm::of_samples(own.samples(queries::NAMESPACE_SUMS), STEP);
+            let one = Rhythm::of_samples(own.samples(series::NAMESPACE_SUMS), STEP);
             let sums = match one.filter(|one| one.covers(span)) {
-                None => Rhythm::find(server, (queries::NAMESPACE_SUMS, NAMESPACES), span, STEP).await?,
+                None => Rhythm::find(server, (series::NAMESPACE_SUMS, NAMESPACES), span, STEP).await?,
                 one => one,
             };
             anyhow::Ok((sums, own))
@@ -49,7 +50,7 @@ impl Beats {
             return Ok(Beats { pods, sums, own });
         }
         // Sums that were recorded at another interval than the pods would not be theirs.
-        let one = Rhythm::find_one(server, queries::ONE_POD, span, STEP);
+        let one = Rhythm::find_one(server, series::ONE_POD, span, STEP);
         let ((sums, own), one) = tokio::try_join!(sums, one)?;
         let pods = match (sums, one) {
             (Some(sums), Some(one)) if sums.covers(span) && sums.step == one.step => Some(sums),
@@ -62,14 +63,14 @@ impl Beats {
     /// there were none of them, or no rule yet.
     pub(super) async fn exporters(
         &self,
-        server: &Server<'_>,
+        server: &Querier<'_>,
         sums: Rhythm,
         grid: Grid,
     ) -> Result<Option<Steps>> {
-        if self.own.samples(queries::EXPORTER_SUMS).len() < sums.samples {
+        if self.own.samples(series::EXPORTER_SUMS).len() < sums.samples {
             return Ok(None);
         }
-        self.own.total(server, queries::EXPORTER_SUMS, grid).await.map(Some)
+        self.own.total(server, series::EXPORTER_SUMS, grid).await.map(Some)
     }
 
     /// The sums', where they cover the window as well as the pods and no row is of single samples of pods, which are of

@@ -2,7 +2,7 @@
 //! percentiles are over the samples, each by its own length.
 use super::filter::Filter;
 use super::question::{By, Question};
-use super::span::Span;
+use crate::query::Span;
 use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
 use node_cpu::{Class as Counted, Snapshot};
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! Which rows are wanted: by class, namespace and node, and the exporter's own pods or not.
-use super::queries;
+use super::series;
 use crate::report::Class;
 use anyhow::{Context, Result};
 use regex::Regex;
@@ -40,7 +40,7 @@ impl Filter {
 
     /// Whether a pod has a row, as far as its name and namespace tell.
     pub(super) fn has_pod(&self, namespace: &str, pod: &str) -> bool {
-        self.has_namespace(namespace) && (self.exporter || !queries::is_exporter_pod(namespace, pod))
+        self.has_namespace(namespace) && (self.exporter || !series::is_exporter_pod(namespace, pod))
     }
 
     /// Whether things on a node have rows.

@@ -1,13 +1,14 @@
 //! Rows of process groups, threads or classes, made of the samples that the totals are made of, or asked for by
 //! themselves; and what those questions and the ones about totals share.
 use super::answers::{Key, Samples};
-use super::ask::Server;
-use super::pieces::Load;
-use super::queries::{self, At};
 use super::question::{By, Question};
+use super::series;
 use super::source::{Recorded, Source, Whose};
 use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
+use crate::query::Cost;
+use crate::query::Querier;
+use crate::query::promql::{self, At};
 use crate::report::{Class, Steps};
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
@@ -24,7 +25,7 @@ pub(super) type Sums = BTreeMap<(Class, String), Steps>;
 
 /// What all questions about groups share.
 pub(super) struct Asker<'a> {
-    pub server: &'a Server<'a>,
+    pub server: &'a Querier<'a>,
     pub question: &'a Question,
     pub source: &'a Source,
     pub grid: Grid,
@@ -42,20 +43,20 @@ impl Asker<'_> {
     }
 
     /// What one answered series for each group costs that is read from a metric of groups.
-    pub(super) fn load<'b>(&self, metric: &'b str) -> Load<'b> {
+    pub(super) fn cost<'b>(&self, metric: &'b str) -> Cost<'b> {
         let nodes = self.source.size();
         match metric {
-            queries::GROUP_SUMS => Load::of(GROUPS_PER_NODE, GROUPS_PER_NODE),
-            queries::CLASS_SUMS => Load::of(GROUPS_PER_NODE, nodes * CLASSES).by(metric, "instance"),
-            queries::THREADS => Load::of(THREADS_PER_NODE, nodes * THREADS_PER_NODE).by(metric, "instance"),
-            _ => Load::of(GROUPS_PER_NODE, nodes * GROUPS_PER_NODE).by(metric, "instance"),
+            series::GROUP_SUMS => Cost::of(GROUPS_PER_NODE, GROUPS_PER_NODE),
+            series::CLASS_SUMS => Cost::of(GROUPS_PER_NODE, nodes * CLASSES).by(metric, "instance"),
+            series::THREADS => Cost::of(THREADS_PER_NODE, nodes * THREADS_PER_NODE).by(metric, "instance"),
+            _ => Cost::of(GROUPS_PER_NODE, nodes * GROUPS_PER_NODE).by(metric, "instance"),
         }
     }
 
     /// Rows on some nodes, or each node's own, or of single series; none where they are made of the totals' samples.
     pub(super) async fn own_rows(&self) -> Result<Option<BTreeMap<Key, Samples>>> {
         let rows = match self.question.by {
-            By::Group | By::Thread if self.question.of_nodes() => self.of_nodes(queries::GROUPS).await,
+            By::Group | By::Thread if self.question.of_nodes() => self.of_nodes(series::GROUPS).await,
             By::Group | By::Thread if self.recorded_rows() && self.has_rows() => self.recorded_groups().await,
             By::Class | By::Namespace if self.question.of_nodes() => {
                 self.classes_of_nodes(self.source.size()).await
@@ -74,16 +75,16 @@ impl Asker<'_> {
 
     /// Each group over all nodes, from every sample.
     pub(super) async fn each_group(&self, name: &str) -> Result<Sums> {
-        let query = |at: &At| queries::sum_by("class, groupname", &at.of(name));
-        self.server.range(&query, self.grid, self.load(name), group).await
+        let query = |at: &At| promql::sum_by("class, groupname", &at.of(name));
+        self.server.range(&query, self.grid, self.cost(name), group).await
     }
 
     /// The same of recorded sums, as the server sums them up where each group has one.
     async fn recorded_groups(&self) -> Result<BTreeMap<Key, Samples>> {
-        let selector = queries::GROUP_SUMS;
-        let load = self.load(selector).by(selector, "groupname");
+        let selector = series::GROUP_SUMS;
+        let cost = self.cost(selector).by(selector, "groupname");
         let (span, grid, labels) = (self.source.span, self.grid, "class, groupname");
-        let subject = Subject { selector, labels, span, grid, surplus: false, load };
+        let subject = Subject { selector, labels, span, grid, surplus: false, cost };
         let (seen, one_each) = (RefCell::new(BTreeSet::new()), Cell::new(true));
         let key = |series: &Series<'_>| {
             let key = group(series);
@@ -117,7 +118,7 @@ impl Asker<'_> {
         });
         if by == By::Thread {
             // Groups keep their rows where they have no thread.
-            let threads = self.of_nodes(queries::THREADS).await?;
+            let threads = self.of_nodes(series::THREADS).await?;
             let threaded: BTreeSet<Key> =
                 threads.keys().map(|key| Key { thread: None, ..key.clone() }).collect();
             rows.retain(|key, _| !threaded.contains(key));
@@ -131,10 +132,10 @@ impl Asker<'_> {
     pub(super) fn select(&self, name: &str) -> String {
         let nodes = self.question.filter.nodes.as_ref();
         let matchers: Vec<String> = nodes
-            .map(|nodes| queries::any_of("instance", nodes.iter().map(String::as_str)))
+            .map(|nodes| promql::any_of("instance", nodes.iter().map(String::as_str)))
             .into_iter()
             .collect();
-        queries::select(name, &matchers)
+        promql::select(name, &matchers)
     }
 
     /// Classes on some nodes, together or each node its own.
@@ -142,15 +143,15 @@ impl Asker<'_> {
         // The predecessor's series have no class; its pods are told by the group's name.
         let (name, labels, series) = match self.source.whose {
             Whose::Exporter { .. } if self.recorded_sums() => {
-                (queries::CLASS_SUMS, "instance, class", nodes * CLASSES)
+                (series::CLASS_SUMS, "instance, class", nodes * CLASSES)
             }
-            Whose::Exporter { .. } => (queries::GROUPS, "instance, class", nodes * CLASSES),
-            _ => (queries::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
+            Whose::Exporter { .. } => (series::GROUPS, "instance, class", nodes * CLASSES),
+            _ => (series::GROUPS, "instance, class, groupname", nodes * GROUPS_PER_NODE),
         };
         let selector = self.select(name);
-        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
-        let load = Load { answer: series, ..self.load(name) }.by(&selector, "instance");
-        let rows = self.server.range(&query, self.grid, load, |series| {
+        let query = |at: &At| promql::sum_by(labels, &at.of(&selector));
+        let cost = Cost { returned: series, ..self.cost(name) }.by(&selector, "instance");
+        let rows = self.server.range(&query, self.grid, cost, |series| {
             let class = group(series).0;
             Key { node: self.node(series), ..Key::of_class(class) }
         });
@@ -159,24 +160,24 @@ impl Asker<'_> {
 
     /// Groups or threads on some nodes: together, from every sample; each node its own, as the server sums them up.
     async fn of_nodes(&self, name: &str) -> Result<BTreeMap<Key, Samples>> {
-        let (selector, threads) = (self.select(name), name == queries::THREADS);
+        let (selector, threads) = (self.select(name), name == series::THREADS);
         let labels = if threads { "class, groupname, threadname" } else { "class, groupname" };
         let key = |series: &Series<'_>| {
             let (class, name) = group(series);
             let thread = threads.then(|| series.label("threadname").to_owned());
             Key { class, namespace: None, name, node: self.node(series), thread }
         };
-        let load = self.load(name).by(&selector, "instance");
+        let cost = self.cost(name).by(&selector, "instance");
         if self.question.per_node {
             let labels = &format!("instance, {labels}");
-            let load = Load { answer: load.read, ..load };
+            let cost = Cost { returned: cost.read, ..cost };
             let (span, grid, surplus) = (self.source.span, self.grid, self.source.has_surplus());
-            let subject = Subject { selector: &selector, labels, span, grid, surplus, load };
+            let subject = Subject { selector: &selector, labels, span, grid, surplus, cost };
             let rows = summed(self.server, subject, &self.question.want(), key).await?;
             return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
         }
-        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
-        Ok(each(self.server.range(&query, self.grid, load, key).await?))
+        let query = |at: &At| promql::sum_by(labels, &at.of(&selector));
+        Ok(each(self.server.range(&query, self.grid, cost, key).await?))
     }
 
     fn node(&self, series: &Series<'_>) -> Option<String> {

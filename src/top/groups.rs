@@ -1,14 +1,15 @@
 //! Host and kernel: the totals of process groups, and the nodes' busy time.
 use super::answers::{Groups, Part};
-use super::ask::{self, Server};
 use super::group_rows::{Asker, CLASSES, GROUPS_PER_NODE, Sums, group};
-use super::pieces::Load;
 use super::platform;
-use super::queries::{self, At};
 use super::question::{By, Question};
+use super::series;
 use super::silent;
 use super::source::{Recorded, Source, Whose};
 use crate::prometheus::{Grid, Series};
+use crate::query::Cost;
+use crate::query::promql::{self, At};
+use crate::query::{self, Querier};
 use crate::report::{Class, SeriesKind, SourceKind, Steps};
 use anyhow::Result;
 use std::cell::Cell;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 /// Asks for everything about host and kernel. Notes of nodes that did not answer are added.
 pub(super) async fn fetch(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     question: &Question,
     source: &Source,
     notes: &mut Vec<String>,
@@ -39,7 +40,7 @@ pub(super) async fn fetch(
 
 /// The same from one source; none where its recorded sums turn out not to be there.
 async fn fetch_from(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     question: &Question,
     source: &Source,
     grid: Grid,
@@ -51,18 +52,18 @@ async fn fetch_from(
     }
     let (sums, busy, rest, own, keeps_classes) =
         tokio::try_join!(asker.sums(), asker.busy(), asker.rest(), asker.own_rows(), asker.keeps_classes())?;
-    let found = Steps::total(ask::points(grid), sums.values()).samples();
+    let found = Steps::total(query::points(grid), sums.values()).samples();
     let lacks_steps = asker.recorded_sums() && source.steps().is_some_and(|steps| found < steps);
     if lacks_steps || !keeps_classes {
         return Ok(None);
     }
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in &sums {
-        classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
+        classes.entry(*class).or_insert_with(|| Steps::absent(query::points(grid))).add_all(steps);
     }
     let unattributed = busy.as_ref().map(|busy| match rest {
         Rest::Unattributed(steps) => steps,
-        Rest::OfSilent(steps) => busy.less(&Steps::total(ask::points(grid), classes.values()).less(&steps)),
+        Rest::OfSilent(steps) => busy.less(&Steps::total(query::points(grid), classes.values()).less(&steps)),
     });
     let rows = asker.rows(own, &sums, &classes).await?;
     let left_out = asker.left_out(&classes).await?;
@@ -96,7 +97,7 @@ impl Asker<'_> {
 
     /// Each group over all nodes, before any filter; each class, by a group without a name, where no row is made of these.
     async fn sums(&self) -> Result<Sums> {
-        let name = if self.recorded_sums() { queries::GROUP_SUMS } else { queries::GROUPS };
+        let name = if self.recorded_sums() { series::GROUP_SUMS } else { series::GROUPS };
         let of_classes = matches!(self.question.by, By::Class | By::Namespace);
         let classes = of_classes || self.question.of_nodes() || self.recorded_rows();
         // Those of an exporter that knows no classes, as the predecessor's, have none but by their names.
@@ -107,9 +108,9 @@ impl Asker<'_> {
                 classless.set(classless.get() || series.find("class").is_none());
                 group(series)
             };
-            let query = |at: &At| queries::sum_by("class", &at.of(name));
-            let load = Load { answer: CLASSES, ..self.load(name) };
-            let sums = self.server.range(&query, self.grid, load, class).await?;
+            let query = |at: &At| promql::sum_by("class", &at.of(name));
+            let cost = Cost { returned: CLASSES, ..self.cost(name) };
+            let sums = self.server.range(&query, self.grid, cost, class).await?;
             if !classless.get() {
                 return Ok(sums);
             }
@@ -122,7 +123,7 @@ impl Asker<'_> {
         let of_classes = matches!(self.question.by, By::Class | By::Namespace);
         let of_nodes = self.question.filter.nodes.is_some() || self.question.of_nodes() && of_classes;
         let needs = self.recorded_sums() && (of_nodes || !self.recorded_totals());
-        if needs { self.source.keeps(self.server, (queries::CLASS_SUMS, CLASSES)).await } else { Ok(true) }
+        if needs { self.source.keeps(self.server, (series::CLASS_SUMS, CLASSES)).await } else { Ok(true) }
     }
 
     /// Busy time; none with the predecessor's exporter.
@@ -131,27 +132,27 @@ impl Asker<'_> {
             return Ok(None);
         }
         if self.recorded_totals() {
-            return self.source.total(self.server, queries::CLUSTER_BUSY, self.grid).await.map(Some);
+            return self.source.total(self.server, series::CLUSTER_BUSY, self.grid).await.map(Some);
         }
-        let query = |at: &At| queries::sum_by("", &at.of(queries::BUSY));
-        let load = Load::of(1, self.source.size()).by(queries::BUSY, "instance");
-        self.server.one(&query, self.grid, load).await.map(Some)
+        let query = |at: &At| promql::sum_by("", &at.of(series::BUSY));
+        let cost = Cost::of(1, self.source.size()).by(series::BUSY, "instance");
+        self.server.one(&query, self.grid, cost).await.map(Some)
     }
 
     /// What it takes to tell busy time that no group accounts for.
     async fn rest(&self) -> Result<Rest> {
         if self.recorded_totals() {
-            let unattributed = self.source.total(self.server, queries::UNATTRIBUTED, self.grid);
+            let unattributed = self.source.total(self.server, series::UNATTRIBUTED, self.grid);
             return unattributed.await.map(Rest::Unattributed);
         }
         if self.source.whose == Whose::Predecessor {
-            return Ok(Rest::OfSilent(Steps::absent(ask::points(self.grid))));
+            return Ok(Rest::OfSilent(Steps::absent(query::points(self.grid))));
         }
         let nodes = &self.source.nodes(self.server, self.grid).await?;
         let used = if self.recorded_sums() {
-            silent::compared(self.server, (queries::CLASS_SUMS, CLASSES), nodes, self.grid).await
+            silent::compared(self.server, (series::CLASS_SUMS, CLASSES), nodes, self.grid).await
         } else {
-            let groups = (queries::GROUPS, GROUPS_PER_NODE);
+            let groups = (series::GROUPS, GROUPS_PER_NODE);
             silent::used(self.server, groups, nodes, self.source.span, self.grid).await
         };
         used.map(Rest::OfSilent)
@@ -165,14 +166,14 @@ impl Asker<'_> {
             .iter()
             .filter(|(class, _)| counted(class))
             .partition(|(class, _)| filter.has_class(**class));
-        let points = ask::points(self.grid);
+        let points = query::points(self.grid);
         let mut left_out = Steps::total(points, hidden.iter().map(|(_, steps)| *steps));
         if filter.nodes.is_some() && !shown.is_empty() {
-            let name = if self.recorded_sums() { queries::CLASS_SUMS } else { queries::GROUPS };
+            let name = if self.recorded_sums() { series::CLASS_SUMS } else { series::GROUPS };
             let selector = self.select(name);
-            let query = |at: &At| queries::sum_by("class, groupname", &at.of(&selector));
-            let load = self.load(name).by(&selector, "instance");
-            let here = self.server.range(&query, self.grid, load, |series| group(series).0).await?;
+            let query = |at: &At| promql::sum_by("class, groupname", &at.of(&selector));
+            let cost = self.cost(name).by(&selector, "instance");
+            let here = self.server.range(&query, self.grid, cost, |series| group(series).0).await?;
             let here = here.iter().filter(|(class, _)| counted(class) && filter.has_class(**class));
             let here = Steps::total(points, here.map(|(_, steps)| steps));
             left_out.add_all(&Steps::total(points, shown.iter().map(|(_, steps)| *steps)).less(&here));

@@ -1,18 +1,18 @@
 //! From a question to a report by the cluster's Prometheus: what is asked after what.
 use super::answers::{Answers, Identity};
-use super::ask::Server;
 use super::beats::Beats;
 use super::pods;
 use super::question::{By, Question};
 use super::source::Source;
-use super::span::Span;
-use super::{assemble, groups, limit, queries};
+use super::{assemble, groups, limit, series};
+use crate::query::Querier;
+use crate::query::Span;
 use crate::report::Report;
 use anyhow::Result;
 
 /// The report, once it is known whose series answer and when they were sampled.
 pub(super) async fn answer(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     question: &Question,
     identity: Identity,
     mut source: Option<Source>,
@@ -27,7 +27,7 @@ pub(super) async fn answer(
         answers.notes.extend(source.rhythm.note(source.span));
     }
     // Who watches has found them once, and they hold on.
-    if answers.span != asked && !server.remembers() {
+    if answers.span != asked && !server.has_cache() {
         beats = Beats::find(server, question, answers.span).await?;
     }
     let groups = async {
@@ -60,8 +60,8 @@ pub(super) async fn answer(
 }
 
 /// Finds out who answers, and of how many nodes that server tells.
-pub(super) async fn identify(server: &Server<'_>, asked: Span) -> Result<Identity> {
-    let nodes = server.client().one(queries::NODES, asked.end);
+pub(super) async fn identify(server: &Querier<'_>, asked: Span) -> Result<Identity> {
+    let nodes = server.client().one(series::NODES, asked.end);
     let (replica, nodes) = tokio::try_join!(server.client().host(), nodes)?;
     Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }

@@ -1,19 +1,20 @@
 //! `--limit`: only the first rows in the order asked for. What is cut off counts as left out, step by step, so what stays
 //! is asked for again where the server had summed it up.
 use super::answers::{Answers, Part};
-use super::ask::{self, Server};
 use super::assemble::Entry;
 use super::group_rows::group;
-use super::pieces::Load;
-use super::queries::{self, At};
+use super::series;
 use crate::prometheus::Series;
+use crate::query::Cost;
+use crate::query::promql::{self, At};
+use crate::query::{self, Querier};
 use crate::report::{Class, Row, Steps};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
 /// Cuts sorted entries off after so many, and adds those to what was left out of their parts.
 pub(super) async fn cut(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     answers: &mut Answers,
     entries: &mut Vec<Entry>,
     limit: usize,
@@ -34,8 +35,8 @@ pub(super) async fn cut(
 }
 
 /// All classes of a part less the rows that stay.
-async fn rest(server: &Server<'_>, part: &Part, kept: &[&Entry], with_pods: bool) -> Result<Steps> {
-    let points = ask::points(part.grid);
+async fn rest(server: &Querier<'_>, part: &Part, kept: &[&Entry], with_pods: bool) -> Result<Steps> {
+    let points = query::points(part.grid);
     let classes = part.classes.iter().filter(|(class, _)| with_pods || **class != Class::Pod);
     let all = Steps::total(points, classes.map(|(_, steps)| steps));
     let mut shown = Steps::absent(points);
@@ -49,11 +50,11 @@ async fn rest(server: &Server<'_>, part: &Part, kept: &[&Entry], with_pods: bool
     if !summed.is_empty() {
         let (selector, labels) = selector(&summed);
         let wanted: BTreeSet<Identity> = summed.iter().map(|row| identity(row)).collect();
-        let query = |at: &At| queries::sum_by(labels, &at.of(&selector));
+        let query = |at: &At| promql::sum_by(labels, &at.of(&selector));
         server
-            .each(&query, part.grid, Load::of(summed.len(), summed.len()), |series| {
+            .each(&query, part.grid, Cost::of(summed.len(), summed.len()), |series| {
                 if wanted.contains(&identity_of(series)) {
-                    ask::put(&mut shown, part.grid, &series.samples);
+                    query::add_samples(&mut shown, part.grid, &series.samples);
                 }
             })
             .await?;
@@ -68,20 +69,20 @@ fn selector(rows: &[&Row]) -> (String, &'static str) {
     let names = of(|row| Some(&row.name));
     let namespaces = of(|row| row.namespace.as_deref());
     if !namespaces.is_empty() {
-        let matchers = [queries::any_of("namespace", namespaces), queries::any_of("pod", names)];
-        return (queries::select(queries::PODS, &matchers), "namespace, pod");
+        let matchers = [promql::any_of("namespace", namespaces), promql::any_of("pod", names)];
+        return (promql::select(series::PODS, &matchers), "namespace, pod");
     }
     let nodes = of(|row| row.node.as_deref());
     if nodes.is_empty() {
         // Of all nodes together single series are recorded of groups alone.
-        let named = queries::any_of("groupname", names);
-        return (queries::select(queries::GROUP_SUMS, &[named]), "class, groupname");
+        let named = promql::any_of("groupname", names);
+        return (promql::select(series::GROUP_SUMS, &[named]), "class, groupname");
     }
-    let matchers = [queries::any_of("instance", nodes), queries::any_of("groupname", names)];
+    let matchers = [promql::any_of("instance", nodes), promql::any_of("groupname", names)];
     if rows.iter().any(|row| row.thread.is_some()) {
-        return (queries::select(queries::THREADS, &matchers), "instance, class, groupname, threadname");
+        return (promql::select(series::THREADS, &matchers), "instance, class, groupname, threadname");
     }
-    (queries::select(queries::GROUPS, &matchers), "instance, class, groupname")
+    (promql::select(series::GROUPS, &matchers), "instance, class, groupname")
 }
 
 /// What tells a row's series from others.

@@ -2,9 +2,9 @@
 //! read it, when to stop, and what could not be seen; `course` makes rows and totals of what was read.
 use super::course::Course;
 use super::question::{By, Question};
-use super::span::Span;
-use super::time::show_duration;
 use crate::progress::Progress;
+use crate::query::Span;
+use crate::query::time::show_duration;
 use crate::report::{Class, Report};
 use anyhow::{Context, Result};
 use node_cpu::{Detail, Node, Paths};

@@ -5,17 +5,16 @@
 //!    |
 //!   source, rhythm, singles, presence, answering   whose series answer, when they were sampled, which part of the window they cover
 //!    |
-//!   groups, group_rows, silent, platform, pods, beats, nodes   ask `queries` by way of `ask`, on that grid, in `pieces`;
-//!    |                                                         of rows that are single series, what `summed` makes of them
+//!   groups, group_rows, silent, platform, pods, beats, nodes   fetch `series` by way of `crate::query`;
+//!    |                                                         rows of single series: `summed`
 //!    |
 //!   answers -> assemble -> limit       rows and totals, all of which `inquire` leads through
 //!
 //!   local -> course       from the question to the report by themselves
-//!   watch, memory         the same question again and again: only what is new is asked for
+//!   watch                 the same question again and again: only what is new is fetched
 //! ```
 mod answering;
 mod answers;
-mod ask;
 mod assemble;
 mod beats;
 mod course;
@@ -25,21 +24,17 @@ mod groups;
 mod inquire;
 mod limit;
 mod local;
-mod memory;
 mod nodes;
-mod pieces;
 mod platform;
 mod pods;
 mod presence;
-mod queries;
 mod question;
 mod rhythm;
+mod series;
 mod silent;
 mod singles;
 mod source;
-mod span;
 mod summed;
-pub mod time;
 mod watch;
 
 pub use filter::{Filter, Namespaces};
@@ -49,9 +44,9 @@ pub use watch::Watch;
 
 use crate::progress::Progress;
 use crate::prometheus::Client;
+use crate::query::Querier;
 use crate::report::Report;
 use anyhow::Result;
-use ask::Server;
 use beats::Beats;
 use presence::Presence;
 use source::Source;
@@ -59,11 +54,11 @@ use source::Source;
 /// Asks a cluster's Prometheus. Errors are those of the client: what was asked, and what came back.
 pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("asking Prometheus");
-    let server = Server::new(client, &progress);
+    let server = Querier::new(client, &progress);
     let asked = question.span();
     // One request, and the others only if that is not refused.
-    server.meet().await?;
-    let presence = Presence::of(queries::BUSY, asked);
+    server.probe().await?;
+    let presence = Presence::of(series::BUSY, asked);
     let report = async {
         let source = Source::find(&server, asked, presence.clone());
         let identity = inquire::identify(&server, asked);

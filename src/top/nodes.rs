@@ -1,9 +1,9 @@
 //! Where pods ran and when: `kube_pod_info`, joined in the client by namespace and pod.
-use super::ask::Server;
-use super::pieces::{Cut, Load};
-use super::queries;
-use super::span::Span;
+use super::series;
 use crate::prometheus::Series;
+use crate::query::Querier;
+use crate::query::Span;
+use crate::query::{Cost, Split};
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,19 +33,19 @@ pub(super) struct Whereabouts {
 impl Whereabouts {
     /// Asks for a window: for the last nodes of the pods that were there lately, which are most; for the nodes of all
     /// pods, with all that moved, where `moves` matter.
-    pub(super) async fn find(server: &Server<'_>, span: Span, moves: bool) -> Result<Whereabouts> {
+    pub(super) async fn find(server: &Querier<'_>, span: Span, moves: bool) -> Result<Whereabouts> {
         let window = if moves { span.length() } else { LATELY.min(span.length()) };
         let lately = Span { start: span.end - window, ..span };
-        let seen = nodes_of(server, queries::POD_INFO, lately, PODS).await?;
+        let seen = nodes_of(server, series::POD_INFO, lately, PODS).await?;
         let mut whereabouts = Whereabouts::default();
         whereabouts.take(server, span, seen).await?;
         Ok(whereabouts)
     }
 
     /// Asks for the last nodes of pods that were not there lately.
-    pub(super) async fn add(&mut self, server: &Server<'_>, span: Span, pods: &[Pod]) -> Result<()> {
+    pub(super) async fn add(&mut self, server: &Querier<'_>, span: Span, pods: &[Pod]) -> Result<()> {
         let batches = pods.chunks(BATCH).map(async |batch| {
-            let mut seen = nodes_of(server, &queries::pod_info(batch), span, batch.len()).await?;
+            let mut seen = nodes_of(server, &series::pod_info(batch), span, batch.len()).await?;
             seen.retain(|pod, _| batch.binary_search(pod).is_ok());
             anyhow::Ok(seen)
         });
@@ -54,11 +54,11 @@ impl Whereabouts {
     }
 
     /// Takes in who was seen where. Few pods move, and only of those it matters when.
-    async fn take(&mut self, server: &Server<'_>, span: Span, seen: Nodes) -> Result<()> {
+    async fn take(&mut self, server: &Querier<'_>, span: Span, seen: Nodes) -> Result<()> {
         let several: Vec<Pod> =
             seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect();
         let batches = several.chunks(BATCH).map(async |batch| {
-            let mut moved = times_on_nodes(server, &queries::pod_info(batch), span, batch.len()).await?;
+            let mut moved = times_on_nodes(server, &series::pod_info(batch), span, batch.len()).await?;
             moved.retain(|pod, _| batch.binary_search(pod).is_ok());
             anyhow::Ok(moved)
         });
@@ -99,21 +99,21 @@ impl Whereabouts {
 /// The nodes of each pod.
 type Nodes = BTreeMap<Pod, BTreeSet<String>>;
 
-async fn nodes_of(server: &Server<'_>, info: &str, span: Span, pods: usize) -> Result<Nodes> {
+async fn nodes_of(server: &Querier<'_>, info: &str, span: Span, pods: usize) -> Result<Nodes> {
     let mut seen = Nodes::new();
     let take = |answer: &[Series<'_>]| {
         for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
             seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
         }
     };
-    let load = Load::of(pods, pods).by(info, "namespace");
-    server.over(queries::pod_nodes, info, span, (Cut::Label, load), take).await?;
+    let cost = Cost::of(pods, pods).by(info, "namespace");
+    server.over(series::pod_nodes, info, span, (Split::Label, cost), take).await?;
     Ok(seen)
 }
 
 /// Since when each pod was on which node.
 async fn times_on_nodes(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     info: &str,
     span: Span,
     pods: usize,
@@ -126,8 +126,8 @@ async fn times_on_nodes(
             seen.entry(pod(series)).or_default().extend(times);
         }
     };
-    let load = Load::of(pods, pods).by(info, "namespace");
-    server.samples(info, span, load, take).await?;
+    let cost = Cost::of(pods, pods).by(info, "namespace");
+    server.samples(info, span, cost, take).await?;
     let changes = |mut times: Vec<(i64, Rc<str>)>| {
         times.sort_unstable();
         times.dedup_by(|later, earlier| later.1 == earlier.1);

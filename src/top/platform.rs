@@ -1,12 +1,13 @@
 //! Without the exporter: what the platform itself keeps of the host. Services by the kubelet's counters, as 5-minute
 //! rates like the pods', and the nodes' busy time; no kernel threads.
 use super::answers::{Groups, Key, Part, Samples};
-use super::ask::{self, Server};
-use super::pieces::Load;
-use super::queries::{self, At};
 use super::question::{By, Question};
+use super::series;
 use super::source::Source;
 use crate::prometheus::{Grid, Series};
+use crate::query::Cost;
+use crate::query::promql::{self, At};
+use crate::query::{self, Querier};
 use crate::report::{Class, SourceKind, Steps};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ const SCRAPES: usize = 10;
 
 /// Asks for host rows and busy time.
 pub(super) async fn fetch(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     question: &Question,
     source: &Source,
     grid: Grid,
@@ -32,25 +33,25 @@ pub(super) async fn fetch(
     let mut nodes = source.nodes(server, grid).await?;
     notes.append(&mut nodes.notes);
     let nodes = nodes.count();
-    let busy = |at: &At| queries::sum_by("", &at.of(queries::PLATFORM_BUSY));
-    let all = |_: &At| queries::sum_by("", &queries::platform_groups(&[]));
-    let read = Load::of(1, nodes * SERVICES * SCRAPES);
+    let busy = |at: &At| promql::sum_by("", &at.of(series::PLATFORM_BUSY));
+    let all = |_: &At| promql::sum_by("", &series::platform_groups(&[]));
+    let read = Cost::of(1, nodes * SERVICES * SCRAPES);
     let (busy, host) =
-        tokio::try_join!(server.one(&busy, grid, Load::of(1, nodes)), server.one(&all, grid, read))?;
+        tokio::try_join!(server.one(&busy, grid, Cost::of(1, nodes)), server.one(&all, grid, read))?;
     let mut rows = BTreeMap::new();
     if question.filter.has_class(Class::Host) {
         let wanted = question.filter.nodes.as_ref();
         let wanted: Vec<String> = wanted
-            .map(|nodes| queries::any_of("node", nodes.iter().map(String::as_str)))
+            .map(|nodes| promql::any_of("node", nodes.iter().map(String::as_str)))
             .into_iter()
             .collect();
         let (labels, series) =
             if question.per_node { ("node, id", nodes * SERVICES) } else { ("id", SERVICES) };
-        let query = |_: &At| queries::sum_by(labels, &queries::platform_groups(&wanted));
-        let load = Load { answer: series, ..read };
-        rows = server.range(&query, grid, load, |series| key(question, series)).await?;
+        let query = |_: &At| promql::sum_by(labels, &series::platform_groups(&wanted));
+        let cost = Cost { returned: series, ..read };
+        rows = server.range(&query, grid, cost, |series| key(question, series)).await?;
     }
-    let shown = Steps::total(ask::points(grid), rows.values());
+    let shown = Steps::total(query::points(grid), rows.values());
     let filtered = question.filter.nodes.is_some() || !question.filter.has_class(Class::Host);
     let left_out = filtered.then(|| host.less(&shown));
     let rows = rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect();

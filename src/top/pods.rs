@@ -1,15 +1,16 @@
 //! Pods: rows of each, or of their namespaces or classes, and their totals.
 use super::answers::{Key, Part, Samples};
-use super::ask::{self, Server};
 use super::beats::Beats;
 use super::nodes::{BATCH, NAMESPACES, PODS, Pod, Whereabouts, pod};
-use super::pieces::Load;
-use super::queries::{self, At};
 use super::question::{By, Question};
 use super::rhythm::Rhythm;
-use super::span::Span;
+use super::series;
 use super::summed::{Subject, summed};
 use crate::prometheus::{Grid, Series};
+use crate::query::Cost;
+use crate::query::Span;
+use crate::query::promql::{self, At};
+use crate::query::{self, Querier};
 use crate::report::{Class, Steps};
 use anyhow::Result;
 use futures_util::future::try_join_all;
@@ -21,7 +22,7 @@ const CLASSES: usize = 2;
 
 /// Asks for everything about pods; none where the window holds no sample.
 pub(super) async fn fetch(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     question: &Question,
     span: Span,
     beats: Beats,
@@ -45,16 +46,16 @@ pub(super) async fn fetch(
     let (rows, namespaces) = tokio::try_join!(rows, namespaces)?;
     let mut classes: BTreeMap<Class, Steps> = BTreeMap::new();
     for ((class, _), steps) in namespaces.others.iter().chain(&namespaces.exporters) {
-        classes.entry(*class).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
+        classes.entry(*class).or_insert_with(|| Steps::absent(query::points(grid))).add_all(steps);
     }
     let (rows, nodes) = rows.unwrap_or_else(|| (namespaces.rows(question, grid), BTreeMap::new()));
     let left_out = if question.filter.nodes.is_some() {
-        let all = Steps::total(ask::points(grid), classes.values());
+        let all = Steps::total(query::points(grid), classes.values());
         let shown = rows.values().filter_map(|samples| match samples {
             Samples::Each(steps) => Some(steps),
             Samples::Summed(_) => None, // with nodes to filter by, every sample was asked for
         });
-        Some(all.less(&Steps::total(ask::points(grid), shown)))
+        Some(all.less(&Steps::total(query::points(grid), shown)))
     } else {
         namespaces.left_out(question, grid)
     };
@@ -85,36 +86,36 @@ fn of_namespace(name: &str) -> Together {
 
 impl Namespaces {
     async fn find(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         question: &Question,
         grid: Grid,
         beats: &Beats,
         sums: Option<Rhythm>,
     ) -> Result<Namespaces> {
-        let ([others, monitoring], exporters) = (queries::other_pods(), queries::exporter_pods());
-        let of_others = Load::of(NAMESPACES, PODS).by(&others, "namespace");
+        let ([others, monitoring], exporters) = (series::other_pods(), series::exporter_pods());
+        let of_others = Cost::of(NAMESPACES, PODS).by(&others, "namespace");
         let [of_monitoring, of_exporters] =
-            [&monitoring, &exporters].map(|pods| Load::of(1, PODS).by(pods, "pod"));
-        let others = |at: &At| queries::sum_by("namespace", &at.of(&others));
-        let monitoring = |at: &At| queries::sum_by("namespace", &at.of(&monitoring));
-        let exporters = |at: &At| queries::sum_by("namespace", &at.of(&exporters));
+            [&monitoring, &exporters].map(|pods| Cost::of(1, PODS).by(pods, "pod"));
+        let others = |at: &At| promql::sum_by("namespace", &at.of(&others));
+        let monitoring = |at: &At| promql::sum_by("namespace", &at.of(&monitoring));
+        let exporters = |at: &At| promql::sum_by("namespace", &at.of(&exporters));
         let namespace = |series: &Series<'_>| of_namespace(series.label("namespace"));
         let single = server.range(&exporters, grid, of_exporters, namespace);
         if let Some(sums) = sums {
             let exporters = async {
                 match beats.exporters(server, sums, grid).await? {
-                    Some(steps) => Ok([(of_namespace(queries::OWN_NAMESPACE), steps)].into()),
+                    Some(steps) => Ok([(of_namespace(series::OWN_NAMESPACE), steps)].into()),
                     None => single.await,
                 }
             };
             let others = async {
                 if question.tells_namespaces() {
-                    let each = |at: &At| at.of(queries::NAMESPACE_SUMS);
-                    return server.range(&each, grid, Load::of(NAMESPACES, NAMESPACES), namespace).await;
+                    let each = |at: &At| at.of(series::NAMESPACE_SUMS);
+                    return server.range(&each, grid, Cost::of(NAMESPACES, NAMESPACES), namespace).await;
                 }
-                let classes = |at: &At| queries::sum_by_pod_class(&at.of(queries::NAMESPACE_SUMS));
-                let class = |series: &Series<'_>| (queries::pod_class(series), None);
-                server.range(&classes, grid, Load::of(CLASSES, NAMESPACES), class).await
+                let classes = |at: &At| series::sum_by_pod_class(&at.of(series::NAMESPACE_SUMS));
+                let class = |series: &Series<'_>| (series::pod_class(series), None);
+                server.range(&classes, grid, Cost::of(CLASSES, NAMESPACES), class).await
             };
             let (others, exporters) = tokio::try_join!(others, exporters)?;
             return Ok(Namespaces { others, exporters });
@@ -144,7 +145,7 @@ impl Namespaces {
         for ((class, namespace), steps, _) in self.shown(question).filter(|(_, _, shown)| *shown) {
             let namespace = namespace.clone().filter(|_| question.by != By::Class);
             let key = Key { namespace, ..Key::of_class(*class) };
-            rows.entry(key).or_insert_with(|| Steps::absent(ask::points(grid))).add_all(steps);
+            rows.entry(key).or_insert_with(|| Steps::absent(query::points(grid))).add_all(steps);
         }
         rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect()
     }
@@ -152,7 +153,7 @@ impl Namespaces {
     fn left_out(&self, question: &Question, grid: Grid) -> Option<Steps> {
         let hidden: Vec<&Steps> =
             self.shown(question).filter(|(_, _, shown)| !shown).map(|(_, steps, _)| steps).collect();
-        (!hidden.is_empty()).then(|| Steps::total(ask::points(grid), hidden))
+        (!hidden.is_empty()).then(|| Steps::total(query::points(grid), hidden))
     }
 }
 
@@ -169,7 +170,7 @@ fn key(by: By, namespace: &str, pod: &str, node: Option<&str>) -> Key {
 
 /// What the questions about single pods share.
 struct Asker<'a> {
-    server: &'a Server<'a>,
+    server: &'a Querier<'a>,
     question: &'a Question,
     span: Span,
     rhythm: Rhythm,
@@ -182,8 +183,8 @@ type Rows = (BTreeMap<Key, Samples>, BTreeMap<Pod, String>);
 impl Asker<'_> {
     /// The pods that can have rows at all.
     fn selector(&self) -> String {
-        let namespace = self.question.filter.namespace.as_ref().map(|name| queries::equal("namespace", name));
-        queries::select(queries::PODS, &namespace.into_iter().collect::<Vec<_>>())
+        let namespace = self.question.filter.namespace.as_ref().map(|name| promql::equal("namespace", name));
+        promql::select(series::PODS, &namespace.into_iter().collect::<Vec<_>>())
     }
 
     /// Every pod, summed up by the server: a pod's row is one series, so its extremes need no sum. Only pods that moved,
@@ -191,10 +192,10 @@ impl Asker<'_> {
     async fn each_pod(&self) -> Result<Rows> {
         let question = self.question;
         let (selector, want) = (self.selector(), question.want());
-        let load = Load::of(PODS, PODS).by(&selector, "namespace");
+        let cost = Cost::of(PODS, PODS).by(&selector, "namespace");
         let (span, grid, labels) = (self.span, self.grid, "namespace, pod");
         let surplus = self.rhythm.has_surplus(span);
-        let subject = Subject { selector: &selector, labels, span, grid, surplus, load };
+        let subject = Subject { selector: &selector, labels, span, grid, surplus, cost };
         let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
         let statistics = later(summed(self.server, subject, &want, pod));
         let ((mut whereabouts, parts), pods) = tokio::try_join!(self.parts_of_moved(), statistics)?;
@@ -221,7 +222,7 @@ impl Asker<'_> {
         let shown = |pod: &&Pod| question.per_node && question.filter.has_pod(&pod.0, &pod.1);
         let moved: Vec<Pod> = whereabouts.moved.keys().filter(shown).cloned().collect();
         let batches = moved.chunks(BATCH).map(async |batch| {
-            let selector = queries::select(queries::PODS, &queries::these(batch));
+            let selector = promql::select(series::PODS, &series::these(batch));
             let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();
             self.split(&selector, batch.len(), wanted, &whereabouts).await
         });
@@ -261,10 +262,10 @@ impl Asker<'_> {
         whereabouts: &Whereabouts,
     ) -> Result<BTreeMap<Key, Steps>> {
         let (question, grid) = (self.question, self.grid);
-        let query = |at: &At| queries::sum_by("namespace, pod", &at.of(selector));
+        let query = |at: &At| promql::sum_by("namespace, pod", &at.of(selector));
         let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
         self.server
-            .each(&query, grid, Load::of(count, count).by(selector, "namespace"), |series| {
+            .each(&query, grid, Cost::of(count, count).by(selector, "namespace"), |series| {
                 let pod = pod(series);
                 if !wanted(&pod) {
                     return;
@@ -272,8 +273,8 @@ impl Asker<'_> {
                 for (node, samples) in whereabouts.split(&pod, &series.samples) {
                     if question.filter.has_node(node) {
                         let key = key(question.by, &pod.0, &pod.1, question.per_node.then_some(node));
-                        ask::put(
-                            rows.entry(key).or_insert_with(|| Steps::absent(ask::points(grid))),
+                        query::add_samples(
+                            rows.entry(key).or_insert_with(|| Steps::absent(query::points(grid))),
                             grid,
                             samples,
                         );

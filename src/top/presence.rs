@@ -1,11 +1,11 @@
 //! How often each node answered in a window. Dear where there are many nodes, so asked for once, as early as can be, and
 //! waited for where it is needed; cheap where the rules recorded that none was ever silent.
-use super::ask::{self, Server};
-use super::queries;
 use super::rhythm::{Counted, Rhythm};
+use super::series;
 use super::singles::Singles;
-use super::span::Span;
 use crate::prometheus::Size;
+use crate::query::Span;
+use crate::query::{self, Querier};
 use anyhow::Result;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -36,13 +36,13 @@ impl Presence {
     }
 
     /// The rhythm of the recorded number of the exporter's nodes; none where it has no two samples.
-    pub(super) async fn rhythm(&self, server: &Server<'_>) -> Result<Option<Rhythm>> {
+    pub(super) async fn rhythm(&self, server: &Querier<'_>) -> Result<Option<Rhythm>> {
         let rhythm = Rhythm::of_samples(self.recorded(server).await?, EXPORTER_STEP);
         Ok(rhythm.filter(|rhythm| rhythm.samples > 1))
     }
 
     /// Asks how often each node answered, unless that has been done.
-    pub(super) async fn counted(&self, server: &Server<'_>) -> Result<&[Counted]> {
+    pub(super) async fn counted(&self, server: &Querier<'_>) -> Result<&[Counted]> {
         let count = async || match self.steady(server).await? {
             Some(counted) => Ok(counted),
             None => {
@@ -64,26 +64,26 @@ impl Presence {
     }
 
     /// What the rules recorded of all of the exporter's nodes together.
-    pub(super) async fn totals(&self, server: &Server<'_>) -> Result<&Singles> {
+    pub(super) async fn totals(&self, server: &Querier<'_>) -> Result<&Singles> {
         let ask = async || match self.selector {
-            queries::BUSY => Singles::find(server, &queries::TOTALS, None, self.span).await,
+            series::BUSY => Singles::find(server, &series::TOTALS, None, self.span).await,
             _ => Ok(Singles::none(self.span)),
         };
         self.totals.get_or_try_init(ask).await
     }
 
     /// How many of them there were at each step.
-    async fn recorded(&self, server: &Server<'_>) -> Result<&[(i64, f64)]> {
-        Ok(self.totals(server).await?.samples(queries::NODES_RECORDED))
+    async fn recorded(&self, server: &Querier<'_>) -> Result<&[(i64, f64)]> {
+        Ok(self.totals(server).await?.samples(series::NODES_RECORDED))
     }
 
     /// Each node with a sample at every step, where as many were recorded at each of them as have series at all: then
     /// they were always the same. None where any may have been silent.
-    async fn steady(&self, server: &Server<'_>) -> Result<Option<Vec<Counted>>> {
+    async fn steady(&self, server: &Querier<'_>) -> Result<Option<Vec<Counted>>> {
         let recorded = self.recorded(server).await?;
         let Some((_, nodes)) = recorded.first() else { return Ok(None) };
         let grid = Rhythm::of_samples(recorded, EXPORTER_STEP).and_then(|rhythm| rhythm.grid(self.span));
-        let whole = grid.is_some_and(|grid| recorded.len() == ask::points(grid));
+        let whole = grid.is_some_and(|grid| recorded.len() == query::points(grid));
         if !whole || recorded.iter().any(|(_, number)| number != nodes) {
             return Ok(None);
         }

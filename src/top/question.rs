@@ -1,7 +1,7 @@
 //! What is asked: a window, what a row stands for, what to leave out, and the order; all of it checked before any I/O.
-use super::ask::Want;
 use super::filter::Filter;
-use super::span::Span;
+use crate::query::Span;
+use crate::query::Want;
 use crate::report::{Class, SortBy};
 use anyhow::{Context, Result, ensure};
 

@@ -1,11 +1,11 @@
 //! When a source's samples were taken: their distance, their phase, and the grid of steps that they give a window.
 //! Recorded series of one rule group share their times, so one series tells those of all.
-use super::ask::Server;
-use super::pieces::{Cut, Load};
-use super::queries::{self, At};
-use super::span::{Span, points};
-use super::time;
 use crate::prometheus::{Grid, Series, Size, excess};
+use crate::query::Querier;
+use crate::query::promql::{self, At};
+use crate::query::time;
+use crate::query::{Cost, Split};
+use crate::query::{Span, points};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -27,13 +27,13 @@ impl Rhythm {
     /// The rhythm of the series of `selector`, so many, with the most samples in the window, or before it where the
     /// window is too short to tell; none without a sample. A single sample tells no distance: then it is `default_step`.
     pub(super) async fn find(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         (selector, series): (&str, usize),
         span: Span,
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
         let span = enough(span);
-        let fullest = queries::fullest(selector, span.length());
+        let fullest = promql::fullest(selector, span.length());
         let counted = match server.client().instant(&fullest, span.end, Size::Few, Counted::of).await {
             Err(error) if excess(&error).is_some() => Counted::find(server, selector, span, series).await?,
             other => other?,
@@ -44,20 +44,20 @@ impl Rhythm {
 
     /// The rhythm of one series of `selector` in a window.
     pub(super) async fn of_series(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         selector: &str,
         series: &Counted,
         span: Span,
         default_step: i64,
     ) -> Result<Option<Rhythm>> {
         let name = selector.split('{').next().unwrap_or(selector);
-        let exactly = queries::exactly(name, &series.labels);
+        let exactly = promql::exactly(name, &series.labels);
         Rhythm::of_one(server, &exactly, span, default_step).await
     }
 
     /// The same of a selector of one series, which need not be looked for.
     pub(super) async fn find_one(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         selector: &str,
         span: Span,
         default_step: i64,
@@ -66,7 +66,7 @@ impl Rhythm {
     }
 
     async fn of_one(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         selector: &str,
         span: Span,
         default_step: i64,
@@ -132,7 +132,7 @@ impl Rhythm {
 
 /// The samples of each of a few series in a window, by time.
 pub(super) async fn samples_of(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     selector: &str,
     span: Span,
     series: usize,
@@ -143,7 +143,7 @@ pub(super) async fn samples_of(
             all.entry(labels(series)).or_default().extend(&series.samples);
         }
     };
-    server.samples(selector, span, Load::of(series, series), take).await?;
+    server.samples(selector, span, Cost::of(series, series), take).await?;
     all.values_mut().for_each(|samples| samples.sort_unstable_by_key(|(at, _)| *at));
     Ok(all)
 }
@@ -172,26 +172,26 @@ pub(super) struct Counted {
 impl Counted {
     /// Asks for each series of a selector, so many about.
     pub(super) async fn find(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         selector: &str,
         span: Span,
         series: usize,
     ) -> Result<Vec<Counted>> {
         let mut all: BTreeMap<Labels, f64> = BTreeMap::new();
         let last = span.end;
-        let count = |selector: &str, window: i64| queries::statistic("count", selector, window);
+        let count = |selector: &str, window: i64| promql::statistic("count", selector, window);
         let take = |answer: &[Series<'_>]| {
             for Counted { labels, samples, .. } in Counted::of(answer) {
                 *all.entry(labels).or_default() += samples;
             }
         };
-        server.over(count, selector, span, (Cut::Time, Load::of(series, series)), take).await?;
+        server.over(count, selector, span, (Split::Time, Cost::of(series, series)), take).await?;
         Ok(all.into_iter().map(|(labels, samples)| Counted { labels, samples, last }).collect())
     }
 
     /// The same on a grid, from the samples themselves.
     pub(super) async fn on(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         selector: &str,
         grid: Grid,
         series: usize,
@@ -203,7 +203,7 @@ impl Counted {
             *count += series.samples.len() as f64;
             *last = series.samples.iter().map(|(at, _)| *at).fold(*last, i64::max);
         };
-        server.each(&query, grid, Load::of(series, series), take).await?;
+        server.each(&query, grid, Cost::of(series, series), take).await?;
         let counted = |(labels, (samples, last))| Counted { labels, samples, last };
         Ok(all.into_iter().map(counted).collect())
     }

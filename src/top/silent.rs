@@ -1,11 +1,12 @@
 //! What groups used while their node did not tell how busy it was: no part of `busy`, and so none of `unattributed`.
 //! The steps at which a node was silent come from the samples that it has; asked for is only what groups used then.
 use super::answering::Nodes;
-use super::ask::{self, Server};
-use super::pieces::Load;
-use super::queries::{self, At};
-use super::span::Span;
+use super::series;
 use crate::prometheus::{Grid, Series};
+use crate::query::Cost;
+use crate::query::Span;
+use crate::query::promql::{self, At};
+use crate::query::{self, Querier};
 use crate::report::Steps;
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -20,28 +21,28 @@ type Stretches = BTreeMap<(usize, usize), Vec<String>>;
 
 /// The CPU of `groups`, a metric of so many groups by node, on nodes that did not tell their busy time at that step.
 pub(super) async fn used(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     (groups, of_node): (&str, usize),
     nodes: &Nodes,
     span: Span,
     grid: Grid,
 ) -> Result<Steps> {
-    let mut used = Steps::absent(ask::points(grid));
+    let mut used = Steps::absent(query::points(grid));
     // Who never told anything is silent from the first step to the last.
     let told = nodes.complete.iter().chain(&nodes.silent).map(String::as_str);
-    let never = queries::select(groups, &[queries::none_of("instance", told)]);
-    let load = Load::of(1, of_node).by(&never, "instance");
-    let query = |at: &At| queries::sum_by("", &at.of(&never));
+    let never = promql::select(groups, &[promql::none_of("instance", told)]);
+    let cost = Cost::of(1, of_node).by(&never, "instance");
+    let query = |at: &At| promql::sum_by("", &at.of(&never));
     let (never, stretches) =
-        tokio::try_join!(server.one(&query, grid, load), stretches(server, &nodes.silent, span, grid))?;
+        tokio::try_join!(server.one(&query, grid, cost), stretches(server, &nodes.silent, span, grid))?;
     let Some(stretches) = stretches else { return compared(server, (groups, of_node), nodes, grid).await };
     used.add_all(&never);
     for ((first, last), nodes) in stretches {
         let at = |step: usize| grid.start + step as i64 * grid.step;
         let part = Grid { start: at(first), end: at(last), ..grid };
-        let selector = queries::select(groups, &[of(&nodes)]);
-        let load = Load::of(1, of_node * nodes.len()).by(&selector, "instance");
-        let steps = server.one(&|at: &At| queries::sum_by("", &at.of(&selector)), part, load).await?;
+        let selector = promql::select(groups, &[of(&nodes)]);
+        let cost = Cost::of(1, of_node * nodes.len()).by(&selector, "instance");
+        let steps = server.one(&|at: &At| promql::sum_by("", &at.of(&selector)), part, cost).await?;
         for (step, value) in (0..steps.count()).filter_map(|step| Some((step, steps.at(step)?))) {
             used.add(first + step, value);
         }
@@ -52,45 +53,45 @@ pub(super) async fn used(
 /// The same by one query, for which the server compares at every step the nodes that did not always tell. Dear where
 /// `groups` is a series for each group, cheap where it is one for each class.
 pub(super) async fn compared(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     (groups, of_node): (&str, usize),
     nodes: &Nodes,
     grid: Grid,
 ) -> Result<Steps> {
-    let others = [queries::none_of("instance", nodes.complete.iter().map(String::as_str))];
-    let [groups, busy] = [groups, queries::BUSY].map(|name| queries::select(name, &others));
+    let others = [promql::none_of("instance", nodes.complete.iter().map(String::as_str))];
+    let [groups, busy] = [groups, series::BUSY].map(|name| promql::select(name, &others));
     let query = |at: &At| {
-        let groups = queries::sum_by("instance", &at.of(&groups));
-        queries::sum_by("", &format!("{groups} unless on (instance) {}", at.of(&busy)))
+        let groups = promql::sum_by("instance", &at.of(&groups));
+        promql::sum_by("", &format!("{groups} unless on (instance) {}", at.of(&busy)))
     };
-    let load = Load::of(1, (of_node + 1) * nodes.silent.len()).by(&groups, "instance");
-    server.one(&query, grid, load).await
+    let cost = Cost::of(1, (of_node + 1) * nodes.silent.len()).by(&groups, "instance");
+    server.one(&query, grid, cost).await
 }
 
 fn of(nodes: &[String]) -> String {
-    queries::any_of("instance", nodes.iter().map(String::as_str))
+    promql::any_of("instance", nodes.iter().map(String::as_str))
 }
 
 /// When these nodes were silent; none where that is too much to be asked for piece by piece.
 async fn stretches(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     nodes: &[String],
     span: Span,
     grid: Grid,
 ) -> Result<Option<Stretches>> {
-    let points = ask::points(grid);
+    let points = query::points(grid);
     if nodes.is_empty() {
         return Ok(Some(Stretches::new()));
     }
     // Asked again and again, the comparison is of the new steps only.
-    if nodes.len() * points > SAMPLES || server.remembers() {
+    if nodes.len() * points > SAMPLES || server.has_cache() {
         return Ok(None);
     }
-    let busy = queries::select(queries::BUSY, &[of(nodes)]);
+    let busy = promql::select(series::BUSY, &[of(nodes)]);
     let mut told = Told::new();
-    let load = Load::of(nodes.len(), nodes.len()).by(&busy, "instance");
+    let cost = Cost::of(nodes.len(), nodes.len()).by(&busy, "instance");
     let take = |answer: &[Series<'_>]| tell(&mut told, answer, grid);
-    server.samples(&busy, span, load, take).await?;
+    server.samples(&busy, span, cost, take).await?;
     let stretches = silences(&told);
     Ok((stretches.len() <= STRETCHES).then_some(stretches))
 }
@@ -100,7 +101,7 @@ type Told = BTreeMap<String, Vec<bool>>;
 
 fn tell(told: &mut Told, answer: &[Series<'_>], grid: Grid) {
     for series in answer {
-        let steps = || vec![false; ask::points(grid)];
+        let steps = || vec![false; query::points(grid)];
         let told = told.entry(series.label("instance").to_owned()).or_insert_with(steps);
         for (at, _) in series.samples.iter().filter(|(_, value)| value.is_finite()) {
             let step = usize::try_from((at - grid.start).div_euclid(grid.step));

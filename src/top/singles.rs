@@ -1,11 +1,11 @@
 //! Recorded series of which there is one each, asked for together and kept as they are: when they were sampled, how often,
 //! and what they were at each step. A question costs a server and the way there more than such a series does.
-use super::ask::{Server, points, put};
-use super::pieces::Load;
-use super::queries::{self, At};
 use super::rhythm::{Labels, samples_of};
-use super::span::Span;
 use crate::prometheus::Grid;
+use crate::query::Cost;
+use crate::query::Span;
+use crate::query::promql::{self, At};
+use crate::query::{Querier, add_samples, points};
 use crate::report::Steps;
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -32,12 +32,12 @@ impl Singles {
 
     /// Asks for the series of some metrics that a matcher lets through, all where there is none.
     pub(super) async fn find(
-        server: &Server<'_>,
+        server: &Querier<'_>,
         metrics: &[&str],
         matcher: Option<&str>,
         span: Span,
     ) -> Result<Singles> {
-        let selector = queries::any_metric(metrics, matcher);
+        let selector = promql::any_metric(metrics, matcher);
         samples_of(server, &selector, span, metrics.len()).await.map(|series| Singles::of(span, series))
     }
 
@@ -62,11 +62,11 @@ impl Singles {
 
     /// What a metric's series are together at each step: asked for where these samples do not tell it, and where
     /// answers are remembered by what was asked.
-    pub(super) async fn total(&self, server: &Server<'_>, metric: &str, grid: Grid) -> Result<Steps> {
-        let known = if server.remembers() { None } else { self.steps(metric, grid) };
+    pub(super) async fn total(&self, server: &Querier<'_>, metric: &str, grid: Grid) -> Result<Steps> {
+        let known = if server.has_cache() { None } else { self.steps(metric, grid) };
         match known {
             Some(steps) => Ok(steps),
-            None => server.one(&|at: &At| queries::sum_by("", &at.of(metric)), grid, Load::of(1, 1)).await,
+            None => server.one(&|at: &At| promql::sum_by("", &at.of(metric)), grid, Cost::of(1, 1)).await,
         }
     }
 
@@ -79,7 +79,7 @@ impl Singles {
         let last = samples.partition_point(|(at, _)| *at <= grid.end);
         let within = samples.get(first..last)?;
         let mut steps = Steps::absent(points(grid));
-        put(&mut steps, grid, within);
+        add_samples(&mut steps, grid, within);
         within.iter().all(|(at, _)| *at >= grid.start && (at - grid.start) % grid.step == 0).then_some(steps)
     }
 }

@@ -1,13 +1,14 @@
 //! Whose series answer for host and kernel, when they were sampled, and which part of the window they cover.
 use super::answering::Nodes;
-use super::ask::{self, Server};
-use super::pieces::Load;
 use super::presence::{EXPORTER_STEP, NODES, Presence};
-use super::queries::{self, At};
 use super::rhythm::{Counted, Rhythm};
-use super::span::Span;
-use super::time::{show_duration, show_time};
+use super::series;
 use crate::prometheus::Grid;
+use crate::query::Cost;
+use crate::query::Span;
+use crate::query::promql::{self, At};
+use crate::query::time::{show_duration, show_time};
+use crate::query::{self, Querier};
 use crate::report::Steps;
 use anyhow::Result;
 
@@ -17,7 +18,7 @@ const PLATFORM_STEP: i64 = 30_000;
 const GROUPS: usize = 100;
 /// Recorded sums that tell the cover of those recorded with them, and their series.
 const SUMS: [(&str, usize); 3] =
-    [(queries::GROUP_SUMS, GROUPS), (queries::UNATTRIBUTED, 1), (queries::CLUSTER_BUSY, 1)];
+    [(series::GROUP_SUMS, GROUPS), (series::UNATTRIBUTED, 1), (series::CLUSTER_BUSY, 1)];
 /// Steps after which a source without a sample is taken to be gone.
 const LATE: i64 = 8;
 
@@ -47,9 +48,9 @@ impl Whose {
     /// The series that tell its rhythm and its cover: one a node, all the time.
     pub(super) fn beat(self) -> &'static str {
         match self {
-            Whose::Exporter { .. } => queries::BUSY,
-            Whose::Predecessor => queries::PREDECESSOR,
-            Whose::Platform => queries::PLATFORM_BUSY,
+            Whose::Exporter { .. } => series::BUSY,
+            Whose::Predecessor => series::PREDECESSOR,
+            Whose::Platform => series::PLATFORM_BUSY,
         }
     }
 }
@@ -70,19 +71,23 @@ pub(super) struct Source {
 impl Source {
     /// The best source that has samples in the window, of which `presence` is the exporter's; none where none has. Not yet
     /// cut to what it covers.
-    pub(super) async fn find(server: &Server<'_>, asked: Span, presence: Presence) -> Result<Option<Source>> {
+    pub(super) async fn find(
+        server: &Querier<'_>,
+        asked: Span,
+        presence: Presence,
+    ) -> Result<Option<Source>> {
         let totals = presence.totals(server).await?;
         let [rest, busy] =
-            [queries::UNATTRIBUTED, queries::CLUSTER_BUSY].map(|name| totals.samples(name).len());
+            [series::UNATTRIBUTED, series::CLUSTER_BUSY].map(|name| totals.samples(name).len());
         let cluster = rest.min(busy) as f64;
         let recorded = presence.rhythm(server).await?;
         // The rules are evaluated together: where one has a sample at each step, so have all, unless somebody keeps some
         // of their series only, which shows in what these answer.
-        let steps = recorded.and_then(|rhythm| rhythm.grid(asked)).map(|grid| ask::points(grid) as f64);
+        let steps = recorded.and_then(|rhythm| rhythm.grid(asked)).map(|grid| query::points(grid) as f64);
         let groups = if steps.is_some_and(|steps| cluster >= steps) {
             cluster
         } else {
-            most(&Counted::find(server, queries::GROUP_SUMS, asked, GROUPS).await?)
+            most(&Counted::find(server, series::GROUP_SUMS, asked, GROUPS).await?)
         };
         let sums = [groups, cluster];
         let source =
@@ -113,7 +118,7 @@ impl Source {
     }
 
     /// The same source in another window, from every sample.
-    pub(super) async fn again(mut self, server: &Server<'_>, asked: Span) -> Result<Source> {
+    pub(super) async fn again(mut self, server: &Querier<'_>, asked: Span) -> Result<Source> {
         self.span = asked;
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(self) };
         let sums = async |(metric, series): (&str, usize)| match self.whose {
@@ -136,18 +141,18 @@ impl Source {
     }
 
     /// Cuts the window to what any node's samples cover, and finds out whether the recorded sums cover that.
-    pub(super) async fn cut(&mut self, server: &Server<'_>) -> Result<()> {
+    pub(super) async fn cut(&mut self, server: &Querier<'_>) -> Result<()> {
         let (asked, step) = (self.span, self.rhythm.step);
         let Some(grid) = self.rhythm.grid(asked) else { return Ok(()) };
-        let mut steps = ask::points(grid);
+        let mut steps = query::points(grid);
         // A series that has a sample at every step leaves nothing to cut.
         let [_, cluster] = self.sums;
         let whole = |samples: f64| samples >= steps as f64;
         if !whole(cluster) && !self.presence.counted(server).await?.iter().any(|series| whole(series.samples))
         {
             let beat = self.whose.beat();
-            let load = Load::of(1, self.size());
-            let present = server.one(&|at: &At| format!("count({})", at.of(beat)), grid, load).await?;
+            let cost = Cost::of(1, self.size());
+            let present = server.one(&|at: &At| format!("count({})", at.of(beat)), grid, cost).await?;
             let there: Vec<i64> = (0..present.count())
                 .filter(|index| present.at(*index).is_some())
                 .map(|index| grid.start + index as i64 * step)
@@ -172,42 +177,43 @@ impl Source {
     }
 
     /// The nodes that answered, once they are counted.
-    pub(super) async fn nodes(&self, server: &Server<'_>, grid: Grid) -> Result<Nodes> {
-        Ok(Nodes::of(self.presence.counted(server).await?, ask::points(grid), self.holes))
+    pub(super) async fn nodes(&self, server: &Querier<'_>, grid: Grid) -> Result<Nodes> {
+        Ok(Nodes::of(self.presence.counted(server).await?, query::points(grid), self.holes))
     }
 
     /// Whether any node did not answer for a part of the window, once that is cut.
     pub(super) fn has_gaps(&self) -> bool {
         let Some(grid) = self.rhythm.grid(self.span) else { return false };
-        self.holes > 0 || self.presence.known().iter().any(|series| series.samples < ask::points(grid) as f64)
+        self.holes > 0
+            || self.presence.known().iter().any(|series| series.samples < query::points(grid) as f64)
     }
 
     /// A total that the rules recorded of all nodes, at each step.
-    pub(super) async fn total(&self, server: &Server<'_>, name: &str, grid: Grid) -> Result<Steps> {
+    pub(super) async fn total(&self, server: &Querier<'_>, name: &str, grid: Grid) -> Result<Steps> {
         self.presence.totals(server).await?.total(server, name, grid).await
     }
 
     /// Whether any node has samples between the steps, as after a change of the interval, once they are counted.
     pub(super) fn has_surplus(&self) -> bool {
         let Some(grid) = self.rhythm.grid(self.span) else { return false };
-        self.presence.known().iter().any(|series| series.samples > ask::points(grid) as f64)
+        self.presence.known().iter().any(|series| series.samples > query::points(grid) as f64)
     }
 
     /// Whether a recorded metric of so many series a node has a sample wherever busy time has: somebody may keep some of
     /// the sums only. The node that has most tells for all.
-    pub(super) async fn keeps(&self, server: &Server<'_>, (metric, series): (&str, usize)) -> Result<bool> {
+    pub(super) async fn keeps(&self, server: &Querier<'_>, (metric, series): (&str, usize)) -> Result<bool> {
         let Some(node) = Counted::fullest(self.presence.counted(server).await?) else { return Ok(false) };
         let instance = node.labels.get("instance").map_or("", String::as_str);
-        let selector = queries::select(metric, &[queries::equal("instance", instance)]);
+        let selector = promql::select(metric, &[promql::equal("instance", instance)]);
         let counted = match self.rhythm.grid(self.span) {
-            Some(grid) if server.remembers() => Counted::on(server, &selector, grid, series).await?,
+            Some(grid) if server.has_cache() => Counted::on(server, &selector, grid, series).await?,
             _ => Counted::find(server, &selector, self.span, series).await?,
         };
         Ok(most(&counted) >= node.samples)
     }
 
     /// Waits until the nodes are counted.
-    pub(super) async fn counted(&self, server: &Server<'_>) -> Result<()> {
+    pub(super) async fn counted(&self, server: &Querier<'_>) -> Result<()> {
         self.presence.counted(server).await.map(drop)
     }
 
@@ -218,7 +224,7 @@ impl Source {
 
     /// How many steps of the window any node has a sample at; none where it has no step at all.
     pub(super) fn steps(&self) -> Option<usize> {
-        self.rhythm.grid(self.span).map(|grid| ask::points(grid) - self.holes)
+        self.rhythm.grid(self.span).map(|grid| query::points(grid) - self.holes)
     }
 
     /// The same, without the recorded sums of groups.
@@ -229,7 +235,7 @@ impl Source {
     /// Whether the recorded sum of each group has a sample at each step and none between them, as after a change of the
     /// interval: then what the server makes of its samples is what the steps tell.
     pub(super) fn has_regular_sums(&self) -> bool {
-        let steps = self.rhythm.grid(self.span).map(ask::points);
+        let steps = self.rhythm.grid(self.span).map(query::points);
         let [groups, _] = self.sums;
         steps.is_some_and(|steps| groups == steps as f64)
     }

@@ -1,10 +1,10 @@
 //! Statistics of each series over a window, computed by the server: what is asked where rows are single series, whose
 //! samples nothing else is made of.
-use super::ask::{Server, Want, points, put};
-use super::pieces::{Cut, Load};
-use super::queries::{self, At};
-use super::span::Span;
 use crate::prometheus::{Grid, Series};
+use crate::query::Span;
+use crate::query::promql::{self, At};
+use crate::query::{Cost, Split};
+use crate::query::{Querier, Want, add_samples, points};
 use crate::report::{Figures, Steps};
 use anyhow::Result;
 use std::cell::RefCell;
@@ -21,17 +21,17 @@ pub(super) struct Subject<'a> {
     pub grid: Grid,
     /// Whether there are samples between the steps of the grid, as after a change of the interval. They are left out.
     pub surplus: bool,
-    pub load: Load<'a>,
+    pub cost: Cost<'a>,
 }
 
 /// The figures of each key.
 pub(super) async fn summed<K: Ord + Clone>(
-    server: &Server<'_>,
+    server: &Querier<'_>,
     subject: Subject<'_>,
     want: &Want,
     key: impl Fn(&Series<'_>) -> K,
 ) -> Result<BTreeMap<K, Figures>> {
-    if server.remembers() {
+    if server.has_cache() {
         return from_samples(server, subject, want, &key, |_| true).await;
     }
     let mut whole = statistics(server, subject, want, &key).await?;
@@ -50,8 +50,8 @@ pub(super) async fn summed<K: Ord + Clone>(
 }
 
 async fn statistics<K: Ord + Clone>(
-    server: &Server<'_>,
-    Subject { selector, span, grid, surplus, load, .. }: Subject<'_>,
+    server: &Querier<'_>,
+    Subject { selector, span, grid, surplus, cost, .. }: Subject<'_>,
     want: &Want,
     key: &impl Fn(&Series<'_>) -> K,
 ) -> Result<BTreeMap<K, Figures>> {
@@ -64,7 +64,7 @@ async fn statistics<K: Ord + Clone>(
         course: Vec::new(),
     };
     let whole = RefCell::new(Whole::new(key, nothing));
-    let fold = async |cut: Cut, query: &dyn Fn(&str, i64) -> String, add: &dyn Fn(&mut Figures, f64)| {
+    let fold = async |cut: Split, query: &dyn Fn(&str, i64) -> String, add: &dyn Fn(&mut Figures, f64)| {
         let read = |answer: &[Series<'_>]| {
             let mut whole = whole.borrow_mut();
             for series in answer {
@@ -75,11 +75,11 @@ async fn statistics<K: Ord + Clone>(
                 }
             }
         };
-        server.over(query, selector, span, (cut, load), read).await
+        server.over(query, selector, span, (cut, cost), read).await
     };
     let samples = |selector: &str, window: i64| match surplus {
-        true => queries::samples_at(grid, selector, window),
-        false => queries::samples(selector, window),
+        true => promql::samples_at(grid, selector, window),
+        false => promql::samples(selector, window),
     };
     let statistic = |name: &'static str| {
         move |selector: &str, window: i64| format!("{name}_over_time({})", samples(selector, window))
@@ -89,13 +89,13 @@ async fn statistics<K: Ord + Clone>(
         if !want.count {
             return Ok(());
         }
-        fold(Cut::Label, &number, &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
+        fold(Split::Label, &number, &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
     };
     let course = async {
         // No more parts than samples: those between them would be empty.
         let Some(grid) = parts(span, want.course.min(points(grid))) else { return Ok(()) };
         let query =
-            |at: &At| queries::statistic("avg", &queries::and(selector, at.matcher.as_deref()), grid.step);
+            |at: &At| promql::statistic("avg", &promql::and(selector, at.matcher.as_deref()), grid.step);
         let take = |series: &Series<'_>| {
             let mut whole = whole.borrow_mut();
             let Some(figures) = whole.of(series) else { return };
@@ -107,12 +107,12 @@ async fn statistics<K: Ord + Clone>(
                     .for_each(|slot| *slot = *value);
             }
         };
-        server.each(&query, grid, load, take).await
+        server.each(&query, grid, cost, take).await
     };
     tokio::try_join!(
-        fold(Cut::Label, &sum, &|figures, value| figures.sum += value),
-        fold(Cut::Label, &min, &|figures, value| figures.min = figures.min.min(value)),
-        fold(Cut::Label, &max, &|figures, value| figures.max = figures.max.max(value)),
+        fold(Split::Label, &sum, &|figures, value| figures.sum += value),
+        fold(Split::Label, &min, &|figures, value| figures.min = figures.min.min(value)),
+        fold(Split::Label, &max, &|figures, value| figures.max = figures.max.max(value)),
         counts,
         course,
     )?;
@@ -123,8 +123,8 @@ async fn statistics<K: Ord + Clone>(
             let slot = figures.quantiles.get_mut(index).into_iter();
             slot.for_each(|slot| *slot = if slot.is_nan() { value } else { f64::INFINITY });
         };
-        let query = |selector: &str, window: i64| queries::quantile(*share, &samples(selector, window));
-        fold(Cut::Never, &query, &add).await?;
+        let query = |selector: &str, window: i64| promql::quantile(*share, &samples(selector, window));
+        fold(Split::Never, &query, &add).await?;
     }
     Ok(whole.into_inner().all())
 }
@@ -181,21 +181,21 @@ fn parts(span: Span, count: usize) -> Option<Grid> {
 
 /// The same from every sample, of some keys.
 async fn from_samples<K: Ord + Clone>(
-    server: &Server<'_>,
-    Subject { selector, labels, grid, load, .. }: Subject<'_>,
+    server: &Querier<'_>,
+    Subject { selector, labels, grid, cost, .. }: Subject<'_>,
     want: &Want,
     key: &impl Fn(&Series<'_>) -> K,
     wanted: impl Fn(&K) -> bool,
 ) -> Result<BTreeMap<K, Figures>> {
-    let query = |at: &At| queries::sum_by(labels, &at.of(selector));
+    let query = |at: &At| promql::sum_by(labels, &at.of(selector));
     let mut all: BTreeMap<K, Steps> = BTreeMap::new();
     let take = |series: &Series<'_>| {
         let key = key(series);
         if wanted(&key) {
-            put(all.entry(key).or_insert_with(|| Steps::absent(points(grid))), grid, &series.samples);
+            add_samples(all.entry(key).or_insert_with(|| Steps::absent(points(grid))), grid, &series.samples);
         }
     };
-    server.each(&query, grid, load, take).await?;
+    server.each(&query, grid, cost, take).await?;
     let figures = |steps: Steps| steps.figures(&want.quantiles, want.course);
     Ok(all.into_iter().filter_map(|(key, steps)| Some((key, figures(steps)?))).collect())
 }

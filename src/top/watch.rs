@@ -1,14 +1,14 @@
 //! The same question again and again, each time about a window that ends now; only what is new is asked for.
-use super::ask::Server;
 use super::beats::Beats;
 use super::inquire;
-use super::memory::Memory;
 use super::presence::Presence;
-use super::queries;
 use super::question::Question;
+use super::series;
 use super::source::Source;
 use crate::progress::Progress;
 use crate::prometheus::Client;
+use crate::query::Cache;
+use crate::query::Querier;
 use crate::report::Report;
 use anyhow::Result;
 
@@ -17,14 +17,14 @@ use anyhow::Result;
 pub struct Watch<'a> {
     client: &'a Client,
     question: Question,
-    memory: Memory,
+    cache: Cache,
     found: Option<(Source, Beats)>,
 }
 
 impl<'a> Watch<'a> {
     /// Nothing is asked yet.
     pub fn new(client: &'a Client, question: Question) -> Watch<'a> {
-        Watch { client, question, memory: Memory::default(), found: None }
+        Watch { client, question, cache: Cache::default(), found: None }
     }
 
     /// The report of the window that ends at `end`, Unix milliseconds. Errors are those of one question; the next one
@@ -32,11 +32,11 @@ impl<'a> Watch<'a> {
     pub async fn report(&mut self, end: i64) -> Result<Report> {
         self.question.end = end;
         let asked = self.question.span();
-        self.memory.next_round();
+        self.cache.next_round();
         let progress = Progress::none();
-        let server = Server::new(self.client, &progress).with(&self.memory);
+        let server = Querier::new(self.client, &progress).with(&self.cache);
         // One request, and the others only if that is not refused.
-        server.meet().await?;
+        server.probe().await?;
         let found = self.found.take();
         let known = async {
             Ok(match found {
@@ -48,7 +48,7 @@ impl<'a> Watch<'a> {
         let (source, beats) = match known.filter(|(source, _)| !source.is_late()) {
             Some((source, beats)) => (Some(source), beats),
             None => {
-                let source = Source::find(&server, asked, Presence::of(queries::BUSY, asked));
+                let source = Source::find(&server, asked, Presence::of(series::BUSY, asked));
                 let (source, beats) = tokio::try_join!(source, Beats::find(&server, &self.question, asked))?;
                 // Of the first round too every sample is remembered.
                 match source {

@@ -1,12 +1,8 @@
-//! The PromQL that `top` asks: which series, over which ranges, summed how. Strings only, no I/O.
-//!
-//! Samples are the series' own, never carried on past their end: a plain selector would repeat a series' last sample
-//! for five minutes. So recorded series are looked back for by one step less a millisecond, which holds the one sample of
-//! that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
-use crate::prometheus::promql::{duration, literal};
-use crate::prometheus::{Grid, Series};
+//! The series that a report is made of: names of metrics, and selectors of some of theirs.
+use crate::prometheus::Series;
+use crate::query::promql::{any_of, range, select, sum_by};
 use crate::report::Class;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The nodes' busy time, one series a node.
 pub(super) const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
@@ -55,108 +51,10 @@ pub(super) const POD_INFO: &str = "kube_pod_info";
 /// The services of the host that the kubelet counts: those slices' direct children, which hold all below them.
 const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system|ovs)[.]slice/[^/]+""#;
 
-/// A range that holds what is in `(t - ms, t]`.
-fn range(ms: i64) -> String {
-    duration((ms - 1).max(1))
-}
-
-/// All series of some metrics that a matcher lets through, if there is one.
-pub(super) fn any_metric(names: &[&str], matcher: Option<&str>) -> String {
-    and(&select("", &[any_of("__name__", names.iter().copied())]), matcher)
-}
-
-/// `name{matchers}`.
-pub(super) fn select(name: &str, matchers: &[String]) -> String {
-    if matchers.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", matchers.join(",")) }
-}
-
-/// A matcher of a label with one of some values.
-pub(super) fn any_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
-    format!("{label}=~{}", alternatives(values))
-}
-
-/// A matcher of a label with any but some values.
-pub(super) fn none_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
-    format!("{label}!~{}", alternatives(values))
-}
-
-fn alternatives<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
-    let values: Vec<String> = values.into_iter().map(regex::escape).collect();
-    literal(&values.join("|"))
-}
-
-/// A matcher of a label with a value.
-pub(super) fn equal(label: &str, value: &str) -> String {
-    format!("{label}={}", literal(value))
-}
-
-/// The series of a selector with the most samples in a window.
-pub(super) fn fullest(selector: &str, window: i64) -> String {
-    format!("topk(1, count_over_time({selector}[{}]))", range(window))
-}
-
-/// A selector of one series, by its name and all of its labels.
-pub(super) fn exactly(name: &str, labels: &BTreeMap<String, String>) -> String {
-    select(name, &labels.iter().map(|(label, value)| equal(label, value)).collect::<Vec<_>>())
-}
-
-/// How a selector's samples at a step are asked for: of the step alone, none where the series has none there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
-    /// By the selector itself; for a server that heeds the lookback that goes with the query. The cheapest.
-    Plain,
-    /// By a range of one step less a millisecond.
-    Range,
-    /// The same, without samples that are no finite numbers, which would spoil the sums that they are a part of. Dear,
-    /// so for questions whose answers hold such.
-    Finite,
-}
-
-/// The same, of a piece of the series.
-#[derive(Debug)]
-pub(super) struct At {
-    pub how: How,
-    /// Milliseconds.
-    pub step: i64,
-    /// A matcher of the series; none where all are asked for.
-    pub matcher: Option<String>,
-}
-
-impl At {
-    /// The samples of a selector.
-    pub(super) fn of(&self, selector: &str) -> String {
-        let selector = and(selector, self.matcher.as_deref());
-        match self.how {
-            How::Plain => selector,
-            How::Range => format!("last_over_time({selector}[{}])", range(self.step)),
-            How::Finite => format!("(last_over_time({selector}[{}]) > -Inf < Inf)", range(self.step)),
-        }
-    }
-}
-
-/// A selector with one more matcher.
-pub(super) fn and(selector: &str, matcher: Option<&str>) -> String {
-    match (matcher, selector.strip_suffix('}')) {
-        (None, _) => selector.to_owned(),
-        (Some(matcher), Some(head)) => format!("{head},{matcher}}}"),
-        (Some(matcher), None) => format!("{selector}{{{matcher}}}"),
-    }
-}
-
-/// All samples of a selector in a window.
-pub(super) fn samples(selector: &str, window: i64) -> String {
-    format!("{selector}[{}]", range(window))
-}
-
 /// The rates of the host's services at any time, by the platform.
 pub(super) fn platform_groups(nodes: &[String]) -> String {
     let nodes: String = nodes.iter().map(|matcher| format!(",{matcher}")).collect();
     format!("rate({PLATFORM_GROUPS}{nodes}}}[5m])")
-}
-
-/// A sum by labels; over everything where there is none.
-pub(super) fn sum_by(labels: &str, of: &str) -> String {
-    if labels.is_empty() { format!("sum({of})") } else { format!("sum by ({labels}) ({of})") }
 }
 
 /// A sum of pods by their class, which is told by their namespace.
@@ -167,25 +65,6 @@ pub(super) fn sum_by_pod_class(of: &str) -> String {
 /// The class of a series of that sum.
 pub(super) fn pod_class(series: &Series<'_>) -> Class {
     if series.find("class").is_some() { Class::Infra } else { Class::Workload }
-}
-
-/// A statistic of each series over a window: `sum`, `min`, `max` or `count`.
-pub(super) fn statistic(name: &str, selector: &str, window: i64) -> String {
-    format!("{name}_over_time({})", samples(selector, window))
-}
-
-/// A quantile (0 to 1) of a range, of each series.
-pub(super) fn quantile(share: f64, range: &str) -> String {
-    format!("quantile_over_time({share}, {range})")
-}
-
-/// The samples of a selector at the steps of a grid in a window, without those between them. Dear: the server looks for
-/// each by itself.
-pub(super) fn samples_at(grid: Grid, selector: &str, window: i64) -> String {
-    // A subquery's own times are multiples of its step: the samples are moved there, and the window with them.
-    let (step, phase) = (duration(grid.step), duration(grid.start.rem_euclid(grid.step) + grid.step));
-    let moved = format!("last_over_time({selector}[{}] offset -{phase})", range(grid.step));
-    format!("{moved}[{}:{step}] offset {phase}", range(window))
 }
 
 /// Selectors of all pods but the exporter's own. Two, as a selector cannot say "not both"; no pod is in both.
@@ -226,15 +105,9 @@ pub(super) fn these(pods: &[(String, String)]) -> [String; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, INFRA, and};
+    use super::{Class, INFRA};
     use regex::Regex;
 
-    #[test]
-    fn a_matcher_joins_those_that_are_there() {
-        assert_eq!(and("m", Some(r#"a="b""#)), r#"m{a="b"}"#);
-        assert_eq!(and(r#"m{c="d"}"#, Some(r#"a="b""#)), r#"m{c="d",a="b"}"#);
-        assert_eq!(and("m", None), "m");
-    }
     #[test]
     fn a_pods_class_is_told_alike_here_and_there() {
         let infra = Regex::new(&format!("^(?s:{INFRA})$")).unwrap();

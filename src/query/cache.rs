@@ -1,38 +1,38 @@
-//! Samples that were answered before: who asks the same again a little later needs the new ones only.
+//! Results cache: a repeated query fetches only the steps that are new.
 use super::span::points;
 use crate::prometheus::{Grid, Series};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-/// Steps at the end of a window that are asked for again: they may not have been complete.
-const UNSURE: i64 = 2;
+/// Number of steps at the end of a window that are fetched again: they may not have been complete.
+const UNSETTLED: i64 = 2;
 
-/// What was answered to each question, by its text.
+/// Results of queries, by their text.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    known: RefCell<BTreeMap<String, Known>>,
+pub(crate) struct Cache {
+    known: RefCell<BTreeMap<String, Cached>>,
     round: Cell<u64>,
 }
 
-impl Memory {
-    /// Begins another round of questions; what none asked for in the last one is forgotten.
-    pub(super) fn next_round(&self) {
+impl Cache {
+    /// Begins another round of queries; drops the results that no query of the last round used.
+    pub(crate) fn next_round(&self) {
         let round = self.round.get();
         self.known.borrow_mut().retain(|_, known| known.round == round);
         self.round.set(round + 1);
     }
 
-    /// What is known of a question on a grid. It is gone until it is put back.
-    pub(super) fn take(&self, text: &str, grid: Grid) -> Known {
+    /// Takes the results of a query out of the cache, cut to a grid; [`Cache::insert`] puts them back.
+    pub(crate) fn take(&self, text: &str, grid: Grid) -> Cached {
         let mut known = self.known.borrow_mut().remove(text).unwrap_or_default();
         known.round = self.round.get();
-        known.cut(grid);
+        known.cut_to(grid);
         known
     }
 
-    /// Keeps what is known, now that it is whole.
-    pub(super) fn put(&self, text: String, known: Known) {
+    /// Keeps the results of a query, now complete.
+    pub(crate) fn insert(&self, text: String, known: Cached) {
         self.known.borrow_mut().insert(text, known);
     }
 }
@@ -40,23 +40,23 @@ impl Memory {
 /// Label names and values.
 type Labels = Vec<(String, String)>;
 
-/// The samples of each series on a grid.
+/// Samples of each series on a grid.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(crate) struct Cached {
     grid: Option<Grid>,
     missing: Option<Grid>,
     series: BTreeMap<Labels, Vec<(i64, f64)>>,
     round: u64,
 }
 
-impl Known {
-    /// Forgets what is on another grid, and what may change yet.
-    fn cut(&mut self, grid: Grid) {
+impl Cached {
+    /// Drops samples of another grid, and those that are unsettled.
+    fn cut_to(&mut self, grid: Grid) {
         let known = self.grid.filter(|known| {
             let in_step = known.step == grid.step && (known.start - grid.start) % grid.step == 0;
             in_step && known.start <= grid.start && known.end <= grid.end
         });
-        let from = known.map_or(grid.start, |known| known.end - (UNSURE - 1) * grid.step).max(grid.start);
+        let from = known.map_or(grid.start, |known| known.end - (UNSETTLED - 1) * grid.step).max(grid.start);
         for samples in self.series.values_mut() {
             samples.retain(|(at, _)| known.is_some() && (grid.start..from).contains(at));
         }
@@ -65,19 +65,19 @@ impl Known {
         self.grid = Some(grid);
     }
 
-    /// What is to be asked for.
-    pub(super) fn missing(&self) -> Option<Grid> {
+    /// Returns the part of the grid that is to be fetched.
+    pub(crate) fn missing(&self) -> Option<Grid> {
         self.missing
     }
 
-    /// Takes in a part of the answer, in any order.
-    pub(super) fn add(&mut self, series: &Series<'_>) {
+    /// Adds a part of the response; parts come in any order.
+    pub(crate) fn add(&mut self, series: &Series<'_>) {
         let labels = series.labels.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         self.series.entry(labels.collect()).or_default().extend_from_slice(&series.samples);
     }
 
-    /// All series, whole.
-    pub(super) fn each(&mut self, mut take: impl FnMut(&Series<'_>)) {
+    /// Calls `take` with each series, whole.
+    pub(crate) fn each(&mut self, mut take: impl FnMut(&Series<'_>)) {
         let most = self.grid.map_or(0, points);
         for (labels, samples) in &mut self.series {
             samples.sort_unstable_by_key(|(at, _)| *at);
@@ -92,7 +92,7 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::{Grid, Memory, Series};
+    use super::{Cache, Grid, Series};
 
     fn series(samples: &[(i64, f64)]) -> Series<'static> {
         Series { labels: [("a".into(), "b".into())].into_iter().collect(), samples: samples.into() }
@@ -100,29 +100,29 @@ mod tests {
 
     #[test]
     fn only_what_is_new_is_asked_for_and_the_old_is_forgotten() {
-        let memory = Memory::default();
-        memory.next_round();
+        let cache = Cache::default();
+        cache.next_round();
         let grid = |start, end| Grid { start, end, step: 10 };
-        let mut known = memory.take("q", grid(10, 50));
+        let mut known = cache.take("q", grid(10, 50));
         assert_eq!(known.missing(), Some(grid(10, 50)));
         known.add(&series(&[(40, 4.0), (50, 5.0)]));
         known.add(&series(&[(10, 1.0), (20, 2.0)]));
-        memory.put("q".to_owned(), known);
-        memory.next_round();
-        let mut known = memory.take("q", grid(20, 60));
+        cache.insert("q".to_owned(), known);
+        cache.next_round();
+        let mut known = cache.take("q", grid(20, 60));
         assert_eq!(known.missing(), Some(grid(40, 60)));
         known.add(&series(&[(40, 4.5), (60, 6.0)]));
         let mut seen = Vec::new();
         known.each(|series| seen.extend(series.samples.clone()));
         assert_eq!(seen, [(20, 2.0), (40, 4.5), (60, 6.0)]);
-        memory.put("q".to_owned(), known);
-        // Off the beat, and after a round in which nobody asked.
-        memory.next_round();
-        let known = memory.take("q", grid(25, 65));
+        cache.insert("q".to_owned(), known);
+        // Another phase, and a round without this query.
+        cache.next_round();
+        let known = cache.take("q", grid(25, 65));
         assert_eq!(known.missing(), Some(grid(25, 65)));
-        memory.put("q".to_owned(), known);
-        memory.next_round();
-        memory.next_round();
-        assert_eq!(memory.take("q", grid(25, 65)).missing(), Some(grid(25, 65)));
+        cache.insert("q".to_owned(), known);
+        cache.next_round();
+        cache.next_round();
+        assert_eq!(cache.take("q", grid(25, 65)).missing(), Some(grid(25, 65)));
     }
 }

@@ -2,10 +2,10 @@
 use anyhow::{Context, Result, bail, ensure};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-/// The longest duration that is taken: ten years, longer than any retention.
+/// Longest duration that is accepted: ten years, longer than any retention.
 const LONGEST_MS: i64 = 10 * 365 * 24 * 3600 * 1000;
 
-/// A Prometheus duration (`90s`, `1h30m`, `2d`, units from big to small, each once) in milliseconds, above zero.
+/// Parses a Prometheus duration (`90s`, `1h30m`, `2d`, units from big to small, each once) to milliseconds, above zero.
 pub fn duration_ms(text: &str) -> Result<i64> {
     const UNITS: [(&str, i64); 7] = [
         ("y", 365 * 86_400_000),
@@ -38,7 +38,7 @@ pub fn duration_ms(text: &str) -> Result<i64> {
     Ok(total)
 }
 
-/// A duration as Prometheus writes it: `1h30m` for 5,400,000.
+/// Writes a duration as Prometheus does: `1h30m` for 5,400,000.
 pub fn show_duration(ms: i64) -> String {
     let mut rest = ms;
     let mut text = String::new();
@@ -51,8 +51,8 @@ pub fn show_duration(ms: i64) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-/// A point in time, Unix milliseconds: RFC 3339, a date (and time) without zone in UTC, Unix seconds, or `-30m` for
-/// that long before `now`. The future is refused.
+/// Parses a point in time to Unix milliseconds: RFC 3339, a date (and time) without zone in UTC, Unix seconds, or `-30m` for
+/// that long before `now`. Errors if it lies in the future.
 pub fn time_ms(text: &str, now: i64) -> Result<i64> {
     let at = if let Some(ago) = text.strip_prefix('-') {
         now - duration_ms(ago)?
@@ -70,12 +70,12 @@ pub fn time_ms(text: &str, now: i64) -> Result<i64> {
     Ok(at)
 }
 
-/// Unix milliseconds as a timestamp; the epoch for what no calendar holds.
+/// Converts Unix milliseconds to a timestamp; the epoch for what no calendar holds.
 pub fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Unix milliseconds in RFC 3339, UTC.
+/// Writes Unix milliseconds in RFC 3339, UTC.
 pub fn show_time(ms: i64) -> String {
     timestamp(ms).to_string()
 }
