@@ -97,7 +97,7 @@ struct Machine {
 impl Machine {
     /// Takes the first sample.
     fn open(question: &Question) -> Result<Machine> {
-        let detail = Detail { threads: question.by == By::Thread, ..Detail::default() };
+        let detail = Detail { threads: question.by == By::Thread };
         let paths = Paths { procfs: "/proc".into(), cgroupfs: None };
         let mut node = Node::open(&paths, detail).context(CANNOT)?;
         let host = if question.of_nodes() { Some(host_name()?) } else { None };
