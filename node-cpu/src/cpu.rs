@@ -1,8 +1,8 @@
-//! CPU time as a total and as a difference: two types, so that neither is taken for the other.
+//! CPU time as a total and as a delta. They are two types, so that neither is mistaken for the other.
 
 use std::ops::{Add, AddAssign, Sub};
 
-/// CPU time since a stated beginning, in microseconds; never falls.
+/// CPU time since a stated beginning, in microseconds. It never falls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cpu {
     /// Time in user mode, in microseconds.
@@ -12,12 +12,12 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// User and system time together, in microseconds.
+    /// Returns user and system time together, in microseconds.
     pub fn total_us(self) -> u64 {
         self.user_us.saturating_add(self.system_us)
     }
 
-    /// What was added since `earlier`; negative where the kernel's number fell.
+    /// Returns the CPU time added since `earlier`, negative if the kernel's number fell.
     pub fn since(self, earlier: Cpu) -> Delta {
         Delta {
             user_us: self.user_us.wrapping_sub(earlier.user_us) as i64,
@@ -25,18 +25,18 @@ impl Cpu {
         }
     }
 
-    /// Lets this, which is shown, follow a signed sum upwards, by so many microseconds at most; by how much it did. The split
-    /// follows as far as neither mode falls and the total stays what it is.
-    pub fn follow(&mut self, accrued: Delta, most: i64) -> Delta {
-        let rise = accrued.total_us().saturating_sub_unsigned(self.total_us()).min(most);
-        if rise <= 0 {
+    /// Raises this exported total to the signed sum `accrued`, by at most `limit_us`, and returns the rise. It never falls.
+    /// The split into modes follows `accrued` as far as neither mode falls and the total is unaffected.
+    pub fn follow(&mut self, accrued: Delta, limit_us: i64) -> Delta {
+        let rise_us = accrued.total_us().saturating_sub_unsigned(self.total_us()).min(limit_us);
+        if rise_us <= 0 {
             return Delta::default();
         }
-        let user_us = accrued.user_us.saturating_sub_unsigned(self.user_us).clamp(0, rise);
-        let risen = Delta { user_us, system_us: rise - user_us };
-        self.user_us = self.user_us.saturating_add_signed(risen.user_us);
-        self.system_us = self.system_us.saturating_add_signed(risen.system_us);
-        risen
+        let user_us = accrued.user_us.saturating_sub_unsigned(self.user_us).clamp(0, rise_us);
+        let delta = Delta { user_us, system_us: rise_us - user_us };
+        self.user_us = self.user_us.saturating_add_signed(delta.user_us);
+        self.system_us = self.system_us.saturating_add_signed(delta.system_us);
+        delta
     }
 }
 
@@ -50,7 +50,7 @@ impl Add for Cpu {
     }
 }
 
-/// A difference of CPU times in microseconds, signed: a residual of two readings may be below zero.
+/// Difference of CPU times in microseconds. It is signed, because a residual of two readings may be below zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
     /// Time in user mode, in microseconds.
@@ -60,7 +60,7 @@ pub struct Delta {
 }
 
 impl Delta {
-    /// User and system time together, in microseconds.
+    /// Returns user and system time together, in microseconds.
     pub fn total_us(self) -> i64 {
         self.user_us.saturating_add(self.system_us)
     }

@@ -1,26 +1,28 @@
-//! What must hold of every parser and of the ledger whatever they are fed: the fuzz targets' bodies (exporter/fuzz), which the
-//! seeds that are kept there also go through in the plain tests. No part of the program.
+//! Bodies of the fuzz targets in `node-cpu/fuzz`: they assert what is true of every parser and of the ledger for any input.
+//!
+//! The plain tests run them with the seeds that are kept there. This module is no part of the program.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is what a fuzzer looks for")]
 
 mod accounts;
 mod texts;
 
-/// The kernel's files: bytes to values.
+/// Feeds bytes to the parsers of the kernel's files.
 pub fn files(data: &[u8]) {
     texts::files(data);
 }
 
-/// Names of cgroups, processes and threads to class, group and thread name.
+/// Feeds names of cgroups, processes and threads to what maps them to class, group and thread name.
 pub fn names(data: &[u8]) {
     texts::names(data);
 }
 
-/// A config, up to a byte that is no text, and a process for it to name: comm, byte, command line.
+/// Feeds a config and a process to the rules. A byte 0xff ends the config, another ends the comm, and the rest is the
+/// command line.
 pub fn config(data: &[u8]) {
     texts::config(data);
 }
 
-/// What passes do to accounts, four bytes for each.
+/// Feeds the ledger with what passes do to accounts, four bytes for each step.
 pub fn ledger(data: &[u8]) {
     accounts::ledger(data);
 }
@@ -46,7 +48,7 @@ mod tests {
             assert!(seeds.len() > 5, "only {} seeds in {}", seeds.len(), folder.display());
             for seed in seeds {
                 let data = fs::read(&seed).unwrap();
-                // So that a failure names its seed.
+                // The panic is caught, so that a failure names its seed.
                 let done = std::panic::catch_unwind(|| target(&data));
                 assert!(done.is_ok(), "{} breaks {name}", seed.display());
             }

@@ -1,26 +1,26 @@
-//! Where a node's CPU goes, by group, pod and thread: read from the kernel, and made to add up.
+//! Counts a node's CPU by group, pod and thread, from the kernel's files, so that all parts add up.
 //!
 //! ```text
-//! collect   one pass over a node: cgroups, processes, threads and busy time into one ledger
+//! collect   one pass over a node: adds cgroups, processes, threads and busy time to one ledger
 //!   |
-//! account   differences of counters to totals that add up and never fall
+//! account   turns deltas of counters into totals that add up and never fall
 //!   |
-//! naming    names to owners: cgroup paths, comms, command lines and rules to groups and pods
+//! naming    maps names to owners: cgroup paths, comms, command lines and rules to groups and pods
 //!   |
-//! kernel    the kernel's files: read, and parsed
+//! kernel    reads and parses the kernel's files
 //!   |
-//! snapshot  what a pass found: plain values          cpu   a total and a difference are two types
+//! snapshot  the result of a pass, as plain values          cpu   totals and deltas, as two types
 //! ```
 //!
-//! No room imports from one above it. [`Node::open`] takes the first pass, and each [`Node::pass`] returns totals since
-//! then. Paths are arguments, so that a test or a container may show another `/proc`. On systems other than Linux there
-//! is only the door: [`Node::open`] says what it needs.
+//! A module imports only from the modules below it. [`Node::open`] takes the first pass, and each [`Node::pass`] returns
+//! totals since then. Paths are arguments, so that a test or a container can pass another `/proc`. Systems other than
+//! Linux have only [`Node::open`], which fails and says what counting needs.
 
 #[cfg(target_os = "linux")]
 mod account;
 #[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]
 mod collect;
-#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "differences are taken of what is read"))]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has counters to subtract"))]
 mod cpu;
 #[cfg(all(target_os = "linux", any(fuzzing, test)))]
 #[doc(hidden)]

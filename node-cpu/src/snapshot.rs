@@ -1,4 +1,4 @@
-//! What is asked of a node and what it answers: plain values, on any system.
+//! Options and result of a pass, as plain values that exist on any system.
 
 use crate::cpu::Cpu;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,50 +6,55 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A group of one node: its class and its name.
+/// A group of one node, as its class and its name.
 pub type Group = (Class, Arc<str>);
 
-/// The threads of one name in a group: class, group, and the name less what numbers it. Three names are no thread's:
-/// `(exited)`, for what no living thread accounts for, `(other)`, for what is past the limit, and `(idle)`, for those
-/// that have not run and were not read; these are counted and have no CPU.
+/// Threads of one name in a group, as class, group, and the thread name without its numbers.
+///
+/// No thread has one of these three names. `(exited)` stands for CPU that no living thread accounts for. `(other)`
+/// stands for threads past the limit. `(idle)` stands for threads that have not run and were not read. Idle threads are
+/// counted and have no CPU.
 pub type Thread = (Class, Arc<str>, Arc<str>);
 
-/// The name of what no living one accounts for: among groups, and among a group's threads.
+/// Name for CPU that nothing living accounts for, among groups and among a group's threads.
 pub const EXITED: &str = "(exited)";
-/// The name of a group's threads that were never read: they have not run since the counting began.
+/// Name for a group's threads that were never read, because they have not run since the counting began.
 pub const IDLE: &str = "(idle)";
-/// The name of what is past a limit.
+/// Name for everything past a limit.
 pub const OTHER: &str = "(other)";
-/// The name of what is too new to have one of its own; none is called so here, and an exporter may need it.
+/// Name for a group or pod that is too new to have its own. This crate never uses it, but an exporter may need it.
 pub const STARTING: &str = "(starting)";
-/// The name of the interrupts' group.
+/// Name of the interrupts' group.
 pub const INTERRUPTS: &str = "(interrupts)";
 
-/// A pod of one node, by its name; or what of the pods' CPU has none, in class `pod` with an empty namespace: a UID,
-/// `(exited)`, for pods that came and went unseen, `(other)`, for what is in no pod's cgroup or past the limit.
+/// A pod of one node, by its name.
+///
+/// Pods' CPU without a pod name has class `pod` and an empty namespace. Its name is a UID, `(exited)` or `(other)`.
+/// `(exited)` stands for pods that started and ended without being seen by a pass. `(other)` stands for CPU outside of
+/// every pod's cgroup, or past the limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pod {
     /// `infra`, `workload` or `pod`.
     pub class: Class,
-    /// Its namespace.
+    /// Namespace of the pod.
     pub namespace: Arc<str>,
-    /// Its name.
+    /// Name of the pod.
     pub name: Arc<str>,
 }
 
 impl Pod {
-    /// What of the pods' CPU no named pod has.
-    pub fn without_name(what: Arc<str>) -> Pod {
-        Pod { class: Class::Pod, namespace: "".into(), name: what }
+    /// Returns the entry for pods' CPU without a pod name. `name` is a UID, `(exited)` or `(other)`.
+    pub fn without_name(name: Arc<str>) -> Pod {
+        Pod { class: Class::Pod, namespace: "".into(), name }
     }
 }
 
-/// Where CPU is spent: by the host's own programs, by pods, or by the kernel's threads and interrupts.
+/// Part of a node that uses CPU: the host's own programs, pods, or the kernel's threads and interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// Units and processes outside of pods.
     Host,
-    /// Of groups: all pods together, whose group is `conmon`. Of pods: what has no name.
+    /// Class of the group `conmon`, which is all pods together. A [`Pod`] of this class has no name.
     Pod,
     /// Kernel threads and interrupts.
     Kernel,
@@ -60,7 +65,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// Whose the pods of a namespace are: the platform's or the users'.
+    /// Returns the class of the pods in `namespace`: `Infra` if it is the platform's, `Workload` if it is the users'.
     pub fn of_namespace(namespace: &str) -> Class {
         let infra = matches!(namespace, "openshift" | "default")
             || namespace.starts_with("openshift-")
@@ -68,7 +73,7 @@ impl Class {
         if infra { Class::Infra } else { Class::Workload }
     }
 
-    /// The value of the label `class`.
+    /// Returns the value of the label `class`.
     pub fn as_str(self) -> &'static str {
         match self {
             Class::Host => "host",
@@ -80,26 +85,26 @@ impl Class {
     }
 }
 
-/// Where the kernel's files are.
+/// Locations of the kernel's files.
 #[derive(Clone, Debug)]
 pub struct Paths {
-    /// The mount of procfs, usually `/proc`.
+    /// Mount point of procfs, usually `/proc`.
     pub procfs: PathBuf,
-    /// A cgroup v2 tree to count by; `None`: find the node's own among the mounts, or do without.
+    /// Root of the cgroup v2 tree to count by. `None` if the node's own is to be found among the mounts, or none is used.
     pub cgroupfs: Option<PathBuf>,
 }
 
-/// By what a node is counted.
+/// Method that counts a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// By unit, from the cgroup v2 tree: exact, the ended ones included.
+    /// Counts by unit, from the cgroup v2 tree. The result is exact and includes units that ended.
     Cgroup,
-    /// By process, in ticks: where no such tree is in sight.
+    /// Counts by process, in ticks, if no such tree is visible.
     Process,
 }
 
 impl Method {
-    /// The value of the label `method`.
+    /// Returns the value of the label `method`.
     pub fn as_str(self) -> &'static str {
         match self {
             Method::Cgroup => "cgroup",
@@ -108,75 +113,76 @@ impl Method {
     }
 }
 
-/// How closely to look; what is not asked for costs nothing.
+/// Level of detail of a pass. Details that are not requested cost nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// CPU by thread name.
+    /// Counts CPU by thread name if `true`.
     pub threads: bool,
 }
 
-/// The living processes of a group and their threads, as of the last pass that looked at them: who comes or goes uses
-/// CPU, and is looked at.
+/// Living processes of a group and their threads, as of the last pass that read them.
+///
+/// A process that starts or exits uses CPU, so that the next pass reads its group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Processes.
+    /// Number of processes.
     pub processes: u64,
-    /// Their threads.
+    /// Number of their threads.
     pub threads: u64,
 }
 
-/// What a pass took.
+/// Work that a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Files and directories read.
+    /// Number of files and directories read.
     pub files_read: u64,
-    /// Files that are kept open from pass to pass.
+    /// Number of files that are kept open from pass to pass.
     pub files_open: u64,
-    /// Cgroups whose counter was read.
+    /// Number of cgroups whose counter was read.
     pub cgroups: u64,
-    /// Processes whose counter was read.
+    /// Number of processes whose counter was read.
     pub processes: u64,
-    /// Threads whose counter was read, those of the kernel not among them: they are processes.
+    /// Number of threads whose counter was read. Kernel threads are not among them, because they count as processes.
     pub threads: u64,
 }
 
-/// What one pass found; all totals are since [`open`](crate::Node::open) and never fall.
+/// Result of one pass. All totals are since [`open`](crate::Node::open) and never fall.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The middle of the time in which the counters were read.
+    /// Middle of the time in which the counters were read.
     pub at: Instant,
-    /// Each group's CPU, those that are gone included.
+    /// CPU of each group, including groups that are gone.
     pub groups: BTreeMap<Group, Cpu>,
-    /// The groups that have a living cgroup or process.
+    /// Groups that have a living cgroup or process.
     pub alive: BTreeSet<Group>,
-    /// Each pod's CPU, those that are gone included; what has no name only if it used something. Between two readings
-    /// they grow together as the groups of class `pod` do.
+    /// CPU of each pod, including pods that are gone. An entry without a pod name exists only if it used CPU. Between
+    /// two snapshots the pods' sum rises as the groups of class `pod` do.
     pub pods: BTreeMap<Pod, Cpu>,
-    /// The pods that have a living cgroup or process.
+    /// Pods that have a living cgroup or process.
     pub pods_alive: BTreeSet<Pod>,
-    /// Each group's CPU by thread name; between two readings they grow together as the group does. Empty unless
-    /// asked for.
+    /// CPU of each group by thread name. Between two snapshots the sum of a group's threads rises as the group does.
+    /// Empty unless [`Detail::threads`] is set.
     pub threads: BTreeMap<Thread, Cpu>,
-    /// The threads that live, by name; a name that is not here has none. Together they are the group's.
+    /// Number of living threads by name. A missing name has none. Together they are the group's threads.
     pub thread_counts: BTreeMap<Thread, u64>,
-    /// How many live, of each group that has any.
+    /// Number of living processes and threads of each group that has any.
     pub counts: BTreeMap<Group, Counts>,
-    /// The node's busy time by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds: what
-    /// its CPUs were not idle, by another clock than the groups', so it may differ a little from their sum.
+    /// Busy time of the node by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds. It is the time that
+    /// the CPUs were not idle. Its clock is not the groups' clock, so it may differ a little from their sum.
     pub busy: BTreeMap<&'static str, u64>,
-    /// The time that a hypervisor took from CPUs that were neither idle nor busy, in microseconds.
+    /// Time that a hypervisor took from CPUs that were neither idle nor busy, in microseconds.
     pub stolen_us: u64,
-    /// Time that the kernel counted as interrupts and that is in its tasks' time too, as far as it was found out, in
-    /// microseconds: it is in no group twice.
+    /// Time that the kernel counted both as interrupts and in its tasks' time, as far as it was detected, in
+    /// microseconds. No group has it twice.
     pub withheld_us: u64,
-    /// How many readings failed, by reason; what vanished is not among them.
+    /// Number of failed readings by reason. A process or cgroup that vanished is not among them.
     pub errors: BTreeMap<&'static str, u64>,
-    /// What this pass took.
+    /// Work that this pass did.
     pub work: Work,
 }
 
 impl Snapshot {
-    /// A reading at this moment that found nothing.
+    /// Returns a snapshot of the moment `at` without any values.
     pub fn empty(at: Instant) -> Snapshot {
         Snapshot {
             at,

@@ -1,4 +1,4 @@
-//! What a pass allocates, in a program of its own, as its allocator is another: nothing for what has not moved.
+//! Tests that a pass allocates nothing for what has not changed. It is a program of its own, because of its allocator.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test's helpers fail")]
 
@@ -12,20 +12,20 @@ use node_cpu::{Detail, Node};
 
 const DETAIL: Detail = Detail { threads: true };
 const TICK_US: u64 = 10_000;
-/// In the unit that works, beside idle ones.
+/// PIDs that use CPU, in a unit with idle ones.
 const WORKING: [u32; 3] = [50, 51, 52];
 
-/// How many cgroups there are of one group, processes in each, and threads of each.
+/// Number of cgroups of one group, of processes in each cgroup, and of threads in each process.
 const SIZES: [(u32, u32, u32); 5] = [(4, 2, 2), (4, 2, 20), (4, 40, 2), (40, 2, 2), (40, 6, 6)];
 
-struct World {
+struct Load {
     fake: Fake,
     used_us: u64,
     ticks: u64,
 }
 
-impl World {
-    fn new(units: u32, processes: u32, threads: u32) -> World {
+impl Load {
+    fn new(units: u32, processes: u32, threads: u32) -> Load {
         let mut fake = Fake::new();
         let mut next = 1000;
         for unit in 0..units {
@@ -34,18 +34,18 @@ impl World {
                 fake.process(*pid, 1, "idle", 20, &Vec::from_iter(*pid..*pid + threads));
             }
             next += processes * threads;
-            // By their template, all of them are one group: a reading has a row for each group.
+            // All of them are one group by their template. Otherwise each of them would add a row to the snapshot.
             fake.unit(&format!("idle@{unit}"), 100_000, &pids);
         }
         let idle = Vec::from_iter(next..next + processes);
         idle.iter().for_each(|pid| fake.process(*pid, 1, "idle", 20, &[*pid]));
         fake.unit("works", 0, &[&WORKING[..], &idle].concat());
-        let mut world = World { fake, used_us: 0, ticks: 0 };
-        world.work();
-        world
+        let mut load = Load { fake, used_us: 0, ticks: 0 };
+        load.work();
+        load
     }
 
-    /// The working unit's processes use a tick in each of two threads.
+    /// Lets the working unit's processes use a tick in each of two threads.
     fn work(&mut self) {
         self.ticks += 1;
         self.used_us += WORKING.len() as u64 * 2 * TICK_US;
@@ -55,32 +55,32 @@ impl World {
         self.fake.unit("works", self.used_us, &[]);
     }
 
-    /// How often a pass allocates in which nothing has moved, and one in which the working unit has.
-    fn measured(&mut self, node: &mut Node) -> (u64, u64) {
+    /// Returns the number of allocations of a pass without changes, and of one in which the working unit has changed.
+    fn measure_passes(&mut self, node: &mut Node) -> (u64, u64) {
         let mut pass = || measure(|| drop(node.pass().unwrap())).count_total;
-        // What is kept from pass to pass has its size after these.
+        // State that is kept from pass to pass has its final size after these passes.
         for _ in 0..3 {
             self.work();
             pass();
         }
-        let still = (pass(), pass()).1;
+        let unchanged = (pass(), pass()).1;
         self.work();
-        (still, pass())
+        (unchanged, pass())
     }
 }
 
 #[test]
 fn a_pass_allocates_as_much_on_a_large_node_as_on_a_small_one() {
-    let paths = |world: &World| world.fake.paths();
-    let mut of_all = Vec::new();
+    let paths = |load: &Load| load.fake.paths();
+    let mut allocations = Vec::new();
     for (units, processes, threads) in SIZES {
-        let mut world = World::new(units, processes, threads);
-        let mut node = Node::open(&paths(&world), DETAIL).unwrap();
-        let by_cgroup = world.measured(&mut node);
-        let mut node = Node::open_by_process(&paths(&world), DETAIL).unwrap();
-        of_all.push((by_cgroup, world.measured(&mut node)));
+        let mut load = Load::new(units, processes, threads);
+        let mut node = Node::open(&paths(&load), DETAIL).unwrap();
+        let by_cgroup = load.measure_passes(&mut node);
+        let mut node = Node::open_by_process(&paths(&load), DETAIL).unwrap();
+        allocations.push((by_cgroup, load.measure_passes(&mut node)));
     }
-    let first = of_all.first().unwrap();
+    let first = allocations.first().unwrap();
     assert!(first.0.0 > 0, "nothing was counted");
-    assert!(of_all.iter().all(|counted| counted == first), "by cgroup and by process: {of_all:?}");
+    assert!(allocations.iter().all(|counted| counted == first), "by cgroup and by process: {allocations:?}");
 }

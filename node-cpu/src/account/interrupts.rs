@@ -1,8 +1,9 @@
 //! Hard and soft interrupts as a group of their own, less those that ksoftirqd served: that time is in both.
 //!
-//! On kernels that do not account for interrupts by themselves they are in the time of the tasks that they interrupt. There
-//! only what ran on idle CPUs can be theirs: what all groups leave of the busy time of the same pass. What other passes
-//! left is not theirs, but for the rounding of readings.
+//! Some kernels do not account for interrupts separately. There the time of interrupts is in the tasks that they
+//! interrupt, and only interrupts on idle CPUs count for this group. Those have at most the busy time that all other
+//! groups leave in the same pass. Busy time left over by other passes is not theirs, except for the rounding of
+//! readings.
 
 use super::busy::BusyTime;
 use super::ledger::{Id, Ledger};
@@ -10,73 +11,74 @@ use crate::cpu::Delta;
 use crate::kernel::parse::Busy;
 use crate::naming;
 
-/// What a pass hands on to the next, of each CPU, in microseconds: what is rounded to ticks of it.
+/// Maximum time that a pass carries to the next, for each CPU, in microseconds: the part that is rounded to ticks.
 const ROUNDING_US: i64 = 20_000;
 
-/// The interrupts' group.
+/// Group of the interrupts.
 #[derive(Debug)]
 pub(crate) struct Interrupts {
     account: Id,
-    /// As of the last pass that came this far; None before the first.
+    /// Values of the last pass that came this far; `None` before the first.
     last: Option<Last>,
-    /// Counted and not given to the group; and of the busy time, left for it by all others.
-    wanted_us: i64,
-    left_us: i64,
-    /// What is given up, and the most that was ever held back.
+    /// Interrupt time that was counted but not credited, and busy time that all other groups left over.
+    uncredited_us: i64,
+    leftover_us: i64,
+    /// Interrupt time that was given up, and the maximum that was ever withheld.
     given_up_us: i64,
     withheld_us: u64,
 }
 
-/// Both of the same moment, so that what fails between them counts nothing twice.
+/// Both of the same moment, so that a failure between them counts nothing twice.
 #[derive(Debug)]
 struct Last {
     counted: Busy,
-    by_threads_us: i64,
-    left_us: i64,
+    ksoftirqd_us: i64,
+    leftover_us: i64,
 }
 
 impl Interrupts {
     pub(crate) fn new(ledger: &mut Ledger) -> Interrupts {
         let account = ledger.acquire_shown(&naming::interrupts());
-        Interrupts { account, last: None, wanted_us: 0, left_us: 0, given_up_us: 0, withheld_us: 0 }
+        Interrupts { account, last: None, uncredited_us: 0, leftover_us: 0, given_up_us: 0, withheld_us: 0 }
     }
 
-    /// What of them is in the tasks' time, as far as it was found out, in microseconds; never falls.
+    /// Returns the interrupt time that is known to be in the tasks' time too, in microseconds; never falls.
     pub(crate) fn withheld_us(&self) -> u64 {
         self.withheld_us
     }
 
-    /// Ends a pass: settles the busy time, and credits what is the interrupts' of it.
-    pub(crate) fn count(&mut self, now: Busy, busy: &mut BusyTime, ledger: &mut Ledger) {
-        let by_threads_us = ledger.accrued_us(&naming::ksoftirqd());
-        let own_us = ledger.accrued_us(&naming::interrupts());
-        let tasks_us = ledger.all_us() - own_us;
-        let more_us = self.last.as_ref().map_or(0, |last| {
+    /// Ends a pass: settles the busy time, and credits the interrupts' part of it.
+    pub(crate) fn settle_pass(&mut self, now: Busy, busy: &mut BusyTime, ledger: &mut Ledger) {
+        let ksoftirqd_us = ledger.accrued_us(&naming::ksoftirqd());
+        let interrupts_us = ledger.accrued_us(&naming::interrupts());
+        let tasks_us = ledger.total_accrued_us() - interrupts_us;
+        let new_us = self.last.as_ref().map_or(0, |last| {
             let counted = now.interrupts().wrapping_sub(last.counted.interrupts()).cast_signed();
-            counted.saturating_sub(by_threads_us - last.by_threads_us)
+            counted.saturating_sub(ksoftirqd_us - last.ksoftirqd_us)
         });
-        let is_apart = now.has_interrupts_apart();
+        let is_separate = now.separates_interrupts();
         if self.last.is_some() {
-            busy.bound(if is_apart {
-                tasks_us.saturating_add(own_us).saturating_add(more_us)
+            busy.settle(if is_separate {
+                tasks_us.saturating_add(interrupts_us).saturating_add(new_us)
             } else {
                 tasks_us
             });
         }
-        let left_us = busy.total_us().saturating_sub(tasks_us);
-        let Some(last) = self.last.replace(Last { counted: now, by_threads_us, left_us }) else { return };
-        self.wanted_us = self.wanted_us.saturating_add(more_us);
-        self.left_us = self.left_us.saturating_add(left_us - last.left_us);
-        let theirs_us = if is_apart { self.wanted_us } else { self.wanted_us.min(self.left_us).max(0) };
-        self.wanted_us -= theirs_us;
-        self.left_us -= theirs_us;
-        let most = ROUNDING_US.saturating_mul(i64::try_from(now.cpus).unwrap_or(1).max(1));
-        self.left_us = self.left_us.min(most);
-        let excess = (self.wanted_us - most).max(0);
-        self.wanted_us -= excess;
+        let leftover_us = busy.total_us().saturating_sub(tasks_us);
+        let Some(last) = self.last.replace(Last { counted: now, ksoftirqd_us, leftover_us }) else { return };
+        self.uncredited_us = self.uncredited_us.saturating_add(new_us);
+        self.leftover_us = self.leftover_us.saturating_add(leftover_us - last.leftover_us);
+        let credited_us =
+            if is_separate { self.uncredited_us } else { self.uncredited_us.min(self.leftover_us).max(0) };
+        self.uncredited_us -= credited_us;
+        self.leftover_us -= credited_us;
+        let limit_us = ROUNDING_US.saturating_mul(i64::try_from(now.cpus).unwrap_or(1).max(1));
+        self.leftover_us = self.leftover_us.min(limit_us);
+        let excess = (self.uncredited_us - limit_us).max(0);
+        self.uncredited_us -= excess;
         self.given_up_us = self.given_up_us.saturating_add(excess);
-        let withheld = self.given_up_us.saturating_add(self.wanted_us).max(0).cast_unsigned();
-        self.withheld_us = self.withheld_us.max(withheld);
-        ledger.credit(self.account, Delta { user_us: 0, system_us: theirs_us });
+        let withheld_us = self.given_up_us.saturating_add(self.uncredited_us).max(0).cast_unsigned();
+        self.withheld_us = self.withheld_us.max(withheld_us);
+        ledger.credit(self.account, Delta { user_us: 0, system_us: credited_us });
     }
 }

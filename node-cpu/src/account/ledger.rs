@@ -1,14 +1,15 @@
-//! The counters: what each group has used since the beginning, adding up and never falling.
+//! Ledger: CPU of each group since the beginning, in totals that add up and never fall.
 //!
-//! Two readings of a busy machine are never of the same instant, so a residual (parent less children) is a
-//! little above or below the truth, and is put right by the next one. Each account therefore keeps the signed
-//! sum, and shows its highest value so far: it never falls, and the noise of many passes does not pile up.
+//! Two readings of a busy machine are never of the same instant. A residual (parent less children) is therefore a
+//! little above or below the truth, and the next residual corrects it. Each account keeps the signed sum and exports
+//! its highest value so far. It never falls, and the noise of many passes does not pile up.
 //!
-//! It is the total that adds up. The kernel splits each cgroup's exact run time into user and system by that
-//! cgroup's own sampled ticks, so the split of a parent is not the sum of its children's: the shown split
-//! follows the signed one only as far as neither mode falls and the total stays what it is.
+//! Only the totals add up. The kernel splits each cgroup's exact run time into user and system by that cgroup's own
+//! sampled ticks. The split of a parent is therefore not the sum of its children's. The exported split follows the
+//! accrued one only as far as neither mode falls and the total stays the same.
 //!
-//! A pass touches only the accounts of what moved. Who counts for a group holds its account; it lives while it is held.
+//! A pass touches only the accounts that have used CPU. A cgroup or process acquires the account that it counts for. An
+//! account is alive while it has references.
 
 mod accounts;
 mod pods;
@@ -21,25 +22,25 @@ use pods::Pods;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 pub use threads::Series;
-use threads::{Named, Threads};
+use threads::{NamedThreads, Threads};
 
-/// A group's or a pod's account, held.
+/// Reference to the account of a group or pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Id {
-    /// A group's, by its number.
+    /// Number of a group's account.
     Group(u32),
-    /// A pod's, by its number.
+    /// Number of a pod's account.
     Pod(u32),
 }
 
 #[derive(Debug)]
 struct Account {
-    key: Group,
+    group: Group,
     standing: Standing,
     accrued: Delta,
-    shown: Cpu,
-    /// How many cgroups and processes count for it.
-    holders: u32,
+    exported: Cpu,
+    /// Number of cgroups and processes that have acquired the account.
+    references: u32,
     counts: Counts,
     threads: Threads,
     touched: bool,
@@ -51,27 +52,27 @@ pub struct Ledger {
     accounts: Vec<Option<Account>>,
     free: Vec<u32>,
     ids: BTreeMap<Group, u32>,
-    /// How many are shown, `(other)` not among them.
-    shown: usize,
+    /// Number of groups that are shown, without `(other)`.
+    shown_groups: usize,
     pods: Pods,
-    /// The account of the group of all pods, while there is any.
+    /// Account of the group of all pods; `None` if there is no pod.
     all_pods: Option<u32>,
-    /// The accounts whose sum has changed in this pass.
+    /// Accounts whose sum has changed in this pass.
     touched: Vec<u32>,
-    /// The signed sum of all groups since the beginning, in microseconds, of those that are closed too.
-    all_us: i64,
-    /// How many series of threads there are.
+    /// Signed sum of all groups since the beginning, closed ones included, in microseconds.
+    total_accrued_us: i64,
+    /// Number of thread series on the node.
     series: usize,
-    named: Named,
+    named_threads: NamedThreads,
 }
 
 impl Ledger {
-    /// Adds to a group, or takes from it where a residual is below zero.
+    /// Adds `delta` to a group or pod; `delta` is negative if a residual is below zero.
     pub fn credit(&mut self, id: Id, delta: Delta) {
         if delta == Delta::default() {
             return;
         }
-        self.all_us = self.all_us.saturating_add(delta.total_us());
+        self.total_accrued_us = self.total_accrued_us.saturating_add(delta.total_us());
         match id {
             Id::Pod(number) => self.pods.credit(number, delta),
             Id::Group(number) => self.accrue(number, delta),
@@ -79,9 +80,9 @@ impl Ledger {
     }
 
     fn accrue(&mut self, number: u32, delta: Delta) {
-        self.seen(Id::Group(number));
-        let Id::Group(number) = self.group_of(Id::Group(number)) else { return };
-        if let Some(account) = self.own_account(number) {
+        self.mark_seen(Id::Group(number));
+        let Id::Group(number) = self.resolve_group(Id::Group(number)) else { return };
+        if let Some(account) = self.account_mut(number) {
             account.accrued += delta;
             if !std::mem::replace(&mut account.touched, true) {
                 self.touched.push(number);
@@ -89,83 +90,84 @@ impl Ledger {
         }
     }
 
-    /// Adds to how many processes and threads of a group live, or takes away.
-    pub(crate) fn count(&mut self, id: Id, processes: i64, threads: i64) {
+    /// Adds to the numbers of living processes and threads of a group, or subtracts from them.
+    pub(crate) fn adjust_counts(&mut self, id: Id, processes: i64, threads: i64) {
         if processes > 0 {
-            self.seen(self.group_of(id));
+            self.mark_seen(self.resolve_group(id));
         }
-        if let Some(account) = self.account(id) {
+        if let Some(account) = self.group_account_mut(id) {
             let counts = &mut account.counts;
             counts.processes = counts.processes.saturating_add_signed(processes);
             counts.threads = counts.threads.saturating_add_signed(threads);
         }
     }
 
-    /// The signed sum of a group, in microseconds, as of now.
-    pub(crate) fn accrued_us(&self, key: &Group) -> i64 {
+    /// Returns the signed sum of a group as of now, in microseconds.
+    pub(crate) fn accrued_us(&self, group: &Group) -> i64 {
         self.ids
-            .get(key)
-            .and_then(|number| self.get(Id::Group(*number)))
+            .get(group)
+            .and_then(|number| self.group_account(Id::Group(*number)))
             .map_or(0, |account| account.accrued.total_us())
     }
 
-    /// The signed sum of all groups since the beginning, in microseconds.
-    pub(crate) fn all_us(&self) -> i64 {
-        self.all_us
+    /// Returns the signed sum of all groups since the beginning, in microseconds.
+    pub(crate) fn total_accrued_us(&self) -> i64 {
+        self.total_accrued_us
     }
 
-    /// Ends a pass: shows what has been credited.
+    /// Ends a pass: raises the exported totals to the accrued sums.
     pub fn settle(&mut self) {
-        // The group of all pods is what is shown of them, whatever the order in which they were read.
-        let of_pods = self.pods.settle();
-        if let Some(all_pods) = self.all_pods.filter(|_| of_pods != Delta::default()) {
-            self.accrue(all_pods, of_pods);
+        // The group of all pods gets the sum of their exported rises, so the order in which they were read does not
+        // matter.
+        let pods_delta = self.pods.settle();
+        if let Some(all_pods) = self.all_pods.filter(|_| pods_delta != Delta::default()) {
+            self.accrue(all_pods, pods_delta);
         }
         for number in std::mem::take(&mut self.touched) {
-            let Some(account) = self.account(Id::Group(number)) else { continue };
+            let Some(account) = self.group_account_mut(Id::Group(number)) else { continue };
             account.touched = false;
-            let risen = account.shown.follow(account.accrued, i64::MAX);
-            if account.key.0 != Class::Kernel {
-                account.threads.settle(risen);
+            let delta = account.exported.follow(account.accrued, i64::MAX);
+            if account.group.0 != Class::Kernel {
+                account.threads.settle(delta);
             }
         }
     }
 
-    /// Writes all accounts down; those of threads where they are asked for.
+    /// Writes all accounts to `snapshot`; those of threads only if `threads` is set.
     pub fn write(&self, snapshot: &mut Snapshot, threads: bool) {
         self.pods.write(snapshot);
         let all = || self.ids.values().filter_map(|number| self.accounts.get(*number as usize)?.as_ref());
         let accounts = || all().filter(|account| account.standing == Standing::Shown);
-        snapshot.groups = accounts().map(|account| (account.key.clone(), account.shown)).collect();
-        snapshot.alive = accounts().filter(|a| a.holders > 0).map(|a| a.key.clone()).collect();
+        snapshot.groups = accounts().map(|account| (account.group.clone(), account.exported)).collect();
+        snapshot.alive = accounts().filter(|a| a.references > 0).map(|a| a.group.clone()).collect();
         let counted = accounts().filter(|a| a.counts != Counts::default());
-        snapshot.counts = counted.map(|account| (account.key.clone(), account.counts)).collect();
+        snapshot.counts = counted.map(|account| (account.group.clone(), account.counts)).collect();
         if !threads {
             return;
         }
-        let [exited, idle] = [EXITED, IDLE].map(Arc::from);
+        let [exited_name, idle_name] = [EXITED, IDLE].map(Arc::from);
         for account in accounts() {
-            let (class, group) = &account.key;
-            let named = |name: &Arc<str>| (*class, Arc::clone(group), Arc::clone(name));
+            let (class, group) = &account.group;
+            let thread = |name: &Arc<str>| (*class, Arc::clone(group), Arc::clone(name));
             if *class == Class::Kernel {
-                // A kernel thread is a process of its own, and its family the name of both.
-                snapshot.threads.insert(named(group), account.shown);
+                // A kernel thread is a process of its own. Its family is the name of the group and of the thread.
+                snapshot.threads.insert(thread(group), account.exported);
                 if account.counts.threads > 0 {
-                    snapshot.thread_counts.insert(named(group), account.counts.threads);
+                    snapshot.thread_counts.insert(thread(group), account.counts.threads);
                 }
                 continue;
             }
-            snapshot.threads.insert(named(&exited), account.threads.exited());
+            snapshot.threads.insert(thread(&exited_name), account.threads.exited());
             let mut unnamed = account.counts.threads;
-            for (name, shown, living) in account.threads.shown() {
-                snapshot.threads.insert(named(name), shown);
+            for (name, exported, living) in account.threads.exported_names() {
+                snapshot.threads.insert(thread(name), exported);
                 if living > 0 {
-                    snapshot.thread_counts.insert(named(name), living);
+                    snapshot.thread_counts.insert(thread(name), living);
                 }
                 unnamed = unnamed.saturating_sub(living);
             }
             if unnamed > 0 {
-                snapshot.thread_counts.insert(named(&idle), unnamed);
+                snapshot.thread_counts.insert(thread(&idle_name), unnamed);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Accounts: CPU that adds up, from differences of counters to totals that never fall.
 //!
 //! ```text
-//! interrupts   what of the busy time is theirs, and in no task
-//! busy         what the node's CPUs did not idle          reaping   who paid for the exited
+//! interrupts   interrupts' part of the busy time, which is in no task
+//! busy         busy time of the node's CPUs        reaping   CPU of exited processes, from their reapers
 //! ledger       a signed sum for each group and pod, exported as its highest value so far; the group of all pods is
 //!              their sum; within a group its threads by name
 //! ```

@@ -1,17 +1,19 @@
-//! The cgroup v2 tree: what each unit has used, the ended ones included.
+//! The cgroup v2 tree: CPU of each unit, including units that have ended.
 //!
-//! A cgroup's `cpu.stat` holds all that ever ran in it and below, so what a parent's has grown by more than
-//! its living children's is what the parent's own processes used, or what exited. Children are read before
-//! their parent. The root has no such residual, for its `cpu.stat` is another clock (sampled, per node): what a
-//! cgroup directly below the root uses between its last reading and its end is the one thing that is lost.
+//! A cgroup's `cpu.stat` contains all CPU that was ever used in it and below. The residual is the part of a parent's
+//! delta that its living children do not have. It is CPU of the parent's own processes, or of cgroups that have ended.
+//! Children are read before their parent. The root has no such residual, because its `cpu.stat` is another clock
+//! (sampled, per node). Only one thing is lost: the CPU of a cgroup directly below the root between its last reading
+//! and its end.
 //!
-//! A cgroup whose counter is what it was before its children were last read holds nothing that has run since, and
-//! nothing below it is read. Which children there are is read again only when their number has changed or one is gone.
+//! A pass compares each counter with its value before the last reading of the children. The pass reads nothing below
+//! the cgroup if both are the same, because nothing has run there since. The pass lists the children again only if
+//! their number has changed or one has ended.
 
 mod births;
 mod cgroup;
+pub(super) mod discovery;
 mod files;
-pub(super) mod find;
 
 use super::pass::Pass;
 use super::processes::Processes;
@@ -23,33 +25,34 @@ use cgroup::Cgroup;
 use rustix::process::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
 
-/// Counters that are kept open at most. Each takes 4 to 5 KiB of the kernel's memory, charged to who opened it, and a
-/// node has 200 to 500 cgroups; the others are opened anew, which takes four times as long.
-const KEPT_OPEN: usize = 512;
+/// Maximum number of counters that are kept open. Each takes 4 to 5 KiB of kernel memory, charged to the process that
+/// opened it, and a node has 200 to 500 cgroups. The others are opened at each reading, which is four times slower.
+const MAX_KEPT_OPEN: usize = 512;
 
-/// How many of them this process may keep open: most of its files are for connections and for what is read.
-pub(crate) fn kept_open() -> usize {
-    let most = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| most as usize);
-    KEPT_OPEN.min(most / 4)
+/// Returns the number of counters that this process may keep open. Most of its files are for connections and for
+/// readings.
+pub(crate) fn kept_open_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| files as usize);
+    MAX_KEPT_OPEN.min(limit / 4)
 }
 
-/// The node's tree as of the last pass.
+/// Tree of the node as of the last pass.
 #[derive(Debug)]
 pub(crate) struct Tree {
     root: PathBuf,
-    /// Stands for the root; it is listed, but itself not counted.
-    top: Cgroup,
+    /// Root of the tree; its children are listed, but it is not counted itself.
+    root_cgroup: Cgroup,
     exited: ExitedAccounts,
-    /// How many more counters may be kept open.
-    room: usize,
-    /// How many cgroups there have been.
-    born: u32,
+    /// Number of further counters that may be kept open.
+    open_slots: usize,
+    /// Number of the newest cgroup; they are numbered from 1.
+    last_number: u32,
     births: Births,
-    /// How many counters this pass has read.
-    read: u64,
+    /// Number of counters that this pass has read.
+    counters_read: u64,
 }
 
-/// Whose it is what is known to be nobody's: outside of the pods' part of the tree, and in it.
+/// Accounts of CPU without an owner: outside of the pods' part of the tree, and in it.
 #[derive(Clone, Copy, Debug)]
 struct ExitedAccounts {
     host: Id,
@@ -61,51 +64,54 @@ struct ExitedAccounts {
 struct Walk<'a> {
     pass: Pass<'a>,
     processes: &'a mut Processes,
-    /// Reads also what has not moved.
+    /// Reads processes even if their cgroup's counter has not changed.
     full_scan: bool,
     exited: ExitedAccounts,
-    room: &'a mut usize,
-    born: &'a mut u32,
+    open_slots: &'a mut usize,
+    last_number: &'a mut u32,
     births: &'a mut Births,
-    read: u64,
+    counters_read: u64,
 }
 
 impl Tree {
-    /// The tree at `root`, which keeps so many counters open.
-    pub(crate) fn new(root: PathBuf, kept_open: usize, ledger: &mut Ledger) -> Tree {
+    /// Returns the tree at `root`, which keeps at most `open_slots` counters open.
+    pub(crate) fn new(root: PathBuf, open_slots: usize, ledger: &mut Ledger) -> Tree {
         let (host, pods) =
             (ledger.acquire_shown(&naming::exited()), ledger.acquire_owner(&naming::pods_exited()));
         let exited = ExitedAccounts { host, pods };
-        let (top, births) = (Cgroup::top(CgroupRole::root()), Births::new());
-        Tree { root, top, exited, room: kept_open, born: 0, births, read: 0 }
+        let (root_cgroup, births) = (Cgroup::root(CgroupRole::root()), Births::new());
+        Tree { root, root_cgroup, exited, open_slots, last_number: 0, births, counters_read: 0 }
     }
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// How many cgroups are counted, the root not among them.
-    pub(crate) fn len(&self) -> usize {
-        self.top.descendants()
+    /// Returns the number of counted cgroups, without the root.
+    pub(crate) fn cgroup_count(&self) -> usize {
+        self.root_cgroup.count_descendants()
     }
 
-    /// How many cgroups' counters the last pass read.
-    pub(crate) fn read(&self) -> u64 {
-        self.read
+    /// Returns the number of cgroup counters that the last pass read.
+    pub(crate) fn counters_read(&self) -> u64 {
+        self.counters_read
     }
 
-    /// How many counters are kept open.
+    /// Returns the number of counters that are kept open.
     pub(crate) fn kept_open(&self) -> usize {
-        self.top.kept_open()
+        self.root_cgroup.count_kept_open()
     }
 
-    /// Credits what has grown; `full_scan` reads processes also if nothing has. Fails if the root cannot be listed.
+    /// Credits the deltas of all cgroups. A `full_scan` reads processes even if no counter has changed. Fails if the
+    /// root cannot be listed.
     pub(super) fn pass(&mut self, pass: Pass<'_>, processes: &mut Processes, full_scan: bool) -> Result<()> {
-        let (exited, room, born, births) = (self.exited, &mut self.room, &mut self.born, &mut self.births);
-        let mut walk = Walk { pass, processes, full_scan, exited, room, born, births, read: 0 };
+        let (exited, open_slots, last_number, births) =
+            (self.exited, &mut self.open_slots, &mut self.last_number, &mut self.births);
+        let mut walk =
+            Walk { pass, processes, full_scan, exited, open_slots, last_number, births, counters_read: 0 };
         let mut path = self.root.clone();
-        let listed = self.top.visit_top(&mut path, &mut walk);
-        self.read = walk.read;
+        let listed = self.root_cgroup.visit_root(&mut path, &mut walk);
+        self.counters_read = walk.counters_read;
         if !listed {
             bail!("cannot list the cgroups in {}: is it still mounted, and readable?", self.root.display());
         }

@@ -1,15 +1,15 @@
-//! One pass over a node: what has been used since the last one, into the ledger.
+//! One pass over a node: adds all CPU since the last pass to the ledger.
 //!
 //! ```text
-//! node             the pass: tree, processes and the node's busy time; what of all that is out of sight
+//! node             the pass: tree, processes and the node's busy time; limits of what can be seen
 //!   |
-//! cgroups          every cgroup's cpu.stat, as far as the one above it moved
+//! cgroups          every cgroup's cpu.stat, if the counter of the cgroup above it has changed
 //!   |
-//! processes        one by one: the machine's own, and those of the cgroups that moved
+//! processes        one by one: the machine's own, and those of the cgroups that have changed
 //!   |
 //! threads          a process's threads
 //!   |
-//! pass             what a pass works with          plausibility   what can have been used
+//! pass             inputs and outputs of a pass          plausibility   limits of a counter's delta
 //! ```
 
 mod cgroups;

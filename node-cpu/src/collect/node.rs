@@ -1,6 +1,6 @@
-//! One pass over a node: the cgroup tree, the processes and the node's busy time into one ledger.
+//! Node: one pass counts the cgroup tree, the processes and the node's busy time into one ledger.
 
-use super::cgroups::find::{self, Found};
+use super::cgroups::discovery::{self, Discovered};
 use super::cgroups::{self, Tree};
 use super::pass::Pass;
 use super::plausibility::Plausibility;
@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A node that is being counted.
+/// A node whose CPU is counted.
 #[derive(Debug)]
 pub struct Node {
     paths: Paths,
@@ -27,14 +27,14 @@ pub struct Node {
     procfs: ProcFs,
     boot_time: Option<u64>,
     tree: Option<Tree>,
-    /// Why there is no tree; empty where there is one.
+    /// Reason why there is no tree; empty if there is one.
     why_no_tree: String,
-    /// Whether PID 1 can be read: it is there for everybody, unless procfs hides processes.
-    init_seen: bool,
-    /// Whether the first of the kernel's threads is where it always is: a container's procfs has another there.
-    kthreadd_seen: bool,
+    /// PID 1 can be read. Every procfs has it, unless the procfs hides processes.
+    has_init: bool,
+    /// PID 2 is kthreadd, as always; a container's procfs has another process there.
+    has_kthreadd: bool,
     processes: Processes,
-    /// Looks at every process in the next pass: the rules are others.
+    /// Reads every process in the next pass, because the rules have changed.
     full_scan: bool,
     reader: Reader,
     plausibility: Plausibility,
@@ -44,48 +44,55 @@ pub struct Node {
 }
 
 impl Node {
-    /// Finds out how to count and takes the first pass. Fails when `cgroupfs` is no cgroup v2 tree or `procfs` no
-    /// procfs, naming it.
+    /// Opens a node and takes the first pass. Fails if `cgroupfs` is no cgroup v2 tree or `procfs` is no procfs, and
+    /// names it.
     pub fn open(paths: &Paths, detail: Detail) -> Result<Node> {
         let mut reader = Reader::new();
-        let found = match &paths.cgroupfs {
-            Some(path) => find::named(path)?,
-            None => find::mounted(&paths.procfs, &mut reader),
+        let discovered = match &paths.cgroupfs {
+            Some(path) => discovery::check_tree(path)?,
+            None => discovery::find_mounted(&paths.procfs, &mut reader),
         };
-        Node::counting(paths, detail, found, reader, Ledger::default(), cgroups::kept_open())
+        Node::open_discovered(
+            paths,
+            detail,
+            discovered,
+            reader,
+            Ledger::default(),
+            cgroups::kept_open_limit(),
+        )
     }
 
-    /// As [`Node::open`], but counts by process also where there is a cgroup tree.
+    /// Opens a node as [`Node::open`] does, but counts by process even if there is a cgroup tree.
     pub fn open_by_process(paths: &Paths, detail: Detail) -> Result<Node> {
-        let found = Found::None("it was not asked for".to_owned());
-        Node::counting(paths, detail, found, Reader::new(), Ledger::default(), 0)
+        let discovered = Discovered::None("it was not asked for".to_owned());
+        Node::open_discovered(paths, detail, discovered, Reader::new(), Ledger::default(), 0)
     }
 
-    fn counting(
+    fn open_discovered(
         paths: &Paths,
         detail: Detail,
-        found: Found,
+        discovered: Discovered,
         mut reader: Reader,
         mut ledger: Ledger,
-        kept_open: usize,
+        open_slots: usize,
     ) -> Result<Node> {
-        // With it the group of all pods is held: both are there before there is any pod.
+        // This acquires the group of all pods too. Both exist before there is any pod.
         ledger.acquire_owner(&naming::pods_exited());
-        let (tree, why_no_tree) = match found {
-            Found::Tree(root) => (Some(Tree::new(root, kept_open, &mut ledger)), String::new()),
-            Found::None(why) => (None, why),
+        let (tree, why_no_tree) = match discovered {
+            Discovered::Tree(root) => (Some(Tree::new(root, open_slots, &mut ledger)), String::new()),
+            Discovered::None(why) => (None, why),
         };
         let scope = tree.as_ref().map_or(Scope::All, |tree| Scope::Root(tree.root().join("cgroup.procs")));
         let procfs = ProcFs::open(&paths.procfs)?;
-        let init_seen = matches!(procfs.process(1, &mut reader), Outcome::Got(_));
-        let kthreadd_seen =
+        let has_init = matches!(procfs.process(1, &mut reader), Outcome::Got(_));
+        let has_kthreadd =
             matches!(procfs.process(2, &mut reader), Outcome::Got(second) if second.kernel_thread);
         let boot_time = match reader.read(&paths.procfs.join("stat"), |text| Some(parse::boot_time(text))) {
             Outcome::Got(seconds) => seconds,
             _ => None,
         };
-        let own_view = procfs.file(1, b"/cgroup", &mut reader, |text| Some(naming::is_relative(text)));
-        let processes = Processes::new(scope, detail, own_view == Outcome::Got(true));
+        let is_relative = procfs.file(1, b"/cgroup", &mut reader, |text| Some(naming::is_relative(text)));
+        let processes = Processes::new(scope, detail, is_relative == Outcome::Got(true));
         let mut node = Node {
             paths: paths.clone(),
             detail,
@@ -93,8 +100,8 @@ impl Node {
             boot_time,
             tree,
             why_no_tree,
-            init_seen,
-            kthreadd_seen,
+            has_init,
+            has_kthreadd,
             processes,
             full_scan: true,
             reader,
@@ -107,13 +114,13 @@ impl Node {
         Ok(node)
     }
 
-    /// Replaces the rules by which processes are carved out of their units; what they used so far stays where it is.
+    /// Replaces the rules that assign processes to groups of their own. CPU from before stays in its group.
     pub fn set_rules(&mut self, rules: Option<Arc<Rules>>) {
         self.full_scan |= self.processes.set_rules(rules);
     }
 
-    /// Reads all counters. Fails when the processes, the tree or the node's busy time cannot be read at all; what
-    /// fails within them is counted in the reading.
+    /// Reads all counters and returns the totals. Fails if the processes, the tree or the busy time cannot be read at
+    /// all. The snapshot counts failures within them.
     pub fn pass(&mut self) -> Result<Snapshot> {
         self.reader.begin();
         self.plausibility.begin();
@@ -138,7 +145,7 @@ impl Node {
         }
         self.processes.end();
         let at = began + began.elapsed() / 2;
-        self.interrupts.count(busy, &mut self.busy, &mut self.ledger);
+        self.interrupts.settle_pass(busy, &mut self.busy, &mut self.ledger);
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(at);
         self.ledger.write(&mut snapshot, self.detail.threads);
@@ -151,27 +158,27 @@ impl Node {
     }
 
     fn work(&self) -> Work {
-        let (processes, threads) = self.processes.read();
+        let (processes, threads) = self.processes.read_counts();
         Work {
             files_read: self.reader.files(),
             files_open: self.tree.as_ref().map_or(0, |tree| tree.kept_open() as u64),
-            cgroups: self.tree.as_ref().map_or(0, Tree::read),
+            cgroups: self.tree.as_ref().map_or(0, Tree::counters_read),
             processes,
             threads,
         }
     }
 
-    /// When the machine was started, in seconds since 1970, by `/proc/stat`; `None` if that does not say.
+    /// Returns the boot time in seconds since 1970, from `/proc/stat`; `None` if it is not there.
     pub fn boot_time(&self) -> Option<u64> {
         self.boot_time
     }
 
-    /// By what this node is counted.
+    /// Returns the method by which this node is counted.
     pub fn method(&self) -> Method {
         if self.tree.is_some() { Method::Cgroup } else { Method::Process }
     }
 
-    /// What cannot be seen, and what that means for the counters: a clause for each, none where all is in sight.
+    /// Returns a clause for each thing that cannot be seen, with its effect on the counters; empty if everything can.
     pub fn limits(&self) -> Vec<String> {
         let mut limits = Vec::new();
         if self.tree.is_none() {
@@ -181,13 +188,13 @@ impl Node {
                 self.why_no_tree
             ));
         }
-        let (kernel, _) = self.processes.of_machine();
-        if kernel == 0 || !self.init_seen {
+        let (kernel, _) = self.processes.machine_counts();
+        if kernel == 0 || !self.has_init {
             let who = if self.tree.is_some() { "processes in no unit" } else { "processes of others" };
             let procfs = self.paths.procfs.display();
             let why = match &self.tree {
-                _ if !self.init_seen => format!("{procfs} hides them from this user (hidepid)"),
-                Some(tree) if self.kthreadd_seen => {
+                _ if !self.has_init => format!("{procfs} hides them from this user (hidepid)"),
+                Some(tree) if self.has_kthreadd => {
                     format!("{} is not the root of the node's tree", tree.root().display())
                 }
                 _ => format!("{procfs} is a container's own (hostPID shows the node's)"),
@@ -199,45 +206,46 @@ impl Node {
         limits
     }
 
-    /// Closes the account of a group that is no longer shown; should it come back, it begins at 0.
+    /// Closes the account of a group that is no longer exported. The account begins at 0 if the group comes back.
     pub fn forget(&mut self, group: &Group) {
         self.ledger.forget(group);
     }
 
-    /// Closes the account of a pod, likewise.
+    /// Closes the account of a pod in the same way.
     pub fn forget_pod(&mut self, pod: &Pod) {
         self.ledger.forget_pod(pod);
     }
 
-    /// Closes the account of a thread's name, likewise.
+    /// Closes the account of a thread's name in the same way.
     pub fn forget_thread(&mut self, thread: &Thread) {
         self.ledger.forget_thread(thread);
     }
 
-    /// The node's CPU time now; brings `self.busy` up to date.
+    /// Reads the node's CPU time, and adds it to `self.busy`.
     fn read_busy(&mut self) -> Result<Busy> {
         let path = self.paths.procfs.join("stat");
-        // Before the file is opened: what it says is of its reading, which may wait.
+        // The clock is read before the file is opened. The file's numbers are of the moment of its reading, which may
+        // wait.
         let at = Instant::now();
         let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.procfs.hz())) else {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
-        self.busy.take(at, at.elapsed(), now);
+        self.busy.add_reading(at, at.elapsed(), now);
         self.plausibility.set_cpus(now.cpus);
         Ok(now)
     }
 }
 
-/// One line: by what is counted, and what of the node can be seen and what not.
+/// Prints one line: the method of counting, the parts of the node that can be seen, and those that cannot.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kernel, others) = self.processes.of_machine();
+        let (kernel, others) = self.processes.machine_counts();
         match &self.tree {
             Some(tree) => write!(
                 f,
                 "counting by cgroup: {} cgroups below {}, and in no unit {kernel} kernel threads and {others} \
                  processes",
-                tree.len(),
+                tree.cgroup_count(),
                 tree.root().display()
             )?,
             None => write!(

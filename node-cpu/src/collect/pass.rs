@@ -1,11 +1,11 @@
-//! What a pass works with: the kernel's files, what can have been used, and the accounts.
+//! Inputs and outputs of a pass: the kernel's files, the limits of deltas, and the accounts.
 
 use super::plausibility::Plausibility;
 use crate::account::Ledger;
 use crate::cpu::{Cpu, Delta};
 use crate::kernel::{ProcFs, Reader};
 
-/// One pass under way.
+/// One pass in progress.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     pub(super) procfs: &'a ProcFs,
@@ -15,10 +15,10 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Returns by how much a counter has grown since `then`; as of [`Plausibility::delta`]. What cannot be is counted as an
-    /// error and is no growth: the counter goes on from `now`.
-    pub(super) fn delta(&mut self, now: Cpu, then: Cpu, exact: bool) -> Delta {
-        self.plausibility.delta(now, then, exact).unwrap_or_else(|| {
+    /// Returns the delta of a counter since `then`, checked by [`Plausibility::delta`]. An impossible delta is counted
+    /// as an error and returned as 0: the counter continues from `now`.
+    pub(super) fn delta(&mut self, now: Cpu, then: Cpu, of_last_pass: bool) -> Delta {
+        self.plausibility.delta(now, then, of_last_pass).unwrap_or_else(|| {
             self.reader.count("impossible");
             Delta::default()
         })

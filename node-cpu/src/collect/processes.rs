@@ -1,15 +1,15 @@
-//! Processes, one by one: what each has used, whose it is, and what the exited ones used unseen.
+//! Processes, read one by one: their CPU, their owners, and the CPU that exited ones used unseen.
 //!
 //! Their PIDs come from two sources:
-//! - `machine`: all that procfs shows, if there is no cgroup tree to count by; beside a tree only those in its root. What
-//!   they use is credited to their owner.
-//! - `unit`: one cgroup of the tree, read only if it has used something: for threads, counts and the groups that rules take
-//!   out of it. What they use is in the cgroup's own counter already, so it is only transferred from there.
+//! - `machine`: all that procfs shows, if there is no cgroup tree to count by. It is only those in the root if there is
+//!   a tree. Their CPU is credited to their owner.
+//! - `unit`: one cgroup of the tree, read only if it has used something. It serves threads, counts and the groups of
+//!   rules. The cgroup's own counter has their CPU already, so the CPU is only transferred from there.
 //!
 //! ```text
 //! machine   all processes, or the root's      unit   one cgroup's
-//!   owner     whose a new one is
-//!   exited    who is gone, and who waited for it
+//!   owner     owner of a new one
+//!   exited    exited processes, and the reapers that waited for them
 //! tracked   one process: from one reading to the next
 //! ```
 
@@ -31,7 +31,7 @@ use tracked::{Membership, Since, Source, Tracked, Used};
 pub(super) use unit::CgroupRef;
 use unit::Unit;
 
-/// The processes as of the last time that each was read.
+/// Processes as of the last reading of each.
 #[derive(Debug)]
 pub(super) struct Processes {
     tracked: BTreeMap<u32, Tracked>,
@@ -40,14 +40,14 @@ pub(super) struct Processes {
     namer: Namer,
     detail: Detail,
     /// Number of passes so far.
-    pass: u64,
-    /// When this pass and the last one that came to its end began, in ticks since boot; `None` before there was one.
+    pass_number: u64,
+    /// Beginning of this pass and of the last complete one, in ticks since boot; `None` before there was one.
     began: u64,
-    before: Option<u64>,
-    /// Processes that have left their source in this pass, and when they started: the other source may list them.
-    left: HashMap<u32, u64>,
+    previous_began: Option<u64>,
+    /// Processes that have left their source in this pass, with their start time: the other source may list them.
+    departed: HashMap<u32, u64>,
     /// Numbers of processes and threads that were read in this pass.
-    read: (u64, u64),
+    read_counts: (u64, u64),
 }
 
 impl Processes {
@@ -58,57 +58,57 @@ impl Processes {
             unit: Unit::default(),
             namer: Namer::default(),
             detail,
-            pass: 0,
+            pass_number: 0,
             began: 0,
-            before: None,
-            left: HashMap::new(),
-            read: (0, 0),
+            previous_began: None,
+            departed: HashMap::new(),
+            read_counts: (0, 0),
         }
     }
 
-    /// Replaces the rules; returns whether every process is to be read again.
+    /// Replaces the rules. Returns true if every process must be read again.
     pub(super) fn set_rules(&mut self, rules: Option<Arc<Rules>>) -> bool {
         self.namer.set(rules)
     }
 
-    /// Begins a pass, so many ticks after boot.
+    /// Begins a pass at `began`, in ticks since boot.
     pub(super) fn begin(&mut self, began: u64) {
-        (self.pass, self.began, self.read) = (self.pass + 1, began, (0, 0));
-        self.left.clear();
+        (self.pass_number, self.began, self.read_counts) = (self.pass_number + 1, began, (0, 0));
+        self.departed.clear();
     }
 
-    /// Ends a pass that came to its end.
+    /// Ends a complete pass.
     pub(super) fn end(&mut self) {
-        self.before = Some(self.began);
+        self.previous_began = Some(self.began);
     }
 
     /// Returns the numbers of processes and threads that were read in this pass.
-    pub(super) fn read(&self) -> (u64, u64) {
-        self.read
+    pub(super) fn read_counts(&self) -> (u64, u64) {
+        self.read_counts
     }
 
-    /// Puts a process where it is now, under the name that the rules in force give it.
-    fn put(&mut self, pid: u32, stat: &Stat, at: Membership, pass: &mut Pass<'_>) {
+    /// Updates the membership of a process, and the name that the rules in force give it.
+    fn update_membership(&mut self, pid: u32, stat: &Stat, membership: Membership, pass: &mut Pass<'_>) {
         let known = self.tracked.get(&pid);
         let name = match known.filter(|known| self.namer.holds(&known.rule_name, stat)) {
-            Some(known) if known.at == at => return,
+            Some(known) if known.membership == membership => return,
             Some(_) => None,
             None => {
-                let named = |pid| self.tracked.get(&pid).map(|known| &known.rule_name);
-                Some(self.namer.name(pid, stat, named, pass.procfs, pass.reader))
+                let rule_name = |pid| self.tracked.get(&pid).map(|known| &known.rule_name);
+                Some(self.namer.name(pid, stat, rule_name, pass.procfs, pass.reader))
             }
         };
-        let tracked = self.tracked.entry(pid).or_insert_with(|| Tracked::new(*stat, at, pass.ledger));
-        tracked.put(at, name, pass.ledger);
+        let tracked = self.tracked.entry(pid).or_insert_with(|| Tracked::new(*stat, membership, pass.ledger));
+        tracked.set_membership(membership, name, pass.ledger);
     }
 
-    /// Takes a new reading of a process that has been put where it is; returns what counts of what it has used.
+    /// Updates a process with a new reading, after its membership. Returns the CPU that counts.
     fn update(&mut self, pid: u32, stat: &Stat, since: Since, pass: &mut Pass<'_>) -> Option<Used> {
         let threads = self.detail.threads.then_some(self.began);
         let tracked = self.tracked.get_mut(&pid)?;
         let (used, read) = tracked.update(pid, stat, since, threads, pass);
-        tracked.seen = self.pass;
-        self.read.1 += read;
+        tracked.read_in_pass = self.pass_number;
+        self.read_counts.1 += read;
         Some(used)
     }
 }

@@ -1,10 +1,11 @@
-//! The threads of one process: what each has used, credited to its name in the process's group.
+//! Threads of one process: credits the CPU of each to its name in the process's group.
 //!
-//! They are read only when the process itself has used something or has another number of them: those first that used
-//! something when they were read before, and no more of them once what the process has used is accounted for. They are
-//! listed only when one came or went; in pods, and where the host has very many, not before it takes more than the first
-//! one to account for a process: the kernel keeps 1.7 KiB for each thread whose counter was read, and charges
-//! it to the reader. Who has never been read counts as `(idle)`.
+//! They are read only if the process itself has used CPU, or if their number has changed. Threads that had used CPU at
+//! their last reading come first. Reading stops once the CPU of the process is accounted for.
+//!
+//! They are listed only if one came or went. The first listing in pods, or on a host with very many threads, waits
+//! until the first thread does not account for its process. The kernel keeps 1.7 KiB for each thread whose counter was
+//! read, and charges it to the reader. A thread that has never been read counts as `(idle)`.
 
 use super::pass::Pass;
 use crate::account::{Id, Ledger, Series};
@@ -13,23 +14,23 @@ use crate::kernel::Outcome;
 use crate::kernel::parse::{Comm, Stat};
 use crate::naming;
 
-/// A program's name for a thread, as the kernel cuts it.
+/// Maximum length of a comm, in bytes: the kernel truncates a program's name for a thread to it.
 const LONGEST_COMM: usize = 15;
 
-/// The threads of one process as of the last time that they were read.
+/// Threads of one process as of their last reading.
 #[derive(Debug, Default)]
 pub(crate) struct TrackedThreads {
-    /// In no order but that those are first that used something when they were read last. Only the process's first
-    /// thread before they were listed.
+    /// Threads in no order, except that those come first that had used CPU at their last reading. Only the process's
+    /// first thread is in it before the first listing.
     list: Vec<TrackedThread>,
-    /// Who started at this tick or later, and is seen for the first time, counts in full; None before they were
-    /// listed for the first time.
+    /// A thread that started at this tick or later, and is seen for the first time, counts in full. `None` before the
+    /// first listing.
     newborn_since: Option<u64>,
-    /// How many threads the process had when they were listed last.
+    /// Number of threads of the process at the last listing.
     number: usize,
-    /// By how much the process has grown more than these, in microseconds, since all of them were read; below zero
-    /// where a thread was read a little later than the process.
-    unexplained: i64,
+    /// CPU of the process beyond that of these threads since all of them were read, in microseconds. Below zero if a
+    /// thread was read a little later than the process.
+    unexplained_us: i64,
 }
 
 #[derive(Debug)]
@@ -37,85 +38,84 @@ struct TrackedThread {
     tid: u32,
     series: Series,
     start: u64,
-    /// What it had used when it was read; at most this, where it was not.
+    /// CPU at its last reading; an upper limit if it was never read.
     last: Cpu,
     was_read: bool,
     comm: [u8; LONGEST_COMM + 1],
 }
 
-/// Where there is no room for the names of all threads, a process that had used less than this when it was first seen
-/// has them read only once it runs. As no thread can have used more than its process, all of what it uses later but
-/// this is known.
+/// CPU below which the threads of a new process are read only once it runs, if not all threads can be named. No thread
+/// can have used more than its process, so all of its later CPU is known except for this.
 const IDLE_US: u64 = 100_000;
 
-/// The process whose threads are read.
+/// Process of the threads that are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process<'a> {
     pub(crate) pid: u32,
     pub(crate) group: Id,
     pub(crate) stat: &'a Stat,
-    /// What it had used when it was read before, and no thread of it more; None where it is seen for the first time.
+    /// CPU at its last reading, which no thread of it can exceed; `None` if it is seen for the first time.
     pub(crate) before: Option<Cpu>,
-    /// Seen for the first time, it counts in full.
-    pub(crate) newborn: bool,
-    /// Whether what it used since it was read before is its group's.
-    pub(crate) counts: bool,
-    /// When this pass began, in ticks since boot.
+    /// It is seen for the first time, and counts in full.
+    pub(crate) is_newborn: bool,
+    /// The CPU since its last reading counts for its group.
+    pub(crate) is_counted: bool,
+    /// Beginning of this pass, in ticks since boot.
     pub(crate) began: u64,
 }
 
 impl Process<'_> {
-    /// What it had used when all that it has used since began to count.
+    /// Returns the CPU that it had used when its CPU began to count.
     fn base(&self) -> Cpu {
-        let fresh = if self.newborn { Cpu::default() } else { self.stat.own };
-        self.before.unwrap_or(fresh)
+        let first_reading = if self.is_newborn { Cpu::default() } else { self.stat.own };
+        self.before.unwrap_or(first_reading)
     }
 }
 
 impl TrackedThreads {
-    /// Reads them if they may have used something; how many were read.
-    pub(crate) fn follow(&mut self, process: Process<'_>, pass: &mut Pass<'_>) -> u64 {
+    /// Reads the threads if they may have used CPU. Returns the number of threads that were read.
+    pub(crate) fn update(&mut self, process: Process<'_>, pass: &mut Pass<'_>) -> u64 {
         let (stat, number) = (process.stat, process.stat.threads as usize);
-        let first = process.before.is_none();
-        if first {
-            self.adopt(process, pass.ledger);
+        let is_first = process.before.is_none();
+        if is_first {
+            self.begin_with_first(process, pass.ledger);
         }
-        let strangers = self.newborn_since.is_none() && number > 1;
-        let all = (!process.counts && !first)
+        let has_unlisted = self.newborn_since.is_none() && number > 1;
+        let reads_all = (!process.is_counted && !is_first)
             || (self.newborn_since.is_some() && self.number != number)
-            || (strangers && pass.ledger.has_room_to_name(process.group, number))
-            || (first && stat.own.total_us() >= IDLE_US);
-        self.unexplained = self.unexplained.saturating_add(stat.own.since(process.base()).total_us());
-        if !all && stat.own == process.base() {
+            || (has_unlisted && pass.ledger.can_name_early(process.group, number))
+            || (is_first && stat.own.total_us() >= IDLE_US);
+        self.unexplained_us = self.unexplained_us.saturating_add(stat.own.since(process.base()).total_us());
+        if !reads_all && stat.own == process.base() {
             return 0;
         }
-        // What the unread ones had used before, at most.
-        let strangers_before = self.left_of(process.base());
-        let (mut read, exited) = self.read(process, all, pass);
-        let looked = all || self.unexplained > 0;
-        if exited || (looked && (self.list.len() != number || self.newborn_since.is_none())) {
-            read += self.find(process, strangers_before, pass);
+        // CPU that the unread threads had used before, at most.
+        let unread_before = self.unaccounted_part(process.base());
+        let (mut read, any_exited) = self.read_known(process, reads_all, pass);
+        let all_were_read = reads_all || self.unexplained_us > 0;
+        if any_exited || (all_were_read && (self.list.len() != number || self.newborn_since.is_none())) {
+            read += self.add_new(process, unread_before, pass);
         }
-        if looked {
-            // All were read: what is left are parts of ticks, and what has ended.
-            self.unexplained = 0;
+        if all_were_read {
+            // All were read. The rest is parts of ticks, and CPU of ended threads.
+            self.unexplained_us = 0;
         }
         read
     }
 
-    /// Takes the process for its first thread, which has its name and used no more.
-    fn adopt(&mut self, process: Process<'_>, ledger: &mut Ledger) {
+    /// Adds the process's first thread, which has its name and has used no more than it.
+    fn begin_with_first(&mut self, process: Process<'_>, ledger: &mut Ledger) {
         let Process { pid, group, stat, began, .. } = process;
         let comm = stat.comm.as_bytes();
         let series = ledger.begin_thread(group, &naming::thread_name(comm));
-        let (start, last, comm) = (stat.start, process.base(), cut(comm));
+        let (start, last, comm) = (stat.start, process.base(), truncate_comm(comm));
         self.list.push(TrackedThread { tid: pid, series, start, last, was_read: false, comm });
         self.newborn_since = (stat.threads == 1).then_some(began);
         self.number = 1;
     }
 
-    /// What of this the known threads did not use.
-    fn left_of(&self, used: Cpu) -> Cpu {
+    /// Returns the part of `used` that the known threads did not use.
+    fn unaccounted_part(&self, used: Cpu) -> Cpu {
         let known = self.list.iter().filter(|task| task.was_read).map(|task| task.last);
         let known = known.fold(Cpu::default(), |sum, last| sum + last);
         Cpu {
@@ -124,62 +124,64 @@ impl TrackedThreads {
         }
     }
 
-    /// Reads those that are known, all or until the process is accounted for; how many were read, and whether any has
-    /// ended.
-    fn read(&mut self, process: Process<'_>, all: bool, pass: &mut Pass<'_>) -> (u64, bool) {
-        let (mut at, mut moved, mut read, mut exited) = (0, 0, 0, false);
-        while all || self.unexplained > 0 {
-            let Some(task) = self.list.get_mut(at) else { break };
+    /// Reads the known threads, all or until the process is accounted for. Returns the number of threads that were
+    /// read, and true if one of them has ended.
+    fn read_known(&mut self, process: Process<'_>, reads_all: bool, pass: &mut Pass<'_>) -> (u64, bool) {
+        let (mut index, mut active, mut read, mut any_exited) = (0, 0, 0, false);
+        while reads_all || self.unexplained_us > 0 {
+            let Some(task) = self.list.get_mut(index) else { break };
             read += 1;
             match pass.procfs.thread(process.pid, task.tid, pass.reader) {
                 Outcome::Got(stat) if stat.start == task.start => {
-                    let grown = beyond(stat.own, task.last);
+                    let delta = delta_beyond(stat.own, task.last);
                     (task.last, task.was_read) = (stat.own, true);
-                    task.name(&stat.comm, process.group, pass.ledger);
-                    self.unexplained = self.unexplained.saturating_sub(grown.total_us());
-                    if process.counts {
-                        pass.ledger.credit_thread(task.series, grown);
+                    task.update_name(&stat.comm, process.group, pass.ledger);
+                    self.unexplained_us = self.unexplained_us.saturating_sub(delta.total_us());
+                    if process.is_counted {
+                        pass.ledger.credit_thread(task.series, delta);
                     }
-                    if grown != Delta::default() {
-                        self.list.swap(moved, at);
-                        moved += 1;
+                    if delta != Delta::default() {
+                        self.list.swap(active, index);
+                        active += 1;
                     }
-                    at += 1;
+                    index += 1;
                 }
-                Outcome::Failed => at += 1,
+                Outcome::Failed => index += 1,
                 Outcome::Got(_) | Outcome::Gone => {
                     pass.ledger.end_thread(task.series);
-                    self.list.swap_remove(at);
-                    exited = true;
+                    self.list.swap_remove(index);
+                    any_exited = true;
                 }
             }
         }
-        (read, exited)
+        (read, any_exited)
     }
 
-    /// Moves them to another group: what they use from now on is for that.
+    /// Moves the threads to another group, which gets their CPU from now on.
     pub(crate) fn update_group(&mut self, group: Id, ledger: &mut Ledger) {
         for task in &mut self.list {
-            let name = naming::thread_name(trimmed(&task.comm));
+            let name = naming::thread_name(trim_comm(&task.comm));
             ledger.end_thread(task.series);
             task.series = ledger.begin_thread(group, &name);
         }
     }
 
-    /// The process is gone, and they with it.
+    /// Ends the threads together with their process.
     pub(crate) fn end(&self, ledger: &mut Ledger) {
         self.list.iter().for_each(|task| ledger.end_thread(task.series));
     }
 
-    /// Finds those that are new; what they had used before the process was read last is at most so much.
-    fn find(&mut self, process: Process<'_>, before: Cpu, pass: &mut Pass<'_>) -> u64 {
+    /// Lists the threads and adds new ones. They had used at most `before` at the last reading of the process. Returns
+    /// the number of threads that were read.
+    fn add_new(&mut self, process: Process<'_>, before: Cpu, pass: &mut Pass<'_>) -> u64 {
         let (mut tids, mut read) = (Vec::new(), 0);
         if pass.procfs.threads(process.pid, &mut tids, pass.reader) != Outcome::Got(()) {
             return 0;
         }
         let mut known: Vec<u32> = self.list.iter().map(|task| task.tid).collect();
         known.sort_unstable();
-        // Who cannot be read now is tried again when the number is another, or CPU is not accounted for.
+        // A thread that cannot be read now is tried again once the number of threads changes, or CPU is not accounted
+        // for.
         self.number = process.stat.threads as usize;
         tids.retain(|tid| known.binary_search(tid).is_err());
         self.list.reserve_exact(tids.len());
@@ -187,12 +189,12 @@ impl TrackedThreads {
             read += 1;
             let Outcome::Got(stat) = pass.procfs.thread(process.pid, tid, pass.reader) else { continue };
             let series = pass.ledger.begin_thread(process.group, &naming::thread_name(stat.comm.as_bytes()));
-            if process.counts {
-                let younger = self.newborn_since.is_some_and(|since| stat.start >= since);
-                let before = if younger { Cpu::default() } else { before };
-                pass.ledger.credit_thread(series, beyond(stat.own, before));
+            if process.is_counted {
+                let is_younger = self.newborn_since.is_some_and(|since| stat.start >= since);
+                let before = if is_younger { Cpu::default() } else { before };
+                pass.ledger.credit_thread(series, delta_beyond(stat.own, before));
             }
-            let (start, last, comm) = (stat.start, stat.own, cut(stat.comm.as_bytes()));
+            let (start, last, comm) = (stat.start, stat.own, truncate_comm(stat.comm.as_bytes()));
             self.list.push(TrackedThread { tid, series, start, last, was_read: true, comm });
         }
         self.newborn_since = Some(process.began);
@@ -200,31 +202,33 @@ impl TrackedThreads {
     }
 }
 
-/// By how much a thread has used more than what it, or its process, had before; threads that ended are in the latter.
-fn beyond(now: Cpu, before: Cpu) -> Delta {
+/// Returns the delta of a thread beyond the CPU that it, or its process, had used before. CPU of ended threads is part
+/// of the latter.
+fn delta_beyond(now: Cpu, before: Cpu) -> Delta {
     let (user_us, system_us) = (now.user_us.min(before.user_us), now.system_us.min(before.system_us));
     now.since(Cpu { user_us, system_us })
 }
 
 impl TrackedThread {
-    /// Sees to it that its series is that of its name.
-    fn name(&mut self, comm: &Comm, group: Id, ledger: &mut Ledger) {
-        let comm = cut(comm.as_bytes());
+    /// Updates its series if its name has changed.
+    fn update_name(&mut self, comm: &Comm, group: Id, ledger: &mut Ledger) {
+        let comm = truncate_comm(comm.as_bytes());
         if comm != self.comm {
             self.comm = comm;
             ledger.end_thread(self.series);
-            self.series = ledger.begin_thread(group, &naming::thread_name(trimmed(&comm)));
+            self.series = ledger.begin_thread(group, &naming::thread_name(trim_comm(&comm)));
         }
     }
 }
 
-/// As much as a program's name for a thread may have; the kernel's longer ones are their families' alone.
-fn cut(comm: &[u8]) -> [u8; LONGEST_COMM + 1] {
+/// Returns the part of a comm that a program's name for a thread may have. Longer names are the kernel's, for families
+/// only.
+fn truncate_comm(comm: &[u8]) -> [u8; LONGEST_COMM + 1] {
     let mut bytes = [0; LONGEST_COMM + 1];
     bytes.iter_mut().zip(comm).take(LONGEST_COMM).for_each(|(to, from)| *to = *from);
     bytes
 }
 
-fn trimmed(comm: &[u8]) -> &[u8] {
+fn trim_comm(comm: &[u8]) -> &[u8] {
     comm.split(|&b| b == 0).next().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Bytes into what reads text.
+//! Feeds bytes to everything that parses text.
 
 use crate::kernel::parse;
 use crate::naming::{self, CgroupRole, Kind, Owner};
@@ -8,8 +8,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 const HZ: u64 = 100;
-/// Longest name of a group.
-const LONGEST: usize = 128;
+/// Longest name of a group in bytes.
+const MAX_NAME_BYTES: usize = 128;
 
 pub(super) fn files(data: &[u8]) {
     let _ = parse::uptime(data, HZ);
@@ -22,7 +22,7 @@ pub(super) fn files(data: &[u8]) {
         assert!(mount.as_os_str().len() <= data.len(), "{mount:?}");
     }
     if let Some(pids) = parse::pids(data) {
-        // What is read is what is written, whatever leading zeroes and spaces there were.
+        // Written and parsed again, the PIDs are equal, although leading zeroes and spaces are lost.
         let lines: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
         assert_eq!(parse::pids(lines.as_bytes()), Some(pids));
     }
@@ -35,14 +35,14 @@ pub(super) fn files(data: &[u8]) {
         let comm = stat.comm.as_bytes();
         assert!(comm.is_empty() || data.windows(comm.len()).any(|window| window == comm));
     }
-    written_stat(data);
+    check_written_stat(data);
 }
 
-/// A line as the kernel writes it is read back, whatever the comm and the numbers.
-fn written_stat(data: &[u8]) {
+/// Asserts that a line as the kernel writes it is read back, for any comm and numbers.
+fn check_written_stat(data: &[u8]) {
     let (comm, numbers) = data.split_at(data.len().min(15));
-    let number = |at: usize| {
-        let bytes = numbers.iter().skip(at * 4).take(4);
+    let number = |index: usize| {
+        let bytes = numbers.iter().skip(index * 4).take(4);
         u64::from(bytes.fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)))
     };
     let (user, system, waited, ppid, threads, start) =
@@ -61,48 +61,48 @@ fn written_stat(data: &[u8]) {
 
 pub(super) fn names(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
-    let mut at = CgroupRole::root();
+    let mut role = CgroupRole::root();
     for name in &lines {
-        let is_pods = |at: &CgroupRole| matches!(at.kind, Kind::Pods | Kind::Pod | Kind::InPod);
-        let pods = is_pods(&at);
-        at = at.child(OsStr::from_bytes(name));
-        assert!(is_pods(&at) || !pods, "what is below pods is a pod's");
-        match &at.owner {
+        let is_pods = |role: &CgroupRole| matches!(role.kind, Kind::Pods | Kind::Pod | Kind::InPod);
+        let was_pods = is_pods(&role);
+        role = role.child(OsStr::from_bytes(name));
+        assert!(is_pods(&role) || !was_pods, "what is below pods is a pod's");
+        match &role.owner {
             Some(Owner::Group((class, group))) => {
-                is_name(group);
-                assert!(*class == Class::Host && !is_pods(&at), "{group}");
+                check_name(group);
+                assert!(*class == Class::Host && !is_pods(&role), "{group}");
             }
             Some(Owner::Pod(uid)) => {
-                is_name(uid);
-                assert!(is_pods(&at), "{uid}");
+                check_name(uid);
+                assert!(is_pods(&role), "{uid}");
             }
             None => {}
         }
         let _ = naming::is_unit(OsStr::from_bytes(name));
-        is_name(&naming::kernel_family(name));
-        is_name(&naming::process_name(name, data));
-        is_name(&naming::process_name(name.get(..15).unwrap_or(name), name));
-        thread(name);
+        check_name(&naming::kernel_family(name));
+        check_name(&naming::process_name(name, data));
+        check_name(&naming::process_name(name.get(..15).unwrap_or(name), name));
+        check_thread_name(name);
     }
     let _ = naming::is_relative(data);
-    // A reader that sees less takes fewer for pods'.
-    let pod = |relative| naming::pod_by_text(data, relative).is_some();
-    assert!(pod(true) || !pod(false));
-    if let Some(named) = naming::pod_by_arguments(data) {
-        is_name(&named.uid);
+    // A reader of absolute paths finds no pod that a reader of relative paths does not find.
+    let is_pod = |relative| naming::parse_pod_of_process(data, relative).is_some();
+    assert!(is_pod(true) || !is_pod(false));
+    if let Some(named) = naming::parse_monitored_pod(data) {
+        check_name(&named.uid);
         assert!(
             !named.pod.namespace.is_empty() && !named.pod.name.is_empty() && named.pod.class != Class::Pod
         );
     }
 }
 
-fn is_name(name: &str) {
+fn check_name(name: &str) {
     assert!(!name.is_empty(), "a label without a value is no label");
-    assert!(name.len() <= LONGEST, "{name}");
+    assert!(name.len() <= MAX_NAME_BYTES, "{name}");
 }
 
-/// A thread's name is one, is none of ours, and does not tell a pool's threads apart.
-fn thread(comm: &[u8]) {
+/// Asserts that a thread's name is not empty, is not reserved, and is equal for the threads of a pool.
+fn check_thread_name(comm: &[u8]) {
     let name = naming::thread_name(comm);
     assert!(
         !name.is_empty() && ![EXITED, IDLE, OTHER, STARTING].contains(&name.as_str()),

@@ -1,10 +1,10 @@
-//! The kernel's files: read, and parsed from bytes to values.
+//! Reads the kernel's files, and parses them from bytes to values.
 //!
 //! ```text
-//! procfs        one process's files
-//! reader        small files to bytes, and what vanished apart from what failed
-//! slow_file     files that may never answer
-//! parse         bytes to values
+//! procfs        reads one process's files
+//! reader        reads small files, and separates what vanished from what failed
+//! slow_file     reads files that may block for ever
+//! parse         parses bytes to values
 //! ```
 
 pub(crate) mod parse;

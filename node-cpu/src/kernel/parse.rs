@@ -1,27 +1,27 @@
-//! From the kernel's bytes to values, without I/O. `None` means that the text is not what the kernel writes.
+//! Parses the kernel's bytes to values, without I/O. `None` means that the text is not what the kernel writes.
 
 use crate::cpu::Cpu;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// PF_KTHREAD of the kernel's `include/linux/sched.h`.
-const KERNEL_THREAD: u64 = 0x0020_0000;
-/// The kernel cuts the names of its own threads, work queue included, to this; those of programs to 15.
-const LONGEST_COMM: usize = 64;
+/// Flag of kernel threads in the kernel's `include/linux/sched.h`.
+const PF_KTHREAD: u64 = 0x0020_0000;
+/// Longest name of a kernel thread in bytes, including its work queue. The kernel cuts programs' names to 15.
+const MAX_COMM_BYTES: usize = 64;
 
-/// The kernel's name of a process or thread: bytes of any value.
+/// Name that the kernel has for a process or thread, as bytes of any value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Comm {
     length: u8,
-    bytes: [u8; LONGEST_COMM],
+    bytes: [u8; MAX_COMM_BYTES],
 }
 
 impl Comm {
     pub(crate) fn new(name: &[u8]) -> Comm {
-        let mut bytes = [0; LONGEST_COMM];
+        let mut bytes = [0; MAX_COMM_BYTES];
         bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
-        Comm { length: name.len().min(LONGEST_COMM) as u8, bytes }
+        Comm { length: name.len().min(MAX_COMM_BYTES) as u8, bytes }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -35,55 +35,55 @@ impl std::fmt::Debug for Comm {
     }
 }
 
-/// One process, from `/proc/PID/stat`, or one thread, from `/proc/PID/task/TID/stat`.
+/// Counters of one process, from `/proc/PID/stat`, or of one thread, from `/proc/PID/task/TID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) comm: Comm,
-    /// 0 where the parent is outside of the reader's PID namespace.
+    /// PID of the parent, or 0 if the parent is outside of the reader's PID namespace.
     pub(crate) ppid: u32,
     pub(crate) kernel_thread: bool,
-    /// The process itself, its ended threads included; of a thread, that thread alone.
+    /// CPU of the process itself, including its ended threads. For a thread, CPU of that thread alone.
     pub(crate) own: Cpu,
-    /// The children it has waited for, with theirs.
+    /// CPU of the children that the process has waited for, and of the children that those have waited for.
     pub(crate) waited: Cpu,
     pub(crate) threads: u32,
-    /// When it started, in ticks since boot. With the PID this is its identity.
+    /// Start time in ticks since boot. With the PID it is the identity of the process or thread.
     pub(crate) start: u64,
 }
 
-/// The node's CPU time from `/proc/stat`, of all CPUs that are online, in microseconds since boot.
+/// CPU time of the node since boot from `/proc/stat`, over all CPUs that are online, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Busy {
-    /// User, nice, system, irq and softirq, by ticks.
+    /// Time by mode, cut to ticks: user, nice, system, irq and softirq.
     pub(crate) modes: [u64; 5],
-    /// Idle and waiting for I/O, and what a hypervisor has stolen; `None` if any of these is no time: containers' views of it
-    /// have shown such.
+    /// Time idle or waiting for I/O, and time stolen by a hypervisor. `None` if any of these is not a time.
+    /// Containers' views of the file have had such text.
     pub(crate) unused: Option<(u64, u64)>,
-    /// How many CPUs there are.
+    /// Number of CPUs.
     pub(crate) cpus: u64,
 }
 
 impl Busy {
-    /// Whether the kernel accounts for interrupts by themselves. Without that they are in the time of the tasks that they
-    /// interrupt, and hard ones are counted as nothing of their own.
-    pub(crate) fn has_interrupts_apart(self) -> bool {
+    /// Returns `true` if the kernel accounts for interrupts separately. Otherwise their time is in the interrupted tasks,
+    /// and hard interrupts have no time of their own.
+    pub(crate) fn separates_interrupts(self) -> bool {
         let [.., irq, _] = self.modes;
         irq > 0
     }
 
-    /// Hard and soft interrupts.
+    /// Returns the time of hard and soft interrupts, in microseconds.
     pub(crate) fn interrupts(self) -> u64 {
         let [.., irq, softirq] = self.modes;
         irq.saturating_add(softirq)
     }
 }
 
-/// Ticks as microseconds; `None` if that is no number that fits.
-fn ticks(field: &[u8], hz: u64) -> Option<u64> {
-    Some(number::<u64>(field)?.checked_mul(1_000_000)? / hz.max(1))
+/// Parses ticks to microseconds. `None` if `field` is not a number, or one that does not fit.
+fn parse_ticks_us(field: &[u8], hz: u64) -> Option<u64> {
+    Some(parse_number::<u64>(field)?.checked_mul(1_000_000)? / hz.max(1))
 }
 
-fn number<T: TryFrom<u64>>(field: &[u8]) -> Option<T> {
+fn parse_number<T: TryFrom<u64>>(field: &[u8]) -> Option<T> {
     if field.is_empty() {
         return None;
     }
@@ -94,47 +94,48 @@ fn number<T: TryFrom<u64>>(field: &[u8]) -> Option<T> {
     field.iter().try_fold(0, digit)?.try_into().ok()
 }
 
-fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn split_fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|b| b.is_ascii_whitespace()).filter(|field| !field.is_empty())
 }
 
-/// `/proc/PID/stat`; `hz` ticks are a second.
+/// Parses `/proc/PID/stat`. `hz` is the number of ticks per second.
 pub(crate) fn stat(text: &[u8], hz: u64) -> Option<Stat> {
-    // A comm may itself hold `) R 1`: it ends at the last bracket of the line, for after it come only numbers.
+    // A comm may itself contain `) R 1`. It ends at the last bracket of the line, because only numbers come after it.
     let open = text.iter().position(|&b| b == b'(')?;
     let close = text.iter().rposition(|&b| b == b')')?;
     let comm = Comm::new(text.get(open + 1..close)?);
-    let mut rest = fields(text.get(close + 1..)?);
-    let ppid = number(rest.nth(1)?)?;
-    let flags: u64 = number(rest.nth(4)?)?;
-    let own = Cpu { user_us: ticks(rest.nth(4)?, hz)?, system_us: ticks(rest.next()?, hz)? };
-    // This need not be a number: kernels have printed sums that were below zero.
-    let mut waited = || Some(ticks(rest.next()?, hz).unwrap_or(0));
+    let mut rest = split_fields(text.get(close + 1..)?);
+    let ppid = parse_number(rest.nth(1)?)?;
+    let flags: u64 = parse_number(rest.nth(4)?)?;
+    let own =
+        Cpu { user_us: parse_ticks_us(rest.nth(4)?, hz)?, system_us: parse_ticks_us(rest.next()?, hz)? };
+    // Fields of waited-for children need not be numbers, because kernels have printed sums below zero.
+    let mut waited = || Some(parse_ticks_us(rest.next()?, hz).unwrap_or(0));
     let waited = Cpu { user_us: waited()?, system_us: waited()? };
-    let threads = number(rest.nth(2)?)?;
-    let start = number(rest.nth(1)?)?;
-    let kernel_thread = flags & KERNEL_THREAD != 0;
+    let threads = parse_number(rest.nth(2)?)?;
+    let start = parse_number(rest.nth(1)?)?;
+    let kernel_thread = flags & PF_KTHREAD != 0;
     Some(Stat { comm, ppid, kernel_thread, own, waited, threads, start })
 }
 
-/// The second at which the machine was started, since 1970, from `/proc/stat`.
+/// Parses the time when the machine was started from `/proc/stat`, in seconds since 1970.
 pub(crate) fn boot_time(text: &[u8]) -> Option<u64> {
-    let mut lines = text.split(|&b| b == b'\n').map(fields);
-    lines.find_map(|mut line| (line.next()? == b"btime").then(|| number(line.next()?)).flatten())
+    let mut lines = text.split(|&b| b == b'\n').map(split_fields);
+    lines.find_map(|mut line| (line.next()? == b"btime").then(|| parse_number(line.next()?)).flatten())
 }
 
-/// `/proc/stat`; `hz` ticks are a second.
+/// Parses `/proc/stat`. `hz` is the number of ticks per second.
 pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
     let mut lines = text.split(|&b| b == b'\n');
-    let mut rest = fields(lines.next()?);
+    let mut rest = split_fields(lines.next()?);
     if rest.next()? != b"cpu" {
         return None;
     }
-    let mut time = || Some(ticks(rest.next()?, hz));
+    let mut time = || Some(parse_ticks_us(rest.next()?, hz));
     let (user, nice, system) = (time()??, time()??, time()??);
     let (idle, waiting) = (time()?, time()?);
     let (irq, softirq) = (time()??, time()??);
-    // Old kernels know of no hypervisor.
+    // Old kernels have no field for stolen time.
     let stolen = time().unwrap_or(Some(0));
     let unused = idle.zip(waiting).zip(stolen);
     let unused = unused.and_then(|((idle, waiting), stolen)| Some((idle.checked_add(waiting)?, stolen)));
@@ -142,67 +143,67 @@ pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
     Some(Busy { modes: [user, nice, system, irq, softirq], unused, cpus })
 }
 
-/// `/proc/uptime`, as ticks since boot.
+/// Parses `/proc/uptime` to ticks since boot.
 pub(crate) fn uptime(text: &[u8], hz: u64) -> Option<u64> {
-    let (seconds, rest) = std::str::from_utf8(fields(text).next()?).ok()?.split_once('.')?;
+    let (seconds, rest) = std::str::from_utf8(split_fields(text).next()?).ok()?.split_once('.')?;
     let hundredths: u64 = rest.parse().ok()?;
     Some(seconds.parse::<u64>().ok()?.saturating_mul(hz).saturating_add(hundredths.saturating_mul(hz) / 100))
 }
 
-/// A cgroup's `cpu.stat`.
+/// Parses a cgroup's `cpu.stat`.
 pub(crate) fn cpu_stat(text: &[u8]) -> Option<Cpu> {
     let value = |name: &[u8]| {
         let lines = text.split(|&b| b == b'\n');
-        lines.filter_map(|line| line.strip_prefix(name)).find_map(number::<u64>)
+        lines.filter_map(|line| line.strip_prefix(name)).find_map(parse_number::<u64>)
     };
-    // The total is exact run time. The other two are its split, which the kernel has got wrong at times.
+    // The total is exact run time. The other two numbers are its split, which kernels have got wrong at times.
     let total = value(b"usage_usec ")?;
     let user_us = value(b"user_usec ").unwrap_or(total).min(total);
     Some(Cpu { user_us, system_us: total - user_us })
 }
 
-/// A cgroup's `pids.current`: the threads in it and below it.
+/// Parses a cgroup's `pids.current`, the number of threads in it and below it.
 pub(crate) fn count(text: &[u8]) -> Option<u64> {
-    number(fields(text).next()?)
+    parse_number(split_fields(text).next()?)
 }
 
-/// How many lines there are: a cgroup's `cgroup.threads` has one for each.
+/// Counts lines. A cgroup's `cgroup.threads` has one line for each thread.
 pub(crate) fn lines(text: &[u8]) -> u64 {
     text.iter().filter(|&&b| b == b'\n').count() as u64
 }
 
-/// A cgroup's `cgroup.procs`; 0 stands for a process outside of the reader's PID namespace.
+/// Parses a cgroup's `cgroup.procs`. 0 stands for a process outside of the reader's PID namespace.
 pub(crate) fn pids(text: &[u8]) -> Option<Vec<u32>> {
     let mut pids = Vec::new();
     pids_into(text, &mut pids).map(|()| pids)
 }
 
-/// As [`pids`], into a list that is there; whether it could be understood.
+/// Parses `cgroup.procs` like [`pids`], and replaces the content of `pids`. `None` if `text` is malformed.
 pub(crate) fn pids_into(text: &[u8], pids: &mut Vec<u32>) -> Option<()> {
     pids.clear();
-    fields(text).try_for_each(|field| {
-        pids.push(number(field)?);
+    split_fields(text).try_for_each(|field| {
+        pids.push(parse_number(field)?);
         Some(())
     })
 }
 
-/// Whether a `cgroup.events` says that a process is in the cgroup or below it.
+/// Returns `true` if `cgroup.events` says that a process is in the cgroup or below it.
 pub(crate) fn is_populated(text: &[u8]) -> bool {
-    text.split(|&b| b == b'\n').any(|line| fields(line).eq([&b"populated"[..], b"1"]))
+    text.split(|&b| b == b'\n').any(|line| split_fields(line).eq([&b"populated"[..], b"1"]))
 }
 
-/// The mount points of cgroup v2 in `/proc/self/mountinfo`.
+/// Parses the mount points of cgroup v2 from `/proc/self/mountinfo`.
 pub(crate) fn cgroup2_mounts(text: &[u8]) -> Vec<PathBuf> {
-    let point = |line: &[u8]| {
-        let mut rest = fields(line);
-        let point = rest.nth(4)?.to_vec();
+    let mount_point = |line: &[u8]| {
+        let mut rest = split_fields(line);
+        let escaped = rest.nth(4)?.to_vec();
         let mut rest = rest.skip_while(|field| *field != b"-");
-        (rest.nth(1)? == b"cgroup2").then(|| PathBuf::from(OsString::from_vec(unescape_octal(&point))))
+        (rest.nth(1)? == b"cgroup2").then(|| PathBuf::from(OsString::from_vec(unescape_octal(&escaped))))
     };
-    text.split(|&b| b == b'\n').filter_map(point).collect()
+    text.split(|&b| b == b'\n').filter_map(mount_point).collect()
 }
 
-/// mountinfo writes a space as `\040`.
+/// Replaces the octal escapes of mountinfo, which writes a space as `\040`.
 fn unescape_octal(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Reads the kernel's small files, and is the one place that tells what vanished from what went wrong.
+//! Reads the kernel's small files. This module alone separates what vanished from what failed.
 
 use super::slow_file::SlowFiles;
 use rustix::fd::{AsFd, OwnedFd};
@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Why something could not be read; these are the values of the label `reason`.
+/// Reasons why something could not be read. They are the values of the label `reason`.
 pub(crate) const REASONS: [&str; 10] = [
     "deadline",
     "impossible",
@@ -23,18 +23,18 @@ pub(crate) const REASONS: [&str; 10] = [
     "timeout",
     "too_many_open_files",
 ];
-/// How long a pass may open processes: half of the shortest time that Prometheus waits for a scrape by default, 10 s.
-const LONGEST_PASS: Duration = Duration::from_secs(5);
-/// What one process's or cgroup's counters fit into; a list of PIDs is read by as many readings as it takes.
-const BUFFER: usize = 16 * 1024;
+/// Time in which a pass may open processes. It is half of Prometheus's default scrape timeout of 10 s.
+const PASS_TIME: Duration = Duration::from_secs(5);
+/// Initial buffer size in bytes. One process's or cgroup's counters fit into it. A list of PIDs may need several readings.
+const BUFFER_BYTES: usize = 16 * 1024;
 
-/// What came of one reading.
+/// Result of one reading.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<T> {
     Got(T),
-    /// The process or cgroup ended: normal, and not an error.
+    /// The process or cgroup ended. That is normal, and not an error.
     Gone,
-    /// It is there but cannot be read; already counted by reason.
+    /// The file exists but cannot be read. The error is already counted by reason.
     Failed,
 }
 
@@ -48,15 +48,15 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Whose file it is that may never answer.
+/// Kind of process whose command line is read. Such a read may block for ever.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CommandOf {
-    Anybody,
-    /// The monitor of a pod's container.
+    AnyProcess,
+    /// Monitor of a pod's container.
     Monitor,
 }
 
-/// One name in a directory.
+/// One entry of a directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     pub(crate) name: &'a [u8],
@@ -64,48 +64,48 @@ pub(crate) struct Entry<'a> {
     pub(crate) is_dir: bool,
 }
 
-/// Reads files into one buffer, and counts them, and errors by reason.
+/// Reads files into one buffer. Counts the files, and the errors by reason.
 #[derive(Debug)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
-    /// Room for a directory's entries; its length stays 0.
+    /// Buffer for a directory's entries. Its length stays 0.
     entries: Vec<u8>,
     errors: BTreeMap<&'static str, u64>,
     files: u64,
-    longest: Duration,
+    pass_time: Duration,
     deadline: Instant,
     slow_files: SlowFiles,
-    /// For the monitors of pods, so that programs that hang take no pod's name along.
-    monitors: SlowFiles,
+    /// Threads for the monitors of pods. They are separate, so that programs that hang cannot hide a pod's name.
+    monitor_files: SlowFiles,
 }
 
 impl Reader {
     pub(crate) fn new() -> Reader {
         Reader {
-            buffer: vec![0; BUFFER],
-            entries: Vec::with_capacity(BUFFER),
+            buffer: vec![0; BUFFER_BYTES],
+            entries: Vec::with_capacity(BUFFER_BYTES),
             errors: REASONS.map(|reason| (reason, 0)).into(),
             files: 0,
-            longest: LONGEST_PASS,
-            deadline: Instant::now() + LONGEST_PASS,
+            pass_time: PASS_TIME,
+            deadline: Instant::now() + PASS_TIME,
             slow_files: SlowFiles::default(),
-            monitors: SlowFiles::default(),
+            monitor_files: SlowFiles::default(),
         }
     }
 
-    /// Passes have this long from the next on.
+    /// Sets the time in which a pass may open processes, from the next pass on.
     #[cfg(test)]
-    pub(crate) fn take_at_most(&mut self, longest: Duration) {
-        self.longest = longest;
+    pub(crate) fn take_at_most(&mut self, pass_time: Duration) {
+        self.pass_time = pass_time;
     }
 
-    /// Begins a pass: it has this long, and has read nothing.
+    /// Begins a pass. Sets its deadline, and its number of files to 0.
     pub(crate) fn begin(&mut self) {
         self.files = 0;
-        self.deadline = Instant::now() + self.longest;
+        self.deadline = Instant::now() + self.pass_time;
     }
 
-    /// Whether this pass should open no more processes; counted as an error for each that asks.
+    /// Returns `true` if this pass should open no more processes. Each such call is counted as an error.
     pub(crate) fn is_late(&mut self) -> bool {
         let late = Instant::now() >= self.deadline;
         if late {
@@ -114,12 +114,12 @@ impl Reader {
         late
     }
 
-    /// How many files and directories were read since the pass began.
+    /// Returns the number of files and directories that were read since the pass began.
     pub(crate) fn files(&self) -> u64 {
         self.files
     }
 
-    /// The errors since the beginning, by reason.
+    /// Returns the number of errors since the beginning, by reason.
     pub(crate) fn errors(&self) -> &BTreeMap<&'static str, u64> {
         &self.errors
     }
@@ -129,24 +129,24 @@ impl Reader {
         *self.errors.entry(reason).or_default() += 1;
     }
 
-    /// Reads a file whole and parses it.
+    /// Reads a whole file and parses it.
     pub(crate) fn read<T>(&mut self, path: &Path, parse: impl FnOnce(&[u8]) -> Option<T>) -> Outcome<T> {
-        let read = File::open(path).and_then(|file| self.fill(file));
-        self.parse(read, parse)
+        let read = File::open(path).and_then(|file| self.fill_buffer(file));
+        self.parse_buffer(read, parse)
     }
 
-    /// As [`Reader::read`], from a directory that is open.
+    /// Reads a whole file below the open directory `dir` and parses it.
     pub(crate) fn read_in<T>(
         &mut self,
         dir: impl AsFd,
         path: &[u8],
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Outcome<T> {
-        let read = open_in(dir, path).and_then(|file| self.fill(File::from(file)));
-        self.parse(read, parse)
+        let read = open_in(dir, path).and_then(|file| self.fill_buffer(File::from(file)));
+        self.parse_buffer(read, parse)
     }
 
-    /// As [`Reader::read_in`] for a file that the kernel gives whole in one reading: a process's counters.
+    /// Reads a file below `dir` in one reading and parses it. The kernel returns a process's counters whole in one.
     pub(crate) fn read_once_in<T>(
         &mut self,
         dir: impl AsFd,
@@ -155,30 +155,30 @@ impl Reader {
     ) -> Outcome<T> {
         let read =
             open_in(dir, path).and_then(|file| Ok(rustix::io::read(&file, self.buffer.as_mut_slice())?));
-        self.parse(read, parse)
+        self.parse_buffer(read, parse)
     }
 
-    /// Reads a file that is kept open from its beginning, in one reading.
-    pub(crate) fn read_again<T>(
+    /// Reads a file that is kept open, from its beginning and in one reading, and parses it.
+    pub(crate) fn read_open<T>(
         &mut self,
         file: &OwnedFd,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Outcome<T> {
         let read = rustix::io::pread(file, self.buffer.as_mut_slice(), 0);
-        self.parse(read.map_err(io::Error::from), parse)
+        self.parse_buffer(read.map_err(io::Error::from), parse)
     }
 
-    /// Reads the beginning of a file that may never answer, and gives up on it after a moment.
-    pub(crate) fn read_slow(&mut self, path: PathBuf, of: CommandOf) -> Outcome<Vec<u8>> {
+    /// Reads the beginning of a file whose read may block. Gives up after a moment.
+    pub(crate) fn read_slow(&mut self, path: PathBuf, command_of: CommandOf) -> Outcome<Vec<u8>> {
         self.files += 1;
-        let read = match of {
-            CommandOf::Anybody => self.slow_files.read(path),
-            CommandOf::Monitor => self.monitors.read(path),
+        let read = match command_of {
+            CommandOf::AnyProcess => self.slow_files.read(path),
+            CommandOf::Monitor => self.monitor_files.read(path),
         };
-        self.sort(read)
+        self.classify(read)
     }
 
-    /// Gives the entries of a directory, in no order, the dots among them.
+    /// Calls `each` with the entries of a directory, in no order and including the dots.
     pub(crate) fn list(&mut self, dir: io::Result<OwnedFd>, mut each: impl FnMut(Entry<'_>)) -> Outcome<()> {
         self.files += 1;
         let listed = dir.and_then(|dir| {
@@ -190,11 +190,11 @@ impl Reader {
             }
             Ok(())
         });
-        self.sort(listed)
+        self.classify(listed)
     }
 
-    /// Fills the buffer with the whole file; its length.
-    fn fill(&mut self, mut file: File) -> io::Result<usize> {
+    /// Fills the buffer with the whole file, and returns its length.
+    fn fill_buffer(&mut self, mut file: File) -> io::Result<usize> {
         let mut length = 0;
         loop {
             if length == self.buffer.len() {
@@ -209,9 +209,13 @@ impl Reader {
         }
     }
 
-    fn parse<T>(&mut self, read: io::Result<usize>, parse: impl FnOnce(&[u8]) -> Option<T>) -> Outcome<T> {
+    fn parse_buffer<T>(
+        &mut self,
+        read: io::Result<usize>,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Outcome<T> {
         self.files += 1;
-        match self.sort(read) {
+        match self.classify(read) {
             Outcome::Got(length) => match parse(self.buffer.get(..length).unwrap_or_default()) {
                 Some(value) => Outcome::Got(value),
                 None => {
@@ -224,15 +228,15 @@ impl Reader {
         }
     }
 
-    /// Sorts the result of any I/O on the kernel's files, and counts it if it is an error.
-    pub(crate) fn sort<T>(&mut self, result: io::Result<T>) -> Outcome<T> {
+    /// Classifies the result of any I/O on the kernel's files, and counts it if it is an error.
+    pub(crate) fn classify<T>(&mut self, result: io::Result<T>) -> Outcome<T> {
         let error = match result {
             Ok(value) => return Outcome::Got(value),
             Err(error) => error,
         };
         let reason = match Errno::from_io_error(&error) {
-            // A removed cgroup answers ENODEV, a process that ends between open and read ESRCH. And a cgroup whose
-            // processes are its parent's, as it holds only some of their threads, EOPNOTSUPP.
+            // The kernel returns ENODEV for a removed cgroup, and ESRCH for a process that ends between open and read.
+            // A cgroup with only some threads of its parent's processes returns EOPNOTSUPP.
             Some(Errno::NOENT | Errno::SRCH | Errno::NODEV | Errno::OPNOTSUPP) => return Outcome::Gone,
             Some(Errno::ACCESS | Errno::PERM) => "permission_denied",
             Some(Errno::MFILE | Errno::NFILE) => "too_many_open_files",

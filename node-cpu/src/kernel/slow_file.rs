@@ -1,7 +1,7 @@
-//! Files that may keep whoever reads them waiting, for ever too: read on a thread of their own, which is given up on.
+//! Reads files that may block for ever, on a thread of their own that the caller can give up on.
 //!
-//! `/proc/PID/cmdline` takes a lock of the process, which one that populates memory holds for seconds, and one whose pages
-//! are on a server that is gone for ever.
+//! `/proc/PID/cmdline` takes a lock of the process. A process that populates memory holds it for seconds. A process whose
+//! pages are on a server that is gone holds it for ever.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -12,55 +12,58 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-/// How long a file is waited for. Command lines take some microseconds.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How many readings may be stuck at a time; no more files are opened then.
-const MOST_STUCK: usize = 8;
-/// Bytes of a file at most.
-const LONGEST: u64 = 64 << 10;
+/// Time that a caller waits for a file. Command lines take some microseconds.
+const TIMEOUT: Duration = Duration::from_millis(100);
+/// Number of threads that may be stuck at a time. No more files are opened then.
+const MAX_STUCK: usize = 8;
+/// Number of bytes read of a file at most.
+const MAX_BYTES: u64 = 64 << 10;
 
-/// How often a file is asked for something that it may say later: so many answers that do not, and after each time that it
-/// does not answer twice as long a pause.
+/// Limits how often a file is read for text that it may contain only later.
+///
+/// A limited number of reads may succeed without that text. Each read that fails doubles the pause before the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tries {
-    left: u8,
+    reads_left: u8,
+    /// Number of passes without a read after the last failure.
     pause: u8,
-    wait: u8,
+    /// Number of passes of that pause that are left.
+    pause_left: u8,
 }
 
-/// Passes of the longest pause: a quarter of an hour.
-const LONGEST_PAUSE: u8 = 64;
+/// Longest pause in passes, which is a quarter of an hour.
+const MAX_PAUSE: u8 = 64;
 
 impl Tries {
-    /// So many answers are taken.
-    pub(crate) fn new(left: u8) -> Tries {
-        Tries { left, ..Tries::default() }
+    /// Allows `reads_left` reads that succeed without the text.
+    pub(crate) fn new(reads_left: u8) -> Tries {
+        Tries { reads_left, ..Tries::default() }
     }
 
-    /// Whether it is to be asked now; asked once a pass.
+    /// Returns `true` if the file is to be read now. Call it once a pass.
     pub(crate) fn is_due(&mut self) -> bool {
-        let waits = self.wait > 0;
-        self.wait = self.wait.saturating_sub(1);
-        !waits && self.left > 0
+        let is_paused = self.pause_left > 0;
+        self.pause_left = self.pause_left.saturating_sub(1);
+        !is_paused && self.reads_left > 0
     }
 
-    /// It has answered, and not said it.
-    pub(crate) fn answered(&mut self) {
-        self.left = self.left.saturating_sub(1);
+    /// Records a read that succeeded without the text.
+    pub(crate) fn succeeded(&mut self) {
+        self.reads_left = self.reads_left.saturating_sub(1);
     }
 
-    /// It has not answered.
+    /// Records a read that failed.
     pub(crate) fn failed(&mut self) {
-        self.pause = self.pause.saturating_mul(2).clamp(1, LONGEST_PAUSE);
-        self.wait = self.pause;
+        self.pause = self.pause.saturating_mul(2).clamp(1, MAX_PAUSE);
+        self.pause_left = self.pause;
     }
 }
 
-/// Reads such files, one at a time.
+/// Reads files that may block, one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct SlowFiles {
     worker: Option<Worker>,
-    /// Threads that there are, those that are stuck among them.
+    /// Number of running threads, including those that are stuck.
     threads: Arc<AtomicUsize>,
 }
 
@@ -71,10 +74,10 @@ struct Worker {
 }
 
 impl SlowFiles {
-    /// Reads the beginning of a file. Errors: as of the file; [`ErrorKind::TimedOut`] if it does not answer, or if too many
-    /// others do not.
+    /// Reads the beginning of a file. Fails with the file's error, or with [`ErrorKind::TimedOut`] if the read blocks.
+    /// The latter is also the error if too many other reads block.
     pub(crate) fn read(&mut self, path: PathBuf) -> io::Result<Vec<u8>> {
-        if self.worker.is_none() && self.threads.load(Ordering::Acquire) >= MOST_STUCK {
+        if self.worker.is_none() && self.threads.load(Ordering::Acquire) >= MAX_STUCK {
             return Err(ErrorKind::TimedOut.into());
         }
         let worker = match self.worker.take() {
@@ -84,8 +87,8 @@ impl SlowFiles {
         if worker.paths.send(path).is_err() {
             return Err(io::Error::other("the thread that reads command lines has ended"));
         }
-        // Who does not answer is left alone: it ends when it comes back, since nobody waits for it.
-        let text = worker.texts.recv_timeout(PATIENCE).map_err(|_| ErrorKind::TimedOut)?;
+        // A worker whose read blocks is dropped here. Its thread ends when the read returns, because nobody waits for it.
+        let text = worker.texts.recv_timeout(TIMEOUT).map_err(|_| ErrorKind::TimedOut)?;
         self.worker = Some(worker);
         text
     }
@@ -93,18 +96,18 @@ impl SlowFiles {
 
 impl Worker {
     fn start(threads: &Arc<AtomicUsize>) -> io::Result<Worker> {
-        let ((paths, asked), (answer, texts)) = (channel(), channel());
+        let ((paths, requests), (results, texts)) = (channel(), channel());
         let count = Arc::clone(threads);
         count.fetch_add(1, Ordering::AcqRel);
         let work = move || {
-            for path in asked {
-                if answer.send(read(path)).is_err() {
+            for path in requests {
+                if results.send(read_beginning(path)).is_err() {
                     break;
                 }
             }
             count.fetch_sub(1, Ordering::AcqRel);
         };
-        // Called like the program: people's queries filter on that name.
+        // The thread has the program's name, because users' queries filter on it.
         match thread::Builder::new().name("process-exporter".to_owned()).spawn(work) {
             Ok(_) => Ok(Worker { paths, texts }),
             Err(error) => {
@@ -115,9 +118,9 @@ impl Worker {
     }
 }
 
-fn read(path: PathBuf) -> io::Result<Vec<u8>> {
+fn read_beginning(path: PathBuf) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    File::open(path)?.take(LONGEST).read_to_end(&mut text)?;
+    File::open(path)?.take(MAX_BYTES).read_to_end(&mut text)?;
     Ok(text)
 }
 
@@ -128,27 +131,27 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn who_does_not_answer_is_asked_ever_less_often() {
+    fn a_file_that_fails_is_read_ever_less_often() {
         let mut tries = Tries::new(2);
-        let mut asked = Vec::new();
+        let mut read_in = Vec::new();
         for pass in 0..400 {
             if tries.is_due() {
-                asked.push(pass);
+                read_in.push(pass);
                 tries.failed();
             }
         }
-        assert_eq!(asked, [0, 2, 5, 10, 19, 36, 69, 134, 199, 264, 329, 394]);
+        assert_eq!(read_in, [0, 2, 5, 10, 19, 36, 69, 134, 199, 264, 329, 394]);
         tries = Tries::new(2);
-        let answers = (0..9).filter(|_| {
+        let reads = (0..9).filter(|_| {
             let due = tries.is_due();
-            tries.answered();
+            tries.succeeded();
             due
         });
-        assert_eq!(answers.count(), 2);
+        assert_eq!(reads.count(), 2);
     }
 
     #[test]
-    fn a_file_that_does_not_answer_is_given_up_on_and_the_others_are_read() {
+    fn a_file_that_blocks_is_given_up_on_and_the_others_are_read() {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| dir.path().join(name);
         fs::write(file("good"), "text").unwrap();
@@ -156,17 +159,17 @@ mod tests {
         let good = |slow_files: &mut SlowFiles| slow_files.read(file("good")).map(|text| text.len());
         assert_eq!(good(&mut slow_files).unwrap(), 4);
         assert_eq!(slow_files.read(file("gone")).unwrap_err().kind(), ErrorKind::NotFound);
-        for number in 0..MOST_STUCK {
-            // Whoever opens a pipe waits for the other end.
+        for number in 0..MAX_STUCK {
+            // Opening a pipe blocks until the other end is open.
             mknodat(CWD, file(&number.to_string()), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
             assert_eq!(good(&mut slow_files).unwrap(), 4, "after {number}");
             let stuck = slow_files.read(file(&number.to_string()));
             assert_eq!(stuck.unwrap_err().kind(), ErrorKind::TimedOut);
         }
         assert_eq!(good(&mut slow_files).unwrap_err().kind(), ErrorKind::TimedOut, "too many are stuck");
-        // One comes back.
+        // One of the blocked reads returns.
         drop(fs::OpenOptions::new().write(true).open(file("0")).unwrap());
-        while slow_files.threads.load(Ordering::Acquire) >= MOST_STUCK {
+        while slow_files.threads.load(Ordering::Acquire) >= MAX_STUCK {
             thread::yield_now();
         }
         assert_eq!(good(&mut slow_files).unwrap(), 4);

@@ -1,12 +1,12 @@
-//! Names: to which group or pod a cgroup, a process or a kernel thread belongs.
+//! Maps cgroups, processes and kernel threads to the groups and pods that they belong to.
 //!
 //! ```text
-//! namer    a process's group by the rules in force, or that of its nearest ancestor which has one
-//! rules    process_names: from YAML to a name for a process
-//! owner    a group or a pod
-//! cgroup   a cgroup's path to its owner          pod      a pod's UID, and what its monitor calls it
-//! unit_name  a unit's name to a group's
-//! process  comm and command line to a name       thread   a thread's comm to its name
+//! namer      finds a process's group by the current rules, or by its nearest ancestor that has one
+//! rules      parses process_names from YAML, and names a process
+//! owner      a group or a pod
+//! cgroup     maps a cgroup's path to its owner      pod      finds a pod's UID, and its name by its monitor
+//! unit_name  maps a unit's name to a group's
+//! process    names a process by comm and cmdline    thread   names a thread by its comm
 //! ```
 
 #[cfg(target_os = "linux")]
@@ -19,7 +19,7 @@ mod owner;
 mod pod;
 #[cfg(target_os = "linux")]
 mod process;
-#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "elsewhere rules are only checked"))]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "other systems only check rules"))]
 mod rules;
 #[cfg(target_os = "linux")]
 mod thread;
@@ -30,13 +30,13 @@ mod unit_name;
 pub use owner::Owner;
 #[cfg(all(target_os = "linux", any(fuzzing, test)))]
 pub(crate) use rules::Identity;
-pub use rules::{Rules, check as check_rules};
+pub use rules::{Rules, check_rules};
 #[cfg(target_os = "linux")]
 pub(crate) use {
     cgroup::{CgroupRole, Kind, is_unit},
     namer::{Namer, RuleName},
     owner::{exited, interrupts, ksoftirqd, pods, pods_exited},
-    pod::{NAME_TRIES, is_conmon_scope, is_relative, pod_by_arguments, pod_by_text},
+    pod::{NAME_TRIES, is_conmon_scope, is_relative, parse_monitored_pod, parse_pod_of_process},
     process::{kernel_family, kernel_stem, may_be_cut, process_name},
     thread::thread_name,
 };

@@ -1,23 +1,23 @@
-//! Groups of one's own: which rule's name a process has, by itself or from its nearest known ancestor.
+//! Finds the name that rules give to a process, by itself or by its nearest ancestor that has one.
 
-use super::owner::bounded;
+use super::owner::sanitize_group_name;
 use super::rules::{Identity, Rules};
 use crate::kernel::ProcFs;
 use crate::kernel::parse::{Comm, Stat};
 use crate::kernel::{CommandOf, Outcome, Reader};
 use std::sync::Arc;
 
-/// Ancestors that are followed; a chain read from a changing system might be a circle.
-const DEEPEST: usize = 1000;
+/// Number of ancestors that are followed at most. A chain read from a changing system may be a circle.
+const MAX_ANCESTORS: usize = 1000;
 
-/// The rules in force, if any, and how often they were replaced.
+/// Current rules, if any, and the number of times that they were replaced.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Namer {
     rules: Option<Arc<Rules>>,
     generation: u32,
 }
 
-/// The rule's name that a process has, under which rules, and as what program it was looked at.
+/// Name that a rule gives to a process, with the rules' generation and the program at that time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RuleName {
     pub(crate) name: Option<Arc<str>>,
@@ -26,28 +26,28 @@ pub(crate) struct RuleName {
 }
 
 impl Namer {
-    /// Replaces the rules; whether there are others now, so that every process is to be looked at again.
+    /// Replaces the rules. Returns `true` if the rules may differ now, so that every process must be named again.
     pub(crate) fn set(&mut self, rules: Option<Arc<Rules>>) -> bool {
         let rules = rules.filter(|rules| !rules.is_empty());
-        let others = rules.is_some() || self.rules.is_some();
-        if others {
+        let may_differ = rules.is_some() || self.rules.is_some();
+        if may_differ {
             self.rules = rules;
             self.generation += 1;
         }
-        others
+        may_differ
     }
 
-    /// Whether there are any rules.
+    /// Returns `true` if there are any rules.
     pub(crate) fn any(&self) -> bool {
         self.rules.is_some()
     }
 
-    /// Whether there ever were any.
-    pub(crate) fn was_set(&self) -> bool {
+    /// Returns `true` if there ever were any rules.
+    pub(crate) fn ever_had_rules(&self) -> bool {
         self.generation > 0
     }
 
-    /// Whether what was found of a process still holds: the same rules, and no other program.
+    /// Returns `true` if `rule_name` is still valid, because the rules and the process's program are unchanged.
     pub(crate) fn holds(&self, rule_name: &RuleName, stat: &Stat) -> bool {
         self.is_current(rule_name) && (rule_name.comm == Some(stat.comm) || self.rules.is_none())
     }
@@ -56,26 +56,26 @@ impl Namer {
         rule_name.generation == self.generation
     }
 
-    /// Looks at a process; `known` tells what was found of others.
+    /// Names a process by the rules, or by its nearest ancestor that has a name. `cached` returns the names of others.
     pub(crate) fn name<'a>(
         &self,
         pid: u32,
         stat: &Stat,
-        known: impl Fn(u32) -> Option<&'a RuleName>,
+        cached: impl Fn(u32) -> Option<&'a RuleName>,
         procfs: &ProcFs,
         reader: &mut Reader,
     ) -> RuleName {
         let name = self.rules.as_ref().and_then(|rules| {
             let (mut pid, mut stat) = (pid, *stat);
-            for _ in 0..DEEPEST {
+            for _ in 0..MAX_ANCESTORS {
                 if stat.kernel_thread {
                     return None;
                 }
-                if let Some(name) = own_name(rules, pid, &stat, procfs, reader) {
+                if let Some(name) = match_rules(rules, pid, &stat, procfs, reader) {
                     return Some(Arc::from(name));
                 }
                 pid = stat.ppid;
-                if let Some(parent) = known(pid).filter(|parent| self.is_current(parent)) {
+                if let Some(parent) = cached(pid).filter(|parent| self.is_current(parent)) {
                     return parent.name.clone();
                 }
                 match procfs.process(pid, reader) {
@@ -89,15 +89,17 @@ impl Namer {
     }
 }
 
-fn own_name(rules: &Rules, pid: u32, stat: &Stat, procfs: &ProcFs, reader: &mut Reader) -> Option<String> {
+/// Names a process by the rules alone, without its ancestors. `None` if no rule matches.
+fn match_rules(rules: &Rules, pid: u32, stat: &Stat, procfs: &ProcFs, reader: &mut Reader) -> Option<String> {
     let (comm, ppid) = (stat.comm.as_bytes(), stat.ppid);
-    let name = |argv: &[u8]| rules.name(&Identity { comm, argv, ppid }).map(|name| bounded(&name));
+    let name =
+        |argv: &[u8]| rules.name(&Identity { comm, argv, ppid }).map(|name| sanitize_group_name(&name));
     if !rules.need_arguments(comm, ppid) {
         return name(b"");
     }
-    match procfs.cmdline(pid, CommandOf::Anybody, reader, name) {
+    match procfs.cmdline(pid, CommandOf::AnyProcess, reader, name) {
         Outcome::Got(name) => name,
-        // A name may do without the arguments.
+        // A rule may give a name without the arguments.
         Outcome::Gone | Outcome::Failed => name(b""),
     }
 }

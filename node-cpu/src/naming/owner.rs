@@ -1,49 +1,49 @@
-//! Owners: whose CPU something is, a group's or a pod's, and the groups that are always there.
+//! Owners of CPU, which are groups and pods, and the groups that always exist.
 
 use crate::snapshot::{Class, EXITED, Group, IDLE, INTERRUPTS, OTHER, STARTING};
 use std::sync::Arc;
 
-/// Longest name of a group, in bytes; units may have 255.
-pub(super) const LONGEST: usize = 128;
-/// What has no name: a process may take its own away.
+/// Longest name of a group in bytes. Units' names may have 255.
+pub(super) const MAX_NAME_BYTES: usize = 128;
+/// Name of what has no name. A process may remove its own name.
 pub(super) const UNNAMED: &str = "(unnamed)";
 
-/// The pods' group: the predecessor's name for it, which people's queries filter on.
+/// Returns the pods' group. It has the predecessor's name, because users' queries filter on that.
 pub(crate) fn pods() -> Group {
     (Class::Pod, "conmon".into())
 }
 
-/// What of the pods' CPU came and went unseen.
+/// Returns the owner of the CPU of pods that started and ended without being seen by a pass.
 pub(crate) fn pods_exited() -> Owner {
     Owner::Pod(EXITED.into())
 }
 
-/// What exited and can be given to no group that was seen alive.
+/// Returns the group for exited CPU that can be credited to no group that was seen alive.
 pub(crate) fn exited() -> Group {
     (Class::Host, EXITED.into())
 }
 
-/// Hard and soft interrupts, outside of their kernel threads.
+/// Returns the group of hard and soft interrupts, outside of their kernel threads.
 pub(crate) fn interrupts() -> Group {
     (Class::Kernel, INTERRUPTS.into())
 }
 
-/// The kernel threads whose time the kernel also counts as soft interrupts.
+/// Returns the group of the kernel threads whose time the kernel also counts as soft interrupts.
 pub(crate) fn ksoftirqd() -> Group {
     (Class::Kernel, "ksoftirqd".into())
 }
 
-/// Whose the CPU of a cgroup or process is.
+/// Owner of the CPU of a cgroup or process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// A group's.
+    /// Group that owns the CPU.
     Group(Group),
-    /// A pod's, by its UID; or that of what is in no named pod.
+    /// Pod by its UID, or the name for CPU that is in no named pod.
     Pod(Arc<str>),
 }
 
 impl Owner {
-    /// The class of the group that it counts for.
+    /// Returns the class of the group that the owner counts for.
     pub(crate) fn class(&self) -> Class {
         match self {
             Owner::Group((class, _)) => *class,
@@ -52,17 +52,18 @@ impl Owner {
     }
 }
 
-/// Never empty: to Prometheus, a label without a value is none. Nor one of our own names, which are not for anybody to take.
-pub(crate) fn bounded(name: &str) -> String {
+/// Returns `name` as a group's name of at most [`MAX_NAME_BYTES`]. It is never one of our own names, which are reserved.
+/// It is never empty, because to Prometheus a label without a value is no label.
+pub(crate) fn sanitize_group_name(name: &str) -> String {
     let name = match name {
         "" => UNNAMED,
         EXITED | IDLE | OTHER | INTERRUPTS | STARTING => name.trim_matches(['(', ')']),
         _ => name,
     };
-    (0..=LONGEST)
+    (0..=MAX_NAME_BYTES)
         .rev()
         .find_map(|end| name.get(..end))
-        .filter(|_| name.len() > LONGEST)
+        .filter(|_| name.len() > MAX_NAME_BYTES)
         .unwrap_or(name)
         .to_owned()
 }

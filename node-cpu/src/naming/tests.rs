@@ -1,4 +1,4 @@
-//! Names as they are on real nodes, and as nobody should give them.
+//! Tests names as they are on real nodes, and names that should never occur.
 
 use super::*;
 use crate::snapshot::OTHER;
@@ -6,12 +6,12 @@ use std::ffi::OsStr;
 
 const HEX: &str = "af97775074c5f35e8c9cece9ae603a30aed0f6bf87078c72cc66b674825dd00f";
 
-fn naming(path: &str) -> CgroupRole {
-    path.split('/').map(OsStr::new).fold(CgroupRole::root(), |naming, name| naming.child(name))
+fn role_of(path: &str) -> CgroupRole {
+    path.split('/').map(OsStr::new).fold(CgroupRole::root(), |role, name| role.child(name))
 }
 
-fn group(path: &str) -> Option<String> {
-    match naming(path).owner? {
+fn group_of(path: &str) -> Option<String> {
+    match role_of(path).owner? {
         Owner::Group((_, group)) => Some(group.to_string()),
         Owner::Pod(_) => None,
     }
@@ -27,7 +27,7 @@ fn a_cgroup_belongs_to_its_first_unit() {
         ("system.slice/system-getty.slice/getty@tty1.service", "getty"),
         ("user.slice/user-0.slice/session-3.scope", "session"),
         ("user.slice/user-0.slice/session-c2.scope", "session"),
-        // Below a unit everybody may take any name.
+        // A cgroup below a unit may have any name.
         ("user.slice/user-1000.slice/user@1000.service/app.slice/kubelet.service", "user"),
         ("user.slice/user-1000.slice/user@1000.service/init.scope", "user"),
         ("user.slice/user-1000.slice/user@1000.service/kubepods/x", "user"),
@@ -64,21 +64,21 @@ fn a_cgroup_belongs_to_its_first_unit() {
         (&format!("{long}.service"), &long[..128]),
     ];
     for (path, want) in cases {
-        assert_eq!(group(path).as_deref(), Some(want), "{path}");
-        assert_eq!(naming(path).kind, Kind::Unit, "{path}");
+        assert_eq!(group_of(path).as_deref(), Some(want), "{path}");
+        assert_eq!(role_of(path).kind, Kind::Unit, "{path}");
     }
 }
 
 #[test]
 fn a_slice_has_no_owner_and_a_pods_cgroup_its_pod() {
-    let found = |path: &str| {
-        let naming = naming(path);
-        let uid = match &naming.owner {
+    let kind_and_uid = |path: &str| {
+        let role = role_of(path);
+        let uid = match &role.owner {
             Some(Owner::Pod(uid)) => uid.to_string(),
-            Some(Owner::Group(key)) => panic!("{path} is {key:?}"),
+            Some(Owner::Group(group)) => panic!("{path} is {group:?}"),
             None => String::new(),
         };
-        (naming.kind, uid)
+        (role.kind, uid)
     };
     for (path, kind, uid) in [
         ("system.slice/system-getty.slice", Kind::Slice, ""),
@@ -93,14 +93,15 @@ fn a_slice_has_no_owner_and_a_pods_cgroup_its_pod() {
         ("kubepods/pod1-2", Kind::Pod, "1-2"),
         ("kubepods/pod1-2/x/kubepods-pod3.slice", Kind::InPod, "1-2"),
         ("kubepods.slice/x.scope", Kind::InPod, "(other)"),
-        // A container's scope may stand outside of the pods' slices, as its monitor's.
+        // A container's scope may be outside of the pods' slices, as may its monitor's.
         (&format!("system.slice/crio-{HEX}.scope/container"), Kind::InPod, "(other)"),
         (&format!("system.slice/crio-conmon-{HEX}.scope"), Kind::InPod, "(other)"),
     ] {
-        assert_eq!(found(path), (kind, uid.to_owned()), "{path}");
-        let by_text = pod_by_text(format!("0::/{path}/x\n").as_bytes(), false).map(|pod| pod.uid.to_string());
+        assert_eq!(kind_and_uid(path), (kind, uid.to_owned()), "{path}");
+        let by_text =
+            parse_pod_of_process(format!("0::/{path}/x\n").as_bytes(), false).map(|pod| pod.uid.to_string());
         let uid = Some(uid).filter(|uid| !uid.is_empty());
-        // What is in no pod's is the pods' too, by its process.
+        // A process in no pod's cgroup belongs to the pods too.
         assert!(
             by_text.as_deref() == uid || (by_text.as_deref() == Some(OTHER) && kind == Kind::Pods),
             "{path}"
@@ -151,7 +152,7 @@ fn a_cut_comm_is_completed_from_the_first_argument() {
 }
 
 #[test]
-fn who_is_in_a_container_sees_cgroups_from_there() {
+fn a_reader_in_a_container_sees_relative_cgroup_paths() {
     assert!(is_relative(b"0::/../../../../../init.scope\n"));
     assert!(!is_relative(b"2:cpu:/\n0::/init.scope\n"));
 }

@@ -1,20 +1,23 @@
-//! The name of a thread, less what numbers it: the threads of a pool are one series.
+//! Names threads without their numbers, so that the threads of a pool are one series.
 //!
-//! A name is words and what stands between them. A number is a word of digits, a hexadecimal id, or the digits after
-//! three letters or more: after fewer they belong to the word (`h2`, `x264`, `C2`, `G1`). A number at the end is cut,
-//! with what separates it from the rest; elsewhere it becomes `N`. A name of nothing but numbers is `N`.
+//! A name is words and the separators between them. A number is a word of digits, a hexadecimal id, or the digits after
+//! three letters or more. After fewer letters, digits belong to the word (`h2`, `x264`, `C2`, `G1`). A number at the end
+//! is cut, with what separates it from the rest. Any other number becomes `N`. A name of nothing but numbers is `N`.
 
 use super::owner::UNNAMED;
 use crate::snapshot::{EXITED, IDLE, OTHER, STARTING};
 
-/// What may stand before, after and around a number.
+/// Characters that may stand before, after and around a number.
 const SEPARATORS: &str = " -_/:#.,+@=~*|()[]{}<>";
-/// Stands for a number until the end is cut; no name that is worth reading has it.
+/// Stands for a number until the end is cut. No sensible name contains it.
 const NUMBER: char = '\u{1}';
+/// Number of letters before digits that make the digits a number.
 const LETTERS_BEFORE_NUMBER: usize = 3;
-/// Shorter words of `a` to `f` and digits may be words.
+/// Length of the shortest hexadecimal id. Shorter words of `a` to `f` and digits may be ordinary words.
 const SHORTEST_HEX: usize = 6;
 
+/// Returns the name of a thread without its numbers. It is never empty, and never one of the reserved names.
+///
 /// `handler12` -> `handler`, `CPU 0/KVM` -> `CPU N/KVM`, `pool-1-thread-5` -> `pool-N-thread`.
 pub(crate) fn thread_name(comm: &[u8]) -> String {
     let comm = String::from_utf8_lossy(comm);
@@ -35,12 +38,12 @@ pub(crate) fn thread_name(comm: &[u8]) -> String {
         }
     }
     let kept = name.trim_end_matches(|c| c == NUMBER || SEPARATORS.contains(c));
-    let numbered = name.get(kept.len()..).is_some_and(|tail| tail.contains(NUMBER));
-    let kept = if numbered { kept } else { &name };
+    let ends_in_number = name.get(kept.len()..).is_some_and(|tail| tail.contains(NUMBER));
+    let kept = if ends_in_number { kept } else { &name };
     match kept {
-        "" if numbered => "N".to_owned(),
+        "" if ends_in_number => "N".to_owned(),
         "" => UNNAMED.to_owned(),
-        // These are not for anybody to take.
+        // Reserved names lose their brackets, so that no thread has one.
         EXITED | IDLE | OTHER | STARTING => kept.trim_matches(['(', ')']).to_owned(),
         _ => kept.replace(NUMBER, "N"),
     }

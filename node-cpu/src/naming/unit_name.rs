@@ -1,95 +1,100 @@
-//! The group that a systemd unit's name stands for: instances by their template, without what numbers them.
+//! Maps a systemd unit's name to a group. Instances of one template are one group, without their numbers and ids.
 
-use super::owner::bounded;
+use super::owner::sanitize_group_name;
 
-const UNITS: [&str; 8] = ["service", "scope", "socket", "swap", "timer", "path", "device", "target"];
-/// The slice of all that people run.
-pub(super) const USERS: &str = "user.slice";
+/// Suffixes of units that are cut from a group's name.
+const UNIT_SUFFIXES: [&str; 8] = ["service", "scope", "socket", "swap", "timer", "path", "device", "target"];
+/// Slice of everything that users run.
+pub(super) const USER_SLICE: &str = "user.slice";
 
-/// The group of a unit, or of a directory of the root or a slice that is none.
-pub(super) fn unit(name: &str) -> String {
+/// Returns the group of a unit, or of another directory of the root or of a slice.
+pub(super) fn group_of_unit(name: &str) -> String {
     match name.rsplit_once('.') {
         Some(_) if name == "init.scope" => "systemd".to_owned(),
         Some((_, "mount" | "automount")) => "mount".to_owned(),
-        Some((stem, suffix)) if UNITS.contains(&suffix) => template(stem),
-        _ => template(name),
+        Some((stem, suffix)) if UNIT_SUFFIXES.contains(&suffix) => strip_instance(stem),
+        _ => strip_instance(name),
     }
 }
 
-/// The group of what people run, as the login manager calls it: a session of somebody's, or the manager of somebody's own
-/// units.
-pub(super) fn users_unit(name: &str) -> &'static str {
+/// Returns the group of what users run, by the login manager's names. It is `session` for a user's session, and `user`
+/// for the manager of a user's own units and all else.
+pub(super) fn group_of_user_unit(name: &str) -> &'static str {
     match name.rsplit_once('.') {
-        Some((stem, "scope")) if template(stem) == "session" => "session",
+        Some((stem, "scope")) if strip_instance(stem) == "session" => "session",
         _ => "user",
     }
 }
 
+/// Strips the instance, numbers and ids from a unit's name, and replaces its escapes.
+///
 /// `getty@tty1` -> `getty`, `session-3` -> `session`, `libpod-conmon-<hex>` -> `libpod-conmon`, `\x2d` -> `-`,
 /// `vte-spawn-<UUID>` -> `vte-spawn`.
-pub(super) fn template(stem: &str) -> String {
+pub(super) fn strip_instance(stem: &str) -> String {
     let stem = match stem.split_once('@') {
         Some((template, _)) if !template.is_empty() => template,
         _ => stem,
     };
-    let stem = without_ids(&String::from_utf8_lossy(&unescape_hex(stem.as_bytes())));
+    let stem = strip_ids(&String::from_utf8_lossy(&unescape_hex(stem.as_bytes())));
     let mut kept = stem.as_str();
     while let Some((head, tail)) = kept.rsplit_once('-') {
-        let counted = matches!(head.split('-').next(), Some("run" | "session")) && is_letter_and_number(tail);
-        if head.is_empty() || !(is_id(tail) || counted) {
+        let is_numbered =
+            matches!(head.split('-').next(), Some("run" | "session")) && is_letter_and_number(tail);
+        if head.is_empty() || !(is_id(tail) || is_numbered) {
             break;
         }
         kept = head;
     }
-    bounded(kept)
+    sanitize_group_name(kept)
 }
 
-/// Takes out hexadecimal ids and UUIDs wherever they stand between separators, each with the separator before it.
-fn without_ids(name: &str) -> String {
+/// Strips hexadecimal ids and UUIDs that stand between separators, each with the separator before it.
+fn strip_ids(name: &str) -> String {
     const SEPARATORS: [char; 4] = ['-', '_', '.', ':'];
     let words: Vec<&str> = name.split_inclusive(SEPARATORS).collect();
-    let bare = |at: usize| words.get(at).map(|word| word.trim_end_matches(SEPARATORS)).unwrap_or_default();
+    let word_at = |at: usize| words.get(at).map(|word| word.trim_end_matches(SEPARATORS)).unwrap_or_default();
     let is_hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
     let is_uuid = |at: usize| {
-        UUID.iter()
+        UUID_LENGTHS
+            .iter()
             .enumerate()
-            .all(|(next, length)| bare(at + next).len() == *length && is_hex(bare(at + next)))
+            .all(|(next, length)| word_at(at + next).len() == *length && is_hex(word_at(at + next)))
     };
     let (mut kept, mut at) = (String::new(), 0);
     while let Some(word) = words.get(at) {
-        let ids = if is_uuid(at) {
-            UUID.len()
+        let id_words = if is_uuid(at) {
+            UUID_LENGTHS.len()
         } else {
-            usize::from(is_hex(bare(at)) && is_id(bare(at)) && bare(at).len() >= 12)
+            usize::from(is_hex(word_at(at)) && is_id(word_at(at)) && word_at(at).len() >= 12)
         };
-        if ids == 0 {
+        if id_words == 0 {
             kept.push_str(word);
-        } else if at + ids >= words.len() {
-            // What follows an id is set off by the separator before it; here nothing does.
+        } else if at + id_words >= words.len() {
+            // The separator before an id sets off the text after it. Here nothing follows, so it goes too.
             kept.truncate(kept.trim_end_matches(SEPARATORS).len());
         }
-        at += ids.max(1);
+        at += id_words.max(1);
     }
     kept
 }
 
-/// The lengths of a UUID's words.
-const UUID: [usize; 5] = [8, 4, 4, 4, 12];
+/// Lengths of a UUID's words.
+const UUID_LENGTHS: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// A number, or twelve and more hexadecimal digits.
+/// Returns `true` for a number, and for twelve or more hexadecimal digits.
 pub(super) fn is_id(text: &str) -> bool {
     let hex = text.len() >= 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
     hex || (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// `c2` (a session), `u12`, `p12`, `i34`, `r1a2` (what systemd-run starts).
+/// Returns `true` for `c2` (a session), and for `u12`, `p12`, `i34`, `r1a2` (units that systemd-run starts).
 fn is_letter_and_number(text: &str) -> bool {
     let Some((letter, number)) = text.split_at_checked(1) else { return false };
     let hex = number.bytes().all(|b| b.is_ascii_hexdigit()) && number.bytes().any(|b| b.is_ascii_digit());
     letter.bytes().all(|b| b.is_ascii_lowercase()) && hex
 }
 
-/// systemd writes a byte that may not stand in a unit's name as `\x2d`.
+/// Replaces the escapes of systemd, which writes a byte that a unit's name may not contain as `\x2d`.
 fn unescape_hex(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;

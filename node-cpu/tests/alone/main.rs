@@ -1,5 +1,6 @@
-//! What is counted by process, in a program of its own: by process, all that a test program starts is one group, so that
-//! other tests' loads would count too.
+//! Tests counting by process, in a program of their own.
+//!
+//! Everything that a test program starts is one group if processes are counted. Other tests' loads would count too.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

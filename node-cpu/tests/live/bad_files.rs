@@ -1,5 +1,6 @@
-//! Bad days that no kernel can be made to have: garbage, cuts, refusals and emptiness in any file, and nodes of more
-//! processes than this machine may have. Each time the rest of the pass is right and nothing is lost.
+//! Tests faults that no kernel can be made to have, such as garbage, cuts and emptiness in any file.
+//!
+//! Each time the rest of the pass is right and nothing is lost.
 
 use crate::fake::Fake;
 use crate::shell::total;
@@ -7,11 +8,11 @@ use node_cpu::{Class, Detail, Node, Snapshot};
 use std::fs;
 
 const TICK_US: u64 = 10_000;
-/// So that every file is read in every pass.
+/// Level of detail that reads every file in every pass.
 const DETAIL: Detail = Detail { threads: true };
 
-/// Two units of a process of two threads each, and a thread of the kernel.
-fn node() -> (Fake, Node) {
+/// Opens a node with a kernel thread and two units. Each unit has one process of two threads.
+fn open_node() -> (Fake, Node) {
     let mut fake = Fake::new();
     for (name, pid) in [("a", 100), ("b", 200)] {
         fake.process(pid, 1, name, 3, &[pid, pid + 1]);
@@ -23,8 +24,8 @@ fn node() -> (Fake, Node) {
     (fake, node)
 }
 
-/// Everybody uses a tick in each thread; in all since the start it is so many then.
-fn move_on(fake: &mut Fake, ticks: u64) {
+/// Sets the CPU that each thread has used since the start to `ticks`.
+fn set_ticks(fake: &mut Fake, ticks: u64) {
     for (name, pid) in [("a", 100), ("b", 200)] {
         fake.process(pid, 1, name, 3 + ticks, &[pid, pid + 1]);
         fake.unit(name, 70_000 + ticks * 2 * TICK_US, &[]);
@@ -34,8 +35,8 @@ fn move_on(fake: &mut Fake, ticks: u64) {
     fake.write("proc/stat", format!("cpu  {ticks} 0 1000 100000 0 0 0 0 0 0\n").as_bytes());
 }
 
-/// What stands in a file instead of its text.
-fn garbage(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+/// Returns texts that a file may contain instead of its own, each with its name.
+fn list_garbage(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let replaced = |what: &str| {
         let text = String::from_utf8_lossy(good);
         let digits = |c: char| c.is_ascii_digit();
@@ -60,22 +61,22 @@ fn garbage(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// No group has fallen, and each is the sum of its threads.
-fn sound(before: &Snapshot, after: &Snapshot, what: &str) {
+/// Asserts that no group has fallen, and that each is the sum of its threads.
+fn assert_sound(before: &Snapshot, after: &Snapshot, what: &str) {
     for ((class, group), cpu) in &before.groups {
         let now = total(after, *class, group);
         assert!(now >= cpu.total_us(), "{what}: {group} fell from {} to {now}", cpu.total_us());
     }
     for ((class, group), cpu) in &after.groups {
-        let of_group = after.threads.iter().filter(|((c, g, _), _)| c == class && g == group);
-        let threads: u64 = of_group.map(|(_, cpu)| cpu.total_us()).sum();
+        let threads = after.threads.iter().filter(|((c, g, _), _)| c == class && g == group);
+        let threads: u64 = threads.map(|(_, cpu)| cpu.total_us()).sum();
         assert_eq!(threads, cpu.total_us(), "{what}: the threads of {group}");
     }
 }
 
 #[test]
 fn garbage_in_any_file_spoils_that_file_alone_and_nothing_for_good() {
-    // The file; whether a pass may fail as a whole for it; and whose counters it says nothing of.
+    // The file, `true` if a whole pass may fail for it, and the groups whose counters are not in it.
     let files: [(&str, bool, &[&str]); 11] = [
         ("cgroup/system.slice/a.service/cpu.stat", false, &["b", "kworker"]),
         ("cgroup/system.slice/a.service/cgroup.procs", false, &["a", "b", "kworker"]),
@@ -89,20 +90,20 @@ fn garbage_in_any_file_spoils_that_file_alone_and_nothing_for_good() {
         ("proc/stat", true, &["a", "b", "kworker"]),
         ("proc/uptime", true, &["a", "b", "kworker"]),
     ];
-    for (file, may_fail, sure) in files {
-        let kinds = garbage(&fs::read(node().0.path(file)).unwrap());
+    for (file, may_fail, unaffected) in files {
+        let kinds = list_garbage(&fs::read(open_node().0.path(file)).unwrap());
         for (kind, text) in kinds {
             let what = format!("{kind} in {file}");
-            let (mut fake, mut node) = node();
-            move_on(&mut fake, 1);
+            let (mut fake, mut node) = open_node();
+            set_ticks(&mut fake, 1);
             let before = node.pass().unwrap();
-            move_on(&mut fake, 2);
+            set_ticks(&mut fake, 2);
             let good = fs::read(fake.path(file)).unwrap();
             fake.write(file, &text);
             match node.pass() {
                 Ok(spoilt) => {
-                    sound(&before, &spoilt, &what);
-                    for group in sure {
+                    assert_sound(&before, &spoilt, &what);
+                    for group in unaffected {
                         let want = if *group == "kworker" { 2 * TICK_US } else { 4 * TICK_US };
                         let class = if *group == "kworker" { Class::Kernel } else { Class::Host };
                         assert_eq!(total(&spoilt, class, group), want, "{what}: {group}");
@@ -111,21 +112,21 @@ fn garbage_in_any_file_spoils_that_file_alone_and_nothing_for_good() {
                 Err(error) => assert!(may_fail, "{what}: {error:#}"),
             }
             fake.write(file, &good);
-            move_on(&mut fake, 3);
+            set_ticks(&mut fake, 3);
             let after = node.pass().unwrap();
-            sound(&before, &after, &what);
+            assert_sound(&before, &after, &what);
             for (class, group, want) in [
                 (Class::Host, "a", 6 * TICK_US),
                 (Class::Host, "b", 6 * TICK_US),
                 (Class::Kernel, "kworker", 3 * TICK_US),
             ] {
                 let found = total(&after, class, group);
-                // What was said once is held, if it cannot be: never taken back.
-                let held = found >= want && (kind.contains("number") || kind.contains("third"));
-                // Who is not in the list is not in the root, and what it uses elsewhere is not the root's.
-                let unlisted = file == "cgroup/cgroup.procs" && group == "kworker";
+                // A total that was once exported is never taken back, even if it is impossible.
+                let is_kept = found >= want && (kind.contains("number") || kind.contains("third"));
+                // A thread that is not in the list is not in the root. The root does not have CPU that it uses outside.
+                let is_unlisted = file == "cgroup/cgroup.procs" && group == "kworker";
                 assert!(
-                    found == want || held || unlisted,
+                    found == want || is_kept || is_unlisted,
                     "{what}, then good again: {group} has {found}, not {want}"
                 );
             }

@@ -1,16 +1,17 @@
-//! Counting by cgroup on a real cgroup v2 tree, against the kernel's own `cpu.stat` of each unit.
+//! Tests counting by cgroup on a real cgroup v2 tree, against the kernel's own `cpu.stat` of each unit.
 //!
-//! Each test makes a tree of its own in the machine's and has it counted as if it were a node's.
+//! Each test creates its own tree in the machine's tree, and counts it as if it were a node's.
 
 use crate::cgroups::Cgroups;
 use crate::shell::{DETAIL, Shell, compare, skip, total};
 use node_cpu::{Class, Node, Paths, Snapshot};
 use std::fs;
 
-/// cpu.stat cuts each of its numbers to a microsecond, so a sum of them may be off by one at each end.
-const CUT_US: u64 = 2;
+/// Largest error of a sum in microseconds. `cpu.stat` cuts its numbers to microseconds, so each end may be off by one.
+const ROUNDING_US: u64 = 2;
 
-fn host(snapshot: &Snapshot, group: &str) -> u64 {
+/// Returns the total of a group of class `host`, in microseconds.
+fn host_total(snapshot: &Snapshot, group: &str) -> u64 {
     total(snapshot, Class::Host, group)
 }
 
@@ -25,28 +26,28 @@ fn a_living_unit_is_counted_as_the_kernel_does() {
     let used = tree.used("system.slice/a.service") - before;
     let snapshot = node.pass().unwrap();
     assert!(used > 10_000, "the load is {used} us");
-    compare("living unit", host(&snapshot, "a"), used, CUT_US);
-    compare("exited", host(&snapshot, "(exited)"), 0, CUT_US);
+    compare("living unit", host_total(&snapshot, "a"), used, ROUNDING_US);
+    compare("exited", host_total(&snapshot, "(exited)"), 0, ROUNDING_US);
     assert!(snapshot.errors.values().all(|count| *count == 0), "{:?}", snapshot.errors);
 }
 
 #[test]
-fn a_unit_that_is_born_later_counts_from_its_birth_and_to_its_end() {
+fn a_unit_that_starts_later_counts_from_its_start_to_its_end() {
     let Some(tree) = Cgroups::new("later") else { return };
     let mut node = tree.open();
     let mut shell = tree.unit("b");
     shell.run("burn 60");
-    let half = host(&node.pass().unwrap(), "b");
-    compare("born since", half, tree.used("system.slice/b.service"), CUT_US);
+    let half = host_total(&node.pass().unwrap(), "b");
+    compare("born since", half, tree.used("system.slice/b.service"), ROUNDING_US);
     shell.run("burn 60");
     let used = tree.end("b", shell);
     assert!(used > half + 10_000, "{used} us is more than the {half} us that a pass has seen");
-    compare("and ended", host(&node.pass().unwrap(), "b"), used, CUT_US);
+    compare("and ended", host_total(&node.pass().unwrap(), "b"), used, ROUNDING_US);
 }
 
-/// The kernel tells who came and went; whose it was is certain where that was one.
+/// Tests CPU of units that no pass saw. The kernel reports which came and went, so the owner is certain if it was one.
 #[test]
-fn what_no_pass_saw_alive_is_its_own_if_nobody_else_came_and_went() {
+fn a_unit_that_no_pass_saw_is_counted_if_no_other_came_and_went() {
     let Some(tree) = Cgroups::new("unseen") else { return };
     let mut node = tree.open();
     let mut shell = tree.unit("c");
@@ -54,15 +55,15 @@ fn what_no_pass_saw_alive_is_its_own_if_nobody_else_came_and_went() {
     let used = tree.end("c", shell);
     let snapshot = node.pass().unwrap();
     assert!(used > 10_000, "the load is {used} us");
-    compare("born and gone", host(&snapshot, "c"), used, CUT_US);
-    assert_eq!(host(&snapshot, "(exited)"), 0);
+    compare("born and gone", host_total(&snapshot, "c"), used, ROUNDING_US);
+    assert_eq!(host_total(&snapshot, "(exited)"), 0);
     let (mut d, mut e) = (tree.unit("d"), tree.unit("e"));
     d.run("burn 40");
     e.run("burn 40");
     let used = tree.end("d", d) + tree.end("e", e);
     let snapshot = node.pass().unwrap();
-    compare("two born and gone", host(&snapshot, "(exited)"), used, 2 * CUT_US);
-    assert_eq!((host(&snapshot, "d"), host(&snapshot, "e")), (0, 0));
+    compare("two born and gone", host_total(&snapshot, "(exited)"), used, 2 * ROUNDING_US);
+    assert_eq!((host_total(&snapshot, "d"), host_total(&snapshot, "e")), (0, 0));
 }
 
 #[test]
@@ -77,7 +78,12 @@ fn a_unit_that_is_started_again_goes_on_as_the_same_group() {
     let mut shell = tree.unit("d");
     shell.run("burn 40");
     let snapshot = node.pass().unwrap();
-    compare("started again", host(&snapshot, "d"), first + tree.used("system.slice/d.service"), 2 * CUT_US);
+    compare(
+        "started again",
+        host_total(&snapshot, "d"),
+        first + tree.used("system.slice/d.service"),
+        2 * ROUNDING_US,
+    );
 }
 
 #[test]
@@ -92,9 +98,12 @@ fn two_that_end_at_once_leave_their_tails_unnamed() {
     f.run("burn 40");
     let used = tree.end("e", e) + tree.end("f", f);
     let snapshot = node.pass().unwrap();
-    let (before, after) = (host(&seen, "e") + host(&seen, "f"), host(&snapshot, "e") + host(&snapshot, "f"));
+    let (before, after) = (
+        host_total(&seen, "e") + host_total(&seen, "f"),
+        host_total(&snapshot, "e") + host_total(&snapshot, "f"),
+    );
     assert_eq!(before, after);
-    compare("two tails", host(&snapshot, "(exited)") + after, used, 2 * CUT_US);
+    compare("two tails", host_total(&snapshot, "(exited)") + after, used, 2 * ROUNDING_US);
 }
 
 #[test]
@@ -106,10 +115,10 @@ fn a_process_in_no_unit_is_counted_beside_them() {
     let mut node = tree.open();
     let after = shell.run("burn 200");
     let snapshot = node.pass().unwrap();
-    // It is the only process there, so whatever its ancestors are called, it is the whole of the class.
-    let all =
+    // The shell is the only process there. It is the whole class, whatever the names of its ancestors are.
+    let groups =
         snapshot.groups.iter().filter(|((class, _), _)| *class == Class::Host).map(|(_, cpu)| cpu.total_us());
-    compare("in no unit", all.sum(), after.own_us - before.own_us, 20_000);
+    compare("in no unit", groups.sum(), after.own_us - before.own_us, 20_000);
 }
 
 #[test]
@@ -121,7 +130,7 @@ fn a_units_process_that_the_root_waits_for_counts_once() {
     fs::write(tree.root.join("cgroup.procs"), shell.pid.to_string()).unwrap();
     let before = shell.run(":");
     let mut node = tree.open();
-    // One child of the root that a pass sees, and one in the unit: the same process waits for both at once.
+    // A pass sees one child of the root, and another child is in the unit. One process waits for both at once.
     shell.begin("(burn 30; echo half; read)");
     assert_eq!(shell.line(), "half");
     node.pass().unwrap();
@@ -131,12 +140,12 @@ fn a_units_process_that_the_root_waits_for_counts_once() {
     let snapshot = node.pass().unwrap();
     let used = tree.used("system.slice/g.service");
     assert!(used > 10 * 20_000, "the load is {used} us");
-    compare("in the unit", host(&snapshot, "g"), used, CUT_US);
+    compare("in the unit", host_total(&snapshot, "g"), used, ROUNDING_US);
     let all = after.own_us + after.children_us - before.own_us - before.children_us;
     let others =
         snapshot.groups.iter().filter(|((class, group), _)| *class == Class::Host && &**group != "g");
     let others = others.map(|(_, cpu)| cpu.total_us()).sum();
-    // What the root's child used since the pass and what the other did before it was in the unit may be missing.
+    // CPU may be missing of the root's child since the pass, and of the other child before it was in the unit.
     compare("in the root", others, all - used, 20_000);
 }
 

@@ -1,4 +1,4 @@
-//! Counting by process on this machine: loads of a known size, against the shell's own account of them.
+//! Tests counting by process on this machine, with loads of a known size, against the shell's own account of them.
 
 use crate::shell::{DETAIL, Shell, Times, compare, parent, skip, total};
 use node_cpu::{Class, Node, Paths};
@@ -9,8 +9,8 @@ fn open() -> Node {
     Node::open_by_process(&Paths { procfs: "/proc".into(), cgroupfs: None }, DETAIL).unwrap()
 }
 
-/// An orphan shell of this name, if orphans are PID 1's here.
-fn group(test: &str, name: &str, dir: &tempfile::TempDir) -> Option<Shell> {
+/// Starts an orphan shell called `name`. `None` if PID 1 does not adopt orphans here.
+fn start_orphan(test: &str, name: &str, dir: &tempfile::TempDir) -> Option<Shell> {
     let shell = Shell::orphan(name, dir.path());
     if parent(shell.pid) == 1 {
         return Some(shell);
@@ -19,39 +19,40 @@ fn group(test: &str, name: &str, dir: &tempfile::TempDir) -> Option<Shell> {
     None
 }
 
-fn used(before: Times, after: Times) -> u64 {
+/// Returns the CPU that a shell and its children used between two times, in microseconds.
+fn used_us(before: Times, after: Times) -> u64 {
     after.own_us + after.children_us - before.own_us - before.children_us
 }
 
 #[test]
 fn a_living_process_counts_to_the_tick() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mut shell) = group("living", "ocint-living", &dir) else { return };
+    let Some(mut shell) = start_orphan("living", "ocint-living", &dir) else { return };
     let before = shell.run(":");
     let mut node = open();
     let after = shell.run("burn 200");
     let counted = total(&node.pass().unwrap(), Class::Host, "ocint-living");
-    // User and system are each cut to a tick, at both ends.
-    compare("living", counted, used(before, after), 2 * TICK_US);
+    // Both ends cut user and system to ticks.
+    compare("living", counted, used_us(before, after), 2 * TICK_US);
 }
 
 #[test]
-fn children_born_and_dead_between_passes_count() {
+fn children_that_start_and_exit_between_passes_count() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mut shell) = group("unseen", "ocint-unseen", &dir) else { return };
+    let Some(mut shell) = start_orphan("unseen", "ocint-unseen", &dir) else { return };
     let before = shell.run(":");
     let mut node = open();
     let after = shell.run("for c in 1 2 3 4 5 6 7 8; do (burn 30); done");
     assert!(after.children_us > before.children_us, "the load is in the children");
     let counted = total(&node.pass().unwrap(), Class::Host, "ocint-unseen");
-    // Four cut numbers: the shell's own and its children's.
-    compare("born and dead", counted, used(before, after), 4 * TICK_US);
+    // Four numbers are cut, which are the shell's own and its children's.
+    compare("started and exited", counted, used_us(before, after), 4 * TICK_US);
 }
 
 #[test]
 fn a_child_seen_alive_is_counted_once() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mut shell) = group("seen", "ocint-seen", &dir) else { return };
+    let Some(mut shell) = start_orphan("seen", "ocint-seen", &dir) else { return };
     let before = shell.run(":");
     let mut node = open();
     shell.begin("(burn 150; echo half; read; burn 100)");
@@ -61,7 +62,7 @@ fn a_child_seen_alive_is_counted_once() {
     let after = shell.finish();
     let whole = total(&node.pass().unwrap(), Class::Host, "ocint-seen");
     assert!(0 < half && half < whole, "{half} of {whole}: the pass saw the child half-way");
-    compare("seen half-way", whole, used(before, after), 4 * TICK_US);
+    compare("seen half-way", whole, used_us(before, after), 4 * TICK_US);
     let again = total(&node.pass().unwrap(), Class::Host, "ocint-seen");
     assert_eq!(again, whole, "nothing is added when nothing runs");
 }
@@ -69,10 +70,10 @@ fn a_child_seen_alive_is_counted_once() {
 #[test]
 fn children_that_end_during_a_pass_are_counted_once() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mut shell) = group("racing", "ocint-racing", &dir) else { return };
+    let Some(mut shell) = start_orphan("racing", "ocint-racing", &dir) else { return };
     let before = shell.run(":");
     let mut node = open();
-    // Children of children too, so that some lose their parent first.
+    // Some children have children of their own, so that some lose their parent first.
     shell.begin("for c in {1..30}; do (burn 10; (burn 10) & burn 5; wait) & (burn 15); wait; done");
     let waiting = std::thread::spawn(move || (shell.finish(), shell));
     while !waiting.is_finished() {
@@ -80,9 +81,9 @@ fn children_that_end_during_a_pass_are_counted_once() {
     }
     let (after, _shell) = waiting.join().unwrap();
     let counted = total(&node.pass().unwrap(), Class::Host, "ocint-racing");
-    // One that is missed or counted twice would be 10 to 50 ms; each pass may have cut a living child's ticks,
-    // but not for good.
-    compare("ended during passes", counted, used(before, after), 4 * TICK_US);
+    // A child that is missed or counted twice would be 10 to 50 ms. Each pass may have cut a living child's ticks,
+    // but the next one counts them.
+    compare("ended during passes", counted, used_us(before, after), 4 * TICK_US);
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn the_kernel_and_the_node_are_seen() {
         snapshot.busy.keys().copied().collect::<Vec<_>>(),
         ["irq", "nice", "softirq", "system", "user"]
     );
-    // Inside of a container without the node's PIDs there are no kernel threads to see.
+    // No kernel threads are visible inside of a container without the node's PIDs.
     if std::fs::read_to_string("/proc/2/comm").is_ok_and(|comm| comm == "kthreadd\n") {
         assert!(group(Class::Kernel, "ksoftirqd") && group(Class::Kernel, "kworker"), "{snapshot:?}");
     } else {

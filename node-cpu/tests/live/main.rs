@@ -1,4 +1,4 @@
-//! Counting on the machine that runs these tests: real processes, real cgroups, and files that say what no kernel would.
+//! Tests counting on this machine, with real processes, real cgroups, and files with text that no kernel would write.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

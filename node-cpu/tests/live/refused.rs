@@ -1,5 +1,6 @@
-//! What the kernel itself refuses: a pass in a thread whose system calls of one kind it answers with an error, for want
-//! of memory or of files, or because it may not. Afterwards nothing is lost.
+//! Tests passes for which the kernel itself refuses system calls of one kind.
+//!
+//! The errors are of missing memory, files or permission. Afterwards nothing is lost.
 
 use crate::fake::Fake;
 use crate::shell::{DETAIL, skip, total};
@@ -8,7 +9,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
 
-/// Both have used a tick in each of their two threads, times so many.
+/// Sets the CPU of both units, so that each of their two threads has used `ticks`.
 fn use_ticks(fake: &mut Fake, ticks: u64) {
     for (name, pid) in [("a", 100), ("b", 200)] {
         fake.process(pid, 1, name, 3 + ticks, &[pid, pid + 1]);
@@ -16,8 +17,8 @@ fn use_ticks(fake: &mut Fake, ticks: u64) {
     }
 }
 
-/// A pass in a thread of its own, to which the kernel refuses this system call.
-fn refused(node: &mut Node, call: i64, errno: i32) -> Option<Snapshot> {
+/// Runs a pass in a thread of its own, to which the kernel refuses the system call `call`. `None` if the pass fails.
+fn pass_without(node: &mut Node, call: i64, errno: i32) -> Option<Snapshot> {
     let action = SeccompAction::Errno(errno.unsigned_abs());
     let rules = BTreeMap::from([(call, Vec::new())]);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, ARCH.try_into().unwrap()).unwrap();
@@ -32,7 +33,7 @@ fn refused(node: &mut Node, call: i64, errno: i32) -> Option<Snapshot> {
 }
 
 #[test]
-fn what_the_kernel_refuses_for_a_while_is_counted_by_its_reason_and_lost_by_nobody() {
+fn refused_calls_are_counted_by_their_reason_and_no_cpu_is_lost() {
     if !ARCH.eq("x86_64") && !ARCH.eq("aarch64") {
         return skip("refused", "the library that has calls refused does not know this machine");
     }
@@ -44,7 +45,7 @@ fn what_the_kernel_refuses_for_a_while_is_counted_by_its_reason_and_lost_by_nobo
         (libc::ENFILE, "too_many_open_files"),
         (libc::EIO, "other"),
     ];
-    // What a pass opens, reads of counters kept open, reads else, lists, and looks at for changes.
+    // A pass opens files, reads counters kept open, reads other files, lists directories, and checks for changes.
     let calls = [libc::SYS_openat, libc::SYS_pread64, libc::SYS_read, libc::SYS_getdents64, libc::SYS_statx];
     for (errno, reason) in errors {
         for call in calls {
@@ -52,9 +53,9 @@ fn what_the_kernel_refuses_for_a_while_is_counted_by_its_reason_and_lost_by_nobo
             use_ticks(&mut fake, 0);
             let mut node = Node::open(&fake.paths(), DETAIL).unwrap();
             use_ticks(&mut fake, 1);
-            // So that a directory is listed.
+            // A new unit makes the pass list a directory.
             fake.unit("new", 10_000, &[]);
-            let during = refused(&mut node, call, errno);
+            let during = pass_without(&mut node, call, errno);
             use_ticks(&mut fake, 2);
             let after = node.pass().unwrap();
             let what = format!("{reason} of call {call}");
@@ -71,6 +72,7 @@ fn what_the_kernel_refuses_for_a_while_is_counted_by_its_reason_and_lost_by_nobo
     }
 }
 
+/// Returns the reason that an error is counted by.
 fn reason_of(errno: i32, errors: &[(i32, &'static str)]) -> &'static str {
     errors.iter().find(|(number, _)| *number == errno).map_or("", |(_, reason)| reason)
 }

@@ -1,18 +1,18 @@
-//! A tree of real cgroups, made in the machine's own and counted as if it were a node's.
+//! Tree of real cgroups, created in the machine's own tree and counted as if it were a node's.
 
 use crate::shell::{DETAIL, Shell, skip};
 use node_cpu::{Method, Node, Paths};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A tree of real cgroups, removed when the test ends.
+/// Tree of real cgroups, removed when the test ends.
 pub(crate) struct Cgroups {
     pub(crate) root: PathBuf,
     pub(crate) links: tempfile::TempDir,
 }
 
 impl Cgroups {
-    /// None, and said so, where this process may make no cgroup.
+    /// Creates the tree. `None`, with a message, if this process may create no cgroups.
     pub(crate) fn new(test: &str) -> Option<Cgroups> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
@@ -30,11 +30,12 @@ impl Cgroups {
         Some(tree)
     }
 
+    /// Creates a cgroup.
     pub(crate) fn make(&self, name: &str) {
         fs::create_dir(self.root.join(name)).unwrap();
     }
 
-    /// A shell in a unit of system.slice, which is made for it.
+    /// Creates a unit of system.slice and starts a shell in it.
     pub(crate) fn unit(&self, name: &str) -> Shell {
         let unit = format!("system.slice/{name}.service");
         self.make(&unit);
@@ -43,7 +44,7 @@ impl Cgroups {
         shell
     }
 
-    /// Ends a unit of system.slice and removes it; what it has used.
+    /// Ends a unit of system.slice and removes it. Returns its CPU in microseconds.
     pub(crate) fn end(&self, name: &str, shell: Shell) -> u64 {
         shell.end();
         let unit = format!("system.slice/{name}.service");
@@ -53,13 +54,14 @@ impl Cgroups {
         used
     }
 
-    /// What a cgroup has used since it was made, by the kernel.
+    /// Returns the kernel's count of a cgroup's CPU since its creation, in microseconds.
     pub(crate) fn used(&self, name: &str) -> u64 {
         let stat = fs::read_to_string(self.root.join(name).join("cpu.stat")).unwrap();
         let usage = stat.lines().find_map(|line| line.strip_prefix("usage_usec ")).unwrap();
         usage.parse().unwrap()
     }
 
+    /// Opens the tree as a node.
     pub(crate) fn open(&self) -> Node {
         let paths = Paths { procfs: "/proc".into(), cgroupfs: Some(self.root.clone()) };
         let node = Node::open(&paths, DETAIL).unwrap();
@@ -74,12 +76,12 @@ impl Drop for Cgroups {
     }
 }
 
-/// Removes a cgroup with those below it; its files are not files to remove.
+/// Removes a cgroup and the cgroups below it. Its files cannot be removed.
 fn remove(cgroup: &Path) {
     let below = fs::read_dir(cgroup).into_iter().flatten().flatten();
     below
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .for_each(|dir| remove(&dir.path()));
-    // A failing test's shell may still be ending in it: nothing a test could do about it.
+    // A failing test's shell may still be ending in the cgroup. A test cannot change that.
     let _ = fs::remove_dir(cgroup);
 }

@@ -1,8 +1,11 @@
-//! The pods' accounts: the CPU of each under its name, with what has none they are the groups of class `pod`, at each
-//! reading. Their processes and threads count for the group of all pods.
+//! Accounts of pods: the CPU of each pod under its name.
 //!
-//! A pod is known by the UID that its cgroup bears, and counts under that until its name is known. What it used before stays
-//! there, and under its name it begins at 0. Two of one name, as when one takes the place of the other, count together.
+//! At each reading, the pods with and without a name add up to the groups of class `pod`. The processes and threads of
+//! pods count for the group of all pods.
+//!
+//! A pod is known by the UID in the name of its cgroup, and counts under that UID until its name is known. CPU from
+//! before stays under the UID, and the pod begins at 0 under its name. Two pods of one name count together, for
+//! instance if one replaces the other.
 
 use super::{Id, Ledger};
 use crate::cpu::{Cpu, Delta};
@@ -11,27 +14,27 @@ use crate::snapshot::{Class, EXITED, OTHER, Pod, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Names of pods on a node at most; what comes later is `(other)`. The kubelet takes 250 unless told otherwise, and what is
-/// gone is shown for five minutes more.
-const MOST_PODS: usize = 1000;
+/// Maximum number of pod names on a node; later ones are `(other)`. The kubelet runs at most 250 pods by default, and
+/// an ended pod is exported for five minutes more.
+const MAX_PODS: usize = 1000;
 
 /// One pod, by its UID.
 #[derive(Debug)]
 struct Instance {
     uid: Arc<str>,
-    /// What it counts under.
+    /// Key of the account that it counts for.
     pod: Pod,
-    named: bool,
-    /// How many cgroups and processes are in it.
-    holders: u32,
+    is_named: bool,
+    /// Number of cgroups and processes that have acquired it.
+    references: u32,
 }
 
-/// What all pods of one name have used.
+/// CPU of all pods of one name.
 #[derive(Debug, Default)]
 struct Account {
     accrued: Delta,
-    shown: Cpu,
-    /// How many pods count under it.
+    exported: Cpu,
+    /// Number of pods that count for it.
     instances: u32,
     touched: bool,
 }
@@ -45,57 +48,59 @@ pub(super) struct Pods {
 }
 
 impl Pods {
-    fn get_mut(&mut self, number: u32) -> Option<&mut Instance> {
+    fn instance_mut(&mut self, number: u32) -> Option<&mut Instance> {
         self.instances.get_mut(number as usize)?.as_mut()
     }
 
-    /// One more pod counts under this name, or under `(other)`; under which.
-    fn join(&mut self, pod: Pod) -> Pod {
-        let full = self.accounts.len() >= MOST_PODS && !self.accounts.contains_key(&pod);
-        let pod = if full { Pod::without_name(OTHER.into()) } else { pod };
+    /// Adds a pod to the account of this name, or to `(other)`. Returns the name of that account.
+    fn add_instance(&mut self, pod: Pod) -> Pod {
+        let is_full = self.accounts.len() >= MAX_PODS && !self.accounts.contains_key(&pod);
+        let pod = if is_full { Pod::without_name(OTHER.into()) } else { pod };
         self.accounts.entry(pod.clone()).or_default().instances += 1;
         pod
     }
 
-    /// One less; what it used stays.
-    fn leave(&mut self, pod: &Pod) {
+    /// Removes a pod from the account; its CPU stays.
+    fn remove_instance(&mut self, pod: &Pod) {
         if let Some(account) = self.accounts.get_mut(pod) {
             account.instances = account.instances.saturating_sub(1);
-            let unseen = account.instances == 0 && !account.touched && is_hidden(pod, account);
-            if unseen {
+            let is_unused = account.instances == 0 && !account.touched && is_hidden(pod, account);
+            if is_unused {
                 self.accounts.remove(pod);
             }
         }
     }
 
-    fn open(&mut self, uid: &Arc<str>) -> u32 {
-        let pod = self.join(Pod::without_name(Arc::clone(uid)));
-        let instance = Instance { uid: Arc::clone(uid), pod, named: false, holders: 0 };
-        let free = self.instances.iter().position(Option::is_none).unwrap_or(self.instances.len());
-        match self.instances.get_mut(free) {
-            Some(slot) => *slot = Some(instance),
+    fn open_instance(&mut self, uid: &Arc<str>) -> u32 {
+        let pod = self.add_instance(Pod::without_name(Arc::clone(uid)));
+        let instance = Instance { uid: Arc::clone(uid), pod, is_named: false, references: 0 };
+        let slot = self.instances.iter().position(Option::is_none).unwrap_or(self.instances.len());
+        match self.instances.get_mut(slot) {
+            Some(empty) => *empty = Some(instance),
             None => self.instances.push(Some(instance)),
         }
-        self.by_uid.insert(Arc::clone(uid), free as u32);
-        free as u32
+        self.by_uid.insert(Arc::clone(uid), slot as u32);
+        slot as u32
     }
 
     pub(super) fn retain(&mut self, number: u32) {
-        if let Some(instance) = self.get_mut(number) {
-            instance.holders += 1;
+        if let Some(instance) = self.instance_mut(number) {
+            instance.references += 1;
         }
     }
 
-    /// One holder less; whether it was the last, and the pod is gone.
+    /// Releases one reference. Returns true if it was the last one and the pod has ended.
     pub(super) fn release(&mut self, number: u32) -> bool {
-        let Some(instance) = self.get_mut(number) else { return false };
-        instance.holders = instance.holders.saturating_sub(1);
-        if instance.holders > 0 {
+        let Some(instance) = self.instance_mut(number) else { return false };
+        instance.references = instance.references.saturating_sub(1);
+        if instance.references > 0 {
             return false;
         }
-        let Some(gone) = self.instances.get_mut(number as usize).and_then(Option::take) else { return false };
-        self.by_uid.remove(&gone.uid);
-        self.leave(&gone.pod);
+        let Some(ended) = self.instances.get_mut(number as usize).and_then(Option::take) else {
+            return false;
+        };
+        self.by_uid.remove(&ended.uid);
+        self.remove_instance(&ended.pod);
         true
     }
 
@@ -108,13 +113,13 @@ impl Pods {
         }
     }
 
-    /// Shows what has been credited; by how much all of them together have risen.
+    /// Raises the exported totals to the accrued sums. Returns by how much all of them together have risen.
     pub(super) fn settle(&mut self) -> Delta {
         let mut risen = Delta::default();
         for pod in std::mem::take(&mut self.touched) {
             let Some(account) = self.accounts.get_mut(&pod) else { continue };
             account.touched = false;
-            risen += account.shown.follow(account.accrued, i64::MAX);
+            risen += account.exported.follow(account.accrued, i64::MAX);
             if account.instances == 0 && is_hidden(&pod, account) {
                 self.accounts.remove(&pod);
             }
@@ -123,77 +128,81 @@ impl Pods {
     }
 
     pub(super) fn write(&self, snapshot: &mut Snapshot) {
-        let shown = || self.accounts.iter().filter(|(pod, account)| !is_hidden(pod, account));
-        snapshot.pods = shown().map(|(pod, account)| (pod.clone(), account.shown)).collect();
-        let alive = shown().filter(|(_, account)| account.instances > 0);
+        let visible = || self.accounts.iter().filter(|(pod, account)| !is_hidden(pod, account));
+        snapshot.pods = visible().map(|(pod, account)| (pod.clone(), account.exported)).collect();
+        let alive = visible().filter(|(_, account)| account.instances > 0);
         snapshot.pods_alive = alive.map(|(pod, _)| pod.clone()).collect();
     }
 }
 
-/// What has no name is there only if it used something.
+/// Returns true for a pod without a name that has used nothing; such a pod is not exported.
 fn is_hidden(pod: &Pod, account: &Account) -> bool {
-    pod.class == Class::Pod && &*pod.name != EXITED && account.shown == Cpu::default()
+    pod.class == Class::Pod && &*pod.name != EXITED && account.exported == Cpu::default()
 }
 
 impl Ledger {
-    /// As [`Ledger::acquire`], whoever it is.
+    /// Acquires the account of an owner, a group's as with [`Ledger::acquire`] or a pod's.
     pub fn acquire_owner(&mut self, owner: &Owner) -> Id {
         let uid = match owner {
-            Owner::Group(key) => return self.acquire(key),
+            Owner::Group(group) => return self.acquire(group),
             Owner::Pod(uid) => uid,
         };
         let number = self.pods.by_uid.get(uid).copied().unwrap_or_else(|| {
             self.acquire_all_pods();
-            self.pods.open(uid)
+            self.pods.open_instance(uid)
         });
         self.pods.retain(number);
         Id::Pod(number)
     }
 
-    /// The group of all pods is held by each.
+    /// Acquires the group of all pods. Each pod has a reference to it.
     fn acquire_all_pods(&mut self) {
         if let Id::Group(number) = self.acquire_shown(&naming::pods()) {
             self.all_pods = Some(number);
         }
     }
 
-    /// Holds the group that a rule calls so, for what is at `home`; of pods, the group of all of them is no carved one.
-    pub(crate) fn acquire_named(&mut self, class: Class, name: &Arc<str>, home: Id) -> Id {
-        let key = (class, Arc::clone(name));
-        if matches!(home, Id::Pod(_)) && key == naming::pods() {
-            self.retain(home);
-            return home;
+    /// Acquires the group to which a rule assigns a process that counts for `account`. A rule cannot separate the group
+    /// of all pods from pods, so those keep `account`.
+    pub(crate) fn acquire_rule_group(&mut self, class: Class, name: &Arc<str>, account: Id) -> Id {
+        let group = (class, Arc::clone(name));
+        if matches!(account, Id::Pod(_)) && group == naming::pods() {
+            self.retain(account);
+            return account;
         }
-        self.acquire(&key)
+        self.acquire(&group)
     }
 
-    /// Whether it is a pod without a name.
-    pub(crate) fn lacks_name(&self, id: Id) -> bool {
+    /// Returns true if this is a pod without a name.
+    pub(crate) fn is_unnamed_pod(&self, id: Id) -> bool {
         let Id::Pod(number) = id else { return false };
-        matches!(self.pods.instances.get(number as usize), Some(Some(instance)) if !instance.named)
+        matches!(self.pods.instances.get(number as usize), Some(Some(instance)) if !instance.is_named)
     }
 
-    /// From now on the pod counts under this name.
+    /// Names a pod: from now on it counts under this name.
     pub fn name_pod(&mut self, id: Id, pod: Pod) {
         let Id::Pod(number) = id else { return };
-        let Some(instance) = self.pods.get_mut(number).filter(|instance| !instance.named) else { return };
-        instance.named = true;
+        let Some(instance) = self.pods.instance_mut(number).filter(|instance| !instance.is_named) else {
+            return;
+        };
+        instance.is_named = true;
         let before = instance.pod.clone();
-        let after = self.pods.join(pod);
-        self.pods.leave(&before);
-        if let Some(instance) = self.pods.get_mut(number) {
+        let after = self.pods.add_instance(pod);
+        self.pods.remove_instance(&before);
+        if let Some(instance) = self.pods.instance_mut(number) {
             instance.pod = after;
         }
     }
 
-    /// Gives what was credited to `from` to a group that is carved out of it. A pod keeps it: it is the group of all pods that
-    /// is less by it.
+    /// Transfers a delta that was credited to `from` to the group that a rule separates from it. A pod keeps the delta;
+    /// the group of all pods loses it.
     pub(crate) fn transfer(&mut self, from: Id, to: Id, delta: Delta) {
         self.credit(to, delta);
-        self.credit(self.group_of(from), Delta::default() - delta);
+        self.credit(self.resolve_group(from), Delta::default() - delta);
     }
 
-    /// Whose it is what one of these used: theirs if all are one, `(exited)` of the pods if all are pods; None otherwise.
+    /// Returns the owner of CPU that any of `owners` may have used: their common account, or `(exited)` of the pods if
+    /// all are pods. `None` otherwise.
     pub(crate) fn common_owner(&self, owners: &[Id]) -> Option<Id> {
         let (first, rest) = owners.split_first()?;
         if rest.iter().all(|owner| owner == first) {
@@ -203,12 +212,12 @@ impl Ledger {
         exited.filter(|_| owners.iter().all(|owner| matches!(owner, Id::Pod(_))))
     }
 
-    /// Adds what processes of theirs used before they ended. Which pod a carved group's were in is not known any more.
+    /// Credits CPU that exited processes of this account used. The pod of a rule's group is unknown by then.
     pub(crate) fn credit_exited(&mut self, id: Id, delta: Delta) {
-        let is_of_a_rule = Id::Group(self.all_pods.unwrap_or(u32::MAX)) != id
+        let is_rule_group = Id::Group(self.all_pods.unwrap_or(u32::MAX)) != id
             && matches!(id, Id::Group(_))
-            && self.get(id).is_some_and(|account| account.key.0 == Class::Pod);
-        match self.pods.by_uid.get(EXITED).filter(|_| is_of_a_rule) {
+            && self.group_account(id).is_some_and(|account| account.group.0 == Class::Pod);
+        match self.pods.by_uid.get(EXITED).filter(|_| is_rule_group) {
             Some(exited) => {
                 let exited = Id::Pod(*exited);
                 self.credit(exited, delta);
@@ -218,7 +227,7 @@ impl Ledger {
         }
     }
 
-    /// Closes the account of a pod that is gone; should it come back, it begins at 0.
+    /// Closes the account of a pod that has ended. The account begins at 0 if the pod comes back.
     pub fn forget_pod(&mut self, pod: &Pod) {
         if self.pods.accounts.get(pod).is_some_and(|account| account.instances == 0 && !account.touched) {
             self.pods.accounts.remove(pod);

@@ -1,7 +1,8 @@
-//! What was made in each slice since it was asked last, what has ended before any pass saw it among that.
+//! Births in each slice since they were last fetched, including cgroups that ended before any pass saw them.
 //!
-//! The kernel tells by inotify, in one instance and a watch for each slice. A slice's CPU that none of its living cgroups
-//! used belongs to one that ended; whose it is is known only if no other has lived there unseen.
+//! The kernel reports them by inotify, in one instance with a watch for each slice. CPU of a slice that none of its
+//! living cgroups used belongs to a cgroup that has ended. Its owner is known only if no other cgroup has lived there
+//! unseen.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
@@ -11,19 +12,19 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Names that are kept for a slice; where more came and went, nobody can say whose a residual is.
-const MOST: usize = 100;
-/// What the kernel hands over at a time, bytes.
+/// Maximum number of names that are kept for a slice. The owner of a residual is unknown if more came and went.
+const MAX_NAMES: usize = 100;
+/// Size of the buffer for the kernel's events, in bytes.
 const BUFFER: usize = 4096;
 
-/// The births in the node's slices.
+/// Births in the node's slices.
 #[derive(Debug)]
 pub(super) struct Births {
-    /// None if the kernel gives no instance: a user has 128.
+    /// Inotify instance; `None` if the kernel gives none, as a user may have only 128.
     instance: Option<OwnedFd>,
     /// Slices by their watch.
     slices: HashMap<i32, u32>,
-    /// Names by slice; None if some were lost.
+    /// Names by slice; `None` if some were lost.
     names: HashMap<u32, Option<Vec<OsString>>>,
 }
 
@@ -33,33 +34,33 @@ impl Births {
         Births { instance, slices: HashMap::new(), names: HashMap::new() }
     }
 
-    /// From now on tells of the slice of this number, at `path`; `newborn`: it may have had births before, which nobody
-    /// knows.
-    pub(super) fn watch(&mut self, path: &Path, slice: u32, newborn: bool) {
+    /// Watches the slice of this number, at `path`. A slice that `is_new` may have had births before the watch. Those
+    /// are unknown.
+    pub(super) fn watch(&mut self, path: &Path, slice: u32, is_new: bool) {
         let Some(instance) = &self.instance else { return };
         if let Ok(watch) = inotify::add_watch(instance, path, WatchFlags::CREATE | WatchFlags::ONLYDIR) {
             self.slices.insert(watch, slice);
-            self.names.insert(slice, (!newborn).then(Vec::new));
+            self.names.insert(slice, (!is_new).then(Vec::new));
         }
     }
 
-    /// A slice is gone.
+    /// Forgets a slice that has ended.
     pub(super) fn forget(&mut self, slice: u32) {
         self.names.remove(&slice);
-        self.slices.retain(|_, its| *its != slice);
+        self.slices.retain(|_, watched| *watched != slice);
     }
 
-    /// The names of what was made in a slice since this was asked last; None if that is not known.
-    pub(super) fn take(&mut self, slice: u32) -> Option<Vec<OsString>> {
-        self.read();
+    /// Returns the names of cgroups that were made in a slice since the last call; `None` if they are unknown.
+    pub(super) fn take_names(&mut self, slice: u32) -> Option<Vec<OsString>> {
+        self.read_events();
         self.names.get_mut(&slice)?.replace(Vec::new())
     }
 
-    fn read(&mut self) {
+    fn read_events(&mut self) {
         let Some(instance) = &self.instance else { return };
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut events = inotify::Reader::new(instance, &mut buffer);
-        // An error is that there are no more.
+        // An error means that there are no more events.
         while let Ok(event) = events.next() {
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 self.names.values_mut().for_each(|names| *names = None);
@@ -73,7 +74,7 @@ impl Births {
             let Some(names) = self.names.get_mut(&slice) else { continue };
             let (Some(name), Some(known)) = (event.file_name(), names.as_mut()) else { continue };
             known.push(OsStr::from_bytes(name.to_bytes()).to_owned());
-            if known.len() > MOST {
+            if known.len() > MAX_NAMES {
                 *names = None;
             }
         }
@@ -86,7 +87,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn each_slice_tells_what_was_made_in_it_once() {
+    fn births_of_each_slice_are_returned_once() {
         let dir = tempfile::tempdir().unwrap();
         let make = |name: &str| fs::create_dir_all(dir.path().join(name)).unwrap();
         make("a.slice/before");
@@ -98,15 +99,15 @@ mod tests {
         make("a.slice/gone");
         fs::remove_dir(dir.path().join("a.slice/gone")).unwrap();
         make("b.slice/other");
-        let names = |births: &mut Births, slice| births.take(slice);
+        let names = |births: &mut Births, slice| births.take_names(slice);
         assert_eq!(names(&mut births, 1), Some(vec!["new".into(), "gone".into()]));
         assert_eq!(names(&mut births, 1), Some(vec![]));
-        assert_eq!(names(&mut births, 2), None, "what was made before is not known");
+        assert_eq!(names(&mut births, 2), None, "earlier births are unknown");
         assert_eq!(names(&mut births, 2), Some(vec![]));
-        assert_eq!(names(&mut births, 3), None, "nobody watches it");
+        assert_eq!(names(&mut births, 3), None, "it has no watch");
         births.forget(2);
         assert_eq!(names(&mut births, 2), None);
-        (0..=MOST).for_each(|number| make(&format!("a.slice/{number}")));
+        (0..=MAX_NAMES).for_each(|number| make(&format!("a.slice/{number}")));
         assert_eq!(names(&mut births, 1), None, "too many");
         make("a.slice/later");
         assert_eq!(names(&mut births, 1), Some(vec!["later".into()]), "and from there on");

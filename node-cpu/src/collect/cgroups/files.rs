@@ -1,4 +1,4 @@
-//! A cgroup's files: its counter, which may be kept open, and what is in its directory.
+//! Files of a cgroup: its counter, which may be kept open, and the entries of its directory.
 
 use crate::cpu::Cpu;
 use crate::kernel::parse;
@@ -10,40 +10,45 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// A `cpu.stat`.
+/// Counter of a cgroup: its `cpu.stat`.
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     file: Option<OwnedFd>,
-    /// Another file is another cgroup's; 0 before it was opened.
+    /// Inode of the file, as another file is another cgroup's; 0 before it was opened.
     inode: u64,
 }
 
 impl Counter {
-    /// Whether it was opened before.
+    /// Returns true if the file was opened before.
     pub(super) fn was_read(&self) -> bool {
         self.inode != 0
     }
 
-    /// Whether it is kept open.
+    /// Returns true if the file is kept open.
     pub(super) fn is_open(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Closes it; whether it was open.
+    /// Closes the file. Returns true if it was open.
     pub(super) fn close(&mut self) -> bool {
         self.file.take().is_some()
     }
 
-    /// Reads it, in the cgroup at `path`, and keeps it open where there is `room` for so many more.
-    pub(super) fn read(&mut self, path: &mut PathBuf, reader: &mut Reader, room: &mut usize) -> Outcome<Cpu> {
+    /// Reads the counter of the cgroup at `path`. Keeps the file open if `open_slots` is above 0, and counts it down.
+    pub(super) fn read(
+        &mut self,
+        path: &mut PathBuf,
+        reader: &mut Reader,
+        open_slots: &mut usize,
+    ) -> Outcome<Cpu> {
         if let Some(file) = &self.file {
-            return reader.read_again(file, parse::cpu_stat);
+            return reader.read_open(file, parse::cpu_stat);
         }
         path.push("cpu.stat");
         let opened = rustix::fs::open(&*path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         path.pop();
         let opened = opened.and_then(|file| Ok((rustix::fs::fstat(&file)?.st_ino, file)));
-        let (inode, file) = match reader.sort(opened.map_err(io::Error::from)) {
+        let (inode, file) = match reader.classify(opened.map_err(io::Error::from)) {
             Outcome::Got(opened) => opened,
             Outcome::Gone => return Outcome::Gone,
             Outcome::Failed => return Outcome::Failed,
@@ -52,24 +57,24 @@ impl Counter {
             return Outcome::Gone;
         }
         self.inode = inode;
-        let read = reader.read_again(&file, parse::cpu_stat);
-        if *room > 0 {
-            *room -= 1;
+        let read = reader.read_open(&file, parse::cpu_stat);
+        if *open_slots > 0 {
+            *open_slots -= 1;
             self.file = Some(file);
         }
         read
     }
 }
 
-/// The directories in a directory, with their inodes.
-pub(super) fn directories(path: &Path, reader: &mut Reader) -> Outcome<Vec<(OsString, u64)>> {
+/// Lists the directories in a directory, with their inodes.
+pub(super) fn list_directories(path: &Path, reader: &mut Reader) -> Outcome<Vec<(OsString, u64)>> {
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let dir = rustix::fs::open(path, flags, Mode::empty());
-    let mut found = Vec::new();
+    let mut directories = Vec::new();
     let listed = reader.list(dir.map_err(io::Error::from), |entry| {
         if entry.is_dir && entry.name != b"." && entry.name != b".." {
-            found.push((OsStr::from_bytes(entry.name).to_owned(), entry.inode));
+            directories.push((OsStr::from_bytes(entry.name).to_owned(), entry.inode));
         }
     });
-    listed.map(|()| found)
+    listed.map(|()| directories)
 }

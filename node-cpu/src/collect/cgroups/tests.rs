@@ -1,4 +1,4 @@
-//! Trees in a temporary directory: what is a path to the exporter may be any directory.
+//! Tests of trees in a temporary directory: the exporter takes any directory as a path.
 
 use super::*;
 use crate::collect::plausibility::Plausibility;
@@ -14,7 +14,7 @@ mod pods;
 mod residual;
 mod unchanged_since;
 
-/// A cgroup tree of files. What is removed is moved aside, so that no later directory gets its inode.
+/// A cgroup tree of files. Removed cgroups are moved aside, so that no later directory gets their inode.
 struct Fake {
     dir: tempfile::TempDir,
     removed: usize,
@@ -47,8 +47,8 @@ impl Fake {
     }
 }
 
-/// A tree being watched, none of its files kept open: a file that is moved aside may still be read, a cgroup's not.
-struct Watch {
+/// A tree with its passes. It keeps no files open: a file that was moved aside may still be read, a cgroup's may not.
+struct PassRunner {
     tree: Tree,
     procfs: ProcFs,
     reader: Reader,
@@ -56,50 +56,50 @@ struct Watch {
     processes: Processes,
 }
 
-/// Processes of units alone: none is the machine's own.
+/// Returns processes of units alone, without any of the machine's own.
 fn unit_processes() -> Processes {
     Processes::new(Scope::Root("/none".into()), Detail::default(), false)
 }
 
-impl Watch {
-    fn new(fake: &Fake) -> Watch {
+impl PassRunner {
+    fn new(fake: &Fake) -> PassRunner {
         let mut ledger = Ledger::default();
-        let mut watch = Watch {
+        let mut runner = PassRunner {
             tree: Tree::new(fake.root(), 0, &mut ledger),
             procfs: ProcFs::open(fake.dir.path()).unwrap(),
             reader: Reader::new(),
             ledger,
             processes: unit_processes(),
         };
-        watch.pass();
-        watch
+        runner.pass();
+        runner
     }
 
     fn snapshot(&mut self) -> Snapshot {
         self.processes.begin(1);
-        let Watch { tree, procfs, reader, ledger, processes } = self;
+        let PassRunner { tree, procfs, reader, ledger, processes } = self;
         let pass = Pass { procfs, reader, plausibility: &Plausibility::new(), ledger };
         tree.pass(pass, processes, false).unwrap();
         self.processes.end();
-        let Watch { ledger, .. } = self;
+        let PassRunner { ledger, .. } = self;
         ledger.settle();
         let mut snapshot = Snapshot::empty(Instant::now());
         ledger.write(&mut snapshot, false);
         snapshot
     }
 
-    /// One pass: each group's total in microseconds, those at 0 left out.
+    /// Takes one pass. Returns each group's total in microseconds, without those at 0.
     fn pass(&mut self) -> BTreeMap<String, u64> {
         let named =
             self.snapshot().groups.into_iter().map(|((_, group), cpu)| (group.to_string(), cpu.total_us()));
         named.filter(|(_, us)| *us > 0).collect()
     }
 
-    /// How many counters and other files the next pass reads.
-    fn effort(&mut self) -> (u64, u64) {
+    /// Takes one pass. Returns the numbers of counters and of other files that it reads.
+    fn count_reads(&mut self) -> (u64, u64) {
         self.reader.begin();
         self.pass();
-        (self.tree.read(), self.reader.files() - self.tree.read())
+        (self.tree.counters_read(), self.reader.files() - self.tree.counters_read())
     }
 }
 
@@ -114,14 +114,14 @@ fn totals_begin_at_the_first_pass_and_the_born_count_in_full() {
     fake.set("system.slice/a.service", 600, 300);
     fake.set("kubepods.slice", 50, 50);
     fake.set("kubepods.slice/pod.slice", 40, 40);
-    let mut watch = Watch::new(&fake);
-    assert_eq!(watch.pass(), groups([]));
+    let mut runner = PassRunner::new(&fake);
+    assert_eq!(runner.pass(), groups([]));
     fake.set("system.slice", 1030, 507);
     fake.set("system.slice/a.service", 610, 300);
     fake.set("system.slice/b.service", 20, 7);
     fake.set("kubepods.slice", 55, 50);
-    assert_eq!(watch.pass(), groups([("a", 10), ("b", 27), ("conmon", 5)]));
-    let alive: Vec<String> = watch.snapshot().alive.iter().map(|(_, group)| group.to_string()).collect();
+    assert_eq!(runner.pass(), groups([("a", 10), ("b", 27), ("conmon", 5)]));
+    let alive: Vec<String> = runner.snapshot().alive.iter().map(|(_, group)| group.to_string()).collect();
     assert_eq!(alive, ["(exited)", "a", "b", "conmon"]);
 }
 
@@ -131,25 +131,25 @@ fn a_units_inner_cgroups_are_its_own() {
     for cgroup in ["a.service", "a.service/in", "a.service/in/b.scope"] {
         fake.set(cgroup, 0, 0);
     }
-    let mut watch = Watch::new(&fake);
+    let mut runner = PassRunner::new(&fake);
     fake.set("a.service", 100, 0);
     fake.set("a.service/in", 90, 0);
     fake.set("a.service/in/b.scope", 70, 0);
-    assert_eq!(watch.pass(), groups([("a", 100)]), "whatever they are called");
+    assert_eq!(runner.pass(), groups([("a", 100)]), "whatever they are called");
 }
 
 #[test]
-fn what_vanishes_while_it_is_read_counts_once() {
+fn a_cgroup_that_vanishes_during_its_reading_counts_once() {
     let fake = Fake::new();
     for name in ["", "b.slice", "b.slice/z.scope"] {
         fake.set(&format!("a.slice/{name}"), 0, 0);
     }
-    let mut watch = Watch::new(&fake);
-    // Its child could still be read, itself no more.
+    let mut runner = PassRunner::new(&fake);
+    // The child's counter is readable, its own is not.
     fake.set("a.slice/b.slice/z.scope", 10, 0);
     fs::remove_file(fake.root().join("a.slice/b.slice/cpu.stat")).unwrap();
     fake.set("a.slice", 15, 0);
-    assert_eq!(watch.pass(), groups([("z", 15)]));
+    assert_eq!(runner.pass(), groups([("z", 15)]));
 }
 
 #[test]
@@ -157,48 +157,48 @@ fn the_same_name_with_another_inode_is_another_unit() {
     let mut fake = Fake::new();
     fake.set("system.slice", 0, 0);
     fake.set("system.slice/a.service", 0, 0);
-    let mut watch = Watch::new(&fake);
+    let mut runner = PassRunner::new(&fake);
     fake.set("system.slice", 50, 0);
     fake.set("system.slice/a.service", 50, 0);
-    watch.pass();
+    runner.pass();
     fake.remove("system.slice/a.service");
     fake.set("system.slice/a.service", 70, 0);
     fake.set("system.slice", 50 + 5 + 70, 0);
-    assert_eq!(watch.pass(), groups([("a", 50 + 5 + 70)]));
-    // The new one was found in that pass.
+    assert_eq!(runner.pass(), groups([("a", 50 + 5 + 70)]));
+    // That pass found the new unit.
     fake.set("system.slice/a.service", 71, 0);
     fake.set("system.slice", 50 + 5 + 71, 0);
-    assert_eq!(watch.pass(), groups([("a", 50 + 5 + 71)]));
+    assert_eq!(runner.pass(), groups([("a", 50 + 5 + 71)]));
 }
 
 #[test]
-fn what_cannot_be_read_for_a_while_is_put_right_later() {
+fn a_cgroup_that_is_unreadable_for_a_while_is_corrected_later() {
     let fake = Fake::new();
     fake.set("system.slice", 0, 0);
     fake.set("system.slice/a.service", 0, 0);
-    let mut watch = Watch::new(&fake);
+    let mut runner = PassRunner::new(&fake);
     fake.set("system.slice", 10, 0);
     fs::write(fake.root().join("system.slice/a.service/cpu.stat"), "?").unwrap();
-    assert_eq!(watch.pass(), groups([("(exited)", 10)]));
-    assert_eq!(watch.reader.errors().get("malformed"), Some(&1));
+    assert_eq!(runner.pass(), groups([("(exited)", 10)]));
+    assert_eq!(runner.reader.errors().get("malformed"), Some(&1));
     fake.set("system.slice", 14, 0);
     fake.set("system.slice/a.service", 14, 0);
-    watch.pass();
-    // The 10 that were shown as exited are no more owed: what exits now is in them already.
+    runner.pass();
+    // The 10 that were exported as exited stay there. CPU that exits now is in them already.
     fake.set("system.slice", 14 + 13, 0);
-    assert_eq!(watch.pass(), groups([("(exited)", 13), ("a", 14)]));
+    assert_eq!(runner.pass(), groups([("(exited)", 13), ("a", 14)]));
 }
 
 #[test]
-fn what_was_unreadable_at_first_counts_from_its_first_reading() {
+fn a_cgroup_that_is_unreadable_at_first_counts_from_its_first_reading() {
     let fake = Fake::new();
     fake.set("a.service", 1, 0);
     fs::write(fake.root().join("a.service/cpu.stat"), "?").unwrap();
-    let mut watch = Watch::new(&fake);
+    let mut runner = PassRunner::new(&fake);
     fake.set("a.service", 5000, 0);
-    assert_eq!(watch.pass(), groups([]));
+    assert_eq!(runner.pass(), groups([]));
     fake.set("a.service", 5003, 0);
-    assert_eq!(watch.pass(), groups([("a", 3)]));
+    assert_eq!(runner.pass(), groups([("a", 3)]));
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_missing_root_is_an_error_that_names_it() {
     assert!(error.contains(&missing.display().to_string()), "{error}");
 }
 
-/// The units of the model; a growth of one is a growth of all cgroups above it.
+/// Units of the model; CPU of a unit is CPU of all cgroups above it.
 const UNITS: [&str; 6] = [
     "a.slice/x.service",
     "a.slice/y.service",
@@ -226,7 +226,7 @@ const UNITS: [&str; 6] = [
 
 #[derive(Clone, Debug)]
 enum Step {
-    Grow(usize, u64, u64),
+    AddCpu(usize, u64, u64),
     Start(usize),
     End(usize),
     Pass,
@@ -235,7 +235,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let unit = 0..UNITS.len();
     let step = prop_oneof![
-        4 => (unit.clone(), 0u64..1000, 0u64..1000).prop_map(|(unit, user, system)| Step::Grow(unit, user, system)),
+        4 => (unit.clone(), 0u64..1000, 0u64..1000).prop_map(|(unit, user, system)| Step::AddCpu(unit, user, system)),
         1 => unit.clone().prop_map(Step::Start),
         1 => unit.prop_map(Step::End),
         2 => Just(Step::Pass),
@@ -243,7 +243,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
-/// All cgroups of a unit's path that have a `cpu.stat`, itself last.
+/// Returns all cgroups of a unit's path that have a `cpu.stat`, the unit itself last.
 fn path_of(unit: &str) -> impl Iterator<Item = &str> {
     unit.match_indices('/').map(|(end, _)| &unit[..end]).chain([unit])
 }
@@ -251,7 +251,7 @@ fn path_of(unit: &str) -> impl Iterator<Item = &str> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever is born, grows and ends: the groups add up to the top, and none ever falls.
+    /// The groups add up to the top, and none ever falls, for any births, deltas and ends.
     #[test]
     fn groups_add_up_to_the_top(steps in steps()) {
         let mut fake = Fake::new();
@@ -260,19 +260,19 @@ proptest! {
             usage.insert(top, (7, 7));
             fake.set(top, 7, 7);
         }
-        let mut watch = Watch::new(&fake);
-        let (mut grown, mut before) = (0, watch.pass());
+        let mut runner = PassRunner::new(&fake);
+        let (mut used_us, mut before) = (0, runner.pass());
         for step in steps.into_iter().chain([Step::Pass]) {
             match step {
-                Step::Grow(unit, user, system) if usage.contains_key(UNITS[unit]) => {
+                Step::AddCpu(unit, user, system) if usage.contains_key(UNITS[unit]) => {
                     for (depth, cgroup) in path_of(UNITS[unit]).enumerate() {
                         let used = usage.get_mut(cgroup).unwrap();
                         // Each cgroup splits the same total in its own way, as the kernel does.
-                        let moved = if depth % 2 == 0 { 0 } else { user / 2 };
-                        *used = (used.0 + user - moved, used.1 + system + moved);
+                        let shifted = if depth % 2 == 0 { 0 } else { user / 2 };
+                        *used = (used.0 + user - shifted, used.1 + system + shifted);
                         fake.set(cgroup, used.0, used.1);
                     }
-                    grown += user + system;
+                    used_us += user + system;
                 }
                 Step::Start(unit) if !usage.contains_key(UNITS[unit]) => {
                     usage.insert(UNITS[unit], (0, 0));
@@ -280,8 +280,8 @@ proptest! {
                 }
                 Step::End(unit) if usage.remove(UNITS[unit]).is_some() => fake.remove(UNITS[unit]),
                 Step::Pass => {
-                    let now = watch.pass();
-                    prop_assert_eq!(now.values().sum::<u64>(), grown);
+                    let now = runner.pass();
+                    prop_assert_eq!(now.values().sum::<u64>(), used_us);
                     for (group, us) in &before {
                         prop_assert!(now.get(group) >= Some(us), "{} fell from {} to {:?}", group, us, now.get(group));
                     }
@@ -290,6 +290,6 @@ proptest! {
                 _ => {}
             }
         }
-        prop_assert!(watch.snapshot().groups.keys().all(|key| key.0 != Class::Kernel));
+        prop_assert!(runner.snapshot().groups.keys().all(|group| group.0 != Class::Kernel));
     }
 }

@@ -1,4 +1,4 @@
-//! Which of the machine's own processes have exited since the last pass, and who may have waited for them.
+//! Exited processes of the machine since the last pass, and the reapers that may have waited for them.
 
 use super::machine::Scope;
 use super::owner::DEEPEST;
@@ -11,21 +11,21 @@ use crate::kernel::parse::Stat;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// What is still to be known of a process that vanished.
+/// Data of a vanished process that reaping still needs.
 #[derive(Debug)]
 pub(super) struct Vanished {
     stat: Stat,
     account: Id,
     group: Id,
     /// Its reaper may have been read before it exited.
-    late: bool,
+    is_late: bool,
 }
 
 impl Tracked {
-    /// Ends what it counts for; its accounts are released when its reaper is known.
-    pub(super) fn vanish(&self, late: bool, ledger: &mut Ledger) -> Vanished {
+    /// Ends its counts. Its accounts are released once its reaper is known.
+    pub(super) fn vanish(&self, is_late: bool, ledger: &mut Ledger) -> Vanished {
         self.end(ledger);
-        Vanished { stat: self.stat, account: self.at.account, group: self.group, late }
+        Vanished { stat: self.stat, account: self.membership.account, group: self.group, is_late }
     }
 }
 
@@ -37,13 +37,13 @@ impl Vanished {
 }
 
 impl Processes {
-    /// Ends those that are gone, of the members up to now and of those that were read in this pass; `before` and `after` are
-    /// the PIDs that were listed before and after that.
-    pub(super) fn end_gone(
+    /// Ends processes that have exited, out of the members of the last pass and the readings of this one. `before` and
+    /// `after` are the PIDs that were listed before and after the readings.
+    pub(super) fn end_exited(
         &mut self,
         readings: &[(u32, Stat)],
         (before, after): (&[u32], &[u32]),
-        gone: &mut BTreeMap<u32, Vanished>,
+        vanished_processes: &mut BTreeMap<u32, Vanished>,
         pass: &mut Pass<'_>,
     ) {
         let mut members = std::mem::take(&mut self.machine.members);
@@ -52,7 +52,7 @@ impl Processes {
         members.dedup();
         members.retain(|pid| {
             let Some(known) = self.member(*pid) else { return false };
-            let late = if known.seen != self.pass {
+            let is_late = if known.read_in_pass != self.pass_number {
                 // It exited, or left the root, before it was read.
                 before.binary_search(pid).is_ok()
             } else if self.machine.scope == Scope::All && after.binary_search(pid).is_err() {
@@ -65,11 +65,11 @@ impl Processes {
                 return true;
             };
             if let Some(known) = self.tracked.remove(pid) {
-                self.left.insert(*pid, known.stat.start);
-                let vanished = known.vanish(late, pass.ledger);
-                match gone.entry(*pid) {
+                self.departed.insert(*pid, known.stat.start);
+                let vanished = known.vanish(is_late, pass.ledger);
+                match vanished_processes.entry(*pid) {
                     Entry::Vacant(entry) => drop(entry.insert(vanished)),
-                    // It took the PID of another that is gone too; nobody tells the two apart.
+                    // It had reused the PID of another vanished process. The two cannot be distinguished.
                     Entry::Occupied(_) => vanished.release(pass.ledger),
                 }
             }
@@ -78,63 +78,66 @@ impl Processes {
         self.machine.members = members;
     }
 
-    /// Credits what the exited used unseen, as far as their reapers tell.
+    /// Credits the CPU that exited processes used unseen, as far as it is in their reapers' deltas.
     pub(super) fn reap(
         &mut self,
-        gone: &BTreeMap<u32, Vanished>,
+        vanished_processes: &BTreeMap<u32, Vanished>,
         reapers: BTreeMap<u32, Reaper>,
         ledger: &mut Ledger,
     ) {
         if self.machine.scope != Scope::All {
-            return gone.values().for_each(|one| one.release(ledger));
+            return vanished_processes.values().for_each(|process| process.release(ledger));
         }
         let mut exited = std::mem::take(&mut self.machine.late);
-        let late: Vec<Id> = exited.iter().map(|one| one.key).collect();
+        let retried: Vec<Id> = exited.iter().map(|process| process.account).collect();
         for child in &mut exited {
-            child.orphan |= !child.ancestors.first().is_some_and(|parent| self.tracked.contains_key(parent));
+            child.is_orphan |=
+                !child.ancestors.first().is_some_and(|parent| self.tracked.contains_key(parent));
         }
-        for Vanished { stat, group, late, .. } in gone.values() {
+        for Vanished { stat, group, is_late, .. } in vanished_processes.values() {
             if stat.kernel_thread {
                 continue;
             }
             exited.push(Exited {
-                key: *group,
+                account: *group,
                 counted: stat.own + stat.waited,
-                ancestors: self.ancestors(stat.ppid, gone, &reapers),
-                orphan: gone.contains_key(&stat.ppid),
-                late: *late,
+                ancestors: self.find_ancestors(stat.ppid, vanished_processes, &reapers),
+                is_orphan: vanished_processes.contains_key(&stat.ppid),
+                is_late: *is_late,
             });
         }
         let settled = reaping::settle(exited, reapers, |owners| ledger.common_owner(owners));
         for (group, delta) in settled.credits {
             ledger.credit_exited(group, delta);
         }
-        // Those that are tried once more still need their accounts.
-        settled.late.iter().for_each(|one| ledger.retain(one.key));
-        late.into_iter().for_each(|group| ledger.release(group));
-        gone.values().for_each(|one| one.release(ledger));
+        // Processes that are tried once more still need their accounts.
+        settled.late.iter().for_each(|process| ledger.retain(process.account));
+        retried.into_iter().for_each(|group| ledger.release(group));
+        vanished_processes.values().for_each(|process| process.release(ledger));
         self.machine.late = settled.late;
     }
 
-    /// Returns the ancestors from `ppid` on that may have waited, nearest first: those that live, and those that exited in
-    /// this pass after they were read in it.
-    fn ancestors(
+    /// Returns the ancestors from `ppid` on that may have waited, nearest first. They live, or exited in this pass
+    /// after their reading.
+    fn find_ancestors(
         &self,
         ppid: u32,
-        gone: &BTreeMap<u32, Vanished>,
+        vanished_processes: &BTreeMap<u32, Vanished>,
         reapers: &BTreeMap<u32, Reaper>,
     ) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut at = ppid;
+        let mut ancestors = Vec::new();
+        let mut pid = ppid;
         for _ in 0..DEEPEST {
-            // A PID may have been given anew since: the one it was the child of is the one that exited.
-            let exited = gone.get(&at).map(|one| &one.stat);
-            let Some(stat) = exited.or_else(|| self.tracked.get(&at).map(|known| &known.stat)) else { break };
-            if exited.is_none() || reapers.contains_key(&at) {
-                found.push(at);
+            // A PID may have been reused since. The parent is the process that exited.
+            let exited = vanished_processes.get(&pid).map(|process| &process.stat);
+            let Some(stat) = exited.or_else(|| self.tracked.get(&pid).map(|known| &known.stat)) else {
+                break;
+            };
+            if exited.is_none() || reapers.contains_key(&pid) {
+                ancestors.push(pid);
             }
-            at = stat.ppid;
+            pid = stat.ppid;
         }
-        found
+        ancestors
     }
 }

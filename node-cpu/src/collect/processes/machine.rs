@@ -1,15 +1,17 @@
-//! All of the machine's processes, if there is no cgroup tree to count by; beside a tree only those in its root: the kernel's
-//! threads, and the few programs that no unit holds.
+//! The machine's own processes: all of them, or those in the root of the cgroup tree.
 //!
-//! What is lost, and so is unattributed:
-//! - what a kernel thread used between the last pass and its end, for nobody waits for it: its parent's `cutime`
-//!   does not grow. A worker ends after minutes of idleness and leaves nothing; a short-lived thread that no pass
-//!   saw leaves all.
-//! - beside a tree, what a process of the root used between the last pass and its end or its leaving for a unit.
-//!   `cutime` is no help there: the children of a root's process may have lived in units, which have counted them.
-//!   Nor is what a process used before a pass saw it in the root, unless it was born to one that was there.
+//! All of them are counted if there is no cgroup tree to count by. Only those in the root are counted beside a tree:
+//! the kernel's threads, and the few programs that are in no unit.
 //!
-//! In return nothing is counted twice.
+//! Some CPU is lost, and so is unattributed:
+//! - CPU of a kernel thread between the last pass and its end. No process waits for it, so its parent's `cutime` does
+//!   not grow. A worker ends after minutes of idleness and loses nothing. A short-lived thread that no pass saw loses
+//!   all.
+//! - CPU of a process in the root of a tree between the last pass and its end, or its move to a unit. `cutime` does not
+//!   help there: the children of a root's process may have lived in units, which have counted them.
+//! - CPU of a process before a pass saw it in the root of a tree, unless its parent was there when it was born.
+//!
+//! Nothing is counted twice in return.
 
 use super::exited::Vanished;
 use super::{Membership, Processes, Since, Source};
@@ -23,32 +25,33 @@ use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Which processes are the machine's own.
+/// Scope of the machine's own processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::collect) enum Scope {
     /// All that procfs shows.
     All,
-    /// Those in this `cgroup.procs`, the root's.
+    /// Processes in this `cgroup.procs`, the root's.
     Root(PathBuf),
 }
 
-/// What is known of the machine's own processes as a whole.
+/// State of the machine's own processes as a whole.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) scope: Scope,
-    /// Whether a bare `/` as cgroup is the reader's own pod.
+    /// A bare `/` as cgroup is the reader's own pod.
     pub(super) is_relative: bool,
-    /// A process that started at this tick or later, and is seen for the first time, counts in full; `None` before the first
-    /// pass, in which none does.
+    /// A process that started at this tick or later, and is seen for the first time, counts in full. `None` before the
+    /// first pass, in which no process does.
     newborn_since: Option<u64>,
-    /// The PIDs of the last pass.
+    /// PIDs of the last pass.
     pub(super) members: Vec<u32>,
     /// Exited processes whose reapers may not have been read after that.
     pub(super) late: Vec<Exited>,
     lists: Lists,
 }
 
-/// What a pass lists, kept for the next to fill again: the PIDs before and after the reading, and what was read.
+/// Lists of a pass, kept so that the next can fill them again: the PIDs before and after the readings, and the
+/// readings.
 #[derive(Debug, Default)]
 struct Lists {
     before: Vec<u32>,
@@ -64,7 +67,8 @@ impl Machine {
 }
 
 impl Scope {
-    /// Lists the PIDs in order; returns false if only those of the root cannot be listed, which is counted as an error.
+    /// Lists the PIDs in order. Returns false if the root's cannot be listed, which is counted as an error. Fails if
+    /// procfs cannot be listed.
     fn list(&self, pids: &mut Vec<u32>, pass: &mut Pass<'_>) -> Result<bool> {
         pids.clear();
         match self {
@@ -90,88 +94,89 @@ impl Scope {
 }
 
 impl Processes {
-    /// Returns how many kernel threads, and how many other processes, were the machine's own in the last pass.
-    pub(in crate::collect) fn of_machine(&self) -> (usize, usize) {
+    /// Returns the numbers of kernel threads and of other processes that were the machine's own in the last pass.
+    pub(in crate::collect) fn machine_counts(&self) -> (usize, usize) {
         let members = self.machine.members.iter().filter_map(|pid| self.tracked.get(pid));
         let kernel = members.filter(|known| known.stat.kernel_thread).count();
         (kernel, self.machine.members.len() - kernel)
     }
 
-    /// Credits what the machine's own processes have used. Fails if they cannot be listed at all.
+    /// Credits the CPU of the machine's own processes. Fails if they cannot be listed at all.
     pub(in crate::collect) fn visit_machine(&mut self, pass: &mut Pass<'_>) -> Result<()> {
         let mut lists = std::mem::take(&mut self.machine.lists);
-        let done = self.visit_listed(&mut lists, pass);
+        let result = self.read_and_credit(&mut lists, pass);
         self.machine.lists = lists;
-        done
+        result
     }
 
-    fn visit_listed(&mut self, lists: &mut Lists, pass: &mut Pass<'_>) -> Result<()> {
+    fn read_and_credit(&mut self, lists: &mut Lists, pass: &mut Pass<'_>) -> Result<()> {
         let Lists { before, after, readings } = lists;
         let scope = self.machine.scope.clone();
         if !scope.list(before, pass)? {
             return Ok(());
         }
-        let complete = self.read_machine(before, readings, pass);
+        let is_complete = self.read_machine(before, readings, pass);
         if !scope.list(after, pass)? {
             return Ok(());
         }
         if scope != Scope::All {
-            // What has left for a unit meanwhile may have been read after that.
+            // A process that has moved to a unit meanwhile may have been read after that.
             readings.retain(|(pid, _)| after.binary_search(pid).is_ok());
         }
-        let mut new = self.owners_of_new(readings, pass);
-        let (mut reapers, mut gone) = (BTreeMap::new(), BTreeMap::new());
+        let mut new_owners = self.find_new_owners(readings, pass);
+        let (mut reapers, mut vanished) = (BTreeMap::new(), BTreeMap::new());
         for (pid, stat) in readings.iter() {
-            self.end_replaced(*pid, stat, &mut gone, pass);
-            let owner = new.remove(pid);
-            if let Some(reaper) = self.update_of_machine(*pid, stat, owner, pass) {
+            self.end_replaced(*pid, stat, &mut vanished, pass);
+            let owner = new_owners.remove(pid);
+            if let Some(reaper) = self.update_member(*pid, stat, owner, pass) {
                 reapers.insert(*pid, reaper);
             }
         }
-        self.end_gone(readings, (before, after), &mut gone, pass);
-        self.reap(&gone, reapers, pass.ledger);
-        // All of a machine's processes are seen: those that are new started since. Into the root an older one may move.
-        if complete && (self.machine.newborn_since.is_none() || scope != Scope::All) {
+        self.end_exited(readings, (before, after), &mut vanished, pass);
+        self.reap(&vanished, reapers, pass.ledger);
+        // All processes of a machine are seen, so new ones have started since. An older process may move into the root.
+        if is_complete && (self.machine.newborn_since.is_none() || scope != Scope::All) {
             self.machine.newborn_since = Some(self.began);
         }
         Ok(())
     }
 
-    /// Reads the listed; what cannot be read stays as it was. Returns whether there was time for all.
+    /// Reads the listed processes; one that cannot be read keeps its last reading. Returns true if there was time for
+    /// all.
     fn read_machine(&mut self, listed: &[u32], readings: &mut Vec<(u32, Stat)>, pass: &mut Pass<'_>) -> bool {
         readings.clear();
-        let mut late = false;
+        let mut is_late = false;
         for &pid in listed {
-            late = late || pass.reader.is_late();
-            let stat = if late { Outcome::Failed } else { pass.procfs.process(pid, pass.reader) };
-            self.read.0 += u64::from(!late);
+            is_late = is_late || pass.reader.is_late();
+            let stat = if is_late { Outcome::Failed } else { pass.procfs.process(pid, pass.reader) };
+            self.read_counts.0 += u64::from(!is_late);
             match stat {
                 Outcome::Got(stat) => readings.push((pid, stat)),
                 Outcome::Failed => readings.extend(self.member(pid).map(|known| (pid, known.stat))),
                 Outcome::Gone => {}
             }
         }
-        !late
+        !is_late
     }
 
-    /// Ends what had this PID, if that was another process.
+    /// Ends the process that had this PID, if it was another one.
     fn end_replaced(
         &mut self,
         pid: u32,
         stat: &Stat,
-        gone: &mut BTreeMap<u32, Vanished>,
+        vanished: &mut BTreeMap<u32, Vanished>,
         pass: &mut Pass<'_>,
     ) {
         if self.member(pid).is_some_and(|known| known.stat.start != stat.start)
             && let Some(known) = self.tracked.remove(&pid)
         {
-            gone.insert(pid, known.vanish(true, pass.ledger));
+            vanished.insert(pid, known.vanish(true, pass.ledger));
         }
     }
 
-    /// Credits what one process has used; returns what it has waited for, if anything. `owner`: whose it is, if it is new or
-    /// has executed another program.
-    fn update_of_machine(
+    /// Credits the CPU of one process. Returns the CPU of children that it has waited for, if any. `owner` is the owner
+    /// of a process that is new or has executed another program.
+    fn update_member(
         &mut self,
         pid: u32,
         stat: &Stat,
@@ -179,31 +184,31 @@ impl Processes {
         pass: &mut Pass<'_>,
     ) -> Option<Reaper> {
         let since = match self.member(pid) {
-            // Beside a tree a list that could not be read leaves out a pass.
-            Some(known) => Since::LastReading { exact: known.seen + 1 == self.pass },
+            // A list of the root that could not be read skips a pass.
+            Some(known) => Since::LastReading { of_last_pass: known.read_in_pass + 1 == self.pass_number },
             None if self.was_born_here(pid, stat) => Since::Birth,
             None => Since::Now,
         };
         match owner {
             Some((owner, tries)) => {
                 let account = pass.ledger.acquire_owner(&owner);
-                let at = Membership { source: Source::Machine, account, class: owner.class() };
-                self.put(pid, stat, at, pass);
+                let membership = Membership { source: Source::Machine, account, class: owner.class() };
+                self.update_membership(pid, stat, membership, pass);
                 pass.ledger.release(account);
                 self.tracked.get_mut(&pid)?.owner = Some((owner, tries));
             }
-            None => self.put(pid, stat, self.member(pid)?.at, pass),
+            None => self.update_membership(pid, stat, self.member(pid)?.membership, pass),
         }
         self.tracked.get_mut(&pid)?.find_pod_name(pid, pass);
         let used = self.update(pid, stat, since, pass)?;
-        (used.waited != Delta::default()).then_some(Reaper { key: used.group, grown: used.waited })
+        (used.waited != Delta::default()).then_some(Reaper { account: used.group, delta: used.waited })
     }
 
-    /// Returns whether all that a process had used when it was first seen was used in scope, and since the first pass.
+    /// Returns true if all CPU of a process at its first reading was used in scope, and since the first pass.
     fn was_born_here(&self, pid: u32, stat: &Stat) -> bool {
-        let newborn = self.machine.newborn_since.is_some_and(|since| stat.start >= since);
-        // A cgroup's process may have come from another; if its parent was there, it was born there.
-        let born_here = self.machine.scope == Scope::All || self.member(stat.ppid).is_some();
-        newborn && born_here && !self.tracked.contains_key(&pid)
+        let is_newborn = self.machine.newborn_since.is_some_and(|since| stat.start >= since);
+        // A process may have come from a cgroup. It was born in the root if its parent was there.
+        let is_born_here = self.machine.scope == Scope::All || self.member(stat.ppid).is_some();
+        is_newborn && is_born_here && !self.tracked.contains_key(&pid)
     }
 }

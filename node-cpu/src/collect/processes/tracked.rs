@@ -1,4 +1,4 @@
-//! One process, from one reading to the next: where it is, whom it counts for, and what it has used in between.
+//! One process, from one reading to the next: its membership, its group, and its CPU in between.
 
 use super::owner::NameTries;
 use crate::account::{Id, Ledger};
@@ -9,16 +9,16 @@ use crate::kernel::parse::Stat;
 use crate::naming::{Owner, RuleName};
 use crate::snapshot::Class;
 
-/// Where a PID was listed.
+/// Source that listed a PID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// In procfs, or in the root of the tree.
+    /// Procfs, or the root of the tree.
     Machine,
-    /// In the cgroup of this number.
+    /// The cgroup of this number.
     Cgroup(u32),
 }
 
-/// Where a process is, and the account of whose it is there; the class is that account's.
+/// Membership of a process: its source, the account of its owner there, and the class of that account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Membership {
     pub(super) source: Source,
@@ -26,23 +26,23 @@ pub(super) struct Membership {
     pub(super) class: Class,
 }
 
-/// From when on what a process has used counts for where it is.
+/// Time from which on the CPU of a process counts for its membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Since {
-    /// From its birth: it was born there, and since the last pass.
+    /// Since its birth: it was born there, and since the last pass.
     Birth,
-    /// From its last reading; `exact`: that was in the last pass.
-    LastReading { exact: bool },
-    /// From now on: it was elsewhere, or nobody knows.
+    /// Since its last reading; `of_last_pass` is set if the last pass took that.
+    LastReading { of_last_pass: bool },
+    /// Since this reading: it was a member of something else, or its past is unknown.
     Now,
 }
 
-/// What counts of what a process has used since its last reading, and of what the children that it has waited for had.
+/// CPU of a process since its last reading that counts, and CPU of the children that it has waited for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Used {
     pub(super) own: Delta,
     pub(super) waited: Delta,
-    /// The account that it counts for.
+    /// Account that it counts for.
     pub(super) group: Id,
 }
 
@@ -50,96 +50,100 @@ pub(super) struct Used {
 #[derive(Debug)]
 pub(super) struct Tracked {
     pub(super) stat: Stat,
-    /// Its account is acquired.
-    pub(super) at: Membership,
-    /// The account that it counts for, acquired: that of where it is, or of a rule's group.
+    /// Membership; its account is acquired.
+    pub(super) membership: Membership,
+    /// Account that it counts for, acquired: that of its membership, or of a rule's group.
     pub(super) group: Id,
     pub(super) rule_name: RuleName,
-    /// Whose it is by what it is, if its source is the machine; if it is a monitor, how often it is still asked for the name
-    /// of its pod.
+    /// Owner, if its source is the machine, and the remaining tries to find the name of its pod, if it is a monitor.
     pub(super) owner: Option<(Owner, NameTries)>,
     threads: TrackedThreads,
-    /// The last pass that read it.
-    pub(super) seen: u64,
+    /// Number of the last pass that read it.
+    pub(super) read_in_pass: u64,
 }
 
 impl Tracked {
-    pub(super) fn new(stat: Stat, at: Membership, ledger: &mut Ledger) -> Tracked {
-        // Once for where it is, and once for whom it counts for.
-        ledger.retain(at.account);
-        ledger.retain(at.account);
-        ledger.count(at.account, 1, stat.threads.into());
+    pub(super) fn new(stat: Stat, membership: Membership, ledger: &mut Ledger) -> Tracked {
+        // One reference is for its membership, and one for the group that it counts for.
+        ledger.retain(membership.account);
+        ledger.retain(membership.account);
+        ledger.adjust_counts(membership.account, 1, stat.threads.into());
         Tracked {
             stat,
-            at,
-            group: at.account,
+            membership,
+            group: membership.account,
             rule_name: RuleName::default(),
             owner: None,
             threads: TrackedThreads::default(),
-            seen: 0,
+            read_in_pass: 0,
         }
     }
 
-    /// Puts it where it is now, under another name if there is one; its threads and counts go with it.
-    pub(super) fn put(&mut self, at: Membership, name: Option<RuleName>, ledger: &mut Ledger) {
+    /// Updates its membership, and the name that rules give it if `name` is new. Its threads and counts move too.
+    pub(super) fn set_membership(
+        &mut self,
+        membership: Membership,
+        name: Option<RuleName>,
+        ledger: &mut Ledger,
+    ) {
         self.rule_name = name.unwrap_or_else(|| std::mem::take(&mut self.rule_name));
         let group = match &self.rule_name.name {
-            Some(name) => ledger.acquire_named(at.class, name, at.account),
+            Some(name) => ledger.acquire_rule_group(membership.class, name, membership.account),
             None => {
-                ledger.retain(at.account);
-                at.account
+                ledger.retain(membership.account);
+                membership.account
             }
         };
         if group != self.group {
             self.threads.update_group(group, ledger);
-            ledger.count(self.group, -1, -i64::from(self.stat.threads));
-            ledger.count(group, 1, self.stat.threads.into());
+            ledger.adjust_counts(self.group, -1, -i64::from(self.stat.threads));
+            ledger.adjust_counts(group, 1, self.stat.threads.into());
         }
-        // The new ones were acquired before: an account that nobody has is closed.
+        // The new accounts were acquired before, because an account without references is closed.
         ledger.release(std::mem::replace(&mut self.group, group));
-        ledger.retain(at.account);
-        ledger.release(std::mem::replace(&mut self.at, at).account);
+        ledger.retain(membership.account);
+        ledger.release(std::mem::replace(&mut self.membership, membership).account);
     }
 
-    /// Takes a new reading; returns what counts of what it has used, and how many threads were read. `threads`: when this
-    /// pass began, in ticks since boot, if threads are counted.
+    /// Updates the process with a new reading. Returns the CPU that counts, and the number of threads that were read.
+    /// `threads_began` is the beginning of this pass in ticks since boot, if threads are counted.
     pub(super) fn update(
         &mut self,
         pid: u32,
         stat: &Stat,
         since: Since,
-        threads: Option<u64>,
+        threads_began: Option<u64>,
         pass: &mut Pass<'_>,
     ) -> (Used, u64) {
-        let is_first = self.seen == 0;
-        let (own, waited, exact) = match since {
+        let is_first = self.read_in_pass == 0;
+        let (own, waited, of_last_pass) = match since {
             Since::Birth => (Cpu::default(), Cpu::default(), false),
-            Since::LastReading { exact } => (self.stat.own, self.stat.waited, exact),
+            Since::LastReading { of_last_pass } => (self.stat.own, self.stat.waited, of_last_pass),
             Since::Now => (stat.own, stat.waited, false),
         };
-        let own = pass.delta(stat.own, own, exact);
-        // What children used in all their lives comes at once.
+        let own = pass.delta(stat.own, own, of_last_pass);
+        // CPU of a child's whole life comes at once.
         let used = Used { own, waited: pass.delta(stat.waited, waited, false), group: self.group };
-        if self.at.source == Source::Machine {
-            pass.ledger.credit(self.at.account, own);
+        if self.membership.source == Source::Machine {
+            pass.ledger.credit(self.membership.account, own);
         }
-        if self.group != self.at.account {
-            pass.ledger.transfer(self.at.account, self.group, own);
+        if self.group != self.membership.account {
+            pass.ledger.transfer(self.membership.account, self.group, own);
         }
-        pass.ledger.count(self.group, 0, i64::from(stat.threads) - i64::from(self.stat.threads));
+        pass.ledger.adjust_counts(self.group, 0, i64::from(stat.threads) - i64::from(self.stat.threads));
         let before = (!is_first).then_some(self.stat.own);
         self.stat = *stat;
-        // The kernel's own threads are processes, each of one thread. In units they are followed as others are.
-        let is_kernels = stat.kernel_thread && self.at.source == Source::Machine;
-        let Some(began) = threads.filter(|_| !is_kernels) else { return (used, 0) };
-        let (newborn, counts) = (since == Since::Birth, since != Since::Now);
-        let process = Process { pid, group: self.group, stat, before, newborn, counts, began };
-        (used, self.threads.follow(process, pass))
+        // The kernel's own threads are processes, each of one thread. Those in units are updated as others are.
+        let is_kernels = stat.kernel_thread && self.membership.source == Source::Machine;
+        let Some(began) = threads_began.filter(|_| !is_kernels) else { return (used, 0) };
+        let (is_newborn, is_counted) = (since == Since::Birth, since != Since::Now);
+        let process = Process { pid, group: self.group, stat, before, is_newborn, is_counted, began };
+        (used, self.threads.update(process, pass))
     }
 
-    /// Ends what it counts for; its accounts are still acquired.
+    /// Ends its counts; its accounts are still acquired.
     pub(super) fn end(&self, ledger: &mut Ledger) {
         self.threads.end(ledger);
-        ledger.count(self.group, -1, -i64::from(self.stat.threads));
+        ledger.adjust_counts(self.group, -1, -i64::from(self.stat.threads));
     }
 }

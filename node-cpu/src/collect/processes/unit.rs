@@ -1,5 +1,6 @@
-//! The processes of one cgroup of the tree, which is read only if it has used something. What a rule gives to a group is
-//! taken from the cgroup's own account.
+//! Processes of one cgroup of the tree, which is read only if it has used something.
+//!
+//! CPU of a rule's group is transferred from the cgroup's own account.
 
 use super::{Membership, Processes, Since, Source};
 use crate::account::reaping::{self, Exited, Reaper};
@@ -12,7 +13,7 @@ use crate::snapshot::Class;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A cgroup: its number, the account of its group or pod, the class of that, and the PIDs that were in it.
+/// Cgroup ref: its number, the account of its group or pod, the class of that account, and the PIDs that were in it.
 #[derive(Debug)]
 pub(in crate::collect) struct CgroupRef<'a> {
     pub(in crate::collect) number: u32,
@@ -21,24 +22,24 @@ pub(in crate::collect) struct CgroupRef<'a> {
     pub(in crate::collect) pids: &'a mut Vec<u32>,
 }
 
-/// What is found out about one cgroup before its own counter is read.
+/// Findings about one cgroup before its own counter is read.
 #[derive(Debug, Default)]
 pub(super) struct Unit {
-    /// What the living have used.
+    /// CPU of the living processes.
     living: Delta,
     exited: Vec<Exited>,
     reapers: BTreeMap<u32, Reaper>,
-    /// The PIDs that are listed now.
+    /// PIDs that are listed now.
     listed: Vec<u32>,
 }
 
 impl Processes {
-    /// Returns whether the processes of units are read one by one, or only counted.
+    /// Returns true if the processes of units are read one by one, and false if they are only counted.
     pub(in crate::collect) fn reads_units(&self) -> bool {
-        self.detail.threads || self.namer.was_set()
+        self.detail.threads || self.namer.ever_had_rules()
     }
 
-    /// Reads the processes that the file `list` names; returns whether all could be read.
+    /// Reads the processes that the file `list` names. Returns true if all could be read.
     pub(in crate::collect) fn visit_unit(
         &mut self,
         cgroup: &mut CgroupRef<'_>,
@@ -51,7 +52,7 @@ impl Processes {
         if listed == Outcome::Gone {
             pids.clear();
         }
-        let complete = listed != Outcome::Failed && {
+        let is_complete = listed != Outcome::Failed && {
             pids.sort_unstable();
             if pids.first() == Some(&0) {
                 pass.reader.count("invisible_process");
@@ -64,11 +65,11 @@ impl Processes {
             self.read_unit(cgroup, pass)
         };
         self.unit.listed = pids;
-        complete
+        is_complete
     }
 
     fn read_unit(&mut self, cgroup: &CgroupRef<'_>, pass: &mut Pass<'_>) -> bool {
-        let mut complete = true;
+        let mut is_complete = true;
         for &pid in &*cgroup.pids {
             if pass.reader.is_late() {
                 return false;
@@ -76,93 +77,94 @@ impl Processes {
             match pass.procfs.process(pid, pass.reader) {
                 Outcome::Got(stat) => self.update_in_unit(pid, &stat, cgroup, pass),
                 Outcome::Gone => self.leave_unit(pid, cgroup.number, pass.ledger),
-                Outcome::Failed => complete = false,
+                Outcome::Failed => is_complete = false,
             }
         }
-        complete
+        is_complete
     }
 
     fn update_in_unit(&mut self, pid: u32, stat: &Stat, cgroup: &CgroupRef<'_>, pass: &mut Pass<'_>) {
-        self.read.0 += 1;
+        self.read_counts.0 += 1;
         let source = Source::Cgroup(cgroup.number);
-        let known = self.tracked.get(&pid).map(|known| (known.at.source, known.stat.start));
-        let same = known.filter(|(_, start)| *start == stat.start);
-        if let (None, Some((Source::Cgroup(number), _))) = (same, known) {
+        let known = self.tracked.get(&pid).map(|known| (known.membership.source, known.stat.start));
+        let same_process = known.filter(|(_, start)| *start == stat.start);
+        if let (None, Some((Source::Cgroup(number), _))) = (same_process, known) {
             self.leave_unit(pid, number, pass.ledger);
         }
-        let moved_here = self.left.get(&pid) == Some(&stat.start);
-        let newborn = !moved_here && self.before.is_some_and(|before| stat.start >= before);
-        let since = match same {
-            // It is read only if its cgroup moves, so this may be of several passes.
-            Some((from, _)) if from == source => Since::LastReading { exact: false },
-            None if newborn => Since::Birth,
-            // What it used elsewhere is counted there.
+        let has_moved_here = self.departed.get(&pid) == Some(&stat.start);
+        let is_newborn =
+            !has_moved_here && self.previous_began.is_some_and(|previous| stat.start >= previous);
+        let since = match same_process {
+            // A process is read only if its cgroup's counter changes, so this may span several passes.
+            Some((from, _)) if from == source => Since::LastReading { of_last_pass: false },
+            None if is_newborn => Since::Birth,
+            // CPU from before counts for its earlier membership.
             _ => Since::Now,
         };
-        let at = Membership { source, account: cgroup.account, class: cgroup.class };
-        self.put(pid, stat, at, pass);
+        let membership = Membership { source, account: cgroup.account, class: cgroup.class };
+        self.update_membership(pid, stat, membership, pass);
         let Some(used) = self.update(pid, stat, since, pass) else { return };
         if self.namer.any() {
             self.unit.living += used.own;
             if used.waited != Delta::default() {
-                self.unit.reapers.insert(pid, Reaper { key: used.group, grown: used.waited });
+                self.unit.reapers.insert(pid, Reaper { account: used.group, delta: used.waited });
             }
         }
     }
 
-    /// Gives to groups of rules what exited processes of theirs used unseen, within what the cgroup has used beyond its
-    /// living: a reaper's children may have lived elsewhere.
+    /// Credits groups of rules with the CPU that their exited processes used unseen. The limit is the delta of the
+    /// cgroup beyond its living processes, because a reaper's children may have lived in other cgroups.
     pub(in crate::collect) fn reap_unit(
         &mut self,
         cgroup: &CgroupRef<'_>,
-        grown: Delta,
+        cgroup_delta: Delta,
         ledger: &mut Ledger,
     ) {
         let reapers = std::mem::take(&mut self.unit.reapers);
         let exited = std::mem::take(&mut self.unit.exited);
-        let acquired: Vec<Id> = exited.iter().map(|one| one.key).collect();
-        let mut left = (grown - std::mem::take(&mut self.unit.living)).total_us();
+        let acquired: Vec<Id> = exited.iter().map(|process| process.account).collect();
+        let mut left_us = (cgroup_delta - std::mem::take(&mut self.unit.living)).total_us();
         let settled = reaping::settle(exited, reapers, |owners| ledger.common_owner(owners));
         for (owner, delta) in settled.credits {
-            if owner != cgroup.account && delta.total_us() > 0 && left > 0 {
-                let user_us = delta.user_us.clamp(0, left);
-                let delta = Delta { user_us, system_us: delta.system_us.clamp(0, left - user_us) };
-                left -= delta.total_us();
+            if owner != cgroup.account && delta.total_us() > 0 && left_us > 0 {
+                let user_us = delta.user_us.clamp(0, left_us);
+                let delta = Delta { user_us, system_us: delta.system_us.clamp(0, left_us - user_us) };
+                left_us -= delta.total_us();
                 ledger.transfer(cgroup.account, owner, delta);
             }
         }
         acquired.into_iter().for_each(|account| ledger.release(account));
     }
 
-    /// The cgroup is gone: who was in it has exited, or moves to where it is read again.
+    /// Ends the processes of a cgroup that has ended: they have exited, or are read again in their new cgroup.
     pub(in crate::collect) fn vacate(&mut self, number: u32, pids: &[u32], ledger: &mut Ledger) {
         pids.iter().for_each(|pid| self.leave_unit(*pid, number, ledger));
         self.forget_unit(ledger);
     }
 
-    /// What was found out about a cgroup is of no use any more.
+    /// Drops the findings about a cgroup.
     fn forget_unit(&mut self, ledger: &mut Ledger) {
         self.unit.living = Delta::default();
         self.unit.reapers.clear();
-        self.unit.exited.drain(..).for_each(|one| ledger.release(one.key));
+        self.unit.exited.drain(..).for_each(|process| ledger.release(process.account));
     }
 
-    /// A process has exited, or left this cgroup.
+    /// Ends a process that has exited or left this cgroup.
     fn leave_unit(&mut self, pid: u32, number: u32, ledger: &mut Ledger) {
-        if self.tracked.get(&pid).is_none_or(|known| known.at.source != Source::Cgroup(number)) {
+        if self.tracked.get(&pid).is_none_or(|known| known.membership.source != Source::Cgroup(number)) {
             return;
         }
         let Some(known) = self.tracked.remove(&pid) else { return };
-        self.left.insert(pid, known.stat.start);
+        self.departed.insert(pid, known.stat.start);
         known.end(ledger);
-        ledger.release(known.at.account);
+        ledger.release(known.membership.account);
         if !self.namer.any() {
             return ledger.release(known.group);
         }
-        // Its account is kept until it is known whether anything is due to it.
+        // Reaping may still credit its account, so that stays acquired until then.
         let Stat { own, waited, ppid, .. } = known.stat;
-        let orphan = !self.tracked.contains_key(&ppid);
-        let (key, counted, ancestors) = (known.group, own + waited, vec![ppid]);
-        self.unit.exited.push(Exited { key, counted, ancestors, orphan, late: false });
+        let is_orphan = !self.tracked.contains_key(&ppid);
+        let (account, counted, ancestors) = (known.group, own + waited, vec![ppid]);
+        self.unit.exited.push(Exited { account, counted, ancestors, is_orphan, is_late: false });
     }
 }

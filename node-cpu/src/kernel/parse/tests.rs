@@ -1,4 +1,4 @@
-//! What the kernel writes, and what it does not.
+//! Tests the parsers with text that the kernel writes, and with text that it does not write.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn a_comm_may_hold_anything() {
 }
 
 #[test]
-fn a_kernel_thread_is_told_by_its_flag() {
+fn a_kernel_thread_is_recognised_by_its_flag() {
     let kthread = stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 5 0 0", 100).unwrap();
     assert!(kthread.kernel_thread);
     let zombie = stat(b"9 (x) Z 1 9 9 0 -1 4227084 0 0 0 0 1 3 0 0 20 0 1 0 5 0 0", 100).unwrap();
@@ -30,17 +30,17 @@ fn a_kernel_thread_is_told_by_its_flag() {
 }
 
 #[test]
-fn what_is_not_needed_need_not_be_a_number() {
+fn fields_that_are_not_used_need_not_be_numbers() {
     let text = b"42 (sh) S 1 1 1 0 -1 4194560 -1 20 99999999999999999999 40 150 250 -1 8 20 0 1 0 1234 -5 -1";
     let odd = stat(text, 100).unwrap();
     assert_eq!((odd.own.total_us(), odd.waited.total_us(), odd.start), (4_000_000, 80_000, 1234));
-    // What is needed must.
+    // Fields that are used must be numbers.
     let text = b"42 (sh) S 1 1 1 0 -1 4194560 10 20 30 40 -150 250 7 8 20 0 1 0 1234 1000 5";
     assert_eq!(stat(text, 100), None);
 }
 
 #[test]
-fn short_or_strange_text_is_no_process() {
+fn short_or_malformed_text_is_no_process() {
     for text in [&b""[..], b"1", b"1 (a", b"1 )a( S", b"1 (a) S 1 2 3", b"1 (a) S x 1 1 1 1 1 1 1 1 1 1"] {
         assert_eq!(stat(text, 100), None, "{text:?}");
     }
@@ -53,7 +53,7 @@ fn the_nodes_modes_are_in_the_first_line() {
     let want = Busy { modes, unused: Some((4_000_000 + 5_000_000, 80_000)), cpus: 1 };
     assert_eq!(busy(text, 100), Some(want));
     assert_eq!(busy(b"cpu 1 2 3 4 5 6", 100), None);
-    // What containers have been shown for an idle time.
+    // Containers have seen such idle times.
     for idle in ["18446744073709551615", "99999999999999999999", "-7"] {
         let text = format!("cpu 1 2 3 {idle} 5 6 7 8 9 10\ncpu0 9\n");
         assert_eq!(busy(text.as_bytes(), 100), Some(Busy { modes, unused: None, cpus: 1 }), "{idle}");
@@ -67,7 +67,7 @@ fn small_files() {
     assert_eq!(uptime(b"nonsense", 100), None);
     let text = b"usage_usec 30\nuser_usec 10\nsystem_usec 20\nnice_usec 1\n";
     assert_eq!(cpu_stat(text), Some(Cpu { user_us: 10, system_us: 20 }));
-    // A kernel of 2024 has shown such a split.
+    // A kernel of 2024 has written such a split.
     let odd = b"usage_usec 30\nuser_usec 18446744073709551\nsystem_usec 20\n";
     assert_eq!(cpu_stat(odd), Some(Cpu { user_us: 30, system_us: 0 }));
     assert_eq!(cpu_stat(b"usage_usec 30\nuser_usec 99999999999999999999\n").unwrap().total_us(), 30);

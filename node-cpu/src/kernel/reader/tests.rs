@@ -1,4 +1,4 @@
-//! What is an error, what is none, and how long a file may be.
+//! Tests which results are errors, and how long a file may be.
 use super::*;
 
 #[test]
@@ -16,7 +16,7 @@ fn what_vanished_is_no_error() {
     ];
     for (errno, reason) in cases {
         let mut reader = Reader::new();
-        let outcome = reader.sort::<()>(Err(errno.into()));
+        let outcome = reader.classify::<()>(Err(errno.into()));
         assert_eq!(outcome, if reason.is_some() { Outcome::Failed } else { Outcome::Gone }, "{errno}");
         let counted: Vec<_> = reader.errors().iter().filter(|(_, n)| **n > 0).map(|(r, _)| *r).collect();
         assert_eq!(counted, Vec::from_iter(reason), "{errno}");

@@ -1,14 +1,14 @@
-//! The name of a group: text with variables, of Go's templates what process-exporter's configs use.
+//! Templates of groups' names: text with those variables of Go's templates that process-exporter's configs use.
 
-use super::{Identity, base, first};
+use super::{Identity, base_name, first_argument};
 use regex_lite::Captures;
 
-/// Characters of a name: a process may rewrite its command line to megabytes, and a label is to be read.
-const LONGEST: usize = 128;
-/// A process may take its comm away and have no arguments.
+/// Number of characters of a name at most. A process may rewrite its command line to megabytes, and people read labels.
+const MAX_NAME_CHARS: usize = 128;
+/// Name of a process without comm and arguments. A process may remove its comm.
 const UNNAMED: &str = "(unnamed)";
 
-/// A name, in parts.
+/// Template of a name, in parts.
 #[derive(Debug)]
 pub(super) struct Template(Vec<Part>);
 
@@ -16,13 +16,13 @@ pub(super) struct Template(Vec<Part>);
 enum Part {
     Text(String),
     Comm,
-    /// The last component of `argv[0]`; the comm where there is none.
+    /// Last component of `argv[0]`, or the comm if there is none.
     ExeBase,
-    /// What a named group of the `cmdline` patterns matched; of several so named, the last.
+    /// Text that a named group of the `cmdline` patterns matched. If several have that name, the last one counts.
     Match(String),
 }
 
-/// `{{.ExeBase}}`
+/// Defaults to `{{.ExeBase}}`.
 impl Default for Template {
     fn default() -> Template {
         Template(vec![Part::ExeBase])
@@ -30,14 +30,14 @@ impl Default for Template {
 }
 
 impl Template {
-    /// Text with `{{.Comm}}`, `{{.ExeBase}}`, `{{.Matches.NAME}}`; empty is the default. The error is a clause.
+    /// Parses text with `{{.Comm}}`, `{{.ExeBase}}`, `{{.Matches.NAME}}`. Empty text is the default. The error is a clause.
     pub(super) fn parse(text: &str) -> Result<Template, String> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once("{{") {
             let (variable, after) =
                 after.split_once("}}").ok_or_else(|| format!("in the name {text:?}, {{{{ has no }}}}"))?;
             parts.push(Part::Text(before.to_owned()));
-            parts.push(Part::variable(variable.trim())?);
+            parts.push(Part::parse_variable(variable.trim())?);
             rest = after;
         }
         if text.is_empty() {
@@ -48,17 +48,17 @@ impl Template {
         Ok(Template(parts))
     }
 
-    /// Whether it takes the command line to fill it.
+    /// Returns `true` if filling the template needs the command line.
     pub(super) fn needs_arguments(&self) -> bool {
         self.0.iter().any(|part| matches!(part, Part::ExeBase | Part::Match(_)))
     }
 
-    /// The named groups that it wants.
-    pub(super) fn matches(&self) -> impl Iterator<Item = &str> {
+    /// Returns the named groups of the patterns that the template needs.
+    pub(super) fn captures_needed(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| if let Part::Match(name) = part { Some(name.as_str()) } else { None })
     }
 
-    /// The name for a process whose command line was captured so; the comm where it would be empty, and never empty.
+    /// Fills the template for `process`, whose command line has `captures`. Falls back to the comm, and is never empty.
     pub(super) fn fill<'a>(
         &self,
         process: &Identity,
@@ -70,15 +70,16 @@ impl Template {
             let bytes = match part {
                 Part::Text(text) => text.as_bytes(),
                 Part::Comm => process.comm,
-                Part::ExeBase => {
-                    first(process.argv).map(base).filter(|base| !base.is_empty()).unwrap_or(process.comm)
-                }
+                Part::ExeBase => first_argument(process.argv)
+                    .map(base_name)
+                    .filter(|base| !base.is_empty())
+                    .unwrap_or(process.comm),
                 Part::Match(group) => {
                     let found = captures.iter().rev().find_map(|captures| captures.name(group));
                     found.map_or(&[][..], |found| found.as_str().as_bytes())
                 }
             };
-            name.extend(String::from_utf8_lossy(bytes).chars().take(LONGEST));
+            name.extend(String::from_utf8_lossy(bytes).chars().take(MAX_NAME_CHARS));
         }
         if name.is_empty() {
             name = String::from_utf8_lossy(process.comm).into_owned();
@@ -86,26 +87,27 @@ impl Template {
         if name.is_empty() {
             name = UNNAMED.to_owned();
         }
-        name.chars().take(LONGEST).collect()
+        name.chars().take(MAX_NAME_CHARS).collect()
     }
 }
 
 impl Part {
-    fn variable(text: &str) -> Result<Part, String> {
+    fn parse_variable(text: &str) -> Result<Part, String> {
         match text {
             ".Comm" => return Ok(Part::Comm),
             ".ExeBase" => return Ok(Part::ExeBase),
             ".ExeFull" | ".Username" | ".PID" | ".StartTime" | ".Cgroups" | ".Cwd" | ".Matches" => {
-                return Err(format!("the variable {{{{{text}}}}} is not supported: {KNOWN}"));
+                return Err(format!("the variable {{{{{text}}}}} is not supported: {VARIABLES}"));
             }
             _ => {}
         }
         let group = text.strip_prefix(".Matches.").filter(|group| {
             !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         });
-        let group = group.ok_or_else(|| format!("no variable is called {{{{{text}}}}}: {KNOWN}"))?;
+        let group = group.ok_or_else(|| format!("no variable is called {{{{{text}}}}}: {VARIABLES}"))?;
         Ok(Part::Match(group.to_owned()))
     }
 }
 
-const KNOWN: &str = "there are {{.Comm}}, {{.ExeBase}} and {{.Matches.NAME}}";
+/// Clause of errors that lists the variables.
+const VARIABLES: &str = "there are {{.Comm}}, {{.ExeBase}} and {{.Matches.NAME}}";

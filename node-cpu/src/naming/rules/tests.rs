@@ -1,13 +1,13 @@
-//! Configs that people have, what they name, and what is said of those that are wrong.
+//! Tests the names that users' configs give, and the errors of configs that are wrong.
 
 use super::*;
 
-fn named(config: &str, comm: &str, argv: &[&str], ppid: u32) -> Option<String> {
+fn name_process(config: &str, comm: &str, argv: &[&str], ppid: u32) -> Option<String> {
     let argv: Vec<u8> = argv.iter().flat_map(|arg| arg.bytes().chain([0])).collect();
     Rules::parse(config).unwrap().name(&Identity { comm: comm.as_bytes(), argv: &argv, ppid })
 }
 
-/// The predecessor's own, in whose order PID 1 comes before what it has started.
+/// Config of the predecessor. In its order, PID 1 comes before the processes that it has started.
 const PREDECESSOR: &str = "
 process_names:
 - name: '{{.Comm}}'
@@ -17,7 +17,7 @@ process_names:
   ppid: 1
 ";
 
-/// All kinds of items, after the examples in process-exporter's documentation.
+/// Config with all kinds of items, after the examples in process-exporter's documentation.
 const EXAMPLES: &str = r#"
 process_names:
   # comm is the second field of /proc/<pid>/stat minus parens.
@@ -37,7 +37,7 @@ process_names:
   - {name: all of them, cmdline: ['.+']}
 "#;
 
-/// A config, a process as comm, argv and parent, and the name of its group.
+/// Config, process as comm, argv and parent PID, and the expected name of its group.
 type Case = (&'static str, &'static str, &'static [&'static str], u32, Option<&'static str>);
 
 #[test]
@@ -63,7 +63,7 @@ fn the_first_item_that_matches_names_it() {
         ("process_names:", "a", &["a"], 1, None),
     ];
     for (config, comm, argv, ppid, want) in cases {
-        assert_eq!(named(config, comm, argv, ppid).as_deref(), want, "{comm} {argv:?} {ppid}");
+        assert_eq!(name_process(config, comm, argv, ppid).as_deref(), want, "{comm} {argv:?} {ppid}");
     }
 }
 
@@ -89,14 +89,14 @@ fn names_are_text_and_never_empty() {
 fn arguments_are_joined_by_spaces() {
     for (argv, want) in [("a\0b\0", "a b"), ("a\0\0b\0", "a  b"), ("a b", "a b"), ("a\0\0\0", "a"), ("", "")]
     {
-        assert_eq!(join(argv.as_bytes()), want, "{argv:?}");
+        assert_eq!(join_arguments(argv.as_bytes()), want, "{argv:?}");
     }
-    assert_eq!(join(b"a\xff\0b"), "a\u{fffd} b");
-    assert_eq!(join(&[b'x'; 100_000]).len(), 32_768);
+    assert_eq!(join_arguments(b"a\xff\0b"), "a\u{fffd} b");
+    assert_eq!(join_arguments(&[b'x'; 100_000]).len(), 32_768);
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_line() {
+fn errors_are_one_line_that_names_the_line() {
     let item = |item: &str| format!("process_names:\n- comm: [a]\n- {item}\n");
     let cases = [
         (item("coma: [b]\n  name: x"), "unknown field `coma`", 3),

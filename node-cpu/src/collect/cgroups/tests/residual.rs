@@ -1,9 +1,10 @@
-//! Whose it is what a slice has used beyond its living units.
+//! Residual owners: CPU of a slice beyond that of its living units.
+
 use super::*;
 
 #[test]
-fn the_tail_of_the_vanished() {
-    // (what vanishes from system.slice while that grows by 100, who gets it)
+fn last_cpu_of_vanished_cgroups_goes_to_their_owner() {
+    // (cgroups that vanish from system.slice while it grows by 100, group that gets the 100)
     let cases: [(&[&str], &str); 5] = [
         (&["a.service"], "a"),
         (&["a.service", "b.service"], "(exited)"),
@@ -19,15 +20,15 @@ fn the_tail_of_the_vanished() {
         for name in ["two.slice", "two.slice/d.service", "two.slice/e.service"] {
             fake.set(&format!("system.slice/{name}"), 0, 0);
         }
-        let mut watch = Watch::new(&fake);
+        let mut runner = PassRunner::new(&fake);
         fake.set("system.slice", 60, 40);
         vanished.iter().for_each(|name| fake.remove(&format!("system.slice/{name}")));
-        assert_eq!(watch.pass(), groups([(owner, 100)]), "{vanished:?}");
-        assert_eq!(watch.pass(), groups([(owner, 100)]), "{vanished:?}, the pass after");
+        assert_eq!(runner.pass(), groups([(owner, 100)]), "{vanished:?}");
+        assert_eq!(runner.pass(), groups([(owner, 100)]), "{vanished:?}, the pass after");
     }
 }
 
-/// Nobody should put processes into a slice, and some do.
+/// Processes should not be in a slice itself, but some are.
 #[test]
 fn processes_of_a_slice_itself_have_its_name() {
     for (slice, pids, within, owner) in [
@@ -44,16 +45,17 @@ fn processes_of_a_slice_itself_have_its_name() {
             fake.set(&format!("{slice}/{within}"), 0, 0);
         }
         fs::write(fake.root().join(slice).join("cgroup.procs"), pids).unwrap();
-        let mut watch = Watch::new(&fake);
+        let mut runner = PassRunner::new(&fake);
         path_of(slice).for_each(|part| fake.set(part, 60, 40));
-        assert_eq!(watch.pass(), groups([(owner, 100)]), "{slice} {pids:?} {within:?}");
+        assert_eq!(runner.pass(), groups([(owner, 100)]), "{slice} {pids:?} {within:?}");
     }
 }
 
-/// A residual is one unit's only if nothing else has lived there unseen.
+/// A residual belongs to one unit only if nothing else has lived there unseen.
 #[test]
-fn what_came_and_went_unseen_may_have_used_it_too() {
-    // (what vanishes from system.slice while that grows by 100, what comes and goes meanwhile, who gets it)
+fn unseen_cgroups_may_have_used_the_residual_too() {
+    // (cgroups that vanish from system.slice while it grows by 100, cgroups that come and go meanwhile, group that gets
+    // the 100)
     let cases: [(&[&str], &[&str], &str); 6] = [
         (&["a.service"], &["run-r1.scope", "run-r2.scope"], "(exited)"),
         (&["a.service"], &["a.service.d.slice"], "(exited)"),
@@ -67,7 +69,7 @@ fn what_came_and_went_unseen_may_have_used_it_too() {
         for name in ["", "a.service", "b.service"] {
             fake.set(&format!("system.slice/{name}"), 0, 0);
         }
-        let mut watch = Watch::new(&fake);
+        let mut runner = PassRunner::new(&fake);
         for name in unseen {
             let path = fake.root().join("system.slice").join(name);
             fs::create_dir(&path).unwrap();
@@ -75,6 +77,6 @@ fn what_came_and_went_unseen_may_have_used_it_too() {
         }
         fake.set("system.slice", 60, 40);
         vanished.iter().for_each(|name| fake.remove(&format!("system.slice/{name}")));
-        assert_eq!(watch.pass(), groups([(owner, 100)]), "{vanished:?} {unseen:?}");
+        assert_eq!(runner.pass(), groups([(owner, 100)]), "{vanished:?} {unseen:?}");
     }
 }

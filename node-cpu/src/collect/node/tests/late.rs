@@ -1,4 +1,4 @@
-//! Passes that have no time left, on the model's machine and on the one that runs the tests.
+//! Passes without any time left, on the model's machine and on the one that runs the tests.
 
 use super::model::{TICK, World};
 use super::*;
@@ -10,7 +10,7 @@ const LONG: Duration = Duration::from_secs(600);
 fn a_late_pass_has_the_units_counters_and_the_next_the_threads() {
     let mut world = World::new();
     let busy = 100;
-    world.thread(busy);
+    world.start_thread(busy);
     world.write();
     let mut node = world.open(true);
     let mut used_ticks = |ticks: u64, longest: Duration| {
@@ -24,20 +24,20 @@ fn a_late_pass_has_the_units_counters_and_the_next_the_threads() {
     };
     assert_eq!(used_ticks(0, LONG), (0, 0, 0, false, 0));
     assert_eq!(used_ticks(3, Duration::ZERO), (3, 0, 3, true, 0));
-    // What was given to the exited is theirs.
+    // CPU that `(exited)` got stays there.
     assert_eq!(used_ticks(2, LONG), (5, 2, 3, true, 2));
 }
 
 #[test]
-fn a_first_pass_without_time_counts_nobodys_past_later() {
+fn a_first_pass_without_time_does_not_count_the_past_later() {
     let machine = Paths { procfs: "/proc".into(), cgroupfs: None };
     let mut reader = Reader::new();
     reader.take_at_most(Duration::ZERO);
     let began = Instant::now();
     let detail = Detail { threads: true };
-    let none = Found::None("it was not asked for".to_owned());
-    let mut node = Node::counting(&machine, detail, none, reader, Ledger::default(), 0).unwrap();
-    assert_eq!(node.processes.of_machine(), (0, 0));
+    let none = Discovered::None("it was not asked for".to_owned());
+    let mut node = Node::open_discovered(&machine, detail, none, reader, Ledger::default(), 0).unwrap();
+    assert_eq!(node.processes.machine_counts(), (0, 0));
     node.reader.take_at_most(LONG);
     let first = node.pass().unwrap();
     assert!(first.errors["deadline"] > 0 && first.counts.len() > 1, "{:?}", first.errors);

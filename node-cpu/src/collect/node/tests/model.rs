@@ -1,14 +1,19 @@
-//! A model of a machine, and random lives of it: processes and threads are born, run, exec, move and end, cgroups come and
-//! go, PIDs come back. The files say what the kernel would say of the model.
+//! Model of a machine, and random lives of it.
+//!
+//! Processes and threads are born, run, exec, move and end; cgroups come and go; PIDs come back. The files say about
+//! the model what the kernel would say.
 
 use super::*;
-use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+pub(super) use steps::{Step, steps};
 
-/// A tick, in microseconds: what a thread's counter is cut to. A cgroup's is exact.
+mod files;
+mod steps;
+
+/// Length of a tick, in microseconds: a thread's counter is rounded down to it. A cgroup's counter is exact.
 pub(super) const TICK: u64 = 10_000;
-/// The cgroups of the model; those that are units come and go, the others stay.
+/// Cgroups of the model and their groups. Units come and go, the others stay.
 const UNITS: [(&str, &str); 9] = [
     ("a.slice/x.service", "x"),
     ("a.slice/y.service", "y"),
@@ -31,42 +36,8 @@ const SLICES: [&str; 6] = [
 /// A pod's own cgroup has no processes.
 const NO_PROCESSES: usize = 6;
 const NAMES: [&str; 6] = ["sh", "worker-1", "worker-2", "nginx: w", "sleep", ") R 1"];
-/// What coming, going and moving uses: so the cgroup of it moves.
+/// CPU that a birth, an end or a move uses, so that the cgroup's counter changes.
 pub(super) const COST: u64 = 30;
-
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    Make(usize),
-    Remove(usize),
-    /// A process in a unit, child of one that lives; whether its PID is one that was there before.
-    Fork(usize, usize, bool),
-    Thread(usize),
-    Run(usize, usize, u64, u64),
-    Rename(usize, usize, usize),
-    EndThread(usize, usize),
-    /// Whether its parent waits for it.
-    End(usize, bool),
-    Move(usize, usize),
-    Pass,
-}
-
-pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let (unit, which, name) = (0..UNITS.len(), 0usize..1000, 0..NAMES.len());
-    let time = prop_oneof![0u64..300, 0u64..60_000];
-    let step = prop_oneof![
-        2 => unit.clone().prop_map(Step::Make),
-        1 => unit.clone().prop_map(Step::Remove),
-        4 => (unit.clone(), which.clone(), any::<bool>()).prop_map(|(a, b, c)| Step::Fork(a, b, c)),
-        2 => which.clone().prop_map(Step::Thread),
-        8 => (which.clone(), which.clone(), time.clone(), time).prop_map(|(a, b, c, d)| Step::Run(a, b, c, d)),
-        2 => (which.clone(), which.clone(), name).prop_map(|(a, b, c)| Step::Rename(a, b, c)),
-        1 => (which.clone(), which.clone()).prop_map(|(a, b)| Step::EndThread(a, b)),
-        2 => (which.clone(), any::<bool>()).prop_map(|(a, b)| Step::End(a, b)),
-        1 => (which, unit).prop_map(|(a, b)| Step::Move(a, b)),
-        6 => Just(Step::Pass),
-    ];
-    prop::collection::vec(step, 1..80)
-}
 
 #[derive(Clone, Debug, Default)]
 struct Time {
@@ -98,14 +69,14 @@ struct Process {
     parent: u32,
     start: u64,
     threads: BTreeMap<u32, Thread>,
-    /// Its ended threads, and the children it has waited for.
-    reaping: Time,
+    /// CPU of its ended threads, and of the children it has waited for.
+    ended_threads: Time,
     waited: Time,
 }
 
 impl Process {
     fn own(&self) -> Time {
-        let mut all = self.reaping.clone();
+        let mut all = self.ended_threads.clone();
         self.threads.values().for_each(|thread| all.add(&thread.used));
         all
     }
@@ -115,16 +86,16 @@ pub(super) struct World {
     dir: tempfile::TempDir,
     units: BTreeSet<usize>,
     processes: BTreeMap<u32, Process>,
-    /// By cgroup.
+    /// CPU by cgroup.
     used: BTreeMap<&'static str, Time>,
-    exited: Vec<u32>,
-    next: u32,
+    free_pids: Vec<u32>,
+    next_pid: u32,
     /// Ticks since boot.
     now: u64,
     removed: usize,
 }
 
-fn above(cgroup: &'static str) -> impl Iterator<Item = &'static str> {
+fn path_of(cgroup: &'static str) -> impl Iterator<Item = &'static str> {
     cgroup.match_indices('/').map(move |(end, _)| &cgroup[..end]).chain([cgroup])
 }
 
@@ -136,8 +107,8 @@ impl World {
             units: BTreeSet::new(),
             processes: BTreeMap::new(),
             used: BTreeMap::new(),
-            exited: Vec::new(),
-            next: 100,
+            free_pids: Vec::new(),
+            next_pid: 100,
             now: 1000,
             removed: 0,
         };
@@ -151,12 +122,12 @@ impl World {
             fs::write(world.cgroup(slice).join("cgroup.procs"), "").unwrap();
             world.used.insert(slice, Time { user: 12_345, system: 6789 });
         }
-        world.take(&Step::Make(0));
-        world.take(&Step::Make(4));
+        world.apply(&Step::Make(0));
+        world.apply(&Step::Make(4));
         for (unit, idle) in [(0, false), (0, true), (4, false)] {
-            world.take(&Step::Fork(unit, 0, false));
+            world.apply(&Step::Fork(unit, 0, false));
             if !idle {
-                world.run(world.next - 1, 0, 300_000, 200_000);
+                world.run(world.next_pid - 1, 0, 300_000, 200_000);
             }
         }
         world.write();
@@ -167,19 +138,19 @@ impl World {
         self.dir.path().join("cgroup").join(path)
     }
 
-    fn takes_processes(&self, unit: usize) -> bool {
+    fn may_hold_processes(&self, unit: usize) -> bool {
         self.units.contains(&unit) && unit != NO_PROCESSES
     }
 
-    fn pick(&self, any: usize) -> Option<u32> {
+    fn nth_process(&self, any: usize) -> Option<u32> {
         self.processes.keys().nth(any % self.processes.len().max(1)).copied()
     }
 
-    fn spend(&mut self, unit: usize, user: u64, system: u64) {
-        for (depth, cgroup) in above(UNITS[unit].0).enumerate() {
+    fn add_cpu(&mut self, unit: usize, user: u64, system: u64) {
+        for (depth, cgroup) in path_of(UNITS[unit].0).enumerate() {
             // Each cgroup splits the same total in its own way, as the kernel does.
-            let moved = if depth % 2 == 0 { 0 } else { user / 3 };
-            self.used.get_mut(cgroup).unwrap().add(&Time { user: user - moved, system: system + moved });
+            let shifted = if depth % 2 == 0 { 0 } else { user / 3 };
+            self.used.get_mut(cgroup).unwrap().add(&Time { user: user - shifted, system: system + shifted });
         }
     }
 
@@ -188,77 +159,26 @@ impl World {
         let count = process.threads.len();
         process.threads.values_mut().nth(thread % count).unwrap().used.add(&Time { user, system });
         let unit = process.unit;
-        self.spend(unit, user, system);
+        self.add_cpu(unit, user, system);
     }
 
-    pub(super) fn take(&mut self, step: &Step) {
-        self.now += 1;
-        match *step {
-            Step::Make(unit) => {
-                let path = UNITS[unit].0;
-                let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-                if !self.cgroup(parent).is_dir() || !self.units.insert(unit) {
-                    return;
-                }
-                fs::create_dir(self.cgroup(path)).unwrap();
-                self.used.insert(path, Time::default());
-            }
-            Step::Remove(unit) => {
-                let path = UNITS[unit].0;
-                let inside: Vec<usize> =
-                    self.units.iter().copied().filter(|other| UNITS[*other].0.starts_with(path)).collect();
-                for unit in inside.iter().rev() {
-                    let pids: Vec<u32> =
-                        self.processes.iter().filter(|(_, p)| p.unit == *unit).map(|(pid, _)| *pid).collect();
-                    pids.into_iter().for_each(|pid| self.end(pid, true));
-                    self.units.remove(unit);
-                    self.used.remove(UNITS[*unit].0);
-                    // Aside, so that no later directory gets its inode.
-                    self.removed += 1;
-                    let aside = self.dir.path().join(format!("removed/{}", self.removed));
-                    fs::rename(self.cgroup(UNITS[*unit].0), aside).unwrap();
-                }
-            }
-            Step::Fork(unit, parent, again) if self.takes_processes(unit) => {
-                let parent = self.pick(parent).unwrap_or(1);
-                let pid = self.exited.pop().filter(|_| again).unwrap_or(self.next);
-                self.fork(pid, unit, parent);
-            }
-            Step::Thread(any) => self.pick(any).into_iter().for_each(|pid| self.thread(pid)),
-            Step::Run(any, thread, user, system) => {
-                self.pick(any).into_iter().for_each(|pid| self.run(pid, thread, user, system));
-            }
-            Step::Rename(any, thread, name) => {
-                self.pick(any).into_iter().for_each(|pid| self.rename(pid, thread, NAMES[name]));
-            }
-            Step::EndThread(any, thread) => {
-                self.pick(any).into_iter().for_each(|pid| self.end_thread(pid, thread));
-            }
-            Step::End(any, waited) => self.pick(any).into_iter().for_each(|pid| self.end(pid, waited)),
-            Step::Move(any, unit) if self.takes_processes(unit) => {
-                self.pick(any).into_iter().for_each(|pid| self.move_to(pid, unit));
-            }
-            _ => {}
-        }
-    }
-
-    /// A new process; its PID.
+    /// Starts a process, with a new PID if `pid` is 0. Returns its PID.
     pub(super) fn fork(&mut self, pid: u32, unit: usize, parent: u32) -> u32 {
-        let pid = if pid == 0 { self.next } else { pid };
-        self.next += u32::from(pid == self.next);
+        let pid = if pid == 0 { self.next_pid } else { pid };
+        self.next_pid += u32::from(pid == self.next_pid);
         let thread = Thread { comm: NAMES[0], start: self.now, used: Time::default() };
         let threads = [(pid, thread)].into();
-        let (start, reaping, waited) = (self.now, Time::default(), Time::default());
-        self.processes.insert(pid, Process { unit, parent, start, threads, reaping, waited });
+        let (start, ended_threads, waited) = (self.now, Time::default(), Time::default());
+        self.processes.insert(pid, Process { unit, parent, start, threads, ended_threads, waited });
         self.run(pid, 0, 0, COST);
         pid
     }
 
-    /// A new thread.
-    pub(super) fn thread(&mut self, pid: u32) {
+    /// Starts a thread.
+    pub(super) fn start_thread(&mut self, pid: u32) {
         let thread = Thread { comm: NAMES[1], start: self.now, used: Time::default() };
-        self.processes.get_mut(&pid).unwrap().threads.insert(self.next, thread);
-        self.next += 1;
+        self.processes.get_mut(&pid).unwrap().threads.insert(self.next_pid, thread);
+        self.next_pid += 1;
         self.run(pid, 0, 0, COST);
     }
 
@@ -269,13 +189,13 @@ impl World {
         self.run(pid, 0, 2 * TICK, 0);
     }
 
-    /// The first one stays, as a zombie if need be.
+    /// Ends a thread. The first one stays, as a zombie if need be.
     pub(super) fn end_thread(&mut self, pid: u32, thread: usize) {
         let process = self.processes.get_mut(&pid).unwrap();
         let tid = process.threads.keys().nth(thread % process.threads.len()).copied().unwrap();
         if tid != pid {
             let exited = process.threads.remove(&tid).unwrap();
-            process.reaping.add(&exited.used);
+            process.ended_threads.add(&exited.used);
             self.run(pid, 0, 0, COST);
         }
     }
@@ -286,68 +206,24 @@ impl World {
         self.run(pid, 0, 0, COST);
     }
 
-    pub(super) fn end(&mut self, pid: u32, waited: bool) {
+    pub(super) fn end(&mut self, pid: u32, is_waited_for: bool) {
         self.run(pid, 0, 0, COST);
         let exited = self.processes.remove(&pid).unwrap();
-        self.exited.push(pid);
-        if let Some(parent) = self.processes.get_mut(&exited.parent).filter(|_| waited) {
+        self.free_pids.push(pid);
+        if let Some(parent) = self.processes.get_mut(&exited.parent).filter(|_| is_waited_for) {
             parent.waited.add(&exited.own());
             parent.waited.add(&exited.waited);
         }
     }
 
-    /// Lets the files say what is.
-    pub(super) fn write(&self) {
-        let proc = self.dir.path().join("proc");
-        fs::write(proc.join("uptime"), format!("{}.{:02} 1.00\n", self.now / 100, self.now % 100)).unwrap();
-        for entry in fs::read_dir(&proc).unwrap().map(Result::unwrap) {
-            if entry.file_name().to_str().unwrap().parse::<u32>().is_ok() {
-                fs::remove_dir_all(entry.path()).unwrap();
-            }
-        }
-        for (pid, process) in &self.processes {
-            let line = |pid: u32, thread: &Thread, own: &Time| {
-                let (threads, waited) = (process.threads.len(), process.waited.ticks());
-                let Thread { comm, start, .. } = thread;
-                let (own, parent) = (own.ticks(), process.parent);
-                format!(
-                    "{pid} ({comm}) S {parent} 1 1 0 -1 64 0 0 0 0 {own} {waited} 20 0 {threads} 0 {start} 0 0\n"
-                )
-            };
-            let first = &process.threads[pid];
-            let path = proc.join(pid.to_string());
-            fs::create_dir(&path).unwrap();
-            fs::write(path.join("stat"), line(*pid, first, &process.own())).unwrap();
-            fs::write(path.join("cmdline"), format!("{}\0", first.comm)).unwrap();
-            for (tid, thread) in &process.threads {
-                let path = path.join(format!("task/{tid}"));
-                fs::create_dir_all(&path).unwrap();
-                fs::write(path.join("stat"), line(*tid, thread, &thread.used)).unwrap();
-            }
-        }
-        for (cgroup, Time { user, system }) in &self.used {
-            let text = format!("usage_usec {}\nuser_usec {user}\nsystem_usec {system}\n", user + system);
-            fs::write(self.cgroup(cgroup).join("cpu.stat"), text).unwrap();
-        }
-        for unit in &self.units {
-            let pids = self.processes.iter().filter(|(_, process)| process.unit == *unit);
-            let text: String = pids.map(|(pid, _)| format!("{pid}\n")).collect();
-            fs::write(self.cgroup(UNITS[*unit].0).join("cgroup.procs"), text).unwrap();
-            let pids = self.processes.values().filter(|process| process.unit == *unit);
-            let tids = pids.flat_map(|process| process.threads.keys());
-            let text: String = tids.map(|tid| format!("{tid}\n")).collect();
-            fs::write(self.cgroup(UNITS[*unit].0).join("cgroup.threads"), text).unwrap();
-        }
-    }
-
-    /// What all have used.
-    pub(super) fn top(&self) -> u64 {
+    /// Returns the CPU of all top-level cgroups, in microseconds.
+    pub(super) fn total_us(&self) -> u64 {
         let tops = self.used.iter().filter(|(cgroup, _)| !cgroup.contains('/'));
         tops.map(|(_, time)| time.user + time.system).sum()
     }
 
-    /// What all pods have used.
-    pub(super) fn pods(&self) -> u64 {
+    /// Returns the CPU of all pods, in microseconds.
+    pub(super) fn pods_us(&self) -> u64 {
         let Time { user, system } = self.used["kubepods.slice"];
         user + system
     }
@@ -360,20 +236,20 @@ impl World {
         Paths { procfs: self.dir.path().join("proc"), cgroupfs: None }
     }
 
-    /// A node that names so many threads whether they have run or not.
-    pub(super) fn open_naming(&self, most: usize) -> Node {
+    /// Opens a node that names up to `limit` threads before they run.
+    pub(super) fn open_with_naming_limit(&self, limit: usize) -> Node {
         let detail = Detail { threads: true };
-        let (root, ledger) = (Found::Tree(self.cgroup("")), Ledger::naming(most));
-        Node::counting(&self.paths(), detail, root, Reader::new(), ledger, 0).unwrap()
+        let (root, ledger) = (Discovered::Tree(self.cgroup("")), Ledger::with_naming_limit(limit));
+        Node::open_discovered(&self.paths(), detail, root, Reader::new(), ledger, 0).unwrap()
     }
 
     pub(super) fn open(&self, threads: bool) -> Node {
         let detail = Detail { threads };
-        let root = Found::Tree(self.cgroup(""));
-        Node::counting(&self.paths(), detail, root, Reader::new(), Ledger::default(), 0).unwrap()
+        let root = Discovered::Tree(self.cgroup(""));
+        Node::open_discovered(&self.paths(), detail, root, Reader::new(), Ledger::default(), 0).unwrap()
     }
 
-    /// Living processes and threads of each group.
+    /// Returns the numbers of living processes and threads of each group.
     pub(super) fn counts(&self) -> BTreeMap<String, (u64, u64)> {
         let mut counts = BTreeMap::new();
         for process in self.processes.values() {

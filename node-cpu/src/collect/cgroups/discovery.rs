@@ -1,24 +1,24 @@
-//! Finds the node's own cgroup v2 tree among the mounts.
+//! Discovery of the node's own cgroup v2 tree among the mounts.
 
-use super::files::directories;
+use super::files::list_directories;
 use crate::kernel::parse;
 use crate::kernel::{Outcome, Reader};
 use crate::naming;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
-/// The tree, or why there is none to count by.
+/// Tree to count by, or the reason why there is none.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Discovered {
     Tree(PathBuf),
     None(String),
 }
 
-/// A tree that was asked for by name. Fails when it is no cgroup of version 2.
-pub(crate) fn named(path: &Path) -> Result<Found> {
-    // The root's own cpu.stat is no sign: kernels before 5.8 have none, and nothing here reads it.
+/// Returns the tree at a path that the user named. Fails if that is no cgroup of version 2.
+pub(crate) fn check_tree(path: &Path) -> Result<Discovered> {
+    // The root's own `cpu.stat` is no criterion: kernels before 5.8 have none, and nothing here reads it.
     let why = match (path.join("cgroup.procs").is_file(), path.join("tasks").exists()) {
-        (true, false) => return Ok(Found::Tree(path.to_owned())),
+        (true, false) => return Ok(Discovered::Tree(path.to_owned())),
         (false, _) => "it has no cgroup.procs",
         (true, true) => "it is of version 1",
     };
@@ -28,43 +28,44 @@ pub(crate) fn named(path: &Path) -> Result<Found> {
     )
 }
 
-/// The tree among the mounts that this process sees.
-pub(crate) fn mounted(procfs: &Path, reader: &mut Reader) -> Found {
+/// Returns the tree among the mounts that this process sees.
+pub(crate) fn find_mounted(procfs: &Path, reader: &mut Reader) -> Discovered {
     let table = procfs.join("self/mountinfo");
     let Outcome::Got(mounts) = reader.read(&table, |text| Some(parse::cgroup2_mounts(text))) else {
-        return Found::None(format!("{} cannot be read", table.display()));
+        return Discovered::None(format!("{} cannot be read", table.display()));
     };
     let mut why = "cgroup v2 is not mounted".to_owned();
     for mount in mounts {
-        why = match why_not(&mount, reader) {
-            None => return Found::Tree(mount),
+        why = match reason_against(&mount, reader) {
+            None => return Discovered::Tree(mount),
             Some(why) => format!("{} {why}", mount.display()),
         };
     }
-    Found::None(why)
+    Discovered::None(why)
 }
 
-fn why_not(mount: &Path, reader: &mut Reader) -> Option<&'static str> {
-    if named(mount).is_err() {
+fn reason_against(mount: &Path, reader: &mut Reader) -> Option<&'static str> {
+    if check_tree(mount).is_err() {
         return Some("has no cgroup.procs");
     }
     // Every cgroup but the root of the hierarchy has this file.
     if mount.join("cgroup.events").exists() {
         return Some("is a container's part of the tree");
     }
-    // Where systemd counts by version 1, it may still mount version 2 beside it and leave it empty.
-    if !holds_unit(mount, reader) {
+    // A systemd that counts by version 1 may still mount version 2 beside it, and leave it empty.
+    if !has_populated_unit(mount, reader) {
         return Some("holds no unit with a process");
     }
-    // systemd is in a unit itself; where PID 1 is in none, some program has made a unit of its own.
+    // systemd is in a unit itself. Another program has made a unit of its own if PID 1 is in none.
     let root = reader.read(&mount.join("cgroup.procs"), parse::pids);
     matches!(root, Outcome::Got(pids) if pids.contains(&1)).then_some("does not hold PID 1 in a unit")
 }
 
-/// Whether a process is in one of systemd's units; a directory called like one may be left over from anything.
-fn holds_unit(mount: &Path, reader: &mut Reader) -> bool {
-    let Outcome::Got(found) = directories(mount, reader) else { return false };
-    let units = found.iter().filter(|(name, _)| naming::is_unit(name));
+/// Returns true if a process is in one of systemd's units. A directory with the name of a unit alone may be a leftover
+/// of anything.
+fn has_populated_unit(mount: &Path, reader: &mut Reader) -> bool {
+    let Outcome::Got(directories) = list_directories(mount, reader) else { return false };
+    let units = directories.iter().filter(|(name, _)| naming::is_unit(name));
     let mut events = units.map(|(name, _)| mount.join(name).join("cgroup.events"));
     events.any(|path| reader.read(&path, |text| Some(parse::is_populated(text))) == Outcome::Got(true))
 }
@@ -74,8 +75,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// A procfs whose only cgroup2 mount is a directory beside it, which holds these files, some in directories.
-    fn found(files: &[(&str, &str)]) -> (tempfile::TempDir, Found) {
+    /// Makes a procfs with one cgroup2 mount: a directory beside it with these files, some in subdirectories.
+    fn discover(files: &[(&str, &str)]) -> (tempfile::TempDir, Discovered) {
         let dir = tempfile::tempdir().unwrap();
         let mount = dir.path().join("cgroup");
         fs::create_dir_all(dir.path().join("proc/self")).unwrap();
@@ -86,8 +87,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let found = mounted(&dir.path().join("proc"), &mut Reader::new());
-        (dir, found)
+        let discovered = find_mounted(&dir.path().join("proc"), &mut Reader::new());
+        (dir, discovered)
     }
 
     #[test]
@@ -96,12 +97,12 @@ mod tests {
         let lives = ("system.slice/cgroup.events", "populated 1\nfrozen 0\n");
         let stray = ("x.slice/cgroup.events", "populated 0\nfrozen 0\n");
         let docker = ("docker/cgroup.events", "populated 1\nfrozen 0\n");
-        let (dir, tree) = found(&[procs, stat, stray, docker, lives]);
-        assert_eq!(tree, Found::Tree(dir.path().join("cgroup")));
-        let (dir, older) = found(&[procs, lives]);
+        let (dir, tree) = discover(&[procs, stat, stray, docker, lives]);
+        assert_eq!(tree, Discovered::Tree(dir.path().join("cgroup")));
+        let (dir, older) = discover(&[procs, lives]);
         assert_eq!(
             older,
-            Found::Tree(dir.path().join("cgroup")),
+            Discovered::Tree(dir.path().join("cgroup")),
             "before Linux 5.8 the root has no cpu.stat"
         );
         let cases = [
@@ -113,22 +114,22 @@ mod tests {
             (vec![stat, lives], "has no cgroup.procs"),
         ];
         for (files, want) in cases {
-            let (_dir, none) = found(&files);
-            assert!(matches!(&none, Found::None(why) if why.ends_with(want)), "{none:?}, not {want}");
+            let (_dir, none) = discover(&files);
+            assert!(matches!(&none, Discovered::None(why) if why.ends_with(want)), "{none:?}, not {want}");
         }
     }
 
     #[test]
     fn a_named_directory_must_be_a_cgroup() {
         let dir = tempfile::tempdir().unwrap();
-        let error = named(dir.path()).unwrap_err().to_string();
+        let error = check_tree(dir.path()).unwrap_err().to_string();
         assert!(
             error.contains(&dir.path().display().to_string()) && error.contains("cgroup.procs"),
             "{error}"
         );
         fs::write(dir.path().join("cgroup.procs"), "").unwrap();
-        assert_eq!(named(dir.path()).unwrap(), Found::Tree(dir.path().to_owned()));
+        assert_eq!(check_tree(dir.path()).unwrap(), Discovered::Tree(dir.path().to_owned()));
         fs::write(dir.path().join("tasks"), "").unwrap();
-        assert!(named(dir.path()).unwrap_err().to_string().contains("it is of version 1"));
+        assert!(check_tree(dir.path()).unwrap_err().to_string().contains("it is of version 1"));
     }
 }

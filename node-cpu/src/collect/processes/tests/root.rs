@@ -1,13 +1,13 @@
-//! Beside a tree: only the processes in its root, none twice.
+//! Processes in the root of a tree: only those are counted, and none twice.
 
 use super::*;
 
-impl Watched {
-    /// Counts only what the file `root.procs` lists.
-    fn of_root(mut self, pids: &[u32]) -> Watched {
+impl FakeMachine {
+    /// Counts only the processes that the file `root.procs` lists.
+    fn count_root_only(mut self, pids: &[u32]) -> FakeMachine {
         self.processes.machine.scope = Scope::Root(self.dir.path().join("root.procs"));
         self.root(pids);
-        self.watched()
+        self.take_first_pass()
     }
 
     fn root(&self, pids: &[u32]) {
@@ -17,19 +17,19 @@ impl Watched {
 }
 
 #[test]
-fn of_the_root_only_what_is_in_it() {
+fn only_processes_in_the_root_are_counted() {
     let (init, sh) = (Fake { comm: "init", ppid: 0, ..PROC }, Fake { comm: "sh", ..PROC });
     let child = Fake { ppid: 5, start: 1000, ..PROC };
     let kthreadd = Fake { comm: "kthreadd", ppid: 0, ..KTHREAD };
     let processes = [(1, init), (2, kthreadd), (5, sh), (6, child), (7, Fake { ppid: 6, ..child })];
-    let mut machine = prepared(&processes).of_root(&[0, 1, 2, 5, 7]);
+    let mut machine = prepared(&processes).count_root_only(&[0, 1, 2, 5, 7]);
     assert_eq!(machine.reader.errors().get("invisible_process"), Some(&2));
-    // Named by its ancestors, though one of them is in a unit; a unit's process is not counted.
+    // A process gets its name from its ancestors, even if one of them is in a unit. A unit's process is not counted.
     machine.set(7, Fake { ppid: 6, own: 10, ..child });
     machine.set(6, Fake { own: 1000, ..child });
     assert_eq!(machine.pass(), groups([("sh", 10)]));
-    // One moves in from a unit, which has counted it so far, and so is one that was born in the unit since; others
-    // are born here.
+    // One moves in from a unit, which has counted it so far. Another was born in the unit since, and moves in too.
+    // Others are born here.
     machine.uptime(20);
     machine.pass();
     machine.root(&[1, 2, 3, 5, 7, 8, 9, 10]);
@@ -44,16 +44,16 @@ fn of_the_root_only_what_is_in_it() {
 }
 
 #[test]
-fn of_the_root_no_ended_childs_cpu_counts() {
+fn cpu_of_ended_children_does_not_count_in_the_root() {
     let sh = Fake { comm: "sh", ..PROC };
     let child = Fake { ppid: 5, start: 1000, ..PROC };
     let (in_root, in_unit) = (6, 7);
-    let mut machine = prepared(&[(1, PROC), (5, sh)]).of_root(&[1, 5]);
+    let mut machine = prepared(&[(1, PROC), (5, sh)]).count_root_only(&[1, 5]);
     machine.set(in_root, Fake { own: 3, ..child });
     machine.set(in_unit, Fake { own: 1000, ..child });
     machine.root(&[1, 5, in_root]);
     assert_eq!(machine.pass(), groups([("sh", 3)]));
-    // Both end, and are waited for by one that is in the root.
+    // Both end, and a process in the root waits for them.
     machine.root(&[1, 5]);
     machine.end(in_root);
     machine.end(in_unit);
@@ -62,10 +62,10 @@ fn of_the_root_no_ended_childs_cpu_counts() {
 }
 
 #[test]
-fn who_has_left_the_root_is_the_units() {
+fn a_process_that_has_left_the_root_is_the_units() {
     let sh = Fake { comm: "sh", ..PROC };
     let child = Fake { ppid: 5, start: 1000, own: 3, ..PROC };
-    let mut machine = prepared(&[(1, PROC), (5, sh)]).of_root(&[1, 5]);
+    let mut machine = prepared(&[(1, PROC), (5, sh)]).count_root_only(&[1, 5]);
     machine.set(6, child);
     machine.root(&[1, 5, 6]);
     assert_eq!(machine.pass(), groups([("sh", 3)]));
@@ -76,7 +76,7 @@ fn who_has_left_the_root_is_the_units() {
     // It may have ended there, and be a zombie.
     machine.set(6, Fake { own: 95, state: 'Z', ..child });
     assert_eq!(machine.pass(), groups([("sh", 3)]));
-    // It comes back: what it used meanwhile was the unit's.
+    // It comes back. CPU that it used meanwhile was the unit's.
     machine.set(6, Fake { own: 100, ..child });
     machine.root(&[1, 5, 6]);
     machine.pass();
@@ -87,7 +87,7 @@ fn who_has_left_the_root_is_the_units() {
 #[test]
 fn a_missing_list_of_the_root_costs_nothing_but_an_error() {
     let sh = Fake { comm: "sh", own: 100, ..PROC };
-    let mut machine = prepared(&[(1, PROC), (5, sh)]).of_root(&[1, 5]);
+    let mut machine = prepared(&[(1, PROC), (5, sh)]).count_root_only(&[1, 5]);
     machine.root(&[]);
     fs::write(machine.dir.path().join("root.procs"), "?").unwrap();
     machine.set(5, Fake { own: 101, ..sh });

@@ -1,8 +1,9 @@
-//! What is said of a machine that shows only a part of itself.
+//! Messages about a machine that shows only a part of itself.
+
 use super::*;
 
 #[test]
-fn the_line_at_the_start_says_what_is_seen() {
+fn display_lists_what_can_be_seen() {
     let fake = Fake::new();
     let by_cgroup = Node::open(&fake.paths(), Detail::default()).unwrap().to_string();
     assert!(by_cgroup.contains("2 cgroups") && by_cgroup.contains("1 kernel threads and 0"), "{by_cgroup}");
@@ -13,11 +14,11 @@ fn the_line_at_the_start_says_what_is_seen() {
 }
 
 #[test]
-fn what_is_not_in_sight_is_said() {
+fn limits_list_what_cannot_be_seen() {
     let hidden = "proc hides them from this user (hidepid)";
     let contained = "proc is a container's own (hostPID shows the node's)";
     let init = "1 (init) S 0 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n";
-    // (PID 1 can be read, a kernel thread can, there is a tree, what is said)
+    // (PID 1 can be read, a kernel thread can, there is a tree, expected limits)
     let cases: [(bool, bool, bool, &[&str]); 5] = [
         (true, true, true, &[]),
         (true, true, false, &["no cgroup v2 tree of the node is in sight"]),
