@@ -1,6 +1,5 @@
 //! A reading as Prometheus's text exposition, version 0.0.4.
 
-mod audience;
 mod pods;
 mod series;
 mod starting;
@@ -14,8 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use text::{Text, seconds};
-
-pub(crate) use audience::Audience;
 
 /// The exposition's `Content-Type`; without one, Prometheus 3 refuses it.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,57 +1,49 @@
 //! HTTP and HTTPS: `/metrics` and `/healthz`, to many at a time and by one pass at a time.
 //!
 //! ```text
-//! answer        a request's answer
-//!   passes        one pass for all who ask at once
-//!     pass          what one does
-//!   trust         the TLS that is in force
-//!   paced         hyper's streams and bodies, as the pace sees them
-//!   connections   at most so many
-//!     pace          how long each may take for what
+//! connection      one connection, from its acceptance to its end
+//!   peers           the connections that are open: at most so many of a class
+//!   app             a request's response
+//!     certificates    the TLS that is in force
+//!       reload          files that are read again
+//!       tls             what is made of them, and who may read the metrics
+//!     singleflight    one pass for all who ask at once
+//!       scrape          what one does
+//!         scrapers        which exposition each scraper has received
 //! ```
 
-mod answer;
-mod connections;
-mod pace;
-mod paced;
-mod pass;
-mod passes;
+mod app;
+mod certificates;
+mod connection;
+mod peers;
 mod reload;
+mod scrape;
+mod scrapers;
+mod singleflight;
 mod tls;
-mod trust;
 
 pub(crate) use tls::{Files as TlsFiles, MinVersion as MinTlsVersion};
 
-use crate::expose::{Audience, Exposer};
-use answer::House;
+use crate::expose::Exposer;
 use anyhow::{Context, Result};
-use connections::Place;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use app::App;
+use certificates::Certificates;
 use node_cpu::{Detail, Node, Paths, Rules};
-use paced::Stream;
-use pass::Exporter;
-use passes::Passes;
-use reload::Watched;
+use reload::Reloaded;
 use rustix::io::Errno;
-use std::convert::Infallible;
+use scrape::Exporter;
+use scrapers::Scrapers;
+use singleflight::Singleflight;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_rustls::TlsAcceptor;
-use trust::Trust;
 
-/// Bytes of a request's head, and hyper's least. A scraper sends some hundreds, a token at most a few thousand.
-const HEAD: usize = 8 << 10;
 /// Pause after the kernel has refused a connection, as when there are too many open files.
 const REFUSED: Duration = Duration::from_millis(100);
-/// How long the thread of the passes waits for the next one.
+/// How long the thread of the passes waits for the next pass.
 const NEXT_PASS: Duration = Duration::from_secs(600);
 
 /// What the exporter is asked to do.
@@ -71,27 +63,23 @@ pub(crate) struct Options {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// Serves until SIGTERM or SIGINT. `say` is called with a line that tells where and what, and with one for each later
-/// change of the certificates or the config. Fails when the machine or one of the files cannot be read or the address
-/// not be listened to.
+/// Serves until SIGTERM or SIGINT. Calls `say` with a line about address and machine, and with one for each later change
+/// of the certificates or the config. Errors if the machine or one of the files cannot be read, or nothing can listen on
+/// the address.
 pub(crate) fn serve(options: &Options, say: fn(&str)) -> Result<()> {
-    let trust = Trust::open(options.tls.as_ref())?;
-    let rules = options.config.clone().map(watch_rules).transpose()?;
+    let certificates = Certificates::open(options.tls.as_ref())?;
+    let rules = options.config.clone().map(open_rules).transpose()?;
     let mut node = Node::open(&options.paths, options.detail)?;
     node.set_rules(rules.as_ref().map(|rules| Arc::clone(rules.value())));
     let listener = listen(&options.listen)?;
     let address = listener.local_addr().context("cannot tell the address that is listened to")?;
     say(&format!("listening on {address}, {node}"));
-    let audience = Arc::<Mutex<Audience>>::default();
-    let mut exporter =
-        Exporter { node, exposer: Exposer::new(), rules, audience: Arc::clone(&audience), say };
-    let house = Arc::new(House::new(
-        Passes::new(move |tls_is_good| exporter.pass(tls_is_good)),
-        audience,
-        trust,
-        options.telemetry_path.clone(),
-        say,
-    ));
+    let received = Arc::<Mutex<Scrapers>>::default();
+    let (exposer, shared) = (Exposer::new(), Arc::clone(&received));
+    let mut exporter = Exporter { node, exposer, rules, received: shared, say };
+    let singleflight = Singleflight::new(move |tls_is_good| exporter.scrape(tls_is_good));
+    let path = options.telemetry_path.clone();
+    let app = Arc::new(App::new(singleflight, received, certificates, path, say));
     // Threads called like the program, for people's queries filter on that name; two, one for passes.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().thread_name("process-exporter").max_blocking_threads(1).thread_keep_alive(NEXT_PASS);
@@ -102,7 +90,7 @@ pub(crate) fn serve(options: &Options, say: fn(&str)) -> Result<()> {
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}
-            () = accept(&listener, &house) => {}
+            () = accept(&listener, &app) => {}
         }
         io::Result::Ok(())
     });
@@ -111,9 +99,9 @@ pub(crate) fn serve(options: &Options, say: fn(&str)) -> Result<()> {
     done.context("cannot serve")
 }
 
-fn watch_rules(path: PathBuf) -> Result<Watched<Rules>> {
+fn open_rules(path: PathBuf) -> Result<Reloaded<Rules>> {
     let read = path.clone();
-    Watched::open(vec![path], move || {
+    Reloaded::open(vec![path], move || {
         Rules::read(&read).with_context(|| format!("cannot use the config {}", read.display()))
     })
 }
@@ -143,47 +131,15 @@ fn listen(address: &str) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Takes connections for ever.
-async fn accept(listener: &tokio::net::TcpListener, house: &Arc<House>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(REFUSED).await;
-            continue;
-        };
-        house.renew_trust();
-        let naming = Arc::new(house.connections.naming().await);
-        tokio::spawn(connection(stream, Arc::clone(house), naming));
+/// Accepts connections for ever. It never waits for a slot: a connection that arrives takes another's.
+async fn accept(listener: &tokio::net::TcpListener, app: &Arc<App>) {
+    for number in 0.. {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                app.renew_certificates();
+                connection::spawn(stream, number, app);
+            }
+            Err(_) => tokio::time::sleep(REFUSED).await,
+        }
     }
-}
-
-/// One connection, from its first byte to its end.
-async fn connection(stream: TcpStream, house: Arc<House>, naming: Arc<Place>) {
-    let (pace, number) = (Arc::clone(&naming.pace), naming.number);
-    let audience = Arc::clone(&house.audience);
-    pace.keep(async {
-        let Some(tls) = house.trust.now() else { return talk(stream, house, naming, true).await };
-        // What went wrong with a handshake the alert tells the client; here it is no event.
-        let Ok(stream) = TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream).await else { return };
-        let admitted = tls.admits(stream.get_ref().1);
-        talk(stream, house, naming, admitted).await;
-    })
-    .await;
-    audience.lock().unwrap_or_else(PoisonError::into_inner).left(number);
-}
-
-async fn talk(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    house: Arc<House>,
-    naming: Arc<Place>,
-    admitted: bool,
-) {
-    let stream = TokioIo::new(Stream::new(stream, Arc::clone(&naming.pace)));
-    let answer = service_fn(|request| {
-        let answer = Arc::clone(&house).answer(request, Arc::clone(&naming), admitted);
-        async { Ok::<_, Infallible>(answer.await) }
-    });
-    let mut http = http1::Builder::new();
-    http.max_buf_size(HEAD).header_read_timeout(None);
-    // A peer that breaks off is no event of ours.
-    let _ = http.serve_connection(stream, answer).await;
 }

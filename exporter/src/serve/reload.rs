@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The files are looked at when somebody asks, and not again within this time.
+/// Shortest time between two looks at the files, which are looked at when somebody asks.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// What has been made of some files, kept until something better can be made of them.
-pub(crate) struct Watched<T> {
+/// A value made of some files, kept until a better one can be made of them.
+pub(crate) struct Reloaded<T> {
     files: Vec<PathBuf>,
     make: Box<dyn Fn() -> Result<T> + Send>,
     value: Arc<T>,
@@ -24,20 +24,20 @@ pub(crate) struct Watched<T> {
 /// Device, inode, size, and the times of content and inode: a link that leads elsewhere changes them too.
 type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
 
-impl<T> Watched<T> {
-    /// Reads the files; `make` fails with a line that names the file.
+impl<T> Reloaded<T> {
+    /// Reads the files. `make` errors with a line that names the file.
     pub(crate) fn open(
         files: Vec<PathBuf>,
         make: impl Fn() -> Result<T> + Send + 'static,
-    ) -> Result<Watched<T>> {
+    ) -> Result<Reloaded<T>> {
         let stamps = stamps(&files);
         let value = Arc::new(make()?);
-        Ok(Watched { files, make: Box::new(make), value, stamps, looked: Instant::now(), good: true })
+        Ok(Reloaded { files, make: Box::new(make), value, stamps, looked: Instant::now(), good: true })
     }
 
-    /// Reads the files again if they have changed. True: there is something new. The error is told once for each
-    /// change; what was there before stays.
-    pub(crate) fn look(&mut self, now: Instant) -> Result<bool> {
+    /// Reads the files again if they have changed. Returns true if there is a new value. Errors once for each change
+    /// that cannot be used: the value of before stays.
+    pub(crate) fn renew(&mut self, now: Instant) -> Result<bool> {
         if now.saturating_duration_since(self.looked) < EVERY {
             return Ok(false);
         }
@@ -57,12 +57,12 @@ impl<T> Watched<T> {
         Ok(true)
     }
 
-    /// The newest that could be made.
+    /// Returns the newest value that could be made.
     pub(crate) fn value(&self) -> &Arc<T> {
         &self.value
     }
 
-    /// Whether the files as they are now could be read.
+    /// Returns true if the files as they are now could be read.
     pub(crate) fn is_good(&self) -> bool {
         self.good
     }
@@ -101,25 +101,25 @@ mod tests {
             ensure!(text.len() == 1, "bad: {text}");
             Ok(text)
         };
-        let mut watched = Watched::open(vec![path.clone()], make).unwrap();
+        let mut reloaded = Reloaded::open(vec![path.clone()], make).unwrap();
         let mut now = Instant::now();
-        let mut look = |watched: &mut Watched<String>| {
-            assert!(!watched.look(now).unwrap(), "it is too early to look again");
+        let mut renew = |reloaded: &mut Reloaded<String>| {
+            assert!(!reloaded.renew(now).unwrap(), "it is too early to look again");
             now += EVERY;
-            let found = watched.look(now);
+            let found = reloaded.renew(now);
             now += EVERY;
-            assert!(!watched.look(now).unwrap(), "once for each change");
-            (found.map_err(|error| error.to_string()), watched.value().to_string(), watched.is_good())
+            assert!(!reloaded.renew(now).unwrap(), "once for each change");
+            (found.map_err(|error| error.to_string()), reloaded.value().to_string(), reloaded.is_good())
         };
         turn("b", Some("2"));
-        assert_eq!(look(&mut watched), (Ok(true), "2".to_owned(), true));
+        assert_eq!(renew(&mut reloaded), (Ok(true), "2".to_owned(), true));
         turn("c", Some("long"));
-        assert_eq!(look(&mut watched), (Err("bad: long".to_owned()), "2".to_owned(), false));
+        assert_eq!(renew(&mut reloaded), (Err("bad: long".to_owned()), "2".to_owned(), false));
         fs::write(&path, "3").unwrap();
-        assert_eq!(look(&mut watched), (Ok(true), "3".to_owned(), true), "in place");
+        assert_eq!(renew(&mut reloaded), (Ok(true), "3".to_owned(), true), "in place");
         turn("nowhere", None);
-        assert_eq!(look(&mut watched), (Err("no file".to_owned()), "3".to_owned(), false));
+        assert_eq!(renew(&mut reloaded), (Err("no file".to_owned()), "3".to_owned(), false));
         turn("a", None);
-        assert_eq!(look(&mut watched), (Ok(true), "1".to_owned(), true));
+        assert_eq!(renew(&mut reloaded), (Ok(true), "1".to_owned(), true));
     }
 }

@@ -81,9 +81,15 @@ impl Authority {
     }
 }
 
-pub(crate) struct Client(StreamOwned<ClientConnection, TcpStream>);
+pub(crate) struct Client(pub(crate) StreamOwned<ClientConnection, TcpStream>);
 
 impl Client {
+    /// Completes the handshake, as far as the client can tell.
+    pub(crate) fn greet(mut self) -> Client {
+        self.0.conn.complete_io(&mut self.0.sock).unwrap();
+        self
+    }
+
     /// The answer to one request, which may keep the connection.
     pub(crate) fn ask(&mut self, path: &str) -> io::Result<String> {
         write!(self.0, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")?;

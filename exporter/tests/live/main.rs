@@ -12,7 +12,7 @@ mod certs;
 #[path = "../../../node-cpu/tests/shared/cgroups.rs"]
 mod cgroups;
 mod config;
-mod crowd;
+mod connections;
 mod documented;
 #[allow(dead_code, reason = "node-cpu's tests use the rest")]
 #[path = "../../../node-cpu/tests/shared/fake.rs"]

@@ -1,8 +1,9 @@
-//! One pass: the config if it has changed, the node's counters, and their text.
+//! One scrape: the config if it has changed, a pass over the node, and its text.
 
-use super::passes::Exposed;
-use super::reload::Watched;
-use crate::expose::{Audience, Exposer, Own};
+use super::reload::Reloaded;
+use super::scrapers::Scrapers;
+use super::singleflight::Exposed;
+use crate::expose::{Exposer, Own};
 use anyhow::Result;
 use hyper::body::Bytes;
 use node_cpu::{Node, Rules};
@@ -10,21 +11,22 @@ use rustix::time::{ClockId, clock_gettime};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Everything that a pass takes.
+/// Everything that a scrape takes.
 pub(super) struct Exporter {
     pub(super) node: Node,
     pub(super) exposer: Exposer,
-    pub(super) rules: Option<Watched<Rules>>,
-    pub(super) audience: Arc<Mutex<Audience>>,
+    pub(super) rules: Option<Reloaded<Rules>>,
+    /// What each scraper has received.
+    pub(super) received: Arc<Mutex<Scrapers>>,
     pub(super) say: fn(&str),
 }
 
 impl Exporter {
-    /// Reads the node; `tls_is_good`: as of [`super::trust::Trust::is_good`].
-    pub(super) fn pass(&mut self, tls_is_good: Option<bool>) -> Result<Exposed> {
+    /// Reads the node. `tls_is_good` is of [`super::certificates::Certificates::are_good`].
+    pub(super) fn scrape(&mut self, tls_is_good: Option<bool>) -> Result<Exposed> {
         let began = Instant::now();
         if let Some(rules) = &mut self.rules {
-            match rules.look(began) {
+            match rules.renew(began) {
                 Ok(false) => {}
                 Ok(true) => {
                     self.node.set_rules(Some(Arc::clone(rules.value())));
@@ -41,14 +43,14 @@ impl Exporter {
             method: self.node.method(),
             pass: began.elapsed(),
             cpu: Duration::try_from(cpu).unwrap_or_default(),
-            config_is_good: self.rules.as_ref().map(Watched::is_good),
+            config_is_good: self.rules.as_ref().map(Reloaded::is_good),
             tls_is_good,
         };
-        let reached = self.audience.lock().unwrap_or_else(PoisonError::into_inner).reached(Instant::now());
+        let reached = self.received.lock().unwrap_or_else(PoisonError::into_inner).reached(Instant::now());
         let exposed = self.exposer.render(&snapshot, own, reached);
         exposed.left.iter().for_each(|group| self.node.forget(group));
         exposed.left_pods.iter().for_each(|pod| self.node.forget_pod(pod));
         exposed.left_threads.iter().for_each(|thread| self.node.forget_thread(thread));
-        Ok(Exposed { text: Bytes::from(exposed.text), number: exposed.number })
+        Ok(Exposed::new(Bytes::from(exposed.text), exposed.number))
     }
 }

@@ -1,4 +1,4 @@
-//! The passes over the node: one at a time, and one for all who ask while it runs or right after its end.
+//! One pass at a time, and one for all who ask while it runs or right after its end.
 
 use anyhow::Result;
 use hyper::body::Bytes;
@@ -9,24 +9,30 @@ use std::time::{Duration, Instant};
 /// meant to be at the same time.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// The metrics as text, for as many as want them.
+/// An exposition, for as many as want it.
 #[derive(Clone, Debug)]
 pub(super) struct Exposed {
     pub(super) text: Bytes,
-    /// The exposition's number.
+    /// Number of the exposition.
     pub(super) number: u64,
 }
 
-/// What one pass does, given whether TLS is good; it may block.
+impl Exposed {
+    pub(super) fn new(text: Bytes, number: u64) -> Exposed {
+        Exposed { text, number }
+    }
+}
+
+/// One pass and its text, given whether TLS is good. It may block.
 type Pass = dyn FnMut(Option<bool>) -> Result<Exposed> + Send;
 
-/// The door to the passes.
+/// The only way to a pass.
 #[derive(Clone)]
-pub(super) struct Passes {
+pub(super) struct Singleflight {
     pass: Arc<Mutex<Pass>>,
-    /// Locked while a pass runs.
+    /// The last result. Locked while a pass runs.
     last: Arc<tokio::sync::Mutex<Option<Last>>>,
-    /// When the pass that runs began; None while none runs.
+    /// When the running pass began. `None` if none runs.
     running: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -35,17 +41,18 @@ struct Last {
     exposed: Result<Exposed, String>,
 }
 
-impl Passes {
-    pub(super) fn new(pass: impl FnMut(Option<bool>) -> Result<Exposed> + Send + 'static) -> Passes {
-        Passes { pass: Arc::new(Mutex::new(pass)), last: Arc::default(), running: Arc::default() }
+impl Singleflight {
+    pub(super) fn new(pass: impl FnMut(Option<bool>) -> Result<Exposed> + Send + 'static) -> Singleflight {
+        Singleflight { pass: Arc::new(Mutex::new(pass)), last: Arc::default(), running: Arc::default() }
     }
 
-    /// For how long the pass that is under way has run.
+    /// Returns the age of the running pass. `None` if none runs.
     pub(super) fn running_for(&self) -> Option<Duration> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).map(|began| began.elapsed())
     }
 
-    /// What the pass that is running finds, or the last one if it has just ended, or a new one. The error is a line.
+    /// Returns the result of the running pass, of the last one if it has just ended, or of a new one. The error is a
+    /// line.
     pub(super) async fn get(&self, tls_is_good: Option<bool>) -> Result<Exposed, String> {
         let came = Instant::now();
         let mut last = Arc::clone(&self.last).lock_owned().await;
@@ -54,9 +61,9 @@ impl Passes {
         }
         let (pass, running) = (Arc::clone(&self.pass), Arc::clone(&self.running));
         let mark = move |began| *running.lock().unwrap_or_else(PoisonError::into_inner) = began;
-        // On a task of its own: that who has asked goes away ends no pass, and lets no other begin beside it.
+        // On a task of its own: a caller that goes away ends no pass, and lets no other begin beside it.
         let task = tokio::spawn(async move {
-            // On a thread of its own: the others need not wait for it.
+            // On a thread of its own: the other connections need not wait for it.
             let pass = move || pass.lock().unwrap_or_else(PoisonError::into_inner)(tls_is_good);
             mark(Some(Instant::now()));
             let exposed = match tokio::task::spawn_blocking(pass).await {
@@ -78,22 +85,29 @@ mod tests {
     use std::sync::mpsc;
     use tokio::task::yield_now;
 
-    /// Passes that say when they begin and end when they are told to: with a number, or in failure.
-    fn gated() -> (Passes, mpsc::Receiver<()>, mpsc::Sender<Option<u64>>) {
+    impl Singleflight {
+        /// Dates the running pass back.
+        pub(in crate::serve) fn began(&self, at: Instant) {
+            *self.running.lock().unwrap() = Some(at);
+        }
+    }
+
+    /// Returns passes that send a word when they begin, and end when they are told to: with a number, or in failure.
+    fn gated() -> (Singleflight, mpsc::Receiver<()>, mpsc::Sender<Option<u64>>) {
         let ((began, begins), (gate, opened)) = (mpsc::channel(), mpsc::channel());
         let pass = move |_| {
             began.send(())?;
             // A pass too many is an error and not a test that never ends.
             match opened.recv_timeout(Duration::from_secs(20))? {
-                Some(number) => Ok(Exposed { text: Bytes::from_static(b"text"), number }),
+                Some(number) => Ok(Exposed::new(Bytes::from_static(b"text"), number)),
                 None => bail!("no luck"),
             }
         };
-        (Passes::new(pass), begins, gate)
+        (Singleflight::new(pass), begins, gate)
     }
 
-    /// Somebody asks, who is waiting when this returns.
-    async fn ask(passes: &Passes) -> tokio::task::JoinHandle<Result<u64, String>> {
+    /// Asks, and returns while that waits.
+    async fn ask(passes: &Singleflight) -> tokio::task::JoinHandle<Result<u64, String>> {
         let passes = passes.clone();
         let task = tokio::spawn(async move { passes.get(None).await.map(|exposed| exposed.number) });
         yield_now().await;
