@@ -84,11 +84,13 @@ impl App {
             sentence(StatusCode::FORBIDDEN, FORBIDDEN)
         } else if method == Method::GET && wants_metrics {
             return self.metrics(peer).await;
-        } else if method == Method::GET {
+        } else if method == Method::HEAD && wants_metrics {
+            exposition(Bytes::new())
+        } else if method == Method::GET || method == Method::HEAD {
             health(self.singleflight.running_for())
         } else {
-            let mut response = sentence(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+            let mut response = sentence(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         };
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

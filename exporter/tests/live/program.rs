@@ -112,6 +112,8 @@ fn paths_and_methods() {
         ("POST /nowhere", "HTTP/1.1 404"),
         ("POST /metrics", "HTTP/1.1 405"),
         ("DELETE /healthz", "HTTP/1.1 405"),
+        ("HEAD /healthz", "HTTP/1.1 200"),
+        ("HEAD /metrics", "HTTP/1.1 200"),
         ("nonsense", "HTTP/1.1 400"),
     ];
     for (request, want) in cases {
@@ -121,10 +123,23 @@ fn paths_and_methods() {
     let long = |bytes: usize| program.ask(&format!("GET /healthz?{}", "x".repeat(bytes)));
     assert!(long(8000).starts_with("HTTP/1.1 200"));
     assert!(long(8200).starts_with("HTTP/1.1 4"), "{}", long(8200));
-    assert!(program.ask("PUT /metrics").contains("allow: GET\r\n"));
+    assert!(program.ask("PUT /metrics").contains("allow: GET, HEAD\r\n"));
     let moved = Program::start(&["--web.telemetry-path", "/other"]);
     assert!(moved.ask("GET /other").starts_with("HTTP/1.1 200"));
     assert!(moved.ask("GET /metrics").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn head_is_answered_without_a_body_and_without_a_pass() {
+    let program = Program::start(&[]);
+    let passes = |text: &str| Program::value(text, "namedprocess_exporter_passes_total");
+    for _ in 0..3 {
+        let head = program.ask("HEAD /metrics");
+        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+        assert_eq!(head.matches("\r\n\r\n").count(), 1, "{head}");
+        assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
+    }
+    assert_eq!(passes(&program.metrics()), 1.0);
 }
 
 #[test]

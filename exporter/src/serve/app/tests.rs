@@ -40,11 +40,14 @@ async fn routes() {
     let (peer, _evicted) = app.arrived(1);
     let cases = [
         ("GET", "/healthz", true, 200),
+        ("HEAD", "/healthz", true, 200),
+        ("HEAD", "/metrics", true, 200),
         ("POST", "/metrics", true, 405),
         ("DELETE", "/healthz", false, 405),
         ("GET", "/", true, 404),
         ("POST", "/metrics/", true, 404),
         ("GET", "/metrics", false, 403),
+        ("HEAD", "/metrics", false, 403),
     ];
     for (method, path, admitted, want) in cases {
         let request = request(&method.parse().unwrap(), path);
@@ -52,7 +55,7 @@ async fn routes() {
         assert_eq!(response.status(), want, "{method} {path}");
         assert_eq!(response.headers().get(CONNECTION).unwrap(), "close", "{method} {path}");
         let allowed = response.headers().get(ALLOW).map(|allowed| allowed.to_str().unwrap());
-        assert_eq!(allowed, (want == 405).then_some("GET"), "{method} {path}");
+        assert_eq!(allowed, (want == 405).then_some("GET, HEAD"), "{method} {path}");
         assert!(!app.is_scraper(&peer), "{method} {path}");
     }
     assert_eq!(passes.load(Ordering::Relaxed), 0);
@@ -60,6 +63,20 @@ async fn routes() {
     assert_eq!((response.status(), response.headers().get(CONNECTION)), (StatusCode::OK, None));
     assert!(app.is_scraper(&peer));
     assert_eq!((body(response).await, passes.load(Ordering::Relaxed)), (Bytes::from_static(b"a 1\n"), 1));
+}
+
+#[tokio::test]
+async fn head_answers_as_get_without_a_pass() {
+    let (app, passes) = app(b"a 1\n".to_vec());
+    let (peer, _evicted) = app.arrived(1);
+    for path in ["/metrics", "/healthz"] {
+        let before = passes.load(Ordering::Relaxed);
+        let head = app.respond(&request(&Method::HEAD, path), &peer, true).await;
+        assert_eq!(passes.load(Ordering::Relaxed), before, "{path}");
+        let get = app.respond(&request(&Method::GET, path), &peer, true).await;
+        assert_eq!(head.status(), get.status(), "{path}");
+        assert_eq!(head.headers().get(TYPE).unwrap(), get.headers().get(TYPE).unwrap(), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -81,6 +98,8 @@ async fn the_next_request_acknowledges_the_last_response() {
     assert_eq!(app.reached(), u64::MAX, "no scraper yet");
     app.respond(&scrape, &peer, true).await;
     assert_eq!(app.reached(), 1);
+    app.respond(&request(&Method::HEAD, "/metrics"), &peer, true).await;
+    assert_eq!(app.reached(), 1, "HEAD is no scrape");
 }
 
 #[test]

@@ -90,6 +90,7 @@ async fn who_may_not_scrape_is_answered_once() {
         (SCRAPE, false, "403"),
         (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", true, "404"),
         (b"PUT /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n", true, "405"),
+        (b"HEAD /metrics HTTP/1.1\r\nhost: x\r\n\r\n", true, "200"),
     ] {
         let start = Instant::now();
         let mut served = serve(1, admitted);
