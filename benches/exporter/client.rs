@@ -79,7 +79,7 @@ impl Client {
         Ok(Client { runtime, sender })
     }
 
-    /// The text of `/metrics`. Not packed: to pack costs the peer more, and ours does not.
+    /// Returns the text of `/metrics`. Not packed, as that would cost both exporters more.
     pub(crate) fn metrics(&mut self) -> Result<String> {
         let request = Request::get("/metrics").header("host", "127.0.0.1").body(Empty::new())?;
         self.runtime.block_on(async {

@@ -1,13 +1,14 @@
 //! The routes: the metrics for those who may read them, the health, and a sentence for everybody else.
 
 use super::certificates::Certificates;
+use super::gzip;
 use super::peers::{Evicted, Peer, Peers};
 use super::scrapers::Scrapers;
 use super::singleflight::Singleflight;
 use crate::expose::{CONTENT_TYPE, running};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE as TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE as TYPE, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -83,7 +84,7 @@ impl App {
         } else if wants_metrics && !admitted {
             sentence(StatusCode::FORBIDDEN, FORBIDDEN)
         } else if method == Method::GET && wants_metrics {
-            return self.metrics(peer).await;
+            return self.metrics(request, peer).await;
         } else if method == Method::HEAD && wants_metrics {
             exposition(Bytes::new())
         } else if method == Method::GET || method == Method::HEAD {
@@ -97,7 +98,7 @@ impl App {
         response
     }
 
-    async fn metrics(&self, peer: &Peer) -> Response<Full<Bytes>> {
+    async fn metrics<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Full<Bytes>> {
         peer.asked(&self.scrapers);
         let age = self.singleflight.running_for().unwrap_or_default();
         if age >= LATE {
@@ -111,8 +112,12 @@ impl App {
             Ok(Err(error)) => return sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
             Err(_) => return exposition(running(self.singleflight.running_for().unwrap_or(LATE))),
         };
+        let packed = if gzip::is_accepted(request.headers()) { exposed.gzip().await } else { None };
         self.received().sent(peer.number, exposed.number);
-        exposition(exposed.text)
+        let Some(packed) = packed else { return exposition(exposed.text) };
+        let mut response = exposition(packed);
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
     }
 
     fn received(&self) -> MutexGuard<'_, Scrapers> {
@@ -132,7 +137,9 @@ fn health(running: Option<Duration>) -> Response<Full<Bytes>> {
 }
 
 fn exposition(body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    respond(StatusCode::OK, CONTENT_TYPE, body.into())
+    let mut response = respond(StatusCode::OK, CONTENT_TYPE, body.into());
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
 }
 
 fn sentence(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {

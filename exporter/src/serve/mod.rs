@@ -4,6 +4,7 @@
 //! connection      one connection, from its acceptance to its end
 //!   peers           the connections that are open: at most so many of a class
 //!   app             a request's response
+//!     gzip            whether a client takes it, and the compression
 //!     certificates    the TLS that is in force
 //!       reload          files that are read again
 //!       tls             what is made of them, and who may read the metrics
@@ -15,6 +16,7 @@
 mod app;
 mod certificates;
 mod connection;
+mod gzip;
 mod peers;
 mod reload;
 mod scrape;

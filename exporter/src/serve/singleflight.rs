@@ -1,8 +1,9 @@
 //! One pass at a time, and one for all who ask while it runs or right after its end.
 
+use super::gzip;
 use anyhow::Result;
 use hyper::body::Bytes;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a text is news: less than between two scrapes of any one, and more than between two replicas' that are
@@ -15,11 +16,25 @@ pub(super) struct Exposed {
     pub(super) text: Bytes,
     /// Number of the exposition.
     pub(super) number: u64,
+    /// The text compressed, once somebody has asked for it.
+    packed: Arc<OnceLock<Bytes>>,
 }
 
 impl Exposed {
     pub(super) fn new(text: Bytes, number: u64) -> Exposed {
-        Exposed { text, number }
+        Exposed { text, number, packed: Arc::default() }
+    }
+
+    /// Returns the text compressed. The first to ask pays for it, on the thread of the passes. `None` if the program is
+    /// about to end.
+    pub(super) async fn gzip(&self) -> Option<Bytes> {
+        if let Some(packed) = self.packed.get() {
+            return Some(packed.clone());
+        }
+        let Exposed { text, packed, .. } = self.clone();
+        // As many as ask at once: the first of them compresses, and the others find that done.
+        let compress = move || packed.get_or_init(|| gzip::compress(&text).into()).clone();
+        tokio::task::spawn_blocking(compress).await.ok()
     }
 }
 
@@ -167,5 +182,17 @@ mod tests {
             assert_eq!(one.await.unwrap(), Err("no luck".to_owned()));
         }
         assert!(begins.try_recv().is_err(), "a second pass has begun");
+    }
+
+    #[tokio::test]
+    async fn it_is_compressed_once_and_only_if_asked_for() {
+        let exposed = Exposed::new(Bytes::from_static(b"text"), 1);
+        let other = exposed.clone();
+        assert!(exposed.packed.get().is_none());
+        let (one, another) = tokio::join!(exposed.gzip(), other.gzip());
+        let (one, another) = (one.unwrap(), another.unwrap());
+        assert_eq!(one, gzip::compress(b"text"));
+        assert!(std::ptr::eq(one.as_ptr(), another.as_ptr()), "it was compressed twice");
+        assert!(std::ptr::eq(one.as_ptr(), exposed.gzip().await.unwrap().as_ptr()));
     }
 }

@@ -1,6 +1,7 @@
 //! The program as it is run: its flags, its answers over HTTP, its end.
 
 use crate::certs::Authority;
+use flate2::read::GzDecoder;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -50,14 +51,19 @@ impl Program {
         line
     }
 
-    /// The whole answer to one request.
+    /// Returns the whole answer to one request.
     pub(crate) fn ask(&self, request: &str) -> String {
+        String::from_utf8(self.ask_with(request, "")).unwrap()
+    }
+
+    /// Returns the whole answer to one request with more headers, each a line of its own.
+    pub(crate) fn ask_with(&self, request: &str, headers: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         // At once: a server that refuses what it has seen of a request need not wait for the rest.
-        let request = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let request = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
         answer
     }
 
@@ -140,6 +146,35 @@ fn head_is_answered_without_a_body_and_without_a_pass() {
         assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
     }
     assert_eq!(passes(&program.metrics()), 1.0);
+}
+
+#[test]
+fn gzip_is_sent_if_asked_for() {
+    let program = Program::start(&[]);
+    let answer = |headers| {
+        let answer = program.ask_with("GET /metrics", headers);
+        let at = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        (String::from_utf8(answer[..at + 2].to_vec()).unwrap(), answer[at + 4..].to_vec())
+    };
+    let families = |text: &str| {
+        let lines = text.lines().filter(|line| line.starts_with("# TYPE "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let plain = families(&program.metrics());
+    for headers in ["Accept-Encoding: gzip\r\n", "Accept-Encoding: br\r\naccept-encoding: *;q=0.1\r\n"] {
+        let (head, body) = answer(headers);
+        assert!(head.contains("\r\ncontent-encoding: gzip\r\n"), "{head}");
+        assert!(head.contains("\r\nvary: Accept-Encoding\r\n"), "{head}");
+        let mut text = String::new();
+        GzDecoder::new(&*body).read_to_string(&mut text).unwrap();
+        assert_eq!(families(&text), plain);
+        assert!(body.len() < text.len() / 4, "{} of {} bytes", body.len(), text.len());
+    }
+    for headers in ["", "Accept-Encoding: gzip;q=0\r\n", "Accept-Encoding: deflate\r\n"] {
+        let (head, body) = answer(headers);
+        assert!(!head.contains("content-encoding"), "{head}");
+        assert_eq!(families(&String::from_utf8(body).unwrap()), plain);
+    }
 }
 
 #[test]

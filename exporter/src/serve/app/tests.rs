@@ -3,6 +3,7 @@
 use super::*;
 use crate::serve::TlsFiles;
 use crate::serve::singleflight::Exposed;
+use hyper::header::{ACCEPT_ENCODING, HeaderName};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Returns an app of plain HTTP whose passes find a text, and the number of passes so far.
@@ -26,8 +27,12 @@ impl App {
     }
 }
 
-fn request(method: &Method, path: &str) -> Request<()> {
-    Request::builder().method(method).uri(path).body(()).unwrap()
+fn request(method: &Method, path: &str, accepted: &[&'static str]) -> Request<()> {
+    let mut request = Request::builder().method(method).uri(path);
+    for coding in accepted {
+        request = request.header(ACCEPT_ENCODING, *coding);
+    }
+    request.body(()).unwrap()
 }
 
 async fn body(response: Response<Full<Bytes>>) -> Bytes {
@@ -50,7 +55,7 @@ async fn routes() {
         ("HEAD", "/metrics", false, 403),
     ];
     for (method, path, admitted, want) in cases {
-        let request = request(&method.parse().unwrap(), path);
+        let request = request(&method.parse().unwrap(), path, &[]);
         let response = app.respond(&request, &peer, admitted).await;
         assert_eq!(response.status(), want, "{method} {path}");
         assert_eq!(response.headers().get(CONNECTION).unwrap(), "close", "{method} {path}");
@@ -59,7 +64,7 @@ async fn routes() {
         assert!(!app.is_scraper(&peer), "{method} {path}");
     }
     assert_eq!(passes.load(Ordering::Relaxed), 0);
-    let response = app.respond(&request(&Method::GET, "/metrics?a=b"), &peer, true).await;
+    let response = app.respond(&request(&Method::GET, "/metrics?a=b", &[]), &peer, true).await;
     assert_eq!((response.status(), response.headers().get(CONNECTION)), (StatusCode::OK, None));
     assert!(app.is_scraper(&peer));
     assert_eq!((body(response).await, passes.load(Ordering::Relaxed)), (Bytes::from_static(b"a 1\n"), 1));
@@ -71,21 +76,46 @@ async fn head_answers_as_get_without_a_pass() {
     let (peer, _evicted) = app.arrived(1);
     for path in ["/metrics", "/healthz"] {
         let before = passes.load(Ordering::Relaxed);
-        let head = app.respond(&request(&Method::HEAD, path), &peer, true).await;
+        let head = app.respond(&request(&Method::HEAD, path, &[]), &peer, true).await;
         assert_eq!(passes.load(Ordering::Relaxed), before, "{path}");
-        let get = app.respond(&request(&Method::GET, path), &peer, true).await;
+        let get = app.respond(&request(&Method::GET, path, &[]), &peer, true).await;
         assert_eq!(head.status(), get.status(), "{path}");
         assert_eq!(head.headers().get(TYPE).unwrap(), get.headers().get(TYPE).unwrap(), "{path}");
     }
 }
 
 #[tokio::test]
-async fn an_error_is_a_sentence() {
+async fn gzip_is_for_metrics_and_who_asks_for_it() {
+    let (app, _) = app(b"a 1\n".repeat(1000));
+    let (peer, _evicted) = app.arrived(1);
+    let header = |response: &Response<_>, name: HeaderName| {
+        response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+    };
+    for (path, admitted, accepted, want) in [
+        ("/metrics", true, &["gzip"][..], Some("gzip")),
+        ("/metrics", true, &["deflate", "*"], Some("gzip")),
+        ("/metrics", true, &[], None),
+        ("/metrics", true, &["gzip;q=0"], None),
+        ("/metrics", false, &["gzip"], None),
+        ("/healthz", true, &["gzip"], None),
+    ] {
+        let response = app.respond(&request(&Method::GET, path, accepted), &peer, admitted).await;
+        assert_eq!(header(&response, CONTENT_ENCODING).as_deref(), want, "{path} {accepted:?}");
+        let varies = (path == "/metrics" && admitted).then_some("Accept-Encoding");
+        assert_eq!(header(&response, VARY).as_deref(), varies, "{path} {accepted:?}");
+        let is_packed = body(response).await.starts_with(b"\x1f\x8b");
+        assert_eq!(is_packed, want.is_some(), "{path} {accepted:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_a_sentence_and_never_compressed() {
     let singleflight = Singleflight::new(|_| anyhow::bail!("no luck"));
     let app = of(singleflight, None);
     let (peer, _evicted) = app.arrived(1);
-    let response = app.respond(&request(&Method::GET, "/metrics"), &peer, true).await;
+    let response = app.respond(&request(&Method::GET, "/metrics", &["gzip"]), &peer, true).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.headers().get(CONTENT_ENCODING), None);
     assert_eq!(body(response).await, "no luck\n");
 }
 
@@ -93,12 +123,12 @@ async fn an_error_is_a_sentence() {
 async fn the_next_request_acknowledges_the_last_response() {
     let (app, _) = app(b"a 1\n".to_vec());
     let (peer, _evicted) = app.arrived(1);
-    let scrape = request(&Method::GET, "/metrics");
+    let scrape = request(&Method::GET, "/metrics", &[]);
     app.respond(&scrape, &peer, true).await;
     assert_eq!(app.reached(), u64::MAX, "no scraper yet");
     app.respond(&scrape, &peer, true).await;
     assert_eq!(app.reached(), 1);
-    app.respond(&request(&Method::HEAD, "/metrics"), &peer, true).await;
+    app.respond(&request(&Method::HEAD, "/metrics", &[]), &peer, true).await;
     assert_eq!(app.reached(), 1, "HEAD is no scrape");
 }
 
@@ -119,7 +149,7 @@ async fn a_pass_that_hangs_is_told() {
     };
     let app = of(Singleflight::new(pass), None);
     let (peer, _evicted) = app.arrived(1);
-    let scrape = request(&Method::GET, "/metrics");
+    let scrape = request(&Method::GET, "/metrics", &["gzip"]);
     let mut first = std::pin::pin!(app.respond(&scrape, &peer, true));
     let began = Instant::now();
     while app.singleflight.running_for().is_none() {
@@ -132,11 +162,11 @@ async fn a_pass_that_hangs_is_told() {
     app.singleflight.began(began - LATE - Duration::from_secs(15));
     let (other, _evicted) = app.arrived(2);
     let response = app.respond(&scrape, &other, true).await;
-    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!((response.status(), response.headers().get(CONTENT_ENCODING)), (StatusCode::OK, None));
     let text = String::from_utf8(body(response).await.to_vec()).unwrap();
     assert!(text.contains("namedprocess_exporter_pass_running_seconds 45."), "{text}");
     app.singleflight.began(began - HUNG);
-    let response = app.respond(&request(&Method::GET, "/healthz"), &other, true).await;
+    let response = app.respond(&request(&Method::GET, "/healthz", &[]), &other, true).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(body(response).await.ends_with(b" has not ended for 120 s\n"));
     tokio::time::advance(LATE).await;

@@ -1,0 +1,115 @@
+//! gzip: whether a client takes it, and the compression.
+
+use hyper::HeaderMap;
+use hyper::header::ACCEPT_ENCODING;
+use miniz_oxide::deflate::compress_to_vec;
+
+/// The header of RFC 1952: deflate, no name, no time, compressed by the fastest algorithm, on Unix.
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3];
+/// Level of the fastest compression: a scrape's time counts for more than its bytes.
+const FASTEST: u8 = 1;
+
+/// Returns true if the request's `Accept-Encoding` allows gzip: by name, or by `*` if it is not named.
+pub(super) fn is_accepted(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let (mut named, mut any) = (None, false);
+    for coding in values.flat_map(|value| value.split(',')) {
+        let (name, parameter) = coding.split_once(';').unwrap_or((coding, ""));
+        let allowed = !is_zero(parameter);
+        match name.trim() {
+            "*" => any = allowed,
+            name if name.eq_ignore_ascii_case("gzip") => named = Some(allowed),
+            _ => {}
+        }
+    }
+    named.unwrap_or(any)
+}
+
+/// Returns true if a parameter is a weight of 0, which forbids: `q=0`, `q=0.000`.
+fn is_zero(parameter: &str) -> bool {
+    let weight = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.is_some_and(|(_, value)| value.trim().bytes().all(|byte| matches!(byte, b'0' | b'.')))
+}
+
+/// Compresses a text.
+pub(super) fn compress(text: &[u8]) -> Vec<u8> {
+    // The length is of 32 bits in the format, of longer texts the lower ones.
+    let length = text.len() as u32;
+    let trailer = [crc32(text).to_le_bytes(), length.to_le_bytes()];
+    [&HEADER[..], &compress_to_vec(text, FASTEST), trailer.as_flattened()].concat()
+}
+
+/// Computes the checksum of gzip. A crate for it would bring 16 KiB of tables along.
+#[allow(clippy::indexing_slicing, reason = "the table has an entry for each byte")]
+fn crc32(bytes: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let (mut rest, mut bit) = (byte as u32, 0);
+            while bit < 8 {
+                rest = if rest & 1 == 1 { rest >> 1 ^ 0xedb8_8320 } else { rest >> 1 };
+                bit += 1;
+            }
+            table[byte] = rest;
+            byte += 1;
+        }
+        table
+    };
+    let next = |rest: u32, byte: &u8| rest >> 8 ^ TABLE[usize::from(rest as u8 ^ byte)];
+    !bytes.iter().fold(!0, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+    use std::io::Read;
+
+    #[test]
+    fn what_a_request_allows() {
+        let cases: [(&[&str], bool); 18] = [
+            (&[], false),
+            (&[""], false),
+            (&["gzip"], true),
+            (&["GZip"], true),
+            (&["*"], true),
+            (&["identity"], false),
+            (&["deflate, gzip;q=1.0, *;q=0.5"], true),
+            (&["br;q=1, gzip ; q=0.001"], true),
+            (&["gzip;q=0"], false),
+            (&["gzip; Q=0.000 , br"], false),
+            (&["gzip;q=0, *"], false),
+            (&["*, gzip;q=0"], false),
+            (&["gzip, *;q=0"], true),
+            (&["*;q=0"], false),
+            (&["br", "gzip"], true),
+            (&["gzip", "gzip;q=0"], false),
+            (&["gzipped, xgzip"], false),
+            (&["gzip;level=0"], true),
+        ];
+        for (values, want) in cases {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(ACCEPT_ENCODING, HeaderValue::from_static(value));
+            }
+            assert_eq!(is_accepted(&headers), want, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_the_standard_one() {
+        assert_eq!((crc32(b""), crc32(b"123456789")), (0, 0xcbf4_3926));
+    }
+
+    #[test]
+    fn what_is_compressed_is_what_comes_out() {
+        for text in [Vec::new(), b"x".to_vec(), b"a text that repeats itself, ".repeat(10_000)] {
+            let packed = compress(&text);
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(&*packed).read_to_end(&mut unpacked).unwrap();
+            assert_eq!(unpacked, text);
+            assert!(packed.len() < text.len() / 10 + 30, "{}", packed.len());
+        }
+    }
+}
