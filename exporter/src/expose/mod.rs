@@ -51,6 +51,8 @@ pub(crate) struct Own {
     pub(crate) pass: Duration,
     /// The CPU that the exporter has used since it started.
     pub(crate) cpu: Duration,
+    /// When it started, since the epoch. `None` if the boot's time is unknown.
+    pub(crate) started: Option<Duration>,
     /// Whether the config, and the files of TLS, as they are now could be read; none where there are none.
     pub(crate) config_is_good: Option<bool>,
     pub(crate) tls_is_good: Option<bool>,
@@ -135,6 +137,10 @@ impl Exposer {
         }
         text.counter("process_cpu_seconds_total", "CPU of the exporter itself since it started.")
             .sample(&[], seconds(micros(own.cpu)));
+        if let Some(started) = own.started {
+            text.gauge("process_start_time_seconds", "When the exporter started, since the epoch.")
+                .sample(&[], seconds(micros(started)));
+        }
         text.gauge("namedprocess_exporter_method", "By what the node is counted; always 1.")
             .sample(&[("method", own.method.as_str())], "1");
         text.gauge("namedprocess_exporter_build_info", "The exporter's version; always 1.")

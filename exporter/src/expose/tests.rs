@@ -11,6 +11,7 @@ fn own() -> Own {
         method: Method::Process,
         pass: Duration::from_micros(1234),
         cpu: Duration::from_millis(50),
+        started: Some(Duration::from_millis(1_700_000_000_250)),
         config_is_good: Some(false),
         tls_is_good: None,
     }
@@ -67,13 +68,16 @@ fn an_exposition() {
         "namedprocess_exporter_processes_read 14",
         "namedprocess_exporter_threads_read 15",
         "process_cpu_seconds_total 0.050000",
+        "process_start_time_seconds 1700000000.250000",
         r#"namedprocess_exporter_method{method="process"} 1"#,
         &format!(r#"namedprocess_exporter_build_info{{version="{version}"}} 1"#),
         "namedprocess_exporter_config_last_reload_successful 0",
     ];
     assert_eq!(samples(&text), want);
-    assert_eq!(text.matches("# TYPE ").count(), 18);
+    assert_eq!(text.matches("# TYPE ").count(), 19);
     assert!(text.ends_with('\n'));
+    let unknown = Exposer::new().render(&snapshot, Own { started: None, ..own() }, 0).text;
+    assert!(!unknown.contains("process_start_time_seconds"));
 }
 
 #[test]

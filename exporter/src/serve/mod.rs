@@ -33,6 +33,7 @@ use certificates::Certificates;
 use node_cpu::{Detail, Node, Paths, Rules};
 use reload::Reloaded;
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 use scrape::Exporter;
 use scrapers::Scrapers;
 use singleflight::Singleflight;
@@ -69,16 +70,18 @@ pub(crate) struct Options {
 /// of the certificates or the config. Errors if the machine or one of the files cannot be read, or nothing can listen on
 /// the address.
 pub(crate) fn serve(options: &Options, say: fn(&str)) -> Result<()> {
+    let since_boot = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();
     let certificates = Certificates::open(options.tls.as_ref())?;
     let rules = options.config.clone().map(open_rules).transpose()?;
     let mut node = Node::open(&options.paths, options.detail)?;
     node.set_rules(rules.as_ref().map(|rules| Arc::clone(rules.value())));
+    let started = node.boot_time().map(|boot| Duration::from_secs(boot) + since_boot);
     let listener = listen(&options.listen)?;
     let address = listener.local_addr().context("cannot tell the address that is listened to")?;
     say(&format!("listening on {address}, {node}"));
     let received = Arc::<Mutex<Scrapers>>::default();
     let (exposer, shared) = (Exposer::new(), Arc::clone(&received));
-    let mut exporter = Exporter { node, exposer, rules, received: shared, say };
+    let mut exporter = Exporter { node, exposer, rules, started, received: shared, say };
     let singleflight = Singleflight::new(move |tls_is_good| exporter.scrape(tls_is_good));
     let path = options.telemetry_path.clone();
     let app = Arc::new(App::new(singleflight, received, certificates, path, say));

@@ -16,6 +16,8 @@ pub(super) struct Exporter {
     pub(super) node: Node,
     pub(super) exposer: Exposer,
     pub(super) rules: Option<Reloaded<Rules>>,
+    /// When the program started, since the epoch. `None` if the boot's time is unknown.
+    pub(super) started: Option<Duration>,
     /// What each scraper has received.
     pub(super) received: Arc<Mutex<Scrapers>>,
     pub(super) say: fn(&str),
@@ -43,6 +45,7 @@ impl Exporter {
             method: self.node.method(),
             pass: began.elapsed(),
             cpu: Duration::try_from(cpu).unwrap_or_default(),
+            started: self.started,
             config_is_good: self.rules.as_ref().map(Reloaded::is_good),
             tls_is_good,
         };

@@ -178,6 +178,23 @@ fn gzip_is_sent_if_asked_for() {
 }
 
 #[test]
+fn it_tells_when_it_started() {
+    let program = Program::start(&[]);
+    let text = program.metrics();
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    let boot: f64 = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().parse().unwrap();
+    // Ticks since boot are the 22nd field, and the 20th behind the name.
+    let stat = fs::read_to_string(format!("/proc/{}/stat", program.pid())).unwrap();
+    let ticks = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse::<f64>().unwrap();
+    let forked = boot + ticks / rustix::param::clock_ticks_per_second() as f64;
+    let started = Program::value(&text, "process_start_time_seconds");
+    // It is exact to the kernel's tick, and read a moment after the fork.
+    assert!(started >= forked - 0.01, "started at {started}, forked at {forked}");
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    assert!(started <= boot + now.tv_sec as f64 + 1.0, "started at {started}, and now is {now:?} of {boot}");
+}
+
+#[test]
 fn promtool_finds_nothing_to_say() {
     let program = Program::start(&[]);
     program.metrics();
