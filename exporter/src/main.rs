@@ -1,4 +1,4 @@
-//! The program `process-exporter`: flags in, [`serve`], an exit code out.
+//! The program `process-exporter`: flags in, [`serve()`], an exit code out.
 //!
 //! ```text
 //! serve    HTTP(S): /metrics, /healthz; one pass for all who ask at once, never two at a time
