@@ -105,6 +105,11 @@ mod tests {
         pub(in crate::serve) fn began(&self, at: Instant) {
             *self.running.lock().unwrap() = Some(at);
         }
+
+        /// Forgets the last result, so that the next caller gets a new one.
+        pub(in crate::serve) async fn forget(&self) {
+            *self.last.lock().await = None;
+        }
     }
 
     /// Returns passes that send a word when they begin, and end when they are told to: with a number, or in failure.

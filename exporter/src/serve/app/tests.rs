@@ -25,6 +25,11 @@ impl App {
     pub(in crate::serve) fn reached(&self) -> u64 {
         self.received().reached(Instant::now())
     }
+
+    /// Has the next scrape find a new exposition.
+    pub(in crate::serve) async fn forget(&self) {
+        self.singleflight.forget().await;
+    }
 }
 
 fn request(method: &Method, path: &str, accepted: &[&'static str]) -> Request<()> {
@@ -126,10 +131,13 @@ async fn the_next_request_acknowledges_the_last_response() {
     let scrape = request(&Method::GET, "/metrics", &[]);
     app.respond(&scrape, &peer, true).await;
     assert_eq!(app.reached(), u64::MAX, "no scraper yet");
+    app.forget().await;
     app.respond(&scrape, &peer, true).await;
     assert_eq!(app.reached(), 1);
     app.respond(&request(&Method::HEAD, "/metrics", &[]), &peer, true).await;
     assert_eq!(app.reached(), 1, "HEAD is no scrape");
+    app.respond(&scrape, &peer, true).await;
+    assert_eq!(app.reached(), 2);
 }
 
 #[test]

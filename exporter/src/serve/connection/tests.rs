@@ -176,6 +176,7 @@ async fn replaced_certificates_end_it_after_its_response() {
 async fn a_response_is_acknowledged_by_the_next_request_and_not_by_its_bytes() {
     let mut served = serve(1000, true);
     for _ in 0..2 {
+        served.app.forget().await;
         served.ask(SCRAPE).await;
         served.take(1000).await;
     }
