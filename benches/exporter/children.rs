@@ -1,4 +1,4 @@
-//! How much of the CPU of children that live a part of the scrape interval ends up in the right group.
+//! Captured CPU of short-lived children: the share that the right group gets if they live for a part of the scrape interval.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use crate::slice::Slice;
 use crate::spread::Spread;
 
 const INTERVAL: Duration = Duration::from_secs(3);
-/// How long children follow each other, in intervals.
+/// Time in which children follow each other, in intervals.
 const INTERVALS: u64 = 10;
 /// Names, and a child's life in thousandths of an interval.
 const LIVES: [(&str, u64); 3] = [("kids-tenth", 100), ("kids-half", 500), ("kids-whole", 1000)];
 const CPU: &str = "namedprocess_namegroup_cpu_seconds_total";
 
-/// Each parent's children one after the other; they work a third of their lives, and are waited for.
+/// Runs each parent's children one after the other. They work for a third of their lives, and the parent waits for each.
 pub(crate) fn children(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let kinds = [(Kind::Https, 99.5), (Kind::Process, 98.0), (Kind::Peer, 0.0)];
@@ -40,7 +40,7 @@ pub(crate) fn children(out: &mut dyn Write) -> Result<bool> {
     let texts = loop {
         let ended = parents.iter().all(|(_, _, done)| done.is_finished());
         let texts = exporters.iter_mut().map(Exporter::scrape).collect::<Result<Vec<_>>>()?;
-        // What the last one finds is shown by then, even of a series that was new to it.
+        // Four scrapes after the end, all captured CPU is exported, even that of a new series.
         scrapes = if ended { scrapes + 1 } else { 0 };
         if scrapes == 4 {
             break texts;

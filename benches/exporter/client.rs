@@ -1,4 +1,4 @@
-//! A scraper's connection, kept open from scrape to scrape as Prometheus keeps it, over HTTP or HTTPS.
+//! Connection of a scraper, kept open from scrape to scrape as Prometheus keeps it, over HTTP or HTTPS.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// The CN that the platform's Prometheus has.
+/// Common name of the platform's Prometheus.
 pub(crate) const CLIENT: &str = "system:serviceaccount:openshift-monitoring:prometheus-k8s";
 
 /// Certificates of one authority for a server and a scraper.
@@ -59,7 +59,7 @@ impl Tls {
     }
 }
 
-/// One connection.
+/// Connection to an exporter.
 pub(crate) struct Client {
     runtime: Runtime,
     sender: SendRequest<Empty<Bytes>>,
@@ -70,23 +70,23 @@ impl Client {
     pub(crate) fn connect(port: u16, tls: Option<&Tls>) -> Result<Client> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let sender = runtime.block_on(async {
-            let stream = reached(port).await?;
-            let Some(tls) = tls else { return talk(TokioIo::new(stream)).await };
+            let stream = connect_port(port).await?;
+            let Some(tls) = tls else { return start_http(TokioIo::new(stream)).await };
             let name = ServerName::try_from("127.0.0.1")?;
             let stream = TlsConnector::from(Arc::clone(&tls.config)).connect(name, stream).await?;
-            talk(TokioIo::new(stream)).await
+            start_http(TokioIo::new(stream)).await
         })?;
         Ok(Client { runtime, sender })
     }
 
-    /// Returns the text of `/metrics`. Not packed, as that would cost both exporters more.
+    /// Returns the text of `/metrics`. It is not compressed, because compression would cost both exporters more.
     pub(crate) fn metrics(&mut self) -> Result<String> {
         let request = Request::get("/metrics").header("host", "127.0.0.1").body(Empty::new())?;
         self.runtime.block_on(async {
             self.sender.ready().await.context("the exporter has closed the connection")?;
-            let answer = self.sender.send_request(request).await?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await?.to_bytes();
+            let response = self.sender.send_request(request).await?;
+            let status = response.status();
+            let body = response.into_body().collect().await?.to_bytes();
             let text = String::from_utf8(body.to_vec())?;
             ensure!(status.is_success(), "{status}: {text}");
             Ok(text)
@@ -94,7 +94,7 @@ impl Client {
     }
 }
 
-async fn reached(port: u16) -> Result<TcpStream> {
+async fn connect_port(port: u16) -> Result<TcpStream> {
     for _ in 0..200 {
         match TcpStream::connect(("127.0.0.1", port)).await {
             Ok(stream) => return Ok(stream),
@@ -104,7 +104,7 @@ async fn reached(port: u16) -> Result<TcpStream> {
     bail!("nothing answers on port {port}")
 }
 
-async fn talk<T>(io: T) -> Result<SendRequest<Empty<Bytes>>>
+async fn start_http<T>(io: T) -> Result<SendRequest<Empty<Bytes>>>
 where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {

@@ -1,4 +1,4 @@
-//! CPU of the exporter and of a Prometheus over time: without an exporter, with one that nobody scrapes, and scraped.
+//! CPU of the exporter and of a Prometheus over time: without an exporter, with one that is not scraped, and with scrapes.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -12,26 +12,26 @@ use crate::prometheus::Server;
 use crate::slice::{Slice, Unit};
 use crate::spread::Spread;
 
-/// Seconds between scrapes, as installed, and of a sample.
+/// Seconds between scrapes, as installed; also the length of a sample.
 const STEP: u64 = 15;
-/// Samples of each of the three.
+/// Number of samples in each of the three phases.
 const SAMPLES: usize = 16;
-/// What the node runs: processes, threads, units; between two scrapes a tenth of the units works.
+/// Load of the node: numbers of processes, threads and units. A tenth of the units works between two scrapes.
 const NODE: (usize, usize, usize) = (400, 10, 60);
 const TENTH: usize = 10;
 
-/// A table, and the same as a picture in target/bench-exporter/course.svg.
+/// Prints a table, and draws it as a picture in target/bench-exporter/course.svg.
 pub(crate) fn course(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let mut loads = Loads::start(&slice, NODE.0, NODE.1, NODE.2)?;
-    let server = Server::alone(&slice, "prom-course", STEP)?;
+    let server = Server::start_without_targets(&slice, "prom-course", STEP)?;
     let mut curves = [Vec::new(), Vec::new()];
     let mut exporter: Option<Exporter> = None;
     let phases = ["absent", "installed, not scraped", "scraped"];
     for (number, phase) in phases.into_iter().enumerate() {
         match number {
             1 => exporter = Some(Exporter::start(&slice, Kind::Http, &[])?),
-            2 => server.scrape_from_now_on(exporter.as_ref().map_or(0, Exporter::port))?,
+            2 => server.add_target(exporter.as_ref().map_or(0, Exporter::port))?,
             _ => {}
         }
         for sample in 0..SAMPLES {
@@ -64,7 +64,7 @@ pub(crate) fn course(out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-/// What each unit uses in a step, in which `work` is done; 0 for one that is not there.
+/// Does `work` and waits for the end of the step. Returns the CPU of each unit in it, 0 for a unit that is `None`.
 fn millicores(units: [Option<&Unit>; 2], work: impl FnOnce() -> Result<()>) -> Result<[f64; 2]> {
     let used =
         || -> Result<Vec<f64>> { units.iter().map(|unit| unit.map_or(Ok(0.0), Unit::used_ms)).collect() };

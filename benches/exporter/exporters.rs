@@ -1,4 +1,4 @@
-//! The exporters that are measured: ours, over HTTP and HTTPS, with a cgroup tree and without, and process-exporter.
+//! Measured exporters: ours, over HTTP and HTTPS, with a cgroup tree and without, and process-exporter.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,20 +11,20 @@ use anyhow::{Context, Result, ensure};
 use crate::client::{CLIENT, Client, Tls};
 use crate::slice::{Slice, Unit};
 
-/// What is measured against what.
+/// Kind of exporter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Ours by cgroup, over HTTPS with client certificates, as it is installed.
     Https,
     /// Ours by cgroup, over HTTP.
     Http,
-    /// Ours where there are no cgroups to see, over HTTPS.
+    /// Ours without a cgroup tree, over HTTPS.
     Process,
     /// process-exporter 0.8.7, over HTTP, with a configuration that groups by comm.
     Peer,
 }
 
-/// Ends when dropped.
+/// Running exporter, which ends when dropped.
 pub(crate) struct Exporter {
     pub(crate) name: &'static str,
     pub(crate) unit: Unit,
@@ -34,22 +34,24 @@ pub(crate) struct Exporter {
     _folder: tempfile::TempDir,
 }
 
-/// One scrape.
+/// Result of one scrape.
 pub(crate) struct Scrape {
-    /// Of the whole process, in its own threads and in the kernel, from before the request to a moment after the answer.
+    /// CPU of the whole process and of the kernel for it, from before the request to a moment after the response.
     pub(crate) cpu_ms: f64,
     pub(crate) text: String,
 }
 
-/// How long after an answer the CPU is read: ours and Go's runtime may still be tidying up.
-const AFTER: Duration = Duration::from_millis(50);
+/// Time from a response to the read of the CPU. Ours and Go's runtime may still clean up in it.
+const CLEANUP: Duration = Duration::from_millis(50);
 
-/// What groups the loads as ours does: workers and children belong to their leader, as they match nothing themselves.
-const PEER: &str = "process_names: [{name: '{{.Comm}}', cmdline: [' (lead|parent) ']}, {name: '{{.Comm}}', cmdline: ['^sh ']}]";
+/// Configuration of the peer that groups the loads as ours does. Workers and children belong to their leader, because they
+/// match no rule.
+const PEER_CONFIG: &str = "process_names: [{name: '{{.Comm}}', cmdline: [' (lead|parent) ']}, \
+     {name: '{{.Comm}}', cmdline: ['^sh ']}]";
 
 impl Exporter {
-    /// Starts one in a unit of its own and connects to it; it has been scraped three times when this returns, so that its
-    /// files are open, its memory is there, and series that are held at 0 no longer are.
+    /// Starts an exporter in a unit of its own, connects to it, and scrapes it three times. Its files are then open, its
+    /// memory is allocated, and its first series export their CPU.
     pub(crate) fn start(slice: &Slice, kind: Kind, arguments: &[&str]) -> Result<Exporter> {
         let name = match kind {
             Kind::Https => "ours-https",
@@ -57,11 +59,11 @@ impl Exporter {
             Kind::Process => "ours-by-process",
             Kind::Peer => "peer",
         };
-        Exporter::of_tree(slice, name, kind, &slice.root, arguments)
+        Exporter::start_on_tree(slice, name, kind, &slice.root, arguments)
     }
 
-    /// The same under another name and for another tree.
-    pub(crate) fn of_tree(
+    /// Starts an exporter as [`Exporter::start`] does, with this name and for this tree.
+    pub(crate) fn start_on_tree(
         slice: &Slice,
         name: &'static str,
         kind: Kind,
@@ -85,24 +87,25 @@ impl Exporter {
             Kind::Https | Kind::Http => words.push(format!("--cgroupfs={}", tree.display())),
             Kind::Process => hide = "umount -lR /sys/fs/cgroup && ",
             Kind::Peer => {
-                fs::write(folder.path().join("config.yml"), PEER)?;
+                fs::write(folder.path().join("config.yml"), PEER_CONFIG)?;
                 words.push(format!("--config.path={}", file("config.yml")));
             }
         }
         words.extend(arguments.iter().map(ToString::to_string));
-        let from = if kind == Kind::Peer { peer()? } else { env!("CARGO_BIN_EXE_process-exporter").into() };
+        let from =
+            if kind == Kind::Peer { build_peer()? } else { env!("CARGO_BIN_EXE_process-exporter").into() };
         // Copied in the unit, so that the program's own pages are charged to it, as on a node that unpacks it.
         let script =
             format!("{} && cp '{}' \"$0\" && {hide} exec \"$0\" \"$@\"", unit.enter(), from.display());
         let mut command = Command::new("setpriv");
-        // Ends with the bench, however that ends.
+        // The exporter ends with the bench, even if the bench is killed.
         command
             .args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "sh", "-c", &script])
             .args(&words)
             .stdin(Stdio::null());
         let child = command.stderr(fs::File::create(folder.path().join("log"))?).spawn()?;
-        let said = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-        let client = Client::connect(port, tls.as_ref()).with_context(|| format!("{name}: {}", said()))?;
+        let log = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        let client = Client::connect(port, tls.as_ref()).with_context(|| format!("{name}: {}", log()))?;
         let mut exporter = Exporter { name, unit, port, child, client, _folder: folder };
         for _ in 0..3 {
             exporter.scrape()?;
@@ -110,16 +113,16 @@ impl Exporter {
         Ok(exporter)
     }
 
-    /// Of 127.0.0.1.
+    /// Returns its port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Scrapes it, by the kernel's count for its cgroup.
+    /// Scrapes the exporter. The CPU is the kernel's count for its cgroup.
     pub(crate) fn scrape(&mut self) -> Result<Scrape> {
         let before = self.unit.used_ms()?;
         let text = self.client.metrics().with_context(|| format!("scraping {}", self.name))?;
-        std::thread::sleep(AFTER);
+        std::thread::sleep(CLEANUP);
         let cpu_ms = self.unit.used_ms()? - before;
         ensure!(cpu_ms > 0.0, "{} has used no CPU for a scrape", self.name);
         Ok(Scrape { cpu_ms, text })
@@ -127,12 +130,12 @@ impl Exporter {
 }
 
 impl Scrape {
-    /// The sum of a metric over the series whose labels hold `what`.
+    /// Returns the sum of a metric over the series whose labels contain `what`.
     pub(crate) fn sum(&self, metric: &str, what: &str) -> f64 {
         self.values(metric, what).sum()
     }
 
-    /// How many series there are of it.
+    /// Returns the number of series of a metric whose labels contain `what`.
     pub(crate) fn count(&self, metric: &str, what: &str) -> usize {
         self.values(metric, what).count()
     }
@@ -152,13 +155,13 @@ impl Drop for Exporter {
     }
 }
 
-/// Built from its pinned source where that has not been done.
-fn peer() -> Result<PathBuf> {
-    tool("process-exporter")
+/// Returns the path of the peer, and builds it from its pinned source if it is missing.
+fn build_peer() -> Result<PathBuf> {
+    build_tool("process-exporter")
 }
 
-/// A program of tests/tools.
-pub(crate) fn tool(name: &str) -> Result<PathBuf> {
+/// Returns the path of a program of tests/tools, and builds it if it is missing.
+pub(crate) fn build_tool(name: &str) -> Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tools/build");
     let built = Command::new(script).arg(name).stderr(Stdio::inherit()).output()?;
     ensure!(built.status.success(), "tests/tools/build {name}: {}", built.status);

@@ -1,4 +1,4 @@
-//! The least that reading the same files can cost: open, read, close, each one, and nothing else.
+//! Lower bound of a pass's cost: a loop that opens, reads and closes the same files, and does nothing else.
 
 use std::fs::{File, read_dir, read_to_string};
 use std::io::Read;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rustix::time::{ClockId, clock_gettime};
 
-/// The files of a pass over a tree in which everything has moved.
+/// Files that a pass reads if all processes have used CPU.
 pub(crate) struct Floor {
     files: Vec<PathBuf>,
     buffer: Vec<u8>,
 }
 
 impl Floor {
-    /// Every cgroup's `cpu.stat` and `cgroup.procs`, the `stat` of every process and thread of the slice's units, and the
-    /// `stat` of those in the root: the kernel's threads.
+    /// Lists the files: every cgroup's `cpu.stat` and `cgroup.procs`, and the `stat` of every process and thread of the
+    /// slice's units. The list also has the `stat` of the root's processes, which are the kernel's threads.
     pub(crate) fn new(root: &Path) -> Result<Floor> {
         let mut files = vec![PathBuf::from("/proc/stat")];
         let mut cgroups = vec![root.to_owned()];
@@ -35,12 +35,12 @@ impl Floor {
         Ok(Floor { files, buffer: vec![0; 128 * 1024] })
     }
 
-    /// How many files it reads.
-    pub(crate) fn files(&self) -> usize {
+    /// Returns the number of files.
+    pub(crate) fn file_count(&self) -> usize {
         self.files.len()
     }
 
-    /// CPU of reading each once, in milliseconds.
+    /// Reads each file once. Returns the CPU of that, in milliseconds.
     pub(crate) fn read(&mut self) -> f64 {
         let now = || {
             let now = clock_gettime(ClockId::ThreadCPUTime);
@@ -48,7 +48,7 @@ impl Floor {
         };
         let before = now();
         for file in &self.files {
-            // What has ended since is cheaper, not dearer.
+            // A process that has ended since makes the loop cheaper, not dearer.
             let _ = File::open(file).and_then(|mut file| file.read(&mut self.buffer));
         }
         now() - before

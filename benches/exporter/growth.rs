@@ -1,4 +1,4 @@
-//! How a scrape's CPU and the exporter's memory grow with idle processes of one thread.
+//! Growth of a scrape's CPU and of the exporter's memory with idle processes of one thread.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -12,16 +12,16 @@ use crate::slice::Slice;
 use crate::spread::Spread;
 
 const SIZES: [usize; 8] = [250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000];
-/// Processes of a unit, about what 2000 in 300 are.
+/// Number of processes in a unit: about as many as 2000 in 300 units.
 const UNIT: usize = 7;
 const ROUNDS: usize = 5;
-/// A shell forks copies of itself that block, which is the cheapest process there is; the unit is left when all are there.
+/// Script of a shell that forks blocked copies of itself, the cheapest processes. It writes a line when all exist.
 const SHELL: &str =
     "exec 3<&0; i=1; while [ $i -lt \"$0\" ]; do (read _) <&3 & i=$((i+1)); done; echo; read _";
 
-/// A table, and the same as a picture in target/bench-exporter/growth.svg.
+/// Prints a table, and draws it as a picture in target/bench-exporter/growth.svg.
 pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
-    let _pids = Pids::enough(SIZES.iter().max().copied().unwrap_or_default())?;
+    let _pids = Pids::raise_limit(SIZES.iter().max().copied().unwrap_or_default())?;
     let slice = Slice::new()?;
     let mut shells = Shells::default();
     let mut exporters = [Kind::Https, Kind::Process, Kind::Peer]
@@ -36,7 +36,7 @@ pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
         let mut figures: Vec<Vec<f64>> = vec![Vec::new(); exporters.len()];
         for round in 0..=ROUNDS {
             for (exporter, figures) in exporters.iter_mut().zip(&mut figures) {
-                // The first sees the new ones.
+                // The first scrape finds the new processes, so it is not measured.
                 figures.extend(Some(exporter.scrape()?.cpu_ms).filter(|_| round > 0));
             }
         }
@@ -65,7 +65,7 @@ pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-/// Shells with their copies, ended when dropped.
+/// Shells with their copies, which end when dropped.
 #[derive(Default)]
 struct Shells {
     shells: Vec<Child>,
@@ -81,9 +81,9 @@ impl Shells {
             let mut command = Command::new("sh");
             command.args(["-c", &script, &count.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
             let mut shell = command.spawn()?;
-            let said = shell.stdout.take().context("no stdout")?;
+            let stdout = shell.stdout.take().context("no stdout")?;
             self.shells.push(shell);
-            let bytes = BufReader::new(said).read_line(&mut String::new())?;
+            let bytes = BufReader::new(stdout).read_line(&mut String::new())?;
             ensure!(bytes == 1, "a shell could not fork {count} copies");
             self.processes += count;
         }

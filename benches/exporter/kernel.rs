@@ -1,4 +1,4 @@
-//! What the kernel's threads cost, which have no cgroup of their own: each is read at every scrape.
+//! Cost of the kernel's threads. They have no cgroup of their own, so each scrape reads each of them.
 
 use std::fs::read_to_string;
 use std::io::Write;
@@ -10,18 +10,18 @@ use crate::slice::Slice;
 use crate::spread::Spread;
 
 const ROUNDS: usize = 41;
-/// A big node: CPUs, threads of the kernel for each, and seconds between scrapes.
+/// Big node: number of CPUs, kernel threads per CPU, and seconds between scrapes.
 const NODE: (f64, f64, f64) = (128.0, 20.0, 15.0);
 
-/// The same exporter with the machine's root and with a tree that has nobody in its root, in turns.
+/// Compares an exporter on the machine's root with one on a tree whose root has no process, in turns.
 pub(crate) fn kernel(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let empty = slice.unit("empty")?;
     let root = read_to_string(slice.root.join("cgroup.procs"))?;
-    let threads = root.lines().filter(|pid| is_kernels(pid)).count();
+    let threads = root.lines().filter(|pid| is_kernel_thread(pid)).count();
     ensure!(threads > 0, "the kernel's threads are not in sight: is this a container?");
     let mut with = Exporter::start(&slice, Kind::Http, &[])?;
-    let mut without = Exporter::of_tree(&slice, "ours-without", Kind::Http, &empty.path, &[])?;
+    let mut without = Exporter::start_on_tree(&slice, "ours-without", Kind::Http, &empty.path, &[])?;
     let (mut all, mut each) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let (with, without) = (with.scrape()?.cpu_ms, without.scrape()?.cpu_ms);
@@ -41,7 +41,7 @@ pub(crate) fn kernel(out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-fn is_kernels(pid: &str) -> bool {
+fn is_kernel_thread(pid: &str) -> bool {
     let flags = |text: String| {
         let rest = text.rsplit_once(')').context("no stat")?.1;
         anyhow::Ok(rest.split(' ').nth(7).context("no flags")?.parse::<u64>()?)

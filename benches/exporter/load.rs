@@ -1,8 +1,8 @@
-//! Processes to be counted: units whose leader has workers, all blocked until they are told to work for a moment.
+//! Loads: units whose leader has workers, all blocked until the bench has them work for a moment.
 //!
-//! This program itself is what they run, in modes of its own: `launch`, `lead` and `work`. A leader is an orphan, so that it
-//! is a group where processes are counted, as a service's main process is. All end when their standard inputs do, and
-//! so with the bench, however it ends.
+//! The processes run this program, in modes of its own: `launch`, `lead` and `work`. A leader is an orphan, as a service's
+//! main process is, so that it is a group if CPU is counted by process. All processes end when their standard inputs do,
+//! and so with the bench, even if it is killed.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -17,26 +17,26 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::pids::Pids;
 use crate::slice::Slice;
 
-/// What a process that works uses: just over one tick of 10 ms.
+/// CPU that a working process uses: just over one tick of 10 ms.
 const WORK: Duration = Duration::from_millis(11);
-const BEAT: [u8; 1] = [b'.'];
+const DONE: [u8; 1] = [b'.'];
 
-/// Which threads of a process work.
+/// Threads of a process that work.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
-    /// Its first.
+    /// First thread.
     One = b'1' as isize,
-    /// All of them, in equal parts.
+    /// All threads, in equal parts.
     Every = b'*' as isize,
 }
 
-/// All units of one load; they end when dropped.
+/// Units of one load, which end when dropped.
 pub(crate) struct Loads {
     units: Vec<Running>,
     _pids: Pids,
 }
 
-/// A leader with its workers.
+/// Leader with its workers.
 struct Running {
     pids: usize,
     stdin: ChildStdin,
@@ -44,9 +44,10 @@ struct Running {
 }
 
 impl Loads {
-    /// So many processes with so many threads each in so many units, `u000` and on; all are blocked when this returns.
+    /// Starts `processes` processes with `threads` threads each, in `units` units named `u000` and on. All are blocked when
+    /// this returns.
     pub(crate) fn start(slice: &Slice, processes: usize, threads: usize, units: usize) -> Result<Loads> {
-        let pids = Pids::enough(processes * threads)?;
+        let pids = Pids::raise_limit(processes * threads)?;
         let share = |number: usize| processes * number / units;
         let start = |number: usize| {
             let (name, pids) = (format!("u{number:03}"), share(number + 1) - share(number));
@@ -56,18 +57,18 @@ impl Loads {
             anyhow::Ok(Running { pids, stdin, stdout })
         };
         let mut loads = Loads { units: (0..units).map(start).collect::<Result<_>>()?, _pids: pids };
-        loads.units.iter_mut().try_for_each(Running::answered).context("a load did not start")?;
+        loads.units.iter_mut().try_for_each(Running::wait_done).context("a load did not start")?;
         Ok(loads)
     }
 
-    /// Has every process of the units from `first` on, `step` apart, work for a moment, and waits for all of them. How
-    /// many processes those are.
+    /// Has every process of the units from `first` on, `step` apart, work for a moment, and waits for all of them. Returns
+    /// the number of these processes.
     pub(crate) fn work(&mut self, who: Who, first: usize, step: usize) -> Result<usize> {
         let mut done = 0;
-        // One unit after the other, so that the machine is left usable.
+        // The units work one after the other, so that the machine stays usable.
         for unit in self.units.iter_mut().skip(first).step_by(step) {
             unit.stdin.write_all(&[who as u8])?;
-            unit.answered()?;
+            unit.wait_done()?;
             done += unit.pids;
         }
         Ok(done)
@@ -75,7 +76,7 @@ impl Loads {
 }
 
 impl Running {
-    fn answered(&mut self) -> Result<()> {
+    fn wait_done(&mut self) -> Result<()> {
         Ok(self.stdout.read_exact(&mut [0])?)
     }
 }
@@ -85,14 +86,14 @@ pub(crate) fn orphan(arguments: &[String], cgroup: &Path) -> Result<(ChildStdin,
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("launch").arg(cgroup).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn()?;
-    // Before it is waited for, which would close them.
+    // Taken before the wait, which would close them.
     let pipes = (child.stdin.take().context("no stdin")?, child.stdout.take().context("no stdout")?);
     ensure!(child.wait()?.success(), "{arguments:?} could not be launched");
     Ok(pipes)
 }
 
-/// The modes in which this program is a load; None for what is none.
-pub(crate) fn mode(arguments: &[String]) -> Option<Result<()>> {
+/// Runs this program as a load if the arguments name one of its modes. `None` if they do not.
+pub(crate) fn run_mode(arguments: &[String]) -> Option<Result<()>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["launch", cgroup, rest @ ..] => Some(launch(cgroup, rest)),
         ["lead", name, processes, threads] => Some(lead(name, processes, threads)),
@@ -106,7 +107,7 @@ pub(crate) fn mode(arguments: &[String]) -> Option<Result<()>> {
 
 fn launch(cgroup: &str, arguments: &[&str]) -> Result<()> {
     std::fs::write(Path::new(cgroup).join("cgroup.procs"), "0")?;
-    // Left to PID 1.
+    // The child becomes an orphan, which PID 1 adopts.
     drop(Command::new(std::env::current_exe()?).args(arguments).spawn()?);
     Ok(())
 }
@@ -124,10 +125,11 @@ fn lead(name: &str, processes: &str, threads: &str) -> Result<()> {
     work(threads, &mut workers)
 }
 
-/// Blocks, and works whenever a byte comes that says who; says so before and after with a byte, once the workers have.
+/// Works whenever a byte arrives that says which threads work, and blocks otherwise. Writes a byte at the start and after
+/// each work, once the workers have written theirs.
 fn work(threads: &str, workers: &mut [Child]) -> Result<()> {
     let threads: u32 = threads.parse()?;
-    // Passed at the beginning and at the end of what all do.
+    // All threads meet here at the beginning and at the end of the work.
     let together = Arc::new(Barrier::new(threads as usize));
     for _ in 1..threads {
         let together = Arc::clone(&together);
@@ -139,7 +141,7 @@ fn work(threads: &str, workers: &mut [Child]) -> Result<()> {
         std::thread::Builder::new().name("blocked".to_owned()).stack_size(16 * 1024).spawn(blocked)?;
     }
     let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
-    stdout.write_all(&BEAT)?;
+    stdout.write_all(&DONE)?;
     stdout.flush()?;
     let mut who = [0];
     while stdin.read_exact(&mut who).is_ok() {
@@ -157,13 +159,13 @@ fn work(threads: &str, workers: &mut [Child]) -> Result<()> {
         for worker in workers.iter_mut() {
             worker.stdout.as_mut().context("no stdout")?.read_exact(&mut [0])?;
         }
-        stdout.write_all(&BEAT)?;
+        stdout.write_all(&DONE)?;
         stdout.flush()?;
     }
     Ok(())
 }
 
-/// Has one child after the other, which live so long, and then waits for its end.
+/// Runs one child after the other, each for `life_ms`, and then waits for the end of its input.
 fn parent(name: &str, life_ms: &str, runs: &str) -> Result<()> {
     set_name(std::ffi::CString::new(name)?.as_c_str())?;
     let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
@@ -172,13 +174,13 @@ fn parent(name: &str, life_ms: &str, runs: &str) -> Result<()> {
         let child = Command::new(std::env::current_exe()?).args(["child", life_ms]).status()?;
         ensure!(child.success(), "a child ended with {child}");
     }
-    stdout.write_all(&BEAT)?;
+    stdout.write_all(&DONE)?;
     stdout.flush()?;
     let _ = stdin.read_exact(&mut [0]);
     Ok(())
 }
 
-/// Lives so long and works a third of it.
+/// Lives for `life_ms`, and works for a third of that.
 fn child(life_ms: &str) -> Result<()> {
     let (begun, life) = (std::time::Instant::now(), Duration::from_millis(life_ms.parse()?));
     while begun.elapsed() < life {
@@ -188,7 +190,7 @@ fn child(life_ms: &str) -> Result<()> {
     Ok(())
 }
 
-/// Uses so much CPU in this thread, as little of it as can be in the kernel.
+/// Uses `time` of CPU in this thread, as little as possible of it in the kernel.
 pub(crate) fn burn(time: Duration) {
     let used = || {
         let now = clock_gettime(ClockId::ThreadCPUTime);

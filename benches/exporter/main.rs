@@ -1,4 +1,7 @@
-//! What a scrape of the exporter costs, what it captures and what it costs others, against process-exporter 0.8.7 in the same run.
+//! Bench of the exporter: the cost of a scrape, the CPU that it captures, and its cost to others.
+//!
+//! It compares the exporter with process-exporter 0.8.7 in the same run.
+//!
 //! See README.md beside this folder. `cargo bench -p process-exporter --bench exporter -- idle tenth` runs only these parts.
 
 #![allow(clippy::indexing_slicing, reason = "a panic is how a bench fails")]
@@ -33,7 +36,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use spread::Spread;
 
-/// One of them: whether all is within its bounds.
+/// Part of the bench. It returns true if all figures are within their bounds.
 type Part = fn(&mut dyn Write) -> Result<bool>;
 
 const PARTS: [(&str, Part); 14] = [
@@ -55,21 +58,21 @@ const PARTS: [(&str, Part); 14] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let done = match load::mode(&arguments) {
+    let outcome = match load::run_mode(&arguments) {
         Some(load) => load.map(|()| true),
         None => bench(&mut stdout().lock(), &arguments),
     };
-    match done {
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "{error:#}"); // nobody is left to tell
+            let _ = writeln!(std::io::stderr(), "{error:#}"); // stderr is the last resort
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whether all is within its bounds, of the parts that are named, or of all.
+/// Runs the named parts, or all without a name. Returns true if all figures are within their bounds.
 fn bench(out: &mut dyn Write, names: &[String]) -> Result<bool> {
     if let Some(unknown) = names.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
         let known: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
@@ -83,14 +86,14 @@ fn bench(out: &mut dyn Write, names: &[String]) -> Result<bool> {
     Ok(fine)
 }
 
-/// Says a figure and whether it is within a bound from above.
+/// Prints a figure and its upper bound. Returns true if the figure is within the bound.
 fn at_most(out: &mut dyn Write, what: &str, spread: &Spread, most: f64) -> Result<bool> {
     let fine = spread.median <= most;
     writeln!(out, "{what}: {spread}; at most {most}: {}", if fine { "fine" } else { "TOO MUCH" })?;
     Ok(fine)
 }
 
-/// The same from below.
+/// Prints a figure and its lower bound. Returns true if the figure is within the bound.
 fn at_least(out: &mut dyn Write, what: &str, spread: &Spread, least: f64) -> Result<bool> {
     let fine = spread.median >= least;
     writeln!(out, "{what}: {spread}; at least {least}: {}", if fine { "fine" } else { "TOO LITTLE" })?;

@@ -11,13 +11,13 @@ const HEIGHT: f64 = 400.0;
 const EDGE: f64 = 56.0;
 const COLOURS: [&str; 4] = ["#06c", "#3a3", "#c30", "#888"];
 
-/// What is drawn. Every curve has a value for each of `xs`, on logarithmic axes above 0.
+/// Contents of the picture. Every curve has a value for each of `xs`, on logarithmic axes above 0.
 pub(crate) struct Picture<'a> {
     pub(crate) x: &'a str,
     pub(crate) y: &'a str,
     pub(crate) xs: &'a [f64],
     pub(crate) curves: &'a [(&'a str, Vec<f64>)],
-    /// Where on the x axis something begins, and what.
+    /// Positions on the x axis, each with the name of the phase that begins there.
     pub(crate) marks: &'a [(f64, &'a str)],
     pub(crate) logarithmic: bool,
 }
@@ -65,7 +65,7 @@ fn draw(picture: &Picture<'_>) -> Result<String> {
             svg,
             "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>"
         )?;
-        let at = EDGE + 30.0 + 14.0 * number as f64; // top left, where neither picture has a curve
+        let at = EDGE + 30.0 + 14.0 * number as f64; // top left, where no picture has a curve
         writeln!(svg, "<text x=\"{}\" y=\"{at}\" fill=\"{colour}\">{name}</text>", EDGE + 4.0)?;
     }
     writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{x}</text>", WIDTH / 2.0, HEIGHT - 14.0)?;
@@ -73,10 +73,10 @@ fn draw(picture: &Picture<'_>) -> Result<String> {
     Ok(svg)
 }
 
-/// Where values are between two edges, and which of them are named.
+/// Axis that maps values to positions between two edges, and its named ticks.
 struct Axis {
-    /// What a value is by which it is placed: itself, or its logarithm.
-    place: fn(f64) -> f64,
+    /// Scale of the axis: returns the value itself, or its logarithm.
+    scale: fn(f64) -> f64,
     low: f64,
     high: f64,
     from: f64,
@@ -85,16 +85,16 @@ struct Axis {
 }
 
 impl Axis {
-    /// From a power of ten to a power of ten.
+    /// Returns an axis from a power of ten to a power of ten.
     fn logarithmic(values: &[f64], from: f64, to: f64) -> Axis {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min).log10().floor() as i32;
         let high = values.iter().copied().fold(0.0, f64::max).log10().ceil() as i32;
         let high = high.max(low + 1);
         let ticks = (low..=high).map(|power| 10_f64.powi(power)).collect();
-        Axis { place: f64::log10, low: low.into(), high: high.into(), from, to, ticks }
+        Axis { scale: f64::log10, low: low.into(), high: high.into(), from, to, ticks }
     }
 
-    /// From 0, in four to ten steps of one, two or five times a power of ten.
+    /// Returns an axis from 0, in four to ten steps of one, two or five times a power of ten.
     fn linear(values: &[f64], from: f64, to: f64) -> Axis {
         let most = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let ten = 10_f64.powf(most.log10().floor());
@@ -103,11 +103,11 @@ impl Axis {
         let steps = (most / step).ceil() as u32;
         let ticks: Vec<f64> =
             (0..=steps).map(|number| (f64::from(number) * step * 1e6).round() / 1e6).collect();
-        Axis { place: |value| value, low: 0.0, high: f64::from(steps) * step, from, to, ticks }
+        Axis { scale: |value| value, low: 0.0, high: f64::from(steps) * step, from, to, ticks }
     }
 
     fn at(&self, value: f64) -> f64 {
-        let share = ((self.place)(value) - self.low) / (self.high - self.low);
+        let share = ((self.scale)(value) - self.low) / (self.high - self.low);
         self.from + (self.to - self.from) * share
     }
 }

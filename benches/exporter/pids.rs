@@ -1,19 +1,19 @@
-//! Enough PIDs for what a part of the bench starts.
+//! PID limit of the machine, raised for the processes of the bench.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 
-/// The machine's limit of PIDs, raised to what systemd sets where it is lower, and set back when dropped.
+/// PID limit of the machine. It is raised to systemd's value if it is too low, and restored when dropped.
 pub(crate) struct Pids(Option<String>);
 
-/// Processes and threads of the machine's own that need PIDs too, and those that ended a moment ago.
+/// Number of PIDs for the machine's other processes and threads, and for those that ended a moment ago.
 const OTHERS: usize = 30_000;
 const LIMIT: &str = "/proc/sys/kernel/pid_max";
 
 impl Pids {
-    /// Room for so many processes or threads.
-    pub(crate) fn enough(needed: usize) -> Result<Pids> {
+    /// Raises the limit if it is too low for `needed` processes or threads.
+    pub(crate) fn raise_limit(needed: usize) -> Result<Pids> {
         let limit = fs::read_to_string(LIMIT)?;
         if limit.trim().parse::<usize>()? >= needed + OTHERS {
             return Ok(Pids(None));

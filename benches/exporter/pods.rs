@@ -1,4 +1,4 @@
-//! What pods cost that do nothing: their cgroups, and their series in each exposition.
+//! Cost of idle pods: their cgroups, and their series in each exposition.
 
 use std::fs;
 use std::io::Write;
@@ -10,17 +10,17 @@ use anyhow::{Context, Result, ensure};
 
 use crate::at_most;
 use crate::exporters::{Exporter, Kind};
-use crate::slice::{Slice, removed};
+use crate::slice::{Slice, remove_cgroup};
 use crate::spread::Spread;
 
 const PODS: usize = 160;
 const CONTAINERS: usize = 4;
 const ROUNDS: usize = 41;
-/// Milliseconds that they may add to a scrape.
+/// Maximum time that the pods may add to a scrape, in milliseconds.
 const MOST_MS: f64 = 1.0;
 const METRIC: &str = "namedprocess_pod_cpu_seconds_total";
 
-/// Pods that are blocked, each with a process in each of its containers and one that names it; they end when dropped.
+/// Blocked pods, each with a process in each container and a monitor process that names the pod. They end when dropped.
 pub(crate) struct Pods {
     folder: PathBuf,
     processes: Vec<Child>,
@@ -28,10 +28,10 @@ pub(crate) struct Pods {
 }
 
 impl Pods {
-    /// So many in a new cgroup that holds pods.
+    /// Starts `pods` pods in a new cgroup at `folder`.
     pub(crate) fn start(folder: PathBuf, pods: usize, containers: usize) -> Result<Pods> {
         fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
-        // Who reads from this waits, and ends when the bench does.
+        // The processes wait for input from this pipe, and end with the bench.
         let mut pipe = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (end, wait) = (pipe.stdin.take(), pipe.stdout.take().context("no pipe")?);
         let wait = std::os::fd::OwnedFd::from(wait);
@@ -73,19 +73,19 @@ impl Drop for Pods {
         for process in &mut self.processes {
             let _ = process.wait();
         }
-        if let Err(error) = removed(&self.folder, Duration::from_secs(60)) {
+        if let Err(error) = remove_cgroup(&self.folder, Duration::from_secs(60)) {
             let _ = writeln!(std::io::stderr(), "{error:#}");
         }
     }
 }
 
-/// The same exporter with them and without, in turns.
+/// Compares an exporter with pods and one without, in turns.
 pub(crate) fn pods(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let (tree, empty) = (slice.unit("with")?, slice.unit("without")?);
     let _pods = Pods::start(tree.path.join("kubepods.slice"), PODS, CONTAINERS)?;
-    let mut with = Exporter::of_tree(&slice, "ours-with-pods", Kind::Https, &tree.path, &[])?;
-    let mut without = Exporter::of_tree(&slice, "ours-without-pods", Kind::Https, &empty.path, &[])?;
+    let mut with = Exporter::start_on_tree(&slice, "ours-with-pods", Kind::Https, &tree.path, &[])?;
+    let mut without = Exporter::start_on_tree(&slice, "ours-without-pods", Kind::Https, &empty.path, &[])?;
     let (mut all, mut more) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let (with, without) = match round % 2 {

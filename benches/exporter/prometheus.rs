@@ -1,4 +1,4 @@
-//! What a node's series cost the Prometheus that scrapes them and keeps their rules.
+//! Cost of a node's series to the Prometheus that scrapes them and evaluates their rules.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::exporters::{Exporter, Kind, tool};
+use crate::exporters::{Exporter, Kind, build_tool};
 use crate::load::{Loads, Who};
 use crate::pods::Pods;
 use crate::slice::{Slice, Unit};
@@ -18,24 +18,25 @@ use crate::spread::Spread;
 use crate::targets;
 
 const NODES: usize = 20;
-/// Seconds between scrapes and evaluations: here, so that there are many, and on a cluster.
+/// Seconds between scrapes and evaluations: short here, so that there are many, then as on a cluster.
 const STEP: u64 = 3;
 const REAL_STEP: f64 = 15.0;
 const WARM: u64 = 10;
 const WINDOWS: usize = 3;
-/// Scrapes of a window.
+/// Number of scrapes in a window.
 const WINDOW: u64 = 12;
-/// What the node runs: processes, threads, units; and pods, in a row of its own.
+/// Load of the node: numbers of processes, threads and units.
 const NODE: (usize, usize, usize) = (400, 10, 60);
+/// Number of pods in the row with pods.
 const PODS: usize = 110;
 
-/// Four servers at once, that nothing but their targets tells apart.
+/// Runs four servers at once, which differ only in their targets.
 pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let texts = {
         let mut loads = Loads::start(&slice, NODE.0, NODE.1, NODE.2)?;
         let mut exposition = |name, flag| {
-            let mut exporter = Exporter::of_tree(&slice, name, Kind::Http, &slice.root, &[flag])?;
+            let mut exporter = Exporter::start_on_tree(&slice, name, Kind::Http, &slice.root, &[flag])?;
             loads.work(Who::One, 0, 1)?;
             anyhow::Ok(exporter.scrape()?.text)
         };
@@ -69,7 +70,7 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
     }
     let empty = servers[0].2.heap_mib()?;
     for ((name, series, server), used_ms) in servers.iter().zip(&used).skip(1) {
-        server.scrapes_well()?;
+        server.check_targets()?;
         let per_scrape =
             used_ms.iter().zip(&used[0]).map(|(used, none)| (used - none) / (NODES as f64 * WINDOW as f64));
         let per_scrape = Spread::of(per_scrape.collect())?;
@@ -85,7 +86,7 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
             "  heap of a node, {} samples a series, MiB: {mib:.2}",
             WARM + WINDOWS as u64 * WINDOW
         )?;
-        // Milliseconds a node are seconds a thousand nodes.
+        // Milliseconds for a node are seconds for a thousand nodes.
         let cores = per_scrape.scaled(1.0 / REAL_STEP);
         writeln!(
             out,
@@ -96,7 +97,7 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-/// Ends when dropped.
+/// Running Prometheus, which ends when dropped.
 pub(crate) struct Server {
     pub(crate) unit: Unit,
     port: u16,
@@ -107,32 +108,38 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// One that scrapes a port as many nodes, with the manifest's rules.
+    /// Starts a server with the manifest's rules. It scrapes the port `target` as if it were many nodes.
     fn start(slice: &Slice, name: &str, target: Option<u16>) -> Result<Server> {
-        Server::of(slice, name, STEP, target.map(|port| (port, NODES)), true)
+        Server::start_with(slice, name, STEP, target.map(|port| (port, NODES)), true)
     }
 
-    /// One that has neither targets nor rules.
-    pub(crate) fn alone(slice: &Slice, name: &str, step: u64) -> Result<Server> {
-        Server::of(slice, name, step, None, false)
+    /// Starts a server with neither targets nor rules.
+    pub(crate) fn start_without_targets(slice: &Slice, name: &str, step: u64) -> Result<Server> {
+        Server::start_with(slice, name, step, None, false)
     }
 
-    /// Has it read a configuration with one node at a port, and the manifest's rules.
-    pub(crate) fn scrape_from_now_on(&self, port: u16) -> Result<()> {
-        configure(self.folder.path(), self.step, Some((port, 1)), true)?;
+    /// Reloads the server with a configuration of one node at `port`, and with the manifest's rules.
+    pub(crate) fn add_target(&self, port: u16) -> Result<()> {
+        write_config(self.folder.path(), self.step, Some((port, 1)), true)?;
         kill_process(Pid::from_child(&self.child), Signal::HUP)?;
         Ok(())
     }
 
-    fn of(slice: &Slice, name: &str, step: u64, target: Option<(u16, usize)>, rules: bool) -> Result<Server> {
+    fn start_with(
+        slice: &Slice,
+        name: &str,
+        step: u64,
+        target: Option<(u16, usize)>,
+        rules: bool,
+    ) -> Result<Server> {
         let (folder, unit) = (tempfile::tempdir()?, slice.measured_unit(name)?);
-        configure(folder.path(), step, target, rules)?;
+        write_config(folder.path(), step, target, rules)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = format!("{} && exec \"$0\" \"$@\"", unit.enter());
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--", "sh", "-c", &script])
-            .arg(tool("prometheus")?)
+            .arg(build_tool("prometheus")?)
             .current_dir(folder.path());
         command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
@@ -150,11 +157,15 @@ impl Server {
     fn get(&self, path: &str) -> Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        ensure!(answer.starts_with("HTTP/1.0 200"), "{path}: {}", answer.lines().next().unwrap_or_default());
-        Ok(answer)
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response)?;
+        let response = String::from_utf8_lossy(&response).into_owned();
+        ensure!(
+            response.starts_with("HTTP/1.0 200"),
+            "{path}: {}",
+            response.lines().next().unwrap_or_default()
+        );
+        Ok(response)
     }
 
     fn metric(&self, name: &str) -> Result<f64> {
@@ -163,7 +174,7 @@ impl Server {
         Ok(value.with_context(|| format!("Prometheus has no {name}"))?.parse()?)
     }
 
-    /// What is in use after a collection.
+    /// Returns the heap that is in use after a garbage collection.
     fn heap_mib(&self) -> Result<f64> {
         self.get("/debug/pprof/heap?gc=1")?;
         Ok(self.metric("go_memstats_heap_alloc_bytes")? / 1024.0 / 1024.0)
@@ -173,23 +184,23 @@ impl Server {
         self.metric("prometheus_tsdb_head_series")
     }
 
-    /// That all nodes are up and the rules find them.
-    fn scrapes_well(&self) -> Result<()> {
+    /// Checks that all nodes are up and the rules have their series.
+    fn check_targets(&self) -> Result<()> {
         for query in ["count(up==1)", "count(instance:namedprocess_node_cpu_rate:sum)"] {
-            let answer = self.get(&format!("/api/v1/query?query={query}"))?;
-            ensure!(answer.contains(&format!(",\"{NODES}\"]")), "{query}: {answer}");
+            let response = self.get(&format!("/api/v1/query?query={query}"))?;
+            ensure!(response.contains(&format!(",\"{NODES}\"]")), "{query}: {response}");
         }
         Ok(())
     }
 }
 
-/// Writes a configuration for so many nodes at a port, with or without the manifest's rules.
-fn configure(folder: &Path, step: u64, target: Option<(u16, usize)>, rules: bool) -> Result<()> {
+/// Writes a configuration for a port and its number of nodes, with the manifest's rules if `rules` is true.
+fn write_config(folder: &Path, step: u64, target: Option<(u16, usize)>, rules: bool) -> Result<()> {
     fs::write(folder.join("rules.yml"), crate::rules::rules(step)?)?;
     let files = if rules { "rules.yml" } else { "" };
     let mut config = format!(
-        "global: {{scrape_interval: {step}s, scrape_timeout: {step}s, evaluation_interval: {step}s}}\nrule_files: [{files}]\n\
-         scrape_configs:\n- job_name: process-exporter\n  static_configs:\n"
+        "global: {{scrape_interval: {step}s, scrape_timeout: {step}s, evaluation_interval: {step}s}}\n\
+         rule_files: [{files}]\nscrape_configs:\n- job_name: process-exporter\n  static_configs:\n"
     );
     let (port, nodes) = target.unwrap_or_default();
     for node in 0..nodes {

@@ -14,15 +14,15 @@ use crate::{at_least, at_most};
 pub(crate) const PROCESSES: usize = 2000;
 pub(crate) const THREADS: usize = 10;
 pub(crate) const UNITS: usize = 300;
-/// Times the floor that ours may take where all is active.
-const FLOORS: f64 = 1.5;
+/// Maximum cost of ours, as a multiple of the floor, if all processes work.
+const MAX_FLOORS: f64 = 1.5;
 
-/// How much moves between two scrapes, and what follows for ours.
+/// Work between two scrapes, and the bound for the cost of ours.
 pub(crate) struct Activity {
-    /// Every so many units; None: none does.
+    /// Step between the units that work. `None` if no unit works.
     every: Option<usize>,
     who: Who,
-    /// How many times as much as ours over HTTPS the peer takes at least.
+    /// Minimum cost of the peer, as a multiple of ours over HTTPS.
     ratio: f64,
     rounds: usize,
 }
@@ -31,10 +31,10 @@ pub(crate) const IDLE: Activity = Activity { every: None, who: Who::One, ratio: 
 pub(crate) const TENTH: Activity = Activity { every: Some(10), who: Who::One, ratio: 300.0, rounds: 9 };
 pub(crate) const ACTIVE: Activity = Activity { every: Some(1), who: Who::One, ratio: 50.0, rounds: 5 };
 pub(crate) const THREADED: Activity = Activity { every: Some(1), who: Who::Every, ratio: 12.0, rounds: 5 };
-/// Where there are no cgroups to see.
+/// Minimum cost of the peer, as a multiple of ours without cgroups.
 const PROCESS_RATIO: f64 = 60.0;
 
-/// By cgroup, over HTTPS and HTTP, beside the peer and, where all is active, the floor.
+/// Compares scrapes by cgroup over HTTPS and HTTP with the peer, and with the floor if all processes work.
 pub(crate) fn scrapes(out: &mut dyn Write, activity: &Activity) -> Result<bool> {
     let slice = Slice::new()?;
     let mut loads = Loads::start(&slice, PROCESSES, THREADS, UNITS)?;
@@ -49,28 +49,28 @@ pub(crate) fn scrapes(out: &mut dyn Write, activity: &Activity) -> Result<bool> 
             worked += loads.work(activity.who, round % every, every)?;
         }
         for turn in 0..exporters.len() {
-            // Whoever is first after the work finds the kernel's caches cold.
+            // The first exporter after the work finds the kernel's caches cold. The order therefore rotates.
             let which = (round + turn) % exporters.len();
             let scrape = exporters[which].scrape()?;
             figures[which].push(scrape.cpu_ms);
-            seen(&scrape, kinds[which], UNITS, worked)?;
+            check_scrape(&scrape, kinds[which], UNITS, worked)?;
         }
         figures[kinds.len()].push(floor.read());
     }
     for (exporter, figures) in exporters.iter().zip(&figures) {
         writeln!(out, "{}, ms: {}", exporter.name, Spread::of(figures.clone())?)?;
     }
-    let mut fine = ratio(out, "peer / ours over HTTPS", &figures[2], &figures[0], activity.ratio)?;
+    let mut fine = check_ratio(out, "peer / ours over HTTPS", &figures[2], &figures[0], activity.ratio)?;
     if activity.every == Some(1) {
         let floors = Spread::of(figures[kinds.len()].clone())?;
-        writeln!(out, "a loop that reads the same {} files, ms: {floors}", floor.files())?;
+        writeln!(out, "a loop that reads the same {} files, ms: {floors}", floor.file_count())?;
         let ratios = figures[0].iter().zip(&figures[kinds.len()]).map(|(ours, floor)| ours / floor).collect();
-        fine &= at_most(out, "ours over HTTPS / the loop", &Spread::of(ratios)?, FLOORS)?;
+        fine &= at_most(out, "ours over HTTPS / the loop", &Spread::of(ratios)?, MAX_FLOORS)?;
     }
     Ok(fine)
 }
 
-/// By process, all idle.
+/// Compares scrapes by process with the peer, while all processes are idle.
 pub(crate) fn process(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let _loads = Loads::start(&slice, PROCESSES, THREADS, UNITS)?;
@@ -79,33 +79,33 @@ pub(crate) fn process(out: &mut dyn Write) -> Result<bool> {
     let mut figures = [Vec::new(), Vec::new()];
     for _ in 0..IDLE.rounds {
         let scrape = ours.scrape()?;
-        seen(&scrape, Kind::Process, UNITS, 0)?;
+        check_scrape(&scrape, Kind::Process, UNITS, 0)?;
         figures[0].push(scrape.cpu_ms);
         figures[1].push(peer.scrape()?.cpu_ms);
     }
     writeln!(out, "{}, ms: {}", ours.name, Spread::of(figures[0].clone())?)?;
     writeln!(out, "{}, ms: {}", peer.name, Spread::of(figures[1].clone())?)?;
-    ratio(out, "peer / ours by process over HTTPS", &figures[1], &figures[0], PROCESS_RATIO)
+    check_ratio(out, "peer / ours by process over HTTPS", &figures[1], &figures[0], PROCESS_RATIO)
 }
 
-/// The peer's figures by ours, of the same round.
-fn ratio(out: &mut dyn Write, what: &str, peer: &[f64], ours: &[f64], least: f64) -> Result<bool> {
+/// Checks the ratio of the peer's figures to ours, each of the same round.
+fn check_ratio(out: &mut dyn Write, what: &str, peer: &[f64], ours: &[f64], least: f64) -> Result<bool> {
     let ratios = peer.iter().zip(ours).map(|(peer, ours)| peer / ours).collect();
     at_least(out, what, &Spread::of(ratios)?, least)
 }
 
-/// That the answer is the work's that is measured: all units and their threads, and the CPU that so many of their processes
-/// have used since the exporter was started.
-pub(crate) fn seen(scrape: &Scrape, kind: Kind, units: usize, worked: usize) -> Result<()> {
+/// Checks that a scrape has the measured work: all units and their threads, and the CPU that `worked` processes have used
+/// since the exporter started.
+pub(crate) fn check_scrape(scrape: &Scrape, kind: Kind, units: usize, worked: usize) -> Result<()> {
     let (groups, threads) =
         ("namedprocess_namegroup_cpu_seconds_total", "namedprocess_namegroup_thread_cpu_seconds_total");
     let found = scrape.count(groups, "groupname=\"u");
     ensure!(found >= units * 2, "only {found} series of the units' CPU");
     let found = scrape.count(threads, "groupname=\"u");
-    // Two modes of what exited in each, and of the threads' name in those that have worked.
+    // Each unit has two modes of `(exited)`, and two of its threads' name once it has worked.
     let least = units * 2 + worked.min(units) * 2;
     ensure!(found >= least, "only {found} series of the units' threads, not {least}");
-    // Each of them used at least a tick, which may be a part of one in each mode: these are cut.
+    // Each process used at least one tick. It may be split between the modes, and each part is then cut.
     let tick = match kind {
         Kind::Https | Kind::Http => 0.01,
         Kind::Process => 0.005,

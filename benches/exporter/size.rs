@@ -1,4 +1,4 @@
-//! How big the program is: released, static, stripped.
+//! Size of the program as it is released: static and stripped.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,14 +9,14 @@ use anyhow::{Result, ensure};
 use crate::at_most;
 use crate::spread::Spread;
 
-/// Megabytes, as it is and packed.
+/// Maximum sizes in megabytes, of the program and of it compressed.
 const MOST: f64 = 3.0;
 const MOST_PACKED: f64 = 1.5;
 
-/// As `exporter/build` makes it for the release.
+/// Measures the program that `exporter/build` makes for the release.
 pub(crate) fn size(out: &mut dyn Write) -> Result<bool> {
-    let said = run(&mut Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("build")))?;
-    let program = Path::new(said.trim());
+    let path = run(&mut Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("build")))?;
+    let program = Path::new(path.trim());
     let linked = Command::new("ldd").arg(program).output()?;
     let linked = String::from_utf8_lossy(&[linked.stdout, linked.stderr].concat()).into_owned();
     ensure!(linked.contains("statically linked") || linked.contains("not a dynamic"), "not static: {linked}");

@@ -1,5 +1,5 @@
-//! A slice of the machine's own cgroup v2 tree for everything that a part of the bench runs, and a memory cgroup beside
-//! it: what is in a unit is counted by the kernel, to the microsecond and the byte.
+//! Slice of the machine's own cgroup v2 tree for all processes of a part of the bench, and a memory cgroup beside it. The
+//! kernel counts each unit to the microsecond and the byte.
 
 use std::fs::{self, read_to_string};
 use std::path::{Path, PathBuf};
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Removed when dropped, once what ran in it has ended.
+/// Slice that is removed when dropped, once its processes have ended.
 pub(crate) struct Slice {
-    /// The tree's root, which holds the kernel's threads.
+    /// Root of the tree, which holds the kernel's threads.
     pub(crate) root: PathBuf,
     path: PathBuf,
-    /// Where the memory controller is of version 1; below its root.
+    /// Folder of the slice below a memory controller of version 1. `None` if there is none.
     memory: Option<PathBuf>,
 }
 
-/// A cgroup of the slice.
+/// Cgroup of the slice.
 #[derive(Clone)]
 pub(crate) struct Unit {
     pub(crate) path: PathBuf,
@@ -24,14 +24,14 @@ pub(crate) struct Unit {
 }
 
 impl Slice {
-    /// Needs root, and a cgroup v2 tree.
+    /// Makes a slice. Needs root, and a cgroup v2 tree.
     pub(crate) fn new() -> Result<Slice> {
         let mounts = read_to_string("/proc/self/mounts")?;
         let mounted = |kind: &str, option: &str| {
             mounts.lines().find_map(|line| {
                 let mut fields = line.split(' ').skip(1);
-                let (at, its, options) = (fields.next()?, fields.next()?, fields.next()?);
-                (its == kind && options.split(',').any(|o| o == option)).then(|| PathBuf::from(at))
+                let (at, fs_type, options) = (fields.next()?, fields.next()?, fields.next()?);
+                (fs_type == kind && options.split(',').any(|o| o == option)).then(|| PathBuf::from(at))
             })
         };
         let root =
@@ -46,14 +46,14 @@ impl Slice {
         Ok(Slice { root, path, memory })
     }
 
-    /// Makes one.
+    /// Makes a unit.
     pub(crate) fn unit(&self, name: &str) -> Result<Unit> {
         let path = self.path.join(format!("{name}.service"));
         fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Unit { memory: path.clone(), path })
     }
 
-    /// Makes one whose memory is counted.
+    /// Makes a unit whose memory is counted.
     pub(crate) fn measured_unit(&self, name: &str) -> Result<Unit> {
         let mut unit = self.unit(name)?;
         if let Some(memory) = &self.memory {
@@ -65,13 +65,13 @@ impl Slice {
 }
 
 impl Unit {
-    /// What moves a shell into the unit, for a script.
+    /// Returns the commands of a script that move its shell into the unit.
     pub(crate) fn enter(&self) -> String {
         let file = |path: &Path| format!("echo 0 > '{}/cgroup.procs'", path.display());
         format!("{} && {}", file(&self.path), file(&self.memory))
     }
 
-    /// CPU since it was made, in milliseconds, the ended included.
+    /// Returns the CPU since the unit was made, in milliseconds, including processes that have ended.
     pub(crate) fn used_ms(&self) -> Result<f64> {
         let text = read_to_string(self.path.join("cpu.stat"))?;
         let usage =
@@ -79,7 +79,7 @@ impl Unit {
         Ok(usage.parse::<f64>()? / 1000.0)
     }
 
-    /// Has the kernel reclaim what it can above so many MiB, and end the unit where it cannot.
+    /// Limits the memory. Above `mib` the kernel reclaims memory, and kills processes of the unit if it cannot.
     pub(crate) fn limit_memory_mib(&self, mib: f64) -> Result<()> {
         let names = ["memory.limit_in_bytes", "memory.max"].map(|name| self.memory.join(name));
         let file = names.iter().find(|file| file.exists()).context("no memory limit to set")?;
@@ -87,8 +87,8 @@ impl Unit {
             .with_context(|| format!("writing {}", file.display()))
     }
 
-    /// Memory that it is charged with, the kernel's for it and its page cache included, in MiB: now, the most there ever
-    /// was, and how much of what it is now is page cache.
+    /// Returns the unit's memory in MiB: now, the peak, and the part that is page cache now. It includes the kernel's
+    /// memory for the unit, and its page cache.
     pub(crate) fn memory_mib(&self) -> Result<(f64, f64, f64)> {
         let read = |names: [&str; 2]| {
             let text = names.iter().find_map(|name| read_to_string(self.memory.join(name)).ok());
@@ -109,7 +109,7 @@ impl Drop for Slice {
     fn drop(&mut self) {
         let paths = [Some(&self.path), self.memory.as_ref()];
         for path in paths.into_iter().flatten() {
-            if let Err(error) = removed(path, Duration::from_secs(60)) {
+            if let Err(error) = remove_cgroup(path, Duration::from_secs(60)) {
                 use std::io::Write;
                 let _ = writeln!(std::io::stderr(), "{error:#}");
             }
@@ -117,12 +117,12 @@ impl Drop for Slice {
     }
 }
 
-/// Removes a cgroup and those below it, as soon as their last process is gone.
-pub(crate) fn removed(cgroup: &Path, limit: Duration) -> Result<()> {
+/// Removes a cgroup and those below it, as soon as their last process has ended. Errors if one remains after `limit`.
+pub(crate) fn remove_cgroup(cgroup: &Path, limit: Duration) -> Result<()> {
     let begun = Instant::now();
     for entry in fs::read_dir(cgroup)?.flatten() {
         if entry.file_type()?.is_dir() {
-            removed(&entry.path(), limit)?;
+            remove_cgroup(&entry.path(), limit)?;
         }
     }
     while let Err(error) = fs::remove_dir(cgroup) {

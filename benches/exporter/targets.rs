@@ -1,4 +1,4 @@
-//! Nodes to be scraped: one real exposition, served as many of them; a tenth of its counters goes on from scrape to scrape.
+//! Scrape targets: one real exposition, served as many nodes. A tenth of its counters rises from scrape to scrape.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-/// Of so many counters one moves.
-const MOVES: usize = 10;
+/// Number of counters of which one rises.
+const RISING_STEP: usize = 10;
 
-/// A line: a series and its value, or a comment as the first alone.
+/// Line of an exposition: a series, its value, and true if it is a counter; or a comment without a value.
 type Line = (String, Option<(f64, bool)>);
 
-/// Serves until the process ends, whatever path is asked for; the port, and how many series it shows.
+/// Serves any path until the process ends. Returns the port and the number of series.
 pub(crate) fn serve(exposition: &str) -> Result<(u16, usize)> {
     let line = |line: &str| match line.rsplit_once(' ') {
         Some((series, value)) if !line.starts_with('#') => {
@@ -29,13 +29,13 @@ pub(crate) fn serve(exposition: &str) -> Result<(u16, usize)> {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let lines = Arc::clone(&lines);
-            std::thread::spawn(move || answers(&stream, &lines));
+            std::thread::spawn(move || respond(&stream, &lines));
         }
     });
     Ok((port, series))
 }
 
-fn answers(stream: &TcpStream, lines: &[Line]) -> Result<()> {
+fn respond(stream: &TcpStream, lines: &[Line]) -> Result<()> {
     let mut reader = BufReader::new(stream);
     for scrape in 0_u32.. {
         let mut word = String::new();
@@ -45,7 +45,7 @@ fn answers(stream: &TcpStream, lines: &[Line]) -> Result<()> {
                 return Ok(());
             }
         }
-        let body = body(lines, f64::from(scrape))?;
+        let body = render_body(lines, f64::from(scrape))?;
         let length = body.len();
         write!(
             &mut (&*stream),
@@ -55,12 +55,12 @@ fn answers(stream: &TcpStream, lines: &[Line]) -> Result<()> {
     Ok(())
 }
 
-fn body(lines: &[Line], scrape: f64) -> Result<String> {
+fn render_body(lines: &[Line], scrape: f64) -> Result<String> {
     let mut text = String::new();
     for (number, (series, value)) in lines.iter().enumerate() {
         match value {
             None => writeln!(text, "{series}")?,
-            Some((value, true)) if number % MOVES == 0 => {
+            Some((value, true)) if number % RISING_STEP == 0 => {
                 let step = 0.0137 * (number % 7 + 1) as f64;
                 writeln!(text, "{series} {:.6}", value + scrape * step)?;
             }

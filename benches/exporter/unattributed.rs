@@ -1,4 +1,4 @@
-//! What is left of the busy time when all groups are taken off, for loads that are hard to count: by the kernel's two clocks.
+//! Unattributed busy time, which no group has, for loads that are hard to count because the kernel has two clocks.
 
 use std::io::{Read, Write};
 use std::net::UdpSocket;
@@ -14,15 +14,16 @@ use crate::load::{burn, orphan};
 use crate::slice::Slice;
 use crate::spread::Spread;
 
-/// Of a window, and how many there are of each load.
+/// Length of a window in seconds.
 const SECONDS: u64 = 8;
+/// Number of windows of each load.
 const ROUNDS: usize = 5;
-/// Share of the busy time that may be left, in percent, where the machine has nothing else to do than the flood.
+/// Maximum unattributed share of the busy time, in percent, if the machine runs only the flood.
 const MOST_OF_FLOOD: f64 = 1.5;
-/// Nanoseconds between two ticks of a kernel of 250 Hz, as most distributions have.
+/// Time between two ticks in nanoseconds, of a kernel of 250 Hz, as most distributions have.
 const TICK_NS: i64 = 4_000_000;
 
-/// What a process does, its argument, and how many do it.
+/// Description of each load, its argument, and its number of processes.
 const LOADS: [(&str, &str, usize); 7] = [
     ("half a core, steady", "steady", 1),
     ("1 of 4 ms, between ticks", "between", 1),
@@ -33,7 +34,7 @@ const LOADS: [(&str, &str, usize); 7] = [
     ("all CPUs saturated", "burn", 2),
 ];
 
-/// One load after the other, each scraped at the ends of its windows.
+/// Measures one load after the other, and scrapes at the ends of its windows.
 pub(crate) fn unattributed(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let mut exporter = Exporter::start(&slice, Kind::Http, &["--threads=false"])?;
@@ -65,7 +66,7 @@ pub(crate) fn unattributed(out: &mut dyn Write) -> Result<bool> {
     Ok(fine)
 }
 
-/// Seconds since the exporter started.
+/// Counters of an exposition, in seconds since the exporter started.
 struct Totals {
     busy: f64,
     groups: f64,
@@ -81,7 +82,7 @@ fn totals(scrape: &Scrape) -> Result<Totals> {
     Ok(Totals { busy, groups: scrape.sum("namedprocess_namegroup_cpu_seconds_total", "mode"), withheld })
 }
 
-/// The modes in which this program is such a load, until its standard input ends.
+/// Runs a load of this kind until the standard input ends. `kind` is an argument of `LOADS`.
 pub(crate) fn spend(kind: &str) -> Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
@@ -109,7 +110,7 @@ pub(crate) fn spend(kind: &str) -> Result<()> {
     }
 }
 
-/// Works for a millisecond in each period of a tick, from so many nanoseconds after it.
+/// Works for a millisecond in each tick period, from `offset` nanoseconds after the tick.
 fn in_step(offset: i64) -> Result<()> {
     set_current_timer_slack(std::num::NonZeroU64::new(1))?;
     let now = || {
@@ -126,7 +127,7 @@ fn in_step(offset: i64) -> Result<()> {
     }
 }
 
-/// Two threads on two CPUs that wake each other.
+/// Runs two threads on two CPUs that wake each other.
 fn to_and_fro() -> Result<()> {
     let ((mut here, mut to_there), (mut there, mut to_here)) = (std::io::pipe()?, std::io::pipe()?);
     let on = |cpu: usize| {
@@ -163,7 +164,7 @@ fn flood() -> Result<()> {
         while receiver.recv(&mut packet).is_ok() {}
     });
     loop {
-        // That one is dropped is part of it.
+        // A dropped packet is part of the load.
         let _ = sender.send(&[0; 1400]);
     }
 }

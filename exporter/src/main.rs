@@ -1,11 +1,11 @@
-//! The program `process-exporter`: flags in, [`serve()`], an exit code out.
+//! Program `process-exporter`: flags in, [`serve()`], an exit code out.
 //!
 //! ```text
-//! serve    HTTP(S): /metrics, /healthz; one pass for all who ask at once, never two at a time
+//! serve    HTTP(S): /metrics, /healthz; one pass for all scrapes at the same time, never two passes at once
 //!   |
-//! expose   a snapshot as Prometheus's text; a new series is shown at 0 before its CPU counts, and (starting) has it
+//! expose   a snapshot as Prometheus's text; a new series is exported at 0, and its CPU until then is (starting)
 //!   |
-//! node_cpu (node-cpu/)   one pass over the node: totals that add up
+//! node_cpu (node-cpu/)   one pass over the node, with totals that add up
 //! ```
 //!
 //! Imports point down.
@@ -20,44 +20,44 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Exposes to Prometheus where a node's CPU goes: by systemd unit, pods, kernel threads and interrupts.
+/// Exports a node's CPU to Prometheus: by systemd unit, pods, kernel threads and interrupts.
 #[derive(Parser)]
 #[command(name = "process-exporter", version)]
 struct Flags {
-    /// Address and port to listen on; IPv4 alone where there is no IPv6
+    /// Address and port to listen on; only IPv4 if the node has no IPv6
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "[::]:9256")]
     listen: String,
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = url_path)]
     telemetry_path: String,
-    /// Certificate to serve HTTPS with, PEM, and what leads from it to its CA [example: /etc/tls/tls.crt]
+    /// Certificate for HTTPS, PEM, followed by its intermediate CAs [example: /etc/tls/tls.crt]
     #[arg(long = "web.tls-cert", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// Its private key, PEM; like the others, read again when it changes [example: /etc/tls/tls.key]
+    /// Private key of the certificate, PEM; all TLS files are read again when they change [example: /etc/tls/tls.key]
     #[arg(long = "web.tls-key", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// CAs of the clients that may read the metrics, PEM [default: everybody may; example: /etc/tls/client-ca.crt]
+    /// CAs of the clients that may read the metrics, PEM [default: any client may; example: /etc/tls/client-ca.crt]
     #[arg(long = "web.client-ca", value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
-    /// Common names that their certificates may have, by commas or repeated [default: any; example:
+    /// Common names that client certificates may have, separated by commas or repeated [default: any; example:
     /// system:serviceaccount:openshift-monitoring:prometheus-k8s]
     #[arg(long = "web.client-cn", value_name = "NAME", requires = "client_ca", value_delimiter = ',')]
     client_cns: Vec<String>,
-    /// The lowest version of TLS to speak, as OpenShift and Go name them
+    /// Lowest TLS version to accept, named as in OpenShift and Go
     #[arg(long = "web.tls-min-version", value_name = "VERSION", value_enum, default_value = "VersionTLS12")]
     tls_min_version: Version,
-    /// CPU by thread name too; --threads=false saves what that costs
+    /// Export CPU by thread name too; --threads=false saves its cost
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     threads: bool,
-    /// Groups of one's own, as process-exporter's YAML; read again when it changes [example: /etc/config.yaml, with
+    /// Config with your own groups, in process-exporter's YAML; read again when it changes [example: /etc/config.yaml, with
     /// process_names: [{name: "{{.Comm}}", cmdline: ["^/usr/bin/python3 "]}]]
     #[arg(long = "config.path", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Mount of procfs
     #[arg(long, value_name = "DIR", default_value = "/proc")]
     procfs: PathBuf,
-    /// Mount of the node's cgroup v2 tree [default: found among the mounts; without one, counts by process]
+    /// Mount of the node's cgroup v2 tree [default: found among the mounts; without one, CPU is counted by process]
     #[arg(long, value_name = "DIR")]
     cgroupfs: Option<PathBuf>,
 }
@@ -79,7 +79,7 @@ fn url_path(text: &str) -> Result<String, &'static str> {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let paths = Paths { procfs: flags.procfs, cgroupfs: flags.cgroupfs };
-    // Neither comes without the other: clap has seen to it.
+    // clap requires both or neither.
     let tls = flags.tls_cert.zip(flags.tls_key).map(|(cert, key)| TlsFiles {
         cert,
         key,
@@ -107,7 +107,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A line for the journal; that nobody reads it ends nothing.
+/// Writes a line for the journal. Ignores errors, so that a closed stderr ends nothing.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "process-exporter: {line}");
 }

@@ -1,4 +1,4 @@
-//! A reading as Prometheus's text exposition, version 0.0.4.
+//! A snapshot as Prometheus's text exposition, version 0.0.4.
 
 mod pods;
 mod series;
@@ -7,54 +7,55 @@ mod text;
 mod values;
 
 use node_cpu::{Class, Cpu, Delta, EXITED, Group, Method, Pod, Snapshot, Thread};
-use series::{Exposition, Series, Show};
+use series::{Appearance, Exposition, Series};
 use starting::Starting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use text::{Text, seconds};
 
-/// The exposition's `Content-Type`; without one, Prometheus 3 refuses it.
+/// `Content-Type` of the exposition. Prometheus 3 refuses a response without one.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What is to be remembered from one exposition to the next.
+/// State that is kept from one exposition to the next.
 #[derive(Debug)]
 pub(crate) struct Exposer {
     groups: Series<Group>,
     pods: Series<Pod>,
     threads: Series<Thread>,
-    /// What series that are new have used until they are shown with it.
+    /// CPU that new series used before it is exported as theirs.
     starting: Starting,
-    /// The length of the last text.
+    /// Length of the last text, in bytes.
     length: usize,
-    /// Expositions so far.
+    /// Number of expositions so far.
     number: u64,
 }
 
-/// What one exposition comes to.
+/// Result of one exposition.
 #[derive(Debug)]
 pub(crate) struct Exposed {
     pub(crate) text: String,
-    /// Its number: 1 is the first.
+    /// Number of the exposition; the first is 1.
     pub(crate) number: u64,
-    /// The groups, pods and names of threads that are no longer shown.
+    /// Groups, pods and thread names whose series have ended.
     pub(crate) left: Vec<Group>,
     pub(crate) left_pods: Vec<Pod>,
     pub(crate) left_threads: Vec<Thread>,
 }
 
-/// What the exporter says of itself.
+/// Facts about the exporter itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Own {
     pub(crate) method: Method,
-    /// How long the pass took.
+    /// Duration of the pass.
     pub(crate) pass: Duration,
-    /// The CPU that the exporter has used since it started.
+    /// CPU that the exporter has used since it started.
     pub(crate) cpu: Duration,
-    /// When it started, since the epoch. `None` if the boot's time is unknown.
+    /// Start time of the exporter, since the epoch. `None` if the boot's time is unknown.
     pub(crate) started: Option<Duration>,
-    /// Whether the config, and the files of TLS, as they are now could be read; none where there are none.
+    /// True if the current version of the config could be read. `None` without a config.
     pub(crate) config_is_good: Option<bool>,
+    /// True if the current versions of the TLS files could be read. `None` without TLS.
     pub(crate) tls_is_good: Option<bool>,
 }
 
@@ -65,7 +66,7 @@ impl Exposer {
         Exposer { groups, pods, threads, starting, length: 0, number: 0 }
     }
 
-    /// One exposition; every live scraper has got the one numbered `reached` or a later one.
+    /// Renders one exposition. Every live scraper has received the one numbered `reached` or a later one.
     pub(crate) fn render(&mut self, snapshot: &Snapshot, own: Own, reached: u64) -> Exposed {
         self.number += 1;
         let now = Exposition { number: self.number, at: snapshot.at, reached };
@@ -73,20 +74,23 @@ impl Exposer {
         let Exposer { groups, pods, threads, starting, .. } = self;
         let alive = |key: &Group| snapshot.alive.contains(key);
         let (mut groups, left) =
-            shown(groups, &snapshot.groups, &now, alive, |key, more| starting.of_group(key, more));
+            expose_series(groups, &snapshot.groups, &now, alive, |key, more| starting.add_group(key, more));
         let alive = |key: &Pod| snapshot.pods_alive.contains(key);
-        let (mut pods, left_pods) = shown(pods, &snapshot.pods, &now, alive, |_, more| starting.of_pod(more));
-        let alive = |key: &Thread| snapshot.thread_counts.contains_key(key) || is_its_groups(key);
-        let (mut shown_threads, left_threads) =
-            shown(threads, &snapshot.threads, &now, alive, |key, more| starting.of_thread(key, more));
+        let (mut pods, left_pods) =
+            expose_series(pods, &snapshot.pods, &now, alive, |_, more| starting.add_pod(more));
+        let alive = |key: &Thread| snapshot.thread_counts.contains_key(key) || lives_with_group(key);
+        let (mut exported_threads, left_threads) =
+            expose_series(threads, &snapshot.threads, &now, alive, |key, more| {
+                starting.add_thread(key, more)
+            });
         if !left.is_empty() {
-            // Threads leave with their group.
+            // The threads' series end with their group.
             let left: BTreeSet<&Group> = left.iter().collect();
             let stays = |(class, group, _): &Thread| !left.contains(&(*class, Arc::clone(group)));
-            shown_threads.retain(|(key, _)| stays(key));
+            exported_threads.retain(|(key, _)| stays(key));
             threads.retain(stays);
         }
-        let mut threads = shown_threads;
+        let mut threads = exported_threads;
         starting.settle(&left, &threads);
         groups.extend(starting.groups());
         pods.push(starting.pods());
@@ -163,7 +167,7 @@ impl Exposer {
     }
 }
 
-/// The exposition of an exporter whose reading of the node has not ended for so long.
+/// Renders the exposition of an exporter whose pass is still running after `age`.
 pub(crate) fn running(age: Duration) -> String {
     let mut text = Text::with_capacity(256);
     let help = "How long the reading that is under way has run; there only if it does not end.";
@@ -175,31 +179,32 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How the series of one kind are shown now, and those that are no more; tells how much more of each is `(starting)`.
-fn shown<'a, K: Ord + Clone>(
+/// Returns the exported CPU of all series of one kind, and the keys of series that have ended. Calls `starting` with the
+/// CPU of each new series that goes to `(starting)`.
+fn expose_series<'a, K: Ord + Clone>(
     series: &mut Series<K>,
     all: &'a BTreeMap<K, Cpu>,
     now: &Exposition,
     alive: impl Fn(&K) -> bool,
     mut starting: impl FnMut(&K, Delta),
 ) -> (Vec<(&'a K, Cpu)>, Vec<K>) {
-    let (mut shown, mut left) = (Vec::with_capacity(all.len()), Vec::new());
+    let (mut exported, mut left) = (Vec::with_capacity(all.len()), Vec::new());
     for (key, used) in all {
-        let (show, more) = series.show(key, *used, alive(key), now);
+        let (appearance, more) = series.expose(key, *used, alive(key), now);
         if more != Delta::default() {
             starting(key, more);
         }
-        match show {
-            Show::Zero => shown.push((key, Cpu::default())),
-            Show::Value(used) => shown.push((key, used)),
-            Show::Gone => left.push(key.clone()),
+        match appearance {
+            Appearance::Zero => exported.push((key, Cpu::default())),
+            Appearance::Value(used) => exported.push((key, used)),
+            Appearance::Gone => left.push(key.clone()),
         }
     }
-    (shown, left)
+    (exported, left)
 }
 
-/// Whether a name has no life of its own, and is shown as long as its group: what exited, and a family of kernel threads.
-fn is_its_groups((class, _, name): &Thread) -> bool {
+/// Returns true if the series of a thread name lasts as long as its group: `(exited)`, and a family of kernel threads.
+fn lives_with_group((class, _, name): &Thread) -> bool {
     &**name == EXITED || *class == Class::Kernel
 }
 

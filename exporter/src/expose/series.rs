@@ -1,95 +1,96 @@
-//! How long a series is shown: from 0 on, and for a while after what it counts is gone.
+//! Life of a series: it begins at 0, and stays for a while after its group, pod or thread has ended.
 //!
-//! Prometheus takes no rate from the first sample of a series. One that began with its CPU would lose it, so a new
-//! series is shown at 0, in at least two expositions and until every scraper has got one of them, and only then with
-//! what it counts from there on: what it used until then is told for `(starting)`, a series that is always there. So no
-//! rate is above the truth, and nothing is lost. It does not leave before every scraper has got its last value, however
-//! short its life was.
+//! Prometheus computes no rate from the first sample of a series. A series that began with its CPU would lose it. A new
+//! series is therefore exported at 0, in at least two expositions and until every scraper has received one of them. Only
+//! then does it export what it has counted since. Its earlier CPU goes to `(starting)`, a series that always exists. So no
+//! rate is above the truth, and nothing is lost.
+//!
+//! A series does not end before every scraper has received its last value, however short its life was.
 
 use node_cpu::{Cpu, Delta};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Expositions of a new series at 0, whoever reads them: two for the platform's two Prometheus.
-const HELD: u64 = 2;
-/// How long what is gone is still shown: as long as Prometheus looks back for a sample.
+/// Minimum number of expositions of a new series at 0, for any scrapers: one for each of the platform's two Prometheus.
+const ZERO_EXPOSITIONS: u64 = 2;
+/// Time that a series stays after its end: as long as Prometheus looks back for a sample.
 const KEPT: Duration = Duration::from_secs(300);
 
-/// The exposition that is being made.
+/// Exposition that is being made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exposition {
-    /// 1 is the first since the exporter started.
+    /// Number of the exposition; the first since the exporter started is 1.
     pub(super) number: u64,
-    /// When its values were read.
+    /// Time of the snapshot.
     pub(super) at: Instant,
-    /// Every live scraper has got this exposition or a later one.
+    /// Number of the exposition that every live scraper has received, it or a later one.
     pub(super) reached: u64,
 }
 
-/// How a series appears in an exposition.
+/// Appearance of a series in an exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Show {
-    /// With 0, whatever it counts.
+pub(super) enum Appearance {
+    /// Exported at 0, even if the series has counted CPU.
     Zero,
-    /// With what it counted since it was shown at 0 for the last time.
+    /// Exported with the CPU that the series has counted since its last 0.
     Value(Cpu),
-    /// Not any more: its life is over.
+    /// Not exported any more: the series has ended.
     Gone,
 }
 
-/// What is remembered of one series while it is shown.
+/// State of one series while it is exported.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Life {
-    /// The exposition that it first appeared in.
+    /// Number of the first exposition with the series.
     born: u64,
-    /// Whether what it counts is shown.
-    told: bool,
-    /// What it had counted when it was shown at 0 for the last time: `(starting)`.
+    /// True once the series exports its CPU.
+    has_value: bool,
+    /// CPU counted up to the last exposition at 0, which goes to `(starting)`.
     base: Cpu,
-    /// What it had counted at the last exposition.
+    /// CPU counted up to the last exposition.
     used: Cpu,
-    /// The first exposition with its last value, as far as one knows.
+    /// Number of the first exposition with the last value so far.
     settled: u64,
     last_alive: Instant,
 }
 
 impl Life {
-    /// A series that appears. What is there at the first exposition began at 0 when the exporter did, and is shown
-    /// as it is.
+    /// Returns a series that appears now. A series of the first exposition began at 0 with the exporter. It therefore
+    /// exports its CPU at once.
     pub(super) fn new(now: &Exposition) -> Life {
-        let told = now.number <= 1;
+        let has_value = now.number <= 1;
         let (base, used) = (Cpu::default(), Cpu::default());
-        Life { born: now.number, told, base, used, settled: now.number, last_alive: now.at }
+        Life { born: now.number, has_value, base, used, settled: now.number, last_alive: now.at }
     }
 
-    /// How it is shown now that it has counted so much, and how much more of that is `(starting)`; `alive`: what it counts is
-    /// there. To be asked once in every exposition.
-    pub(super) fn show(&mut self, now: &Exposition, used: Cpu, alive: bool) -> (Show, Delta) {
-        // What came and went since the last exposition has used something.
+    /// Returns the appearance of a series that has counted `used` in all, and the CPU that `(starting)` gets. `alive`: the
+    /// group, pod or thread exists. Must be called exactly once in each exposition.
+    pub(super) fn expose(&mut self, now: &Exposition, used: Cpu, alive: bool) -> (Appearance, Delta) {
+        // A group, pod or thread that came and went since the last exposition has used something.
         let before = std::mem::replace(&mut self.used, used);
         if alive || used != before {
             self.last_alive = now.at;
             self.settled = now.number + 1;
         }
-        if !self.told {
-            if now.number < self.born + HELD || now.reached < self.born {
+        if !self.has_value {
+            if now.number < self.born + ZERO_EXPOSITIONS || now.reached < self.born {
                 let before = std::mem::replace(&mut self.base, used);
-                return (Show::Zero, used.since(before));
+                return (Appearance::Zero, used.since(before));
             }
-            self.told = true;
+            self.has_value = true;
             self.settled = self.settled.max(now.number);
         }
         let gone_for = now.at.saturating_duration_since(self.last_alive);
         let over = gone_for >= KEPT && self.settled < now.number && self.settled <= now.reached;
-        let shown = Cpu {
+        let exported = Cpu {
             user_us: used.user_us.saturating_sub(self.base.user_us),
             system_us: used.system_us.saturating_sub(self.base.system_us),
         };
-        (if over { Show::Gone } else { Show::Value(shown) }, Delta::default())
+        (if over { Appearance::Gone } else { Appearance::Value(exported) }, Delta::default())
     }
 }
 
-/// The series of one kind that are shown, by their key.
+/// Exported series of one kind, by their key.
 #[derive(Debug)]
 pub(super) struct Series<K>(BTreeMap<K, Life>);
 
@@ -98,19 +99,26 @@ impl<K: Ord + Clone> Series<K> {
         Series(BTreeMap::new())
     }
 
-    /// How the series of this key is shown now; one that is gone is forgotten, and would begin anew.
-    pub(super) fn show(&mut self, key: &K, used: Cpu, alive: bool, now: &Exposition) -> (Show, Delta) {
-        let show = match self.0.get_mut(key) {
-            Some(life) => life.show(now, used, alive),
-            None => self.0.entry(key.clone()).or_insert_with(|| Life::new(now)).show(now, used, alive),
+    /// Returns the appearance of this key's series, and the CPU that `(starting)` gets. Forgets a series that has ended; it
+    /// would begin at 0 again.
+    pub(super) fn expose(
+        &mut self,
+        key: &K,
+        used: Cpu,
+        alive: bool,
+        now: &Exposition,
+    ) -> (Appearance, Delta) {
+        let exposed = match self.0.get_mut(key) {
+            Some(life) => life.expose(now, used, alive),
+            None => self.0.entry(key.clone()).or_insert_with(|| Life::new(now)).expose(now, used, alive),
         };
-        if show.0 == Show::Gone {
+        if exposed.0 == Appearance::Gone {
             self.0.remove(key);
         }
-        show
+        exposed
     }
 
-    /// Forgets the series that do not stay: they would begin anew.
+    /// Forgets the series whose key does not stay. They would begin at 0 again.
     pub(super) fn retain(&mut self, stays: impl Fn(&K) -> bool) {
         self.0.retain(|key, _| stays(key));
     }
@@ -119,29 +127,34 @@ impl<K: Ord + Clone> Series<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Show::{Gone, Zero};
+    use Appearance::{Gone, Zero};
 
-    /// It has counted nothing.
-    const VALUE: Show = Show::Value(Cpu { user_us: 0, system_us: 0 });
+    /// Appearance of a series that has counted nothing.
+    const VALUE: Appearance = Appearance::Value(Cpu { user_us: 0, system_us: 0 });
 
     const ALIVE: bool = true;
-    const DEAD: bool = false;
-    /// There is no scraper.
+    const ENDED: bool = false;
+    /// Reached exposition if there is no scraper.
     const ALL: u64 = u64::MAX;
 
-    fn show(series: &mut Series<&'static str>, key: &'static str, alive: bool, now: &Exposition) -> Show {
-        series.show(&key, Cpu::default(), alive, now).0
+    fn expose(
+        series: &mut Series<&'static str>,
+        key: &'static str,
+        alive: bool,
+        now: &Exposition,
+    ) -> Appearance {
+        series.expose(&key, Cpu::default(), alive, now).0
     }
 
-    /// What is shown of a series that appears in the second exposition, two being seconds, what all scrapers have
-    /// got, and whether it lives.
-    fn check(what: &str, steps: &[(u64, u64, bool, Show)]) {
+    /// Checks the appearance of a series that begins in the second exposition. Each step is: seconds, the exposition that
+    /// all scrapers have received, `alive`, and the expected appearance.
+    fn check(what: &str, steps: &[(u64, u64, bool, Appearance)]) {
         let (mut series, start) = (Series::new(), Instant::now());
         let mut now = Exposition { number: 1, at: start, reached: 0 };
         assert_eq!(
-            show(&mut series, "old", ALIVE, &now),
+            expose(&mut series, "old", ALIVE, &now),
             VALUE,
-            "what was there at the start is shown as it is"
+            "a series of the start exports its CPU at once"
         );
         for (seconds, reached, alive, want) in steps {
             now = Exposition {
@@ -149,14 +162,14 @@ mod tests {
                 at: start + Duration::from_secs(*seconds),
                 reached: *reached,
             };
-            assert_eq!(show(&mut series, "new", *alive, &now), *want, "{what}, exposition {}", now.number);
-            assert_eq!(show(&mut series, "old", ALIVE, &now), VALUE, "{what}, exposition {}", now.number);
+            assert_eq!(expose(&mut series, "new", *alive, &now), *want, "{what}, exposition {}", now.number);
+            assert_eq!(expose(&mut series, "old", ALIVE, &now), VALUE, "{what}, exposition {}", now.number);
         }
     }
 
     #[test]
     fn a_new_series_begins_at_0() {
-        check("nobody waits", &[(1, ALL, ALIVE, Zero), (2, ALL, ALIVE, Zero), (3, ALL, ALIVE, VALUE)]);
+        check("no scraper", &[(1, ALL, ALIVE, Zero), (2, ALL, ALIVE, Zero), (3, ALL, ALIVE, VALUE)]);
         check("one scraper", &[(15, 1, ALIVE, Zero), (30, 2, ALIVE, Zero), (45, 3, ALIVE, VALUE)]);
         check("two in turn", &[(15, 0, ALIVE, Zero), (20, 1, ALIVE, Zero), (30, 2, ALIVE, VALUE)]);
         check(
@@ -164,14 +177,14 @@ mod tests {
             &[
                 (15, 1, ALIVE, Zero),
                 (30, 1, ALIVE, Zero),
-                (45, 1, DEAD, Zero),
-                (60, 1, DEAD, Zero),
-                (75, 2, DEAD, VALUE),
-                (90, 1, DEAD, VALUE),
+                (45, 1, ENDED, Zero),
+                (60, 1, ENDED, Zero),
+                (75, 2, ENDED, VALUE),
+                (90, 1, ENDED, VALUE),
             ],
         );
         check(
-            "curl in a loop shows it to nobody",
+            "curl in a loop is no scraper",
             &[
                 (1, 1, ALIVE, Zero),
                 (1, 1, ALIVE, Zero),
@@ -183,61 +196,61 @@ mod tests {
     }
 
     #[test]
-    fn what_it_used_before_it_was_seen_is_starting() {
+    fn cpu_before_the_last_zero_is_starting() {
         let (mut life, at) = (None, Instant::now());
-        let (mut starting, mut told) = (0, Vec::new());
-        // Half a core all the time; a scraper that is slow at first.
+        let (mut starting, mut exported) = (0, Vec::new());
+        // The series uses half a core all the time, and one scraper is slow at first.
         for (number, reached) in [(2, 1), (3, 1), (4, 2), (5, 4), (6, 5)] {
             let now = Exposition { number, at, reached };
             let used = Cpu { user_us: 500 * (number - 1), system_us: 7 };
-            let (show, more) = life.get_or_insert_with(|| Life::new(&now)).show(&now, used, ALIVE);
+            let (appearance, more) = life.get_or_insert_with(|| Life::new(&now)).expose(&now, used, ALIVE);
             starting += more.total_us();
-            let Show::Value(shown) = show else {
-                assert_eq!((show, starting), (Zero, used.total_us() as i64));
+            let Appearance::Value(value) = appearance else {
+                assert_eq!((appearance, starting), (Zero, used.total_us() as i64));
                 continue;
             };
-            assert_eq!(shown.total_us() as i64 + starting, used.total_us() as i64, "it adds up");
-            told.push(shown.total_us());
+            assert_eq!(value.total_us() as i64 + starting, used.total_us() as i64, "it adds up");
+            exported.push(value.total_us());
         }
-        assert_eq!(told, [500, 1000, 1500], "the first rate is the true one");
+        assert_eq!(exported, [500, 1000, 1500], "the first rate is the true one");
     }
 
     #[test]
-    fn it_leaves_a_while_after_its_end() {
+    fn a_series_ends_five_minutes_after_its_last_cpu() {
         check(
-            "it comes back, and begins anew",
+            "it comes back, and begins at 0 again",
             &[
                 (15, ALL, ALIVE, Zero),
-                (30, ALL, DEAD, Zero),
-                (45, ALL, DEAD, VALUE),
-                (314, ALL, DEAD, VALUE),
-                (315, ALL, DEAD, Gone),
+                (30, ALL, ENDED, Zero),
+                (45, ALL, ENDED, VALUE),
+                (314, ALL, ENDED, VALUE),
+                (315, ALL, ENDED, Gone),
                 (330, ALL, ALIVE, Zero),
             ],
         );
         check(
-            "back in time, it goes on",
+            "it comes back in time, and goes on",
             &[
                 (15, ALL, ALIVE, Zero),
                 (30, ALL, ALIVE, Zero),
                 (45, ALL, ALIVE, VALUE),
-                (340, ALL, DEAD, VALUE),
+                (340, ALL, ENDED, VALUE),
                 (344, ALL, ALIVE, VALUE),
-                (643, ALL, DEAD, VALUE),
-                (644, ALL, DEAD, Gone),
+                (643, ALL, ENDED, VALUE),
+                (644, ALL, ENDED, Gone),
             ],
         );
     }
 
     #[test]
-    fn it_does_not_leave_before_its_last_value_has_been_got() {
+    fn a_series_does_not_end_before_its_last_value_is_received() {
         check(
-            "by anybody",
+            "without a scraper",
             &[
                 (600, ALL, ALIVE, Zero),
-                (1200, ALL, DEAD, Zero),
-                (1800, ALL, DEAD, VALUE),
-                (2400, ALL, DEAD, Gone),
+                (1200, ALL, ENDED, Zero),
+                (1800, ALL, ENDED, VALUE),
+                (2400, ALL, ENDED, Gone),
             ],
         );
         check(
@@ -246,19 +259,19 @@ mod tests {
                 (15, 1, ALIVE, Zero),
                 (30, 2, ALIVE, Zero),
                 (45, 3, ALIVE, VALUE),
-                (400, 4, DEAD, VALUE),
-                (415, 4, DEAD, VALUE),
-                (430, 5, DEAD, Gone),
+                (400, 4, ENDED, VALUE),
+                (415, 4, ENDED, VALUE),
+                (430, 5, ENDED, Gone),
             ],
         );
         check(
-            "at all, when it died unseen",
+            "by any, if it ended before the first exposition",
             &[
-                (15, 1, DEAD, Zero),
-                (400, 2, DEAD, Zero),
-                (415, 3, DEAD, VALUE),
-                (430, 3, DEAD, VALUE),
-                (445, 4, DEAD, Gone),
+                (15, 1, ENDED, Zero),
+                (400, 2, ENDED, Zero),
+                (415, 3, ENDED, VALUE),
+                (430, 3, ENDED, VALUE),
+                (445, 4, ENDED, Gone),
             ],
         );
     }

@@ -1,37 +1,37 @@
-//! The rows `(starting)`: what new series have used while they are shown at 0.
+//! Rows `(starting)`: CPU that new series use while they are exported at 0.
 //!
-//! One for each class of groups, one for the pods, and one in each group for its threads. They are always there, so that what
-//! they grow by is part of a rate. A group's own is what its threads hold back beyond what the group itself does, for what a
-//! new group holds back is in its class's row.
+//! Each class of groups has a row, the pods have one, and each group has one for its threads. The rows always exist, so
+//! that a rate includes each rise. A group's row holds the CPU that its threads hold back beyond the group itself. CPU that
+//! a new group holds back is in the row of its class.
 
 use node_cpu::{Class, Cpu, Delta, Group, Pod, STARTING, Thread};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Of groups, in their order.
+/// Classes of groups, in their order.
 const CLASSES: [Class; 3] = [Class::Host, Class::Pod, Class::Kernel];
 
-/// A signed sum, and what is shown of it.
+/// Signed sum of CPU that is held back, and its exported value.
 #[derive(Debug, Default)]
 struct Held {
-    owed: Delta,
-    shown: Cpu,
+    accrued: Delta,
+    exported: Cpu,
 }
 
-/// What is held back, in all since the exporter started.
+/// CPU that is held back, since the exporter started.
 #[derive(Debug)]
 pub(super) struct Starting {
     groups: BTreeMap<Group, Held>,
     pods: (Pod, Held),
     threads: BTreeMap<Thread, Held>,
-    /// The classes' rows as threads, in the order of the groups.
-    of_classes: [Thread; CLASSES.len()],
+    /// Rows of the classes as threads, in the order of the groups.
+    class_threads: [Thread; CLASSES.len()],
     name: Arc<str>,
 }
 
 impl Held {
     fn settle(&mut self) {
-        self.shown.follow(self.owed, i64::MAX);
+        self.exported.follow(self.accrued, i64::MAX);
     }
 }
 
@@ -39,43 +39,43 @@ impl Starting {
     pub(super) fn new() -> Starting {
         let name: Arc<str> = STARTING.into();
         let groups = CLASSES.map(|class| ((class, Arc::clone(&name)), Held::default())).into();
-        let of_classes = CLASSES.map(|class| (class, Arc::clone(&name), Arc::clone(&name)));
+        let class_threads = CLASSES.map(|class| (class, Arc::clone(&name), Arc::clone(&name)));
         let pods = (Pod::without_name(Arc::clone(&name)), Held::default());
-        Starting { groups, pods, threads: BTreeMap::new(), of_classes, name }
+        Starting { groups, pods, threads: BTreeMap::new(), class_threads, name }
     }
 
-    /// So much more of a group is held back.
-    pub(super) fn of_group(&mut self, (class, group): &Group, more: Delta) {
+    /// Adds CPU of a group that is held back.
+    pub(super) fn add_group(&mut self, (class, group): &Group, more: Delta) {
         if let Some(held) = self.groups.get_mut(&(*class, Arc::clone(&self.name))) {
-            held.owed += more;
+            held.accrued += more;
         }
-        self.in_group(*class, group, Delta::default() - more);
+        self.add_to_group(*class, group, Delta::default() - more);
     }
 
-    /// So much more of a pod.
-    pub(super) fn of_pod(&mut self, more: Delta) {
-        self.pods.1.owed += more;
+    /// Adds CPU of a pod that is held back.
+    pub(super) fn add_pod(&mut self, more: Delta) {
+        self.pods.1.accrued += more;
     }
 
-    /// So much more of a name of threads.
-    pub(super) fn of_thread(&mut self, (class, group, _): &Thread, more: Delta) {
-        self.in_group(*class, group, more);
+    /// Adds CPU of a thread name that is held back.
+    pub(super) fn add_thread(&mut self, (class, group, _): &Thread, more: Delta) {
+        self.add_to_group(*class, group, more);
     }
 
-    fn in_group(&mut self, class: Class, group: &Arc<str>, more: Delta) {
-        self.threads.entry((class, Arc::clone(group), Arc::clone(&self.name))).or_default().owed += more;
+    fn add_to_group(&mut self, class: Class, group: &Arc<str>, more: Delta) {
+        self.threads.entry((class, Arc::clone(group), Arc::clone(&self.name))).or_default().accrued += more;
     }
 
-    /// Ends an exposition without these groups, of which threads are shown.
+    /// Settles the rows at the end of an exposition. Removes the rows of the groups in `left`. `threads` are exported.
     pub(super) fn settle(&mut self, left: &[Group], threads: &[(&Thread, Cpu)]) {
         for (class, group) in left {
             self.threads.remove(&(*class, Arc::clone(group), Arc::clone(&self.name)));
         }
-        // They are in the order of their groups; of a kernel thread, the family is the name of both.
+        // `threads` are in the order of their groups. A kernel thread has no row: its family names both group and thread.
         let mut before = None;
         for ((class, group, _), _) in threads.iter().filter(|((class, ..), _)| *class != Class::Kernel) {
             if before.replace((class, group)) != Some((class, group)) {
-                self.in_group(*class, group, Delta::default());
+                self.add_to_group(*class, group, Delta::default());
             }
         }
         if threads.is_empty() {
@@ -86,17 +86,17 @@ impl Starting {
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = (&Group, Cpu)> {
-        self.groups.iter().map(|(key, held)| (key, held.shown))
+        self.groups.iter().map(|(key, held)| (key, held.exported))
     }
 
     pub(super) fn pods(&self) -> (&Pod, Cpu) {
-        (&self.pods.0, self.pods.1.shown)
+        (&self.pods.0, self.pods.1.exported)
     }
 
-    /// Of groups whose threads are shown, and of the classes' rows, which are groups as others.
+    /// Returns the rows of groups with exported threads, and those of the classes, which are groups too.
     pub(super) fn threads(&self) -> impl Iterator<Item = (&Thread, Cpu)> {
-        let of_groups = self.threads.iter().filter(|((class, ..), _)| *class != Class::Kernel);
-        let of_classes = self.of_classes.iter().zip(self.groups.values());
-        of_groups.chain(of_classes).map(|(key, held)| (key, held.shown))
+        let group_rows = self.threads.iter().filter(|((class, ..), _)| *class != Class::Kernel);
+        let class_rows = self.class_threads.iter().zip(self.groups.values());
+        group_rows.chain(class_rows).map(|(key, held)| (key, held.exported))
     }
 }

@@ -1,4 +1,4 @@
-//! Expositions of readings that are written by hand.
+//! Expositions of snapshots that are written by hand.
 
 use super::*;
 use node_cpu::{Class, Counts, Work};
@@ -81,14 +81,14 @@ fn an_exposition() {
 }
 
 #[test]
-fn an_exporter_that_hangs_tells_for_how_long() {
+fn a_pass_that_hangs_is_exported_with_its_age() {
     assert_eq!(
         samples(&running(Duration::from_millis(45_100))),
         ["namedprocess_exporter_pass_running_seconds 45.100000"]
     );
 }
 
-/// Anybody may name a thread so, and somebody reads the text on a terminal.
+/// Any process can name a thread so, and a user may read the text on a terminal.
 #[test]
 fn control_characters_are_spelled_out() {
     let mut snapshot = Snapshot::empty(Instant::now());
@@ -99,7 +99,7 @@ fn control_characters_are_spelled_out() {
 }
 
 #[test]
-fn threads_and_what_exited() {
+fn threads_and_exited() {
     let mut snapshot = Snapshot::empty(Instant::now());
     let (host, group): (_, Arc<str>) = (Class::Host, "sshd".into());
     let thread = |name: &str| (host, Arc::clone(&group), name.into());
@@ -129,7 +129,7 @@ fn threads_and_what_exited() {
         format!(r#"namedprocess_namegroup_thread_count{{{of}="(idle)"}} 7"#),
     ];
     assert_eq!(threads, want);
-    // A name of which none lives leaves like a group; what exited stays as long as its group.
+    // A name without living threads leaves like a group. `(exited)` stays as long as its group.
     snapshot.thread_counts.clear();
     for (seconds, left) in [(15, vec![]), (30, vec![]), (1000, vec![thread("sshd")])] {
         let later = snapshot.at + Duration::from_secs(seconds);

@@ -1,19 +1,19 @@
-//! The text format: families of samples, their labels and values.
+//! Text format: families of samples, their labels and values.
 
 use std::fmt::{self, Write};
 
-/// An exposition that is being written.
+/// Exposition that is being written.
 #[derive(Debug)]
 pub(super) struct Text(String);
 
-/// One metric of the text, whose samples follow.
+/// Metric of the text, whose samples follow.
 #[derive(Debug)]
 pub(super) struct Family<'a> {
     text: &'a mut String,
     name: &'a str,
 }
 
-/// Microseconds as seconds, exactly.
+/// Formats microseconds as seconds, exactly.
 pub(super) fn seconds(us: u64) -> Seconds {
     Seconds(us)
 }
@@ -71,8 +71,8 @@ impl Family<'_> {
     }
 }
 
-/// A label's value; the format knows three escapes. Other control characters are spelled out, as anybody may name a thread
-/// and somebody reads the text on a terminal.
+/// Writes a label's value. The format has three escapes. Other control characters are spelled out, because any process can
+/// name a thread so and a user may read the text on a terminal.
 fn escape(value: &str, text: &mut String) {
     if !value.contains(|c: char| matches!(c, '\\' | '"') || c.is_control()) {
         return text.push_str(value);

@@ -1,10 +1,10 @@
-//! Which metrics a reading's groups and threads become: process-exporter's names, and the label `class` besides.
+//! Metrics of a snapshot's groups and threads, with process-exporter's names and the additional label `class`.
 
 use super::text::{Text, seconds};
 use node_cpu::{Cpu, EXITED, Group, IDLE, INTERRUPTS, STARTING, Snapshot, Thread};
 
 impl Text {
-    /// The groups, each with the CPU to show.
+    /// Writes the groups, each with its exported CPU.
     pub(super) fn groups(&mut self, groups: &[(&Group, Cpu)], snapshot: &Snapshot) {
         let mut cpu = self.counter(
             "namedprocess_namegroup_cpu_seconds_total",
@@ -30,7 +30,7 @@ impl Text {
         }
     }
 
-    /// The groups' threads, each name with the CPU to show.
+    /// Writes the groups' threads, each name with its exported CPU.
     pub(super) fn threads(&mut self, threads: &[(&Thread, Cpu)], snapshot: &Snapshot) {
         if threads.is_empty() {
             return;
@@ -49,7 +49,7 @@ impl Text {
         let mut counts =
             self.gauge("namedprocess_namegroup_thread_count", "Threads of a name in a group that live.");
         let named = threads.iter().map(|(key, _)| *key).filter(|key| ![EXITED, STARTING].contains(&&*key.2));
-        // They have used nothing, and so have no CPU to be shown with.
+        // Idle threads have used nothing, and so have no series of CPU.
         let idle = snapshot.thread_counts.keys().filter(|key| &*key.2 == IDLE);
         for key in named.chain(idle) {
             let (class, group, name) = key;
@@ -59,7 +59,7 @@ impl Text {
     }
 }
 
-/// Whether a group's CPU is that of processes.
+/// Returns true if a group's CPU is that of processes.
 fn has_processes((_, group): &Group) -> bool {
     ![EXITED, INTERRUPTS, STARTING].contains(&&**group)
 }

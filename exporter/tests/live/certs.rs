@@ -1,4 +1,4 @@
-//! Certificates for the live tests, and a client that shows them.
+//! Certificates for the live tests, and a client that sends them.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -14,10 +14,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-/// An authority.
+/// Certificate authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its key, PEM.
+/// Certificate and its key, PEM.
 #[derive(Clone)]
 pub(crate) struct Pair {
     pub(crate) cert: String,
@@ -38,7 +38,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate of 127.0.0.1 with a common name, for what it may be used (none: anything), until a year.
+    /// Signs a certificate of 127.0.0.1 that is valid until the year `until`. It may serve any use if `uses` is empty.
     pub(crate) fn sign(&self, name: Option<&str>, uses: &[ExtendedKeyUsagePurpose], until: i32) -> Pair {
         let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -56,7 +56,7 @@ impl Authority {
         self.sign(None, &[ServerAuth], 4000)
     }
 
-    /// Connects to a server of this authority; `pair` is shown whether or not the server likes its authority.
+    /// Connects to a server of this authority. Sends `pair` even if the server does not trust its authority.
     pub(crate) fn connect(
         &self,
         address: &str,
@@ -84,35 +84,35 @@ impl Authority {
 pub(crate) struct Client(pub(crate) StreamOwned<ClientConnection, TcpStream>);
 
 impl Client {
-    /// Completes the handshake, as far as the client can tell.
-    pub(crate) fn greet(mut self) -> Client {
+    /// Completes the client's side of the handshake.
+    pub(crate) fn complete_handshake(mut self) -> Client {
         self.0.conn.complete_io(&mut self.0.sock).unwrap();
         self
     }
 
-    /// The answer to one request, which may keep the connection.
-    pub(crate) fn ask(&mut self, path: &str) -> io::Result<String> {
+    /// Returns the response to one request, and keeps the connection.
+    pub(crate) fn get(&mut self, path: &str) -> io::Result<String> {
         write!(self.0, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")?;
-        whole(&mut self.0)
+        read_response(&mut self.0)
     }
 
-    /// The certificate that the server has shown.
-    pub(crate) fn shown(&mut self) -> CertificateDer<'static> {
-        self.ask("/healthz").unwrap();
+    /// Returns the certificate that the server has sent.
+    pub(crate) fn server_certificate(&mut self) -> CertificateDer<'static> {
+        self.get("/healthz").unwrap();
         self.0.conn.peer_certificates().unwrap()[0].clone().into_owned()
     }
 
     /// Waits until the server closes the connection.
-    pub(crate) fn closed(mut self) {
+    pub(crate) fn wait_until_closed(mut self) {
         let mut rest = Vec::new();
-        // Without a farewell, as a crash would look; the server has answered everything.
+        // The server ends TLS without an alert, as after a crash. It has sent all responses by then.
         let _ = self.0.read_to_end(&mut rest);
         assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
     }
 }
 
-/// One answer from a connection that stays open.
-pub(crate) fn whole(stream: &mut impl Read) -> io::Result<String> {
+/// Reads one response from a connection that stays open.
+pub(crate) fn read_response(stream: &mut impl Read) -> io::Result<String> {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

@@ -1,4 +1,4 @@
-//! Groups of one's own, from a file that changes while it is in use.
+//! Test of user-defined groups, from a config that changes while it is in use.
 
 use crate::program::{Program, until};
 use crate::shell::Shell;
@@ -8,14 +8,14 @@ use std::process::{Command, Output};
 const GOOD: &str = "process_names:\n- name: of-{{.Comm}}\n  comm: [NAME]\n";
 
 #[test]
-fn a_config_that_changes() {
+fn a_changed_config_is_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.yaml");
-    let say = |text: &str| {
+    let write_config = |text: &str| {
         fs::write(dir.path().join("next"), text).unwrap();
         fs::rename(dir.path().join("next"), &path).unwrap();
     };
-    say("process_names: []");
+    write_config("process_names: []");
     let mut program = Program::start(&["--config.path", path.to_str().unwrap()]);
     let mut shell = Shell::child("carvee", dir.path());
     let mut metrics = || {
@@ -24,12 +24,12 @@ fn a_config_that_changes() {
     };
     let good = |good: u8| format!("\nnamedprocess_exporter_config_last_reload_successful {good}\n");
     assert!(metrics().contains(&good(1)));
-    say(&GOOD.replace("NAME", "carvee"));
+    write_config(&GOOD.replace("NAME", "carvee"));
     until("the group is there", || metrics().contains(r#"groupname="of-carvee""#));
-    say(&GOOD.replace("name", "nome"));
+    write_config(&GOOD.replace("name", "nome"));
     until("the bad one is noticed", || metrics().contains(&good(0)));
     assert!(metrics().contains(r#"groupname="of-carvee""#));
-    say(&GOOD.replace("of-", "now-").replace("NAME", "carvee"));
+    write_config(&GOOD.replace("of-", "now-").replace("NAME", "carvee"));
     until("the next group is there", || metrics().contains(r#"groupname="now-carvee""#));
     assert!(metrics().contains(&good(1)));
     let lines: Vec<String> = (0..3).map(|_| program.next_line()).collect();
@@ -38,7 +38,7 @@ fn a_config_that_changes() {
     assert!(lines[1].contains("unknown field `process_nomes`") && lines[1].contains(" line 1 "), "{lines:?}");
     assert!(lines[2].contains("the config has changed and is in force"), "{lines:?}");
 
-    say("process_names:\n- comm: carvee\n");
+    write_config("process_names:\n- comm: carvee\n");
     let program = Command::new(env!("CARGO_BIN_EXE_process-exporter"))
         .args(["--web.listen-address", "127.0.0.1:0", "--config.path", path.to_str().unwrap()])
         .output();

@@ -1,4 +1,4 @@
-//! `docs/metrics.md` names every metric that the program shows, and the recording rules', and no others.
+//! Test that `docs/metrics.md` names every metric of the program and of the recording rules, and no others.
 
 use crate::program::Program;
 use std::collections::BTreeSet;
@@ -15,18 +15,19 @@ fn every_metric_has_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");
     fs::write(&config, "process_names: []\n").unwrap();
-    let shown = Program::start(&["--config.path", config.to_str().unwrap()]).metrics();
-    let mut all = names(&shown, |line| line.strip_prefix("# TYPE ")?.split(' ').next());
-    // Only over TLS, and only while a pass hangs: the tests of these look at them.
+    let exposition = Program::start(&["--config.path", config.to_str().unwrap()]).metrics();
+    let mut all = names(&exposition, |line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    // These exist only with TLS, or only while a pass hangs. Other tests check them.
     all.insert("namedprocess_exporter_tls_last_reload_successful");
     all.insert("namedprocess_exporter_pass_running_seconds");
     let rules = fs::read_to_string(root.join("manifests/prometheusrule.yaml")).unwrap();
     all.extend(names(&rules, |line| line.trim_start().strip_prefix("- record: ")));
     assert!(all.len() > 25, "{all:?}");
 
-    let page = fs::read_to_string(root.join("docs/metrics.md")).unwrap();
+    let document = fs::read_to_string(root.join("docs/metrics.md")).unwrap();
     // The first column of each table, between backticks.
-    let cells = page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
-    let told: BTreeSet<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-    assert_eq!(told, all, "docs/metrics.md and what there is differ");
+    let cells =
+        document.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let documented: BTreeSet<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(documented, all, "docs/metrics.md and what there is differ");
 }

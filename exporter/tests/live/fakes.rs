@@ -1,4 +1,4 @@
-//! The program on a node of files: files that it may not read, and very many of them.
+//! Tests of the program on a node of files: files that it may not read, and very many of them.
 
 use crate::fake::Fake;
 use crate::program::Program;
@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
-fn what_may_not_be_read_is_counted_and_the_rest_is_right() {
+fn unreadable_files_are_counted_and_the_rest_is_right() {
     if !geteuid().is_root() {
         return skip("may not be read", "only root may become nobody");
     }
@@ -22,7 +22,7 @@ fn what_may_not_be_read_is_counted_and_the_rest_is_right() {
     for file in ["cgroup/system.slice/a.service/cpu.stat", "proc/2/stat"] {
         fs::set_permissions(fake.path(file), Permissions::from_mode(0o0)).unwrap();
     }
-    // Where nobody may execute it, wherever the build has put it.
+    // Copied, because the user nobody may not execute files in the build's folder.
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     let program = dir.path().join("process-exporter");
@@ -31,14 +31,14 @@ fn what_may_not_be_read_is_counted_and_the_rest_is_right() {
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program);
     command.arg("--procfs").arg(fake.path("proc")).arg("--cgroupfs").arg(fake.path("cgroup"));
     let program = Program::run(&mut command);
-    program.fresh();
+    program.fresh_metrics();
     fake.unit("a", 50_000, &[]);
     fake.unit("b", 60_000, &[]);
-    let text = program.fresh();
+    let text = program.fresh_metrics();
     let b = r#"namedprocess_namegroup_cpu_seconds_total{class="host",groupname="b",mode="user"} 0.03"#;
     assert!(text.contains(b), "{text}");
     let refused = Program::value(&text, "namedprocess_scrape_errors_total{reason=\"permission_denied\"}");
-    // Each of the two at each pass, of which there were two at least.
+    // There were at least two passes, and each pass counts both files.
     assert!(refused >= 4.0, "{text}");
 }
 
@@ -67,11 +67,11 @@ fn a_node_of_32768_processes_and_100000_threads_is_counted_in_bounded_memory() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_process-exporter"));
     command.arg("--procfs").arg(fake.path("proc")).arg("--cgroupfs").arg(fake.path("cgroup"));
     let program = Program::run(&mut command);
-    program.fresh();
+    program.fresh_metrics();
     for unit in 0..UNITS {
         fake.unit(&format!("unit{unit}x"), 3_500_000, &[]);
     }
-    let text = program.fresh();
+    let text = program.fresh_metrics();
     for unit in 0..UNITS {
         let name = format!(
             r#"namedprocess_namegroup_cpu_seconds_total{{class="host",groupname="unit{unit}x",mode="user"}}"#

@@ -1,4 +1,4 @@
-//! What the program says it cannot see: as another user, with hidden processes, in a container's PID namespace.
+//! Tests of the limits that the program reports: as another user, with hidden processes, in a container's PID namespace.
 
 use crate::program::Program;
 use crate::shell::skip;
@@ -7,24 +7,24 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-/// Runs what follows as nobody.
+/// Command that runs its arguments as nobody.
 const NOBODY: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$0\" \"$@\"";
 
 #[test]
-fn what_is_hidden_is_said_and_the_rest_is_counted() {
+fn hidden_threads_are_reported_and_the_rest_is_counted() {
     if !geteuid().is_root() {
         return skip("limits", "only root may become nobody and mount a procfs");
     }
     if !fs::read_to_string("/proc/2/comm").is_ok_and(|comm| comm == "kthreadd\n") {
         return skip("limits", "the kernel's threads are hidden already");
     }
-    // Where nobody may execute it, wherever the build has put it.
+    // Copied, because the user nobody may not execute files in the build's folder.
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     let program = dir.path().join("process-exporter");
     fs::copy(env!("CARGO_BIN_EXE_process-exporter"), &program).unwrap();
     let hidden = |how| format!("mount -t proc -o hidepid={how} proc /proc && exec {NOBODY}");
-    // A PID namespace ends with its first process, and that with unshare: so the first is a shell that stays.
+    // A PID namespace ends with its first process, which ends with unshare. A shell that stays is therefore the first.
     let contained = format!("mount -t proc proc /proc && {NOBODY}; exit");
     let cases: [(&str, &[&str], String, Option<&str>); 4] = [
         ("nobody", &[], format!("exec {NOBODY}"), None),
@@ -36,10 +36,14 @@ fn what_is_hidden_is_said_and_the_rest_is_counted() {
         let mut command = Command::new("unshare");
         command.arg("--mount").args(namespaces).args(["sh", "-c", &script]).arg(&program);
         let program = Program::run(&mut command);
-        let said =
+        let clause =
             program.line.split("; ").find(|clause| clause.contains("the kernel's threads are not in sight"));
-        assert_eq!(said.is_some(), want.is_some(), "{what}: {}", program.line);
-        assert!(said.is_none_or(|said| said.contains(want.unwrap_or_default())), "{what}: {}", program.line);
+        assert_eq!(clause.is_some(), want.is_some(), "{what}: {}", program.line);
+        assert!(
+            clause.is_none_or(|clause| clause.contains(want.unwrap_or_default())),
+            "{what}: {}",
+            program.line
+        );
         let metrics = program.metrics();
         let kworkers = metrics.contains(r#"class="kernel",groupname="kworker""#);
         assert_eq!(kworkers, want.is_none(), "{what}: {metrics}");
@@ -51,7 +55,7 @@ fn what_is_hidden_is_said_and_the_rest_is_counted() {
 }
 
 #[test]
-fn a_tree_that_is_not_the_nodes_is_blamed_itself() {
+fn a_tree_that_is_not_the_nodes_is_named_as_the_cause() {
     let test = "blamed";
     if !fs::read_to_string("/proc/2/comm").is_ok_and(|comm| comm == "kthreadd\n") {
         return skip(test, "the kernel's threads are hidden already");

@@ -1,4 +1,4 @@
-//! The exporter on the machine that runs its tests: real processes, real cgroups, the real program.
+//! Tests of the real program on the machine that runs them, with real processes and cgroups.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! Pods and newborns on a real cgroup v2 tree, as they are exposed: against each cgroup's own `cpu.stat`, read before and after
-//! each scrape.
+//! Pods and new series of a real cgroup v2 tree, compared with each cgroup's own `cpu.stat`, which the test reads before and
+//! after each scrape.
 
 use crate::cgroups::Cgroups;
 use crate::program::{Program, until};
@@ -10,10 +10,10 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What keeps a shell at work, in small pieces, until its next line.
+/// Script that keeps a shell at work, in small pieces, until its next line.
 const WORK: &str = "while read -t 0; [ $? != 0 ]; do burn 1; (burn 1); sleep 0.01; done; read";
 
-/// A pod with a container that works, and what names it.
+/// Pod with a container that works, and with the monitor process that names the pod.
 struct Pod {
     cgroup: String,
     shell: Shell,
@@ -43,7 +43,7 @@ impl Pod {
         Pod { cgroup, shell, monitor }
     }
 
-    /// Ends it and removes its cgroups; what it used.
+    /// Ends the pod and removes its cgroups. Returns the CPU that it used, in microseconds.
     fn end(mut self, tree: &Cgroups, number: usize) -> u64 {
         self.shell.begin("");
         self.shell.finish();
@@ -62,42 +62,42 @@ impl Pod {
     }
 }
 
-/// The CPU of each series of an exposition, in microseconds, by its metric and labels without the mode.
-type Shown = BTreeMap<String, u64>;
+/// Exported CPU of each series, in microseconds, by its metric and labels without the mode.
+type Exported = BTreeMap<String, u64>;
 
-fn shown(text: &str) -> Shown {
-    let mut shown = Shown::new();
+fn parse_exported(text: &str) -> Exported {
+    let mut exported = Exported::new();
     for line in text.lines().filter(|line| line.contains("_cpu_seconds_total{class")) {
         let (series, value) = line.rsplit_once(' ').unwrap();
         let series = series.split(",mode=").next().unwrap().trim_end_matches('}');
-        *shown.entry(series.to_owned()).or_default() += value.replace('.', "").parse::<u64>().unwrap();
+        *exported.entry(series.to_owned()).or_default() += value.replace('.', "").parse::<u64>().unwrap();
     }
-    shown
+    exported
 }
 
 const POD: &str = "namedprocess_pod_cpu_seconds_total{class=";
 const GROUP: &str = "namedprocess_namegroup_cpu_seconds_total{class=";
 const THREAD: &str = "namedprocess_namegroup_thread_cpu_seconds_total{class=";
 
-/// By how much the series that begin so have grown; a new one begins at 0.
-fn grown(before: &Shown, now: &Shown, begin: &str) -> u64 {
-    let of = now.iter().filter(|(series, _)| series.starts_with(begin));
-    of.map(|(series, us)| us - before.get(series).copied().unwrap_or_default()).sum()
+/// Returns the rise of all series that begin with `begin`. A new series begins at 0.
+fn rise(before: &Exported, now: &Exported, begin: &str) -> u64 {
+    let matching = now.iter().filter(|(series, _)| series.starts_with(begin));
+    matching.map(|(series, us)| us - before.get(series).copied().unwrap_or_default()).sum()
 }
 
-/// Pods are their group, threads are their groups.
-fn adds_up(before: &Shown, now: &Shown) {
-    let of_class = |class: &str| (format!("{POD}{class}"), format!("{GROUP}\"pod\",groupname=\"conmon\""));
-    let (pods, conmon) = of_class("");
-    assert_eq!(grown(before, now, &pods), grown(before, now, &conmon), "pods and conmon");
-    assert_eq!(grown(before, now, GROUP), grown(before, now, THREAD), "groups and threads");
+/// Checks that the pods add up to their group, and the threads to their groups.
+fn check_sums(before: &Exported, now: &Exported) {
+    let prefixes = |class: &str| (format!("{POD}{class}"), format!("{GROUP}\"pod\",groupname=\"conmon\""));
+    let (pods, conmon) = prefixes("");
+    assert_eq!(rise(before, now, &pods), rise(before, now, &conmon), "pods and conmon");
+    assert_eq!(rise(before, now, GROUP), rise(before, now, THREAD), "groups and threads");
     for (series, us) in now {
         assert!(before.contains_key(series) || *us == 0, "{series} begins at {us} us");
     }
 }
 
 #[test]
-fn each_of_fifty_pods_is_what_its_cgroup_says() {
+fn each_of_fifty_pods_has_the_cpu_of_its_cgroup() {
     let Some(tree) = Cgroups::new("pods") else { return };
     let slices = ["kubepods.slice/kubepods", "kubepods.slice/kubepods-burstable.slice/kubepods-burstable"];
     let pods: Vec<Pod> = (0..50).map(|number| Pod::start(&tree, slices[number % 2], number)).collect();
@@ -105,7 +105,7 @@ fn each_of_fifty_pods_is_what_its_cgroup_says() {
     let used = || pods.iter().map(|pod| tree.used(&pod.cgroup)).collect::<Vec<u64>>();
     let scrape = || {
         let before = used();
-        (before, shown(&program.fresh()), used())
+        (before, parse_exported(&program.fresh_metrics()), used())
     };
     let first = scrape();
     let mut last = None;
@@ -115,7 +115,7 @@ fn each_of_fifty_pods_is_what_its_cgroup_says() {
         until("all to work", || used().iter().zip(&least).all(|(now, least)| now >= least));
         let now = scrape();
         let (_, text, _) = last.as_ref().unwrap_or(&first);
-        adds_up(text, &now.1);
+        check_sums(text, &now.1);
         last = Some(now);
     }
     let now = last.unwrap();
@@ -129,7 +129,7 @@ fn each_of_fifty_pods_is_what_its_cgroup_says() {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "pods: at worst {:+.3} % of what lies between the readings",
+        "pods: at worst {:+.3} % of what lies between the two reads",
         100.0 * worst
     );
     assert!(!now.1.keys().any(|series| series.starts_with(&format!("{POD}\"pod\""))
@@ -140,7 +140,7 @@ fn each_of_fifty_pods_is_what_its_cgroup_says() {
     }
 }
 
-/// How long these tests go on, in seconds: longer by hand.
+/// Variable with the duration of these tests, in seconds. Runs by hand set a longer one.
 const SECONDS: &str = "OC_INTERROGATE_LIVE_SECONDS";
 
 fn seconds(usual: u64) -> Duration {
@@ -148,16 +148,16 @@ fn seconds(usual: u64) -> Duration {
 }
 
 #[test]
-fn no_newborn_is_shown_with_more_than_it_used_and_all_adds_up() {
+fn no_new_series_exceeds_the_cpu_used_and_all_adds_up() {
     let Some(tree) = Cgroups::new("newborns") else { return };
     let seconds = seconds(8);
     tree.make("kubepods.slice");
     let program = Program::start(&["--cgroupfs", tree.root.to_str().unwrap()]);
-    // What each has used at most by now, by the series' labels; of those that have ended, all that they used.
+    // CPU that each ended unit or pod has used, by the labels of its series.
     let mut ended = BTreeMap::<String, u64>::new();
     let mut living: Vec<(String, String, Result<Pod, Shell>, usize)> = Vec::new();
     let tops = || tree.used("system.slice") + tree.used("kubepods.slice");
-    let mut before = (tops(), shown(&program.fresh()), tops());
+    let mut before = (tops(), parse_exported(&program.fresh_metrics()), tops());
     let (began, mut most_before, mut worst) = (Instant::now(), BTreeMap::<String, u64>::new(), 0.0_f64);
     let mut scrapes = 0;
     for round in 0.. {
@@ -173,8 +173,8 @@ fn no_newborn_is_shown_with_more_than_it_used_and_all_adds_up() {
         let series = format!("{POD}\"workload\",namespace=\"shop\",pod=\"pod-{round}\"");
         living.push((series, pod.cgroup.clone(), Ok(pod), round));
         if living.len() > 8 {
-            for (series, _, who, number) in living.drain(..2).collect::<Vec<_>>() {
-                let used = match who {
+            for (series, _, owner, number) in living.drain(..2).collect::<Vec<_>>() {
+                let used = match owner {
                     Ok(pod) => pod.end(&tree, number),
                     Err(mut shell) => {
                         shell.begin("");
@@ -190,23 +190,23 @@ fn no_newborn_is_shown_with_more_than_it_used_and_all_adds_up() {
         let least = living.iter().map(|(series, cgroup, ..)| (series.clone(), tree.used(cgroup)));
         let least: BTreeMap<String, u64> = least.chain(ended.clone()).collect();
         let first = tops();
-        let now = (first, shown(&program.fresh()), tops());
+        let now = (first, parse_exported(&program.fresh_metrics()), tops());
         let most = living.iter().map(|(series, cgroup, ..)| (series.clone(), tree.used(cgroup)));
         let most: BTreeMap<String, u64> = most.chain(ended.clone()).collect();
-        adds_up(&before.1, &now.1);
+        check_sums(&before.1, &now.1);
         for (series, most) in &most {
-            let value = |shown: &Shown| shown.get(series).copied().unwrap_or_default();
-            // Five minutes after its end it is shown no more.
-            let grown = value(&now.1).saturating_sub(value(&before.1));
-            // Since the last scrape; what began since, since it began.
-            let could = most - most_before.get(series).copied().unwrap_or_default();
-            assert!(grown <= could, "{series}: {grown} us of {could} at most");
-            worst = worst.max(grown as f64 / could.max(1) as f64);
+            let value = |exported: &Exported| exported.get(series).copied().unwrap_or_default();
+            // A series ends five minutes after its unit or pod.
+            let rise_us = value(&now.1).saturating_sub(value(&before.1));
+            // CPU used since the last scrape, or since the beginning of a new unit or pod.
+            let most_rise_us = most - most_before.get(series).copied().unwrap_or_default();
+            assert!(rise_us <= most_rise_us, "{series}: {rise_us} us of {most_rise_us} at most");
+            worst = worst.max(rise_us as f64 / most_rise_us.max(1) as f64);
         }
-        let host = grown(&before.1, &now.1, &format!("{GROUP}\"host\""));
-        let all = host + grown(&before.1, &now.1, &format!("{GROUP}\"pod\""));
+        let host = rise(&before.1, &now.1, &format!("{GROUP}\"host\""));
+        let all = host + rise(&before.1, &now.1, &format!("{GROUP}\"pod\""));
         let (fewest, most_of_all) = (now.0 - before.2, now.2 - before.0);
-        // Two readings of a tree that moves are some microseconds apart, and put right by the next.
+        // Two reads of a busy tree differ by some microseconds, and the next read corrects that.
         let noise = 2000 + most_of_all / 100;
         assert!(
             all + noise >= fewest && all <= most_of_all + noise,
@@ -220,8 +220,8 @@ fn no_newborn_is_shown_with_more_than_it_used_and_all_adds_up() {
         "newborns: {scrapes} scrapes in {:?}; no series with more than {worst:.3} of what it can have used",
         began.elapsed()
     );
-    for (_, _, who, number) in living {
-        match who {
+    for (_, _, owner, number) in living {
+        match owner {
             Ok(pod) => drop(pod.end(&tree, number)),
             Err(mut shell) => {
                 shell.begin("");

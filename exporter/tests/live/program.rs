@@ -1,4 +1,4 @@
-//! The program as it is run: its flags, its answers over HTTP, its end.
+//! Tests of the running program: its flags, its responses over HTTP, its end.
 
 use crate::certs::Authority;
 use flate2::read::GzDecoder;
@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 pub(crate) struct Program {
     pub(crate) child: Child,
     pub(crate) address: String,
-    /// The line it starts with.
+    /// First line of its log.
     pub(crate) line: String,
     stderr: BufReader<ChildStderr>,
 }
 
-/// Waits for something that is asked again and again.
-pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
+/// Waits until `condition` is true, and checks it again and again.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !there() {
+    while !condition() {
         assert!(start.elapsed() < Duration::from_secs(60), "in vain: {what}");
         std::thread::yield_now();
     }
@@ -44,32 +44,32 @@ impl Program {
         Program { child, address, line, stderr }
     }
 
-    /// The next line that it writes for the journal.
+    /// Returns the next line that the program writes for the journal.
     pub(crate) fn next_line(&mut self) -> String {
         let mut line = String::new();
         self.stderr.read_line(&mut line).unwrap();
         line
     }
 
-    /// Returns the whole answer to one request.
-    pub(crate) fn ask(&self, request: &str) -> String {
-        String::from_utf8(self.ask_with(request, "")).unwrap()
+    /// Returns the whole response to one request.
+    pub(crate) fn request(&self, request: &str) -> String {
+        String::from_utf8(self.request_with(request, "")).unwrap()
     }
 
-    /// Returns the whole answer to one request with more headers, each a line of its own.
-    pub(crate) fn ask_with(&self, request: &str, headers: &str) -> Vec<u8> {
+    /// Returns the whole response to one request with more headers, each a line of its own.
+    pub(crate) fn request_with(&self, request: &str, headers: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        // At once: a server that refuses what it has seen of a request need not wait for the rest.
+        // Sent in one write, because a server may refuse a request after its first part, without waiting for the rest.
         let request = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        answer
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).unwrap();
+        response
     }
 
     pub(crate) fn metrics(&self) -> String {
-        let answer = self.ask("GET /metrics");
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let response = self.request("GET /metrics");
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
         body.to_owned()
@@ -77,18 +77,18 @@ impl Program {
 }
 
 impl Program {
-    /// The metrics of a pass that has begun since this was called; scrapers that come together share one.
-    pub(crate) fn fresh(&self) -> String {
-        let passes = |text: &str| Program::value(text, "namedprocess_exporter_passes_total");
+    /// Returns the metrics of a pass that began after the call. Scrapes at the same time share a pass.
+    pub(crate) fn fresh_metrics(&self) -> String {
+        let pass_count = |text: &str| Program::value(text, "namedprocess_exporter_passes_total");
         let mut text = self.metrics();
-        let shared = passes(&text);
-        while passes(&text) <= shared {
+        let shared = pass_count(&text);
+        while pass_count(&text) <= shared {
             text = self.metrics();
         }
         text
     }
 
-    /// The value of a series, which must be there.
+    /// Returns the value of a series. Panics if it is missing.
     pub(crate) fn value(text: &str, series: &str) -> f64 {
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.expect(series).parse().unwrap()
@@ -123,38 +123,38 @@ fn paths_and_methods() {
         ("nonsense", "HTTP/1.1 400"),
     ];
     for (request, want) in cases {
-        let answer = program.ask(request);
-        assert!(answer.starts_with(want), "{request}: {answer}");
+        let response = program.request(request);
+        assert!(response.starts_with(want), "{request}: {response}");
     }
-    let long = |bytes: usize| program.ask(&format!("GET /healthz?{}", "x".repeat(bytes)));
+    let long = |bytes: usize| program.request(&format!("GET /healthz?{}", "x".repeat(bytes)));
     assert!(long(8000).starts_with("HTTP/1.1 200"));
     assert!(long(8200).starts_with("HTTP/1.1 4"), "{}", long(8200));
-    assert!(program.ask("PUT /metrics").contains("allow: GET, HEAD\r\n"));
+    assert!(program.request("PUT /metrics").contains("allow: GET, HEAD\r\n"));
     let moved = Program::start(&["--web.telemetry-path", "/other"]);
-    assert!(moved.ask("GET /other").starts_with("HTTP/1.1 200"));
-    assert!(moved.ask("GET /metrics").starts_with("HTTP/1.1 404"));
+    assert!(moved.request("GET /other").starts_with("HTTP/1.1 200"));
+    assert!(moved.request("GET /metrics").starts_with("HTTP/1.1 404"));
 }
 
 #[test]
-fn head_is_answered_without_a_body_and_without_a_pass() {
+fn a_head_request_gets_no_body_and_runs_no_pass() {
     let program = Program::start(&[]);
-    let passes = |text: &str| Program::value(text, "namedprocess_exporter_passes_total");
+    let pass_count = |text: &str| Program::value(text, "namedprocess_exporter_passes_total");
     for _ in 0..3 {
-        let head = program.ask("HEAD /metrics");
+        let head = program.request("HEAD /metrics");
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
         assert_eq!(head.matches("\r\n\r\n").count(), 1, "{head}");
         assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
     }
-    assert_eq!(passes(&program.metrics()), 1.0);
+    assert_eq!(pass_count(&program.metrics()), 1.0);
 }
 
 #[test]
-fn gzip_is_sent_if_asked_for() {
+fn gzip_is_sent_if_the_client_accepts_it() {
     let program = Program::start(&[]);
-    let answer = |headers| {
-        let answer = program.ask_with("GET /metrics", headers);
-        let at = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
-        (String::from_utf8(answer[..at + 2].to_vec()).unwrap(), answer[at + 4..].to_vec())
+    let response = |headers| {
+        let response = program.request_with("GET /metrics", headers);
+        let at = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        (String::from_utf8(response[..at + 2].to_vec()).unwrap(), response[at + 4..].to_vec())
     };
     let families = |text: &str| {
         let lines = text.lines().filter(|line| line.starts_with("# TYPE "));
@@ -162,7 +162,7 @@ fn gzip_is_sent_if_asked_for() {
     };
     let plain = families(&program.metrics());
     for headers in ["Accept-Encoding: gzip\r\n", "Accept-Encoding: br\r\naccept-encoding: *;q=0.1\r\n"] {
-        let (head, body) = answer(headers);
+        let (head, body) = response(headers);
         assert!(head.contains("\r\ncontent-encoding: gzip\r\n"), "{head}");
         assert!(head.contains("\r\nvary: Accept-Encoding\r\n"), "{head}");
         let mut text = String::new();
@@ -171,31 +171,31 @@ fn gzip_is_sent_if_asked_for() {
         assert!(body.len() < text.len() / 4, "{} of {} bytes", body.len(), text.len());
     }
     for headers in ["", "Accept-Encoding: gzip;q=0\r\n", "Accept-Encoding: deflate\r\n"] {
-        let (head, body) = answer(headers);
+        let (head, body) = response(headers);
         assert!(!head.contains("content-encoding"), "{head}");
         assert_eq!(families(&String::from_utf8(body).unwrap()), plain);
     }
 }
 
 #[test]
-fn it_tells_when_it_started() {
+fn the_start_time_is_exported() {
     let program = Program::start(&[]);
     let text = program.metrics();
     let stat = fs::read_to_string("/proc/stat").unwrap();
     let boot: f64 = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().parse().unwrap();
-    // Ticks since boot are the 22nd field, and the 20th behind the name.
+    // Field 22 is the start in ticks since boot, the 20th after the name.
     let stat = fs::read_to_string(format!("/proc/{}/stat", program.pid())).unwrap();
     let ticks = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse::<f64>().unwrap();
     let forked = boot + ticks / rustix::param::clock_ticks_per_second() as f64;
     let started = Program::value(&text, "process_start_time_seconds");
-    // It is exact to the kernel's tick, and read a moment after the fork.
+    // The start time is exact to the kernel's tick. The program reads it a moment after the fork.
     assert!(started >= forked - 0.01, "started at {started}, forked at {forked}");
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     assert!(started <= boot + now.tv_sec as f64 + 1.0, "started at {started}, and now is {now:?} of {boot}");
 }
 
 #[test]
-fn promtool_finds_nothing_to_say() {
+fn promtool_reports_no_problem() {
     let program = Program::start(&[]);
     program.metrics();
     let text = program.metrics();
@@ -212,14 +212,14 @@ fn promtool_finds_nothing_to_say() {
     let mut check = check.spawn().unwrap();
     check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let Output { status, stdout, stderr } = check.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
-    // A name that people's queries have used for years does not change for a suffix.
-    let ours = said.lines().filter(|line| !line.starts_with("namedprocess_namegroup_thread_count "));
+    let report = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    // The name stays despite promtool's advice on suffixes, because users' queries have used it for years.
+    let ours = report.lines().filter(|line| !line.starts_with("namedprocess_namegroup_thread_count "));
     let ours: Vec<&str> = ours.collect();
-    assert!(ours.is_empty() && (status.success() || !said.is_empty()), "{said}");
+    assert!(ours.is_empty() && (status.success() || !report.is_empty()), "{report}");
 }
 
-/// Prometheus's own tool, built from its pinned source where that has not been done.
+/// Returns the path of promtool, and builds it from its pinned source if it is missing.
 fn promtool() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tools/build");
     let Output { status, stdout, stderr } = Command::new(script).arg("promtool").output().unwrap();
@@ -228,7 +228,7 @@ fn promtool() -> PathBuf {
 }
 
 #[test]
-fn a_signal_ends_it_well() {
+fn a_signal_ends_the_program_with_success() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut program = Program::start(&[]);
         program.metrics();
@@ -238,7 +238,7 @@ fn a_signal_ends_it_well() {
 }
 
 #[test]
-fn its_threads_are_called_as_the_queries_expect() {
+fn all_threads_have_the_name_that_queries_filter_on() {
     let program = Program::start(&[]);
     program.metrics();
     let tasks = fs::read_dir(format!("/proc/{}/task", program.child.id())).unwrap();
@@ -248,7 +248,7 @@ fn its_threads_are_called_as_the_queries_expect() {
 }
 
 #[test]
-fn what_is_wrong_is_one_line() {
+fn an_error_is_one_line() {
     let taken = Program::start(&[]);
     let dir = tempfile::tempdir().unwrap();
     let (one, other) = (Authority::new("one").server(), Authority::new("other").server());
@@ -293,6 +293,6 @@ fn what_is_wrong_is_one_line() {
         assert_eq!(status.code(), Some(code), "{args:?}: {stderr}");
         assert!(stderr.contains(want) && stdout.is_empty(), "{args:?}: {stderr}");
         assert!(code == 2 || stderr.lines().count() == 1, "{args:?}: {stderr}");
-        assert!(!stderr.contains(&one.key[40..60]), "a key has been shown: {stderr}");
+        assert!(!stderr.contains(&one.key[40..60]), "a key has been printed: {stderr}");
     }
 }

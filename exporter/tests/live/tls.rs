@@ -1,4 +1,4 @@
-//! HTTPS: who may read what, and files that change while they are in use.
+//! Tests of HTTPS: access by client certificate, and files that change while they are in use.
 
 use crate::certs::{Authority, ClientAuth, ServerAuth, der, write};
 use crate::program::{Program, until};
@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// Starts the program with the files of a folder and more flags.
+/// Starts the program with the files of folder `dir` and the flags in `more`.
 fn start(dir: &Path, more: &[&str]) -> Program {
     let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     let (cert, key, ca) = (file("tls.crt"), file("tls.key"), file("ca.crt"));
@@ -22,7 +22,7 @@ fn start(dir: &Path, more: &[&str]) -> Program {
 }
 
 #[test]
-fn who_may_read_what() {
+fn access_by_client_certificate() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, clients, others) =
         (Authority::new("ours"), Authority::new("clients"), Authority::new("clients"));
@@ -35,7 +35,8 @@ fn who_may_read_what() {
     let server = clients.sign(Some("prometheus"), &[ServerAuth], 4000);
     let expired = clients.sign(Some("prometheus"), &[ClientAuth], 2001);
     let foreign = others.sign(Some("prometheus"), &[ClientAuth], 4000);
-    // Who comes, and what /metrics answers with names, with a CA alone, and with neither; 0: there is no handshake.
+    // Client, its certificate, and the status of /metrics with names, with only a CA, and with neither. It is 0 if the
+    // handshake fails.
     let cases = [
         ("nobody", None, [403, 403, 200]),
         ("the right one", Some(&right), [200, 200, 200]),
@@ -49,27 +50,27 @@ fn who_may_read_what() {
     let more: [&[&str]; 3] = [&["--web.client-cn", "a:b,prometheus", "--web.client-cn=c"], &[], &["--no-ca"]];
     for (flags, column) in more.into_iter().zip(0..) {
         let program = start(&files, flags);
-        for (who, pair, want) in &cases {
+        for (client, pair, want) in &cases {
             for version in [&TLS12, &TLS13] {
                 let connect = || ours.connect(&program.address, *pair, version);
                 let status = |path: &str| {
-                    connect().ask(path).map_or(0, |answer| answer[9..12].parse::<u16>().unwrap())
+                    connect().get(path).map_or(0, |response| response[9..12].parse::<u16>().unwrap())
                 };
                 let healthz = if want[column] == 0 { 0 } else { 200 };
                 let got = (status("/metrics"), status("/healthz"));
-                assert_eq!(got, (want[column], healthz), "{who}, {version:?}, {flags:?}");
+                assert_eq!(got, (want[column], healthz), "{client}, {version:?}, {flags:?}");
             }
         }
         let mut plain = TcpStream::connect(&program.address).unwrap();
         plain.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        let mut answer = Vec::new();
-        let _ = plain.read_to_end(&mut answer);
-        assert!(!answer.starts_with(b"HTTP"), "plain HTTP was answered");
+        let mut response = Vec::new();
+        let _ = plain.read_to_end(&mut response);
+        assert!(!response.starts_with(b"HTTP"), "plain HTTP got a response");
     }
 }
 
 #[test]
-fn the_lowest_version_is_what_the_flag_says() {
+fn the_flag_sets_the_lowest_version() {
     let dir = tempfile::tempdir().unwrap();
     let ours = Authority::new("ours");
     write(&dir.path().join("files"), &ours.server(), &ours.pem());
@@ -77,21 +78,21 @@ fn the_lowest_version_is_what_the_flag_says() {
         [("--web.tls-min-version=VersionTLS12", true), ("--web.tls-min-version=VersionTLS13", false)]
     {
         let program = start(&dir.path().join("files"), &[flag]);
-        let answers = |version| ours.connect(&program.address, None, version).ask("/healthz").is_ok();
-        assert_eq!((answers(&TLS12), answers(&TLS13)), (lower, true), "{flag}");
+        let accepts = |version| ours.connect(&program.address, None, version).get("/healthz").is_ok();
+        assert_eq!((accepts(&TLS12), accepts(&TLS13)), (lower, true), "{flag}");
     }
 }
 
 #[test]
-fn files_that_change() {
+fn changed_files_are_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, clients, later) = (Authority::new("ours"), Authority::new("clients"), Authority::new("later"));
     let (first, second) = (ours.server(), ours.server());
     let mut mixed = first.clone();
     mixed.key.clone_from(&second.key);
     let at = |name: &str| dir.path().join(name);
-    // A mounted Secret changes so: the files stay, and what they lead to is another folder at once.
-    let turn = |folder: &str| {
+    // Switches to another folder at once, as a mounted Secret does: only its symbolic link changes.
+    let switch_to = |folder: &str| {
         symlink(folder, at("next")).unwrap();
         fs::rename(at("next"), at("data")).unwrap();
     };
@@ -99,33 +100,33 @@ fn files_that_change() {
     write(&at("2"), &second, &clients.pem());
     write(&at("mixed"), &mixed, &clients.pem());
     write(&at("3"), &second, &later.pem());
-    turn("1");
+    switch_to("1");
     let mut program = start(&at("data"), &[]);
     let address = program.address.clone();
     let old_client = clients.sign(Some("a"), &[ClientAuth], 4000);
     let new_client = later.sign(Some("b"), &[ClientAuth], 4000);
-    let shown = || ours.connect(&address, None, &TLS13).shown();
-    let metrics = |pair| ours.connect(&address, Some(pair), &TLS13).ask("/metrics").unwrap_or_default();
+    let sent_certificate = || ours.connect(&address, None, &TLS13).server_certificate();
+    let metrics = |pair| ours.connect(&address, Some(pair), &TLS13).get("/metrics").unwrap_or_default();
     let good = |pair, good: u8| {
         metrics(pair).contains(&format!("\nnamedprocess_exporter_tls_last_reload_successful {good}\n"))
     };
-    assert_eq!(shown(), der(&first.cert));
+    assert_eq!(sent_certificate(), der(&first.cert));
     let mut kept = ours.connect(&address, Some(&old_client), &TLS13);
-    assert!(kept.ask("/metrics").unwrap().starts_with("HTTP/1.1 200"));
+    assert!(kept.get("/metrics").unwrap().starts_with("HTTP/1.1 200"));
 
-    turn("2");
-    until("the new certificate is shown", || shown() == der(&second.cert));
+    switch_to("2");
+    until("the server sends the new certificate", || sent_certificate() == der(&second.cert));
     assert!(program.next_line().contains("have changed and are in force"));
-    kept.closed();
+    kept.wait_until_closed();
 
-    turn("mixed");
+    switch_to("mixed");
     until("the bad pair is noticed", || good(&old_client, 0));
     let line = program.next_line();
     assert!(line.contains("those of before stay in force") && line.contains("data/tls.key"), "{line}");
     assert!(!line.contains("PRIVATE"), "{line}");
-    assert_eq!(shown(), der(&second.cert));
+    assert_eq!(sent_certificate(), der(&second.cert));
 
-    turn("3");
+    switch_to("3");
     until("another CA is trusted", || good(&new_client, 1));
     assert_eq!(metrics(&old_client), "");
     assert!(program.next_line().contains("have changed and are in force"));

@@ -1,5 +1,6 @@
-//! Whatever comes and goes, and whoever asks when: what is shown grows as what is counted does, from each exposition to the
-//! next, and every series begins at 0.
+//! Sums of the exported CPU, for any changes of the node and any scrapes.
+//!
+//! Between two expositions, the exported CPU rises as the counted CPU does. Every series begins at 0.
 
 use super::*;
 use node_cpu::{Delta, Ledger, Owner};
@@ -7,44 +8,44 @@ use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A thread of a group, and a pod, use something; they come if they are not there.
+    /// A thread of a group, and a pod, use CPU. They begin if they do not exist.
     Run(usize, usize, i64),
     /// A group and a pod end.
     End(usize),
-    /// So many seconds later somebody asks; every scraper has got all but so many.
-    Ask(u64, u64),
+    /// Scrape after a number of seconds. The second number is how many expositions the scrapers are behind.
+    Scrape(u64, u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (0usize..3, 0usize..3, 1i64..1000).prop_map(|(a, b, c)| Step::Run(a, b, c)),
         1 => (0usize..3).prop_map(Step::End),
-        4 => (1u64..400, 1u64..4).prop_map(|(a, b)| Step::Ask(a, b)),
+        4 => (1u64..400, 1u64..4).prop_map(|(a, b)| Step::Scrape(a, b)),
     ];
     prop::collection::vec(step, 1..80)
 }
 
-/// A ledger and its expositions.
+/// Ledger and its expositions.
 struct Exporter {
     ledger: Ledger,
     exposer: Exposer,
     at: Instant,
-    /// The CPU of each series in the last exposition, in microseconds.
-    shown: BTreeMap<String, i64>,
+    /// Exported CPU of each series in the last exposition, in microseconds.
+    exported: BTreeMap<String, i64>,
 }
 
-/// By how much all series of a kind have grown, in microseconds.
+/// Rise of all series of a kind, in microseconds.
 #[derive(Debug, Default)]
-struct Grown {
+struct Rise {
     groups: i64,
-    /// Of these, the group of all pods.
+    /// Part of `groups` that is the group of all pods.
     conmon: i64,
     pods: i64,
     threads: i64,
 }
 
 impl Exporter {
-    fn ask(&mut self, seconds: u64, behind: u64) -> Grown {
+    fn scrape(&mut self, seconds: u64, behind: u64) -> Rise {
         self.at += Duration::from_secs(seconds);
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(self.at);
@@ -59,22 +60,22 @@ impl Exporter {
         let value =
             |line: &str| line.rsplit_once(' ').map(|(key, value)| (key.to_owned(), value.replace('.', "")));
         let series = series.filter_map(value).map(|(key, us)| (key, us.parse::<i64>().unwrap()));
-        let before = std::mem::replace(&mut self.shown, series.collect());
-        let mut grown = Grown::default();
-        for (key, us) in &self.shown {
+        let before = std::mem::replace(&mut self.exported, series.collect());
+        let mut rise = Rise::default();
+        for (key, us) in &self.exported {
             assert!(first || before.contains_key(key) || *us == 0, "{key} begins at {us}");
             let more = us - before.get(key).copied().unwrap_or_default();
             assert!(more >= 0, "{key} falls by {more}");
             match key.as_str() {
-                key if key.contains("_thread_") => grown.threads += more,
-                key if key.contains("_pod_") => grown.pods += more,
+                key if key.contains("_thread_") => rise.threads += more,
+                key if key.contains("_pod_") => rise.pods += more,
                 key => {
-                    grown.groups += more;
-                    grown.conmon += if key.contains("conmon") { more } else { 0 };
+                    rise.groups += more;
+                    rise.conmon += if key.contains("conmon") { more } else { 0 };
                 }
             }
         }
-        grown
+        rise
     }
 }
 
@@ -82,18 +83,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn what_is_shown_grows_as_what_is_counted_does(steps in steps()) {
+    fn exported_cpu_rises_as_counted_cpu_does(steps in steps()) {
         let mut exporter = Exporter {
             ledger: Ledger::default(),
             exposer: Exposer::new(),
             at: Instant::now(),
-            shown: BTreeMap::new(),
+            exported: BTreeMap::new(),
         };
         exporter.ledger.acquire_owner(&Owner::Pod(EXITED.into()));
         let (mut groups, mut pods, mut threads) = ([None; 3], [None; 3], [[None; 3]; 3]);
-        let (mut of_groups, mut of_pods) = (0, 0);
-        let last = [Step::Ask(15, 1), Step::Ask(15, 1), Step::Ask(15, 1)];
-        for step in [Step::Ask(0, 1)].into_iter().chain(steps).chain(last) {
+        let (mut groups_us, mut pods_us) = (0, 0);
+        let last = [Step::Scrape(15, 1), Step::Scrape(15, 1), Step::Scrape(15, 1)];
+        for step in [Step::Scrape(0, 1)].into_iter().chain(steps).chain(last) {
             let ledger = &mut exporter.ledger;
             match step {
                 Step::Run(which, other, us) => {
@@ -111,19 +112,19 @@ proptest! {
                         id
                     });
                     ledger.credit(id, delta);
-                    (of_groups, of_pods) = (of_groups + us, of_pods + us);
+                    (groups_us, pods_us) = (groups_us + us, pods_us + us);
                 }
                 Step::End(which) => {
                     threads[which].iter_mut().flat_map(Option::take).for_each(|thread| ledger.end_thread(thread));
                     groups[which].take().into_iter().for_each(|id| ledger.release(id));
                     pods[which].take().into_iter().for_each(|id| ledger.release(id));
                 }
-                Step::Ask(seconds, behind) => {
-                    let grown = exporter.ask(seconds, behind);
-                    prop_assert_eq!(grown.groups, of_groups + of_pods, "{:?}", grown);
-                    prop_assert_eq!((grown.conmon, grown.pods), (of_pods, of_pods), "{:?}", grown);
-                    prop_assert_eq!(grown.threads, grown.groups, "{:?}", grown);
-                    (of_groups, of_pods) = (0, 0);
+                Step::Scrape(seconds, behind) => {
+                    let rise = exporter.scrape(seconds, behind);
+                    prop_assert_eq!(rise.groups, groups_us + pods_us, "{:?}", rise);
+                    prop_assert_eq!((rise.conmon, rise.pods), (pods_us, pods_us), "{:?}", rise);
+                    prop_assert_eq!(rise.threads, rise.groups, "{:?}", rise);
+                    (groups_us, pods_us) = (0, 0);
                 }
             }
         }
