@@ -1,10 +1,12 @@
 //! Connection of a scraper, kept open from scrape to scrape as Prometheus keeps it, over HTTP or HTTPS.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -79,15 +81,22 @@ impl Client {
         Ok(Client { runtime, sender })
     }
 
-    /// Returns the text of `/metrics`. It is not compressed, because compression would cost both exporters more.
+    /// Returns the text of `/metrics`. It travels compressed, as Prometheus asks for it.
     pub(crate) fn metrics(&mut self) -> Result<String> {
-        let request = Request::get("/metrics").header("host", "127.0.0.1").body(Empty::new())?;
+        let request = Request::get("/metrics").header("host", "127.0.0.1");
+        let request = request.header("accept-encoding", "gzip").body(Empty::new())?;
         self.runtime.block_on(async {
             self.sender.ready().await.context("the exporter has closed the connection")?;
             let response = self.sender.send_request(request).await?;
             let status = response.status();
+            let is_packed = response.headers().get("content-encoding").is_some_and(|name| name == "gzip");
             let body = response.into_body().collect().await?.to_bytes();
-            let text = String::from_utf8(body.to_vec())?;
+            let mut text = String::new();
+            if is_packed {
+                GzDecoder::new(&body[..]).read_to_string(&mut text)?;
+            } else {
+                text = String::from_utf8(body.to_vec())?;
+            }
             ensure!(status.is_success(), "{status}: {text}");
             Ok(text)
         })
