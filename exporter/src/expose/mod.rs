@@ -1,14 +1,14 @@
 //! A snapshot as Prometheus's text exposition, version 0.0.4.
 
+mod groups;
+mod lifetime;
 mod pods;
-mod series;
-mod starting;
+mod starting_rows;
 mod text;
-mod values;
 
+use lifetime::{Appearance, Exposition, Series};
 use node_cpu::{Class, Cpu, Delta, EXITED, Group, Method, Pod, Snapshot, Thread};
-use series::{Appearance, Exposition, Series};
-use starting::Starting;
+use starting_rows::Starting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
