@@ -2,7 +2,7 @@
 
 use super::machine::Scope;
 use super::owner::DEEPEST;
-use super::{Processes, Tracked};
+use super::{Processes, Source, Tracked};
 use crate::account::reaping::{self, Exited, Reaper};
 use crate::account::{Id, Ledger};
 use crate::collect::pass::Pass;
@@ -30,13 +30,25 @@ impl Tracked {
 }
 
 impl Vanished {
-    fn release(&self, ledger: &mut Ledger) {
+    /// Releases its accounts.
+    pub(super) fn release(&self, ledger: &mut Ledger) {
         ledger.release(self.group);
         ledger.release(self.account);
     }
 }
 
 impl Processes {
+    /// Ends the process that had this PID, if it was another one. Returns it if it was one of the machine's own; its
+    /// unit gets it otherwise.
+    pub(super) fn end_replaced(&mut self, pid: u32, stat: &Stat, ledger: &mut Ledger) -> Option<Vanished> {
+        let known = self.tracked.get(&pid).filter(|known| known.stat.start != stat.start)?;
+        if let Source::Cgroup(number) = known.membership.source {
+            self.leave_unit(pid, number, ledger);
+            return None;
+        }
+        Some(self.tracked.remove(&pid)?.vanish(true, ledger))
+    }
+
     /// Ends processes that have exited, out of the members of the last pass and the readings of this one. `before` and
     /// `after` are the PIDs that were listed before and after the readings.
     pub(super) fn end_exited(

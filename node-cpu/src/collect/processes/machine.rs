@@ -13,7 +13,6 @@
 //!
 //! Nothing is counted twice in return.
 
-use super::exited::Vanished;
 use super::{Membership, Processes, Since, Source};
 use crate::account::reaping::{Exited, Reaper};
 use crate::collect::pass::Pass;
@@ -126,7 +125,7 @@ impl Processes {
         let mut new_owners = self.find_new_owners(readings, pass);
         let (mut reapers, mut vanished) = (BTreeMap::new(), BTreeMap::new());
         for (pid, stat) in readings.iter() {
-            self.end_replaced(*pid, stat, &mut vanished, pass);
+            vanished.extend(self.end_replaced(*pid, stat, pass.ledger).map(|ended| (*pid, ended)));
             let owner = new_owners.remove(pid);
             if let Some(reaper) = self.update_member(*pid, stat, owner, pass) {
                 reapers.insert(*pid, reaper);
@@ -157,21 +156,6 @@ impl Processes {
             }
         }
         !is_late
-    }
-
-    /// Ends the process that had this PID, if it was another one.
-    fn end_replaced(
-        &mut self,
-        pid: u32,
-        stat: &Stat,
-        vanished: &mut BTreeMap<u32, Vanished>,
-        pass: &mut Pass<'_>,
-    ) {
-        if self.member(pid).is_some_and(|known| known.stat.start != stat.start)
-            && let Some(known) = self.tracked.remove(&pid)
-        {
-            vanished.insert(pid, known.vanish(true, pass.ledger));
-        }
     }
 
     /// Credits the CPU of one process. Returns the CPU of children that it has waited for, if any. `owner` is the owner

@@ -10,6 +10,7 @@ use std::fs;
 use std::time::Instant;
 
 mod owners;
+mod reused_pids;
 mod root;
 
 /// One process of the fake procfs; times in ticks of 10 ms.
@@ -97,11 +98,18 @@ impl FakeMachine {
     }
 
     fn snapshot(&mut self) -> Snapshot {
+        self.snapshot_with(|_, _| ())
+    }
+
+    /// Takes one pass, which continues with `visit` after the machine's own processes.
+    fn snapshot_with(&mut self, visit: impl FnOnce(&mut Processes, &mut Pass<'_>)) -> Snapshot {
         let Outcome::Got(began) = self.procfs.uptime(&mut self.reader) else { panic!("no uptime") };
         self.plausibility.begin();
         self.processes.begin(began);
         let FakeMachine { procfs, reader, plausibility, ledger, .. } = self;
-        self.processes.visit_machine(&mut Pass { procfs, reader, plausibility, ledger }).unwrap();
+        let mut pass = Pass { procfs, reader, plausibility, ledger };
+        self.processes.visit_machine(&mut pass).unwrap();
+        visit(&mut self.processes, &mut pass);
         self.processes.end();
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(Instant::now());

@@ -22,13 +22,18 @@ pub(in crate::collect) struct CgroupRef<'a> {
     pub(in crate::collect) pids: &'a mut Vec<u32>,
 }
 
-/// Findings about one cgroup before its own counter is read.
+/// Findings about cgroups before their own counters are read.
 #[derive(Debug, Default)]
 pub(super) struct Unit {
-    /// CPU of the living processes.
+    /// Number of the cgroup whose processes were read last.
+    number: u32,
+    /// CPU of its living processes.
     living: Delta,
-    exited: Vec<Exited>,
+    /// Reapers among them, by PID.
     reapers: BTreeMap<u32, Reaper>,
+    /// Exited processes by the number of their cgroup. Another cgroup, or the root, may have found their PIDs reused
+    /// before their own cgroup is read.
+    exited: BTreeMap<u32, Vec<Exited>>,
     /// PIDs that are listed now.
     listed: Vec<u32>,
 }
@@ -46,7 +51,8 @@ impl Processes {
         list: &Path,
         pass: &mut Pass<'_>,
     ) -> bool {
-        self.forget_unit(pass.ledger);
+        (self.unit.number, self.unit.living) = (cgroup.number, Delta::default());
+        self.unit.reapers.clear();
         let mut pids = std::mem::take(&mut self.unit.listed);
         let listed = pass.reader.read(list, |text| parse::pids_into(text, &mut pids));
         if listed == Outcome::Gone {
@@ -86,17 +92,17 @@ impl Processes {
     fn update_in_unit(&mut self, pid: u32, stat: &Stat, cgroup: &CgroupRef<'_>, pass: &mut Pass<'_>) {
         self.read_counts.0 += 1;
         let source = Source::Cgroup(cgroup.number);
-        let known = self.tracked.get(&pid).map(|known| (known.membership.source, known.stat.start));
-        let same_process = known.filter(|(_, start)| *start == stat.start);
-        if let (None, Some((Source::Cgroup(number), _))) = (same_process, known) {
-            self.leave_unit(pid, number, pass.ledger);
+        if let Some(ended) = self.end_replaced(pid, stat, pass.ledger) {
+            // It was in the root, where reaping needs nothing of it.
+            ended.release(pass.ledger);
         }
+        let known_from = self.tracked.get(&pid).map(|known| known.membership.source);
         let has_moved_here = self.departed.get(&pid) == Some(&stat.start);
         let is_newborn =
             !has_moved_here && self.previous_began.is_some_and(|previous| stat.start >= previous);
-        let since = match same_process {
+        let since = match known_from {
             // A process is read only if its cgroup's counter changes, so this may span several passes.
-            Some((from, _)) if from == source => Since::LastReading { of_last_pass: false },
+            Some(from) if from == source => Since::LastReading { of_last_pass: false },
             None if is_newborn => Since::Birth,
             // CPU from before counts for its earlier membership.
             _ => Since::Now,
@@ -120,8 +126,11 @@ impl Processes {
         cgroup_delta: Delta,
         ledger: &mut Ledger,
     ) {
+        if self.unit.number != cgroup.number {
+            return; // its processes are not read
+        }
         let reapers = std::mem::take(&mut self.unit.reapers);
-        let exited = std::mem::take(&mut self.unit.exited);
+        let exited = self.unit.exited.remove(&cgroup.number).unwrap_or_default();
         let acquired: Vec<Id> = exited.iter().map(|process| process.account).collect();
         let mut left_us = (cgroup_delta - std::mem::take(&mut self.unit.living)).total_us();
         let settled = reaping::settle(exited, reapers, |owners| ledger.common_owner(owners));
@@ -139,18 +148,12 @@ impl Processes {
     /// Ends the processes of a cgroup that has ended: they have exited, or are read again in their new cgroup.
     pub(in crate::collect) fn vacate(&mut self, number: u32, pids: &[u32], ledger: &mut Ledger) {
         pids.iter().for_each(|pid| self.leave_unit(*pid, number, ledger));
-        self.forget_unit(ledger);
-    }
-
-    /// Drops the findings about a cgroup.
-    fn forget_unit(&mut self, ledger: &mut Ledger) {
-        self.unit.living = Delta::default();
-        self.unit.reapers.clear();
-        self.unit.exited.drain(..).for_each(|process| ledger.release(process.account));
+        let exited = self.unit.exited.remove(&number).unwrap_or_default();
+        exited.iter().for_each(|process| ledger.release(process.account));
     }
 
     /// Ends a process that has exited or left this cgroup.
-    fn leave_unit(&mut self, pid: u32, number: u32, ledger: &mut Ledger) {
+    pub(super) fn leave_unit(&mut self, pid: u32, number: u32, ledger: &mut Ledger) {
         if self.tracked.get(&pid).is_none_or(|known| known.membership.source != Source::Cgroup(number)) {
             return;
         }
@@ -165,6 +168,7 @@ impl Processes {
         let Stat { own, waited, ppid, .. } = known.stat;
         let is_orphan = !self.tracked.contains_key(&ppid);
         let (account, counted, ancestors) = (known.group, own + waited, vec![ppid]);
-        self.unit.exited.push(Exited { account, counted, ancestors, is_orphan, is_late: false });
+        let exited = Exited { account, counted, ancestors, is_orphan, is_late: false };
+        self.unit.exited.entry(number).or_default().push(exited);
     }
 }

@@ -4,13 +4,13 @@ use super::*;
 
 impl FakeMachine {
     /// Counts only the processes that the file `root.procs` lists.
-    fn count_root_only(mut self, pids: &[u32]) -> FakeMachine {
+    pub(super) fn count_root_only(mut self, pids: &[u32]) -> FakeMachine {
         self.processes.machine.scope = Scope::Root(self.dir.path().join("root.procs"));
         self.root(pids);
         self.take_first_pass()
     }
 
-    fn root(&self, pids: &[u32]) {
+    pub(super) fn root(&self, pids: &[u32]) {
         let text: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
         fs::write(self.dir.path().join("root.procs"), text).unwrap();
     }
