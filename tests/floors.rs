@@ -79,8 +79,8 @@ const NODE_CPU: Floors = &[
     &["cpu"],
 ];
 const COLLECT: Floors =
-    &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["pass"], &["plausibility"]];
-const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaping"], &["ledger", "busy"]];
+    &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["context"], &["plausibility"]];
+const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaped_children"], &["ledger", "busy"]];
 const NAMING: Floors = &[
     &["mod"],
     &["namer"],

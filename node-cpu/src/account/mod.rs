@@ -1,16 +1,17 @@
 //! Accounts: CPU that adds up, from differences of counters to totals that never fall.
 //!
 //! ```text
-//! interrupts   interrupts' part of the busy time, which is in no task
-//! busy         busy time of the node's CPUs        reaping   CPU of exited processes, from their reapers
-//! ledger       a signed sum for each group and pod, exported as its highest value so far; the group of all pods is
-//!              their sum; within a group its threads by name
+//! interrupts        interrupts' part of the busy time, which is in no task
+//! busy              busy time of the node's CPUs
+//! reaped_children   CPU of exited processes, from their reapers
+//! ledger            a signed sum for each group and pod, exported as its highest value so far; the group of all pods
+//!                   is their sum; within a group its threads by name
 //! ```
 
 mod busy;
 mod interrupts;
 mod ledger;
-pub(crate) mod reaping;
+pub(crate) mod reaped_children;
 
 pub(crate) use busy::BusyTime;
 pub(crate) use interrupts::Interrupts;

@@ -10,17 +10,18 @@
 //! the cgroup if both are the same, because nothing has run there since. The pass lists the children again only if
 //! their number has changed or one has ended.
 
-mod births;
+mod born_names;
 mod cgroup;
+mod counter;
+mod directories;
 pub(super) mod discovery;
-mod files;
 
-use super::pass::Pass;
+use super::context::Pass;
 use super::processes::Processes;
 use crate::account::{Id, Ledger};
 use crate::naming::{self, CgroupRole};
 use anyhow::{Result, bail};
-use births::Births;
+use born_names::BornNames;
 use cgroup::Cgroup;
 use rustix::process::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ pub(crate) struct Tree {
     open_slots: usize,
     /// Number of the newest cgroup; they are numbered from 1.
     last_number: u32,
-    births: Births,
+    born_names: BornNames,
     /// Number of counters that this pass has read.
     counters_read: u64,
 }
@@ -69,7 +70,7 @@ struct Walk<'a> {
     exited: ExitedAccounts,
     open_slots: &'a mut usize,
     last_number: &'a mut u32,
-    births: &'a mut Births,
+    born_names: &'a mut BornNames,
     counters_read: u64,
 }
 
@@ -79,8 +80,8 @@ impl Tree {
         let (host, pods) =
             (ledger.acquire_shown(&naming::exited()), ledger.acquire_owner(&naming::pods_exited()));
         let exited = ExitedAccounts { host, pods };
-        let (root_cgroup, births) = (Cgroup::root(CgroupRole::root()), Births::new());
-        Tree { root, root_cgroup, exited, open_slots, last_number: 0, births, counters_read: 0 }
+        let (root_cgroup, born_names) = (Cgroup::root(CgroupRole::root()), BornNames::new());
+        Tree { root, root_cgroup, exited, open_slots, last_number: 0, born_names, counters_read: 0 }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -105,10 +106,18 @@ impl Tree {
     /// Credits the deltas of all cgroups. A `full_scan` reads processes even if no counter has changed. Fails if the
     /// root cannot be listed.
     pub(super) fn pass(&mut self, pass: Pass<'_>, processes: &mut Processes, full_scan: bool) -> Result<()> {
-        let (exited, open_slots, last_number, births) =
-            (self.exited, &mut self.open_slots, &mut self.last_number, &mut self.births);
-        let mut walk =
-            Walk { pass, processes, full_scan, exited, open_slots, last_number, births, counters_read: 0 };
+        let (exited, open_slots, last_number, born_names) =
+            (self.exited, &mut self.open_slots, &mut self.last_number, &mut self.born_names);
+        let mut walk = Walk {
+            pass,
+            processes,
+            full_scan,
+            exited,
+            open_slots,
+            last_number,
+            born_names,
+            counters_read: 0,
+        };
         let mut path = self.root.clone();
         let listed = self.root_cgroup.visit_root(&mut path, &mut walk);
         self.counters_read = walk.counters_read;

@@ -5,16 +5,16 @@
 //!   |
 //! cgroups          every cgroup's cpu.stat, if the counter of the cgroup above it has changed
 //!   |
-//! processes        one by one: the machine's own, and those of the cgroups that have changed
+//! processes        one by one: those outside of units, and those of the cgroups that have changed
 //!   |
 //! threads          a process's threads
 //!   |
-//! pass             inputs and outputs of a pass          plausibility   limits of a counter's delta
+//! context          inputs and outputs of a pass          plausibility   limits of a counter's delta
 //! ```
 
 mod cgroups;
+mod context;
 mod node;
-mod pass;
 mod plausibility;
 mod processes;
 mod threads;

@@ -2,7 +2,7 @@
 
 use super::cgroups::discovery::{self, Discovered};
 use super::cgroups::{self, Tree};
-use super::pass::Pass;
+use super::context::Pass;
 use super::plausibility::Plausibility;
 use super::processes::{Processes, Scope};
 use crate::account::BusyTime;
@@ -131,7 +131,7 @@ impl Node {
         };
         self.processes.begin(uptime);
         let Node { procfs, reader, plausibility, ledger, .. } = self;
-        self.processes.visit_machine(&mut Pass { procfs, reader, plausibility, ledger })?;
+        self.processes.visit_outside_units(&mut Pass { procfs, reader, plausibility, ledger })?;
         if self.tree.is_some() {
             // Most of the CPU is in the tree's counters, which are read from here on.
             began = Instant::now();
@@ -188,7 +188,7 @@ impl Node {
                 self.why_no_tree
             ));
         }
-        let (kernel, _) = self.processes.machine_counts();
+        let (kernel, _) = self.processes.outside_units_counts();
         if kernel == 0 || !self.has_init {
             let who = if self.tree.is_some() { "processes in no unit" } else { "processes of others" };
             let procfs = self.paths.procfs.display();
@@ -239,7 +239,7 @@ impl Node {
 /// Prints one line: the method of counting, the parts of the node that can be seen, and those that cannot.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kernel, others) = self.processes.machine_counts();
+        let (kernel, others) = self.processes.outside_units_counts();
         match &self.tree {
             Some(tree) => write!(
                 f,

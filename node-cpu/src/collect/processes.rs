@@ -1,42 +1,42 @@
 //! Processes, read one by one: their CPU, their owners, and the CPU that exited ones used unseen.
 //!
 //! Their PIDs come from two sources:
-//! - `machine`: all that procfs shows, if there is no cgroup tree to count by. It is only those in the root if there is
-//!   a tree. Their CPU is credited to their owner.
-//! - `unit`: one cgroup of the tree, read only if it has used something. It serves threads, counts and the groups of
-//!   rules. The cgroup's own counter has their CPU already, so the CPU is only transferred from there.
+//! - `outside_units`: all that procfs shows, if there is no cgroup tree to count by. It is only those in the root if
+//!   there is a tree. Their CPU is credited to their owner.
+//! - `in_cgroup`: one cgroup of the tree, read only if it has used something. It serves threads, counts and the groups
+//!   of rules. The cgroup's own counter has their CPU already, so the CPU is only transferred from there.
 //!
 //! ```text
-//! machine   all processes, or the root's      unit   one cgroup's
-//!   owner     owner of a new one
-//!   exited    exited processes, and the reapers that waited for them
-//! tracked   one process: from one reading to the next
+//! outside_units   all processes, or the root's      in_cgroup   one cgroup's, of a unit or pod
+//!   owner           owner of a new one
+//!   exited          exited processes, and the reapers that waited for them
+//! tracked         one process: from one reading to the next
 //! ```
 
 mod exited;
-mod machine;
+mod in_cgroup;
+mod outside_units;
 mod owner;
 mod tracked;
-mod unit;
 
-use super::pass::Pass;
+use super::context::Pass;
 use crate::kernel::parse::Stat;
 use crate::naming::{Namer, Rules};
 use crate::snapshot::Detail;
-use machine::Machine;
-pub(super) use machine::Scope;
+pub(super) use in_cgroup::CgroupRef;
+use in_cgroup::Findings;
+use outside_units::OutsideUnits;
+pub(super) use outside_units::Scope;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tracked::{Membership, Since, Source, Tracked, Used};
-pub(super) use unit::CgroupRef;
-use unit::Unit;
 
 /// Processes as of the last reading of each.
 #[derive(Debug)]
 pub(super) struct Processes {
     tracked: BTreeMap<u32, Tracked>,
-    machine: Machine,
-    unit: Unit,
+    outside_units: OutsideUnits,
+    findings: Findings,
     namer: Namer,
     detail: Detail,
     /// Number of passes so far.
@@ -54,8 +54,8 @@ impl Processes {
     pub(super) fn new(scope: Scope, detail: Detail, is_relative: bool) -> Processes {
         Processes {
             tracked: BTreeMap::new(),
-            machine: Machine::new(scope, is_relative),
-            unit: Unit::default(),
+            outside_units: OutsideUnits::new(scope, is_relative),
+            findings: Findings::default(),
             namer: Namer::default(),
             detail,
             pass_number: 0,

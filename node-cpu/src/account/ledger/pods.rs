@@ -31,7 +31,7 @@ struct Instance {
 
 /// CPU of all pods of one name.
 #[derive(Debug, Default)]
-struct Account {
+struct PodAccount {
     accrued: Delta,
     exported: Cpu,
     /// Number of pods that count for it.
@@ -43,7 +43,7 @@ struct Account {
 pub(super) struct Pods {
     instances: Vec<Option<Instance>>,
     by_uid: BTreeMap<Arc<str>, u32>,
-    accounts: BTreeMap<Pod, Account>,
+    accounts: BTreeMap<Pod, PodAccount>,
     touched: Vec<Pod>,
 }
 
@@ -136,7 +136,7 @@ impl Pods {
 }
 
 /// Returns true for a pod without a name that has used nothing; such a pod is not exported.
-fn is_hidden(pod: &Pod, account: &Account) -> bool {
+fn is_hidden(pod: &Pod, account: &PodAccount) -> bool {
     pod.class == Class::Pod && &*pod.name != EXITED && account.exported == Cpu::default()
 }
 

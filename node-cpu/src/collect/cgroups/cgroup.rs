@@ -2,10 +2,11 @@
 
 mod pod_name;
 mod processes;
-mod residual;
+mod residual_owner;
 
 use super::Walk;
-use super::files::{Counter, list_directories};
+use super::counter::Counter;
+use super::directories::list_directories;
 use crate::account::Id;
 use crate::cpu::{Cpu, Delta};
 use crate::kernel::Outcome;
@@ -151,7 +152,7 @@ impl Cgroup {
         self.unchanged_since = before.filter(|counter| is_complete || self.retries_used_up(*counter));
         self.credit_residual(delta - children_delta, delta_before - children_delta, path, walk);
         if let Some(cgroup) = self.cgroup_ref() {
-            walk.processes.reap_unit(&cgroup, delta - children_delta, walk.pass.ledger);
+            walk.processes.reap_in_cgroup(&cgroup, delta - children_delta, walk.pass.ledger);
         }
         self.end_vanished(walk);
         (true, delta)
@@ -212,7 +213,7 @@ impl Cgroup {
     /// Updates the list of children from the directory. Returns true if the directory could be listed.
     fn list_children(&mut self, path: &Path, walk: &mut Walk<'_>) -> bool {
         if self.links.is_none() && self.account.is_none() && self.number != 0 {
-            walk.births.watch(path, self.number, self.baseline.is_some());
+            walk.born_names.watch(path, self.number, self.baseline.is_some());
         }
         let Outcome::Got(mut directories) = list_directories(path, walk.pass.reader) else { return false };
         let is_deepest = path.components().count() >= DEEPEST;
@@ -261,7 +262,7 @@ impl Cgroup {
         self.vanished.append(&mut self.children);
         self.end_vanished(walk);
         walk.processes.vacate(self.number, &self.pids, walk.pass.ledger);
-        walk.births.forget(self.number);
+        walk.born_names.forget(self.number);
         if let Some(group) = self.account.take() {
             walk.pass.ledger.adjust_counts(group, -self.counted.0, -self.counted.1);
             walk.pass.ledger.release(group);

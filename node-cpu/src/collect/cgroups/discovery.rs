@@ -1,6 +1,6 @@
 //! Discovery of the node's own cgroup v2 tree among the mounts.
 
-use super::files::list_directories;
+use super::directories::list_directories;
 use crate::kernel::parse;
 use crate::kernel::{Outcome, Reader};
 use crate::naming;

@@ -56,7 +56,7 @@ struct PassRunner {
     processes: Processes,
 }
 
-/// Returns processes of units alone, without any of the machine's own.
+/// Returns processes of units alone, without any outside of them.
 fn unit_processes() -> Processes {
     Processes::new(Scope::Root("/none".into()), Detail::default(), false)
 }

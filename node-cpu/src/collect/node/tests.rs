@@ -5,12 +5,12 @@ use crate::snapshot::Class;
 use std::fs;
 use std::path::Path;
 
-mod born;
 mod interrupts;
-mod late;
 mod limits;
 mod model;
 mod moves;
+mod newborn_process;
+mod out_of_time;
 mod properties;
 mod rule_groups;
 mod rules;

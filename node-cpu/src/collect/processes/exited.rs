@@ -1,11 +1,11 @@
-//! Exited processes of the machine since the last pass, and the reapers that may have waited for them.
+//! Exited processes outside of units since the last pass, and the reapers that may have waited for them.
 
-use super::machine::Scope;
+use super::outside_units::Scope;
 use super::owner::DEEPEST;
 use super::{Processes, Source, Tracked};
-use crate::account::reaping::{self, Exited, Reaper};
+use crate::account::reaped_children::{self, Exited, Reaper};
 use crate::account::{Id, Ledger};
-use crate::collect::pass::Pass;
+use crate::collect::context::Pass;
 use crate::kernel::Outcome;
 use crate::kernel::parse::Stat;
 use std::collections::BTreeMap;
@@ -38,12 +38,12 @@ impl Vanished {
 }
 
 impl Processes {
-    /// Ends the process that had this PID, if it was another one. Returns it if it was one of the machine's own; its
+    /// Ends the process that had this PID, if it was another one. Returns it if it was outside of units; its
     /// unit gets it otherwise.
     pub(super) fn end_replaced(&mut self, pid: u32, stat: &Stat, ledger: &mut Ledger) -> Option<Vanished> {
         let known = self.tracked.get(&pid).filter(|known| known.stat.start != stat.start)?;
         if let Source::Cgroup(number) = known.membership.source {
-            self.leave_unit(pid, number, ledger);
+            self.leave_cgroup(pid, number, ledger);
             return None;
         }
         Some(self.tracked.remove(&pid)?.vanish(true, ledger))
@@ -58,7 +58,7 @@ impl Processes {
         vanished_processes: &mut BTreeMap<u32, Vanished>,
         pass: &mut Pass<'_>,
     ) {
-        let mut members = std::mem::take(&mut self.machine.members);
+        let mut members = std::mem::take(&mut self.outside_units.members);
         members.extend(readings.iter().map(|(pid, _)| *pid));
         members.sort_unstable();
         members.dedup();
@@ -67,7 +67,7 @@ impl Processes {
             let is_late = if known.read_in_pass != self.pass_number {
                 // It exited, or left the root, before it was read.
                 before.binary_search(pid).is_ok()
-            } else if self.machine.scope == Scope::All && after.binary_search(pid).is_err() {
+            } else if self.outside_units.scope == Scope::All && after.binary_search(pid).is_err() {
                 match pass.procfs.process(*pid, pass.reader) {
                     Outcome::Got(stat) if stat.start == known.stat.start => return true,
                     Outcome::Failed => return true,
@@ -87,7 +87,7 @@ impl Processes {
             }
             false
         });
-        self.machine.members = members;
+        self.outside_units.members = members;
     }
 
     /// Credits the CPU that exited processes used unseen, as far as it is in their reapers' deltas.
@@ -97,10 +97,10 @@ impl Processes {
         reapers: BTreeMap<u32, Reaper>,
         ledger: &mut Ledger,
     ) {
-        if self.machine.scope != Scope::All {
+        if self.outside_units.scope != Scope::All {
             return vanished_processes.values().for_each(|process| process.release(ledger));
         }
-        let mut exited = std::mem::take(&mut self.machine.late);
+        let mut exited = std::mem::take(&mut self.outside_units.late);
         let retried: Vec<Id> = exited.iter().map(|process| process.account).collect();
         for child in &mut exited {
             child.is_orphan |=
@@ -118,7 +118,7 @@ impl Processes {
                 is_late: *is_late,
             });
         }
-        let settled = reaping::settle(exited, reapers, |owners| ledger.common_owner(owners));
+        let settled = reaped_children::settle(exited, reapers, |owners| ledger.common_owner(owners));
         for (group, delta) in settled.credits {
             ledger.credit_exited(group, delta);
         }
@@ -126,7 +126,7 @@ impl Processes {
         settled.late.iter().for_each(|process| ledger.retain(process.account));
         retried.into_iter().for_each(|group| ledger.release(group));
         vanished_processes.values().for_each(|process| process.release(ledger));
-        self.machine.late = settled.late;
+        self.outside_units.late = settled.late;
     }
 
     /// Returns the ancestors from `ppid` on that may have waited, nearest first. They live, or exited in this pass

@@ -1,9 +1,9 @@
 //! Owner of a process that is new or has executed another program: a pod or a group.
 
 use super::Processes;
-use super::machine::Scope;
+use super::outside_units::Scope;
 use super::tracked::{Source, Tracked};
-use crate::collect::pass::Pass;
+use crate::collect::context::Pass;
 use crate::kernel::parse::{Comm, Stat};
 use crate::kernel::{CommandOf, Outcome, Tries};
 use crate::naming::{self, Owner};
@@ -38,9 +38,9 @@ impl Tracked {
 }
 
 impl Processes {
-    /// Returns the state of one of the machine's own processes.
+    /// Returns the state of a process that counts outside of units.
     pub(super) fn member(&self, pid: u32) -> Option<&Tracked> {
-        self.tracked.get(&pid).filter(|known| known.membership.source == Source::Machine)
+        self.tracked.get(&pid).filter(|known| known.membership.source == Source::OutsideUnits)
     }
 
     /// Finds the owners of processes that are new or have executed another program.
@@ -79,8 +79,8 @@ impl Processes {
             let family = naming::kernel_family(stat.comm.as_bytes());
             return (Owner::Group((Class::Kernel, family.into())), Tries::default());
         }
-        if self.machine.scope == Scope::All {
-            let pod = |text: &[u8]| Some(naming::parse_pod_of_process(text, self.machine.is_relative));
+        if self.outside_units.scope == Scope::All {
+            let pod = |text: &[u8]| Some(naming::parse_pod_of_process(text, self.outside_units.is_relative));
             if let Outcome::Got(Some(pod)) = pass.procfs.file(pid, b"/cgroup", pass.reader, pod) {
                 let tries = if pod.is_conmon { naming::NAME_TRIES } else { 0 };
                 return (Owner::Pod(pod.uid), Tries::new(tries));

@@ -60,8 +60,8 @@ impl FakeMachine {
     /// Takes the first pass.
     fn take_first_pass(mut self) -> FakeMachine {
         let text = fs::read(self.dir.path().join("1/cgroup")).unwrap_or_default();
-        let Processes { machine, detail, .. } = self.processes;
-        self.processes = Processes::new(machine.scope, detail, naming::is_relative(&text));
+        let Processes { outside_units, detail, .. } = self.processes;
+        self.processes = Processes::new(outside_units.scope, detail, naming::is_relative(&text));
         self.pass();
         self
     }
@@ -101,14 +101,14 @@ impl FakeMachine {
         self.snapshot_with(|_, _| ())
     }
 
-    /// Takes one pass, which continues with `visit` after the machine's own processes.
+    /// Takes one pass, which continues with `visit` after the processes outside of units.
     fn snapshot_with(&mut self, visit: impl FnOnce(&mut Processes, &mut Pass<'_>)) -> Snapshot {
         let Outcome::Got(began) = self.procfs.uptime(&mut self.reader) else { panic!("no uptime") };
         self.plausibility.begin();
         self.processes.begin(began);
         let FakeMachine { procfs, reader, plausibility, ledger, .. } = self;
         let mut pass = Pass { procfs, reader, plausibility, ledger };
-        self.processes.visit_machine(&mut pass).unwrap();
+        self.processes.visit_outside_units(&mut pass).unwrap();
         visit(&mut self.processes, &mut pass);
         self.processes.end();
         self.ledger.settle();

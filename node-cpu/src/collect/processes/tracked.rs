@@ -2,7 +2,7 @@
 
 use super::owner::NameTries;
 use crate::account::{Id, Ledger};
-use crate::collect::pass::Pass;
+use crate::collect::context::Pass;
 use crate::collect::threads::{Process, TrackedThreads};
 use crate::cpu::{Cpu, Delta};
 use crate::kernel::parse::Stat;
@@ -13,7 +13,7 @@ use crate::snapshot::Class;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// Procfs, or the root of the tree.
-    Machine,
+    OutsideUnits,
     /// The cgroup of this number.
     Cgroup(u32),
 }
@@ -55,7 +55,7 @@ pub(super) struct Tracked {
     /// Account that it counts for, acquired: that of its membership, or of a rule's group.
     pub(super) group: Id,
     pub(super) rule_name: RuleName,
-    /// Owner, if its source is the machine, and the remaining tries to find the name of its pod, if it is a monitor.
+    /// Owner, if it counts outside of units, and the remaining tries to find the name of its pod, if it is a monitor.
     pub(super) owner: Option<(Owner, NameTries)>,
     threads: TrackedThreads,
     /// Number of the last pass that read it.
@@ -124,7 +124,7 @@ impl Tracked {
         let own = pass.delta(stat.own, own, of_last_pass);
         // CPU of a child's whole life comes at once.
         let used = Used { own, waited: pass.delta(stat.waited, waited, false), group: self.group };
-        if self.membership.source == Source::Machine {
+        if self.membership.source == Source::OutsideUnits {
             pass.ledger.credit(self.membership.account, own);
         }
         if self.group != self.membership.account {
@@ -134,7 +134,7 @@ impl Tracked {
         let before = (!is_first).then_some(self.stat.own);
         self.stat = *stat;
         // The kernel's own threads are processes, each of one thread. Those in units are updated as others are.
-        let is_kernels = stat.kernel_thread && self.membership.source == Source::Machine;
+        let is_kernels = stat.kernel_thread && self.membership.source == Source::OutsideUnits;
         let Some(began) = threads_began.filter(|_| !is_kernels) else { return (used, 0) };
         let (is_newborn, is_counted) = (since == Since::Birth, since != Since::Now);
         let process = Process { pid, group: self.group, stat, before, is_newborn, is_counted, began };

@@ -19,7 +19,7 @@ impl Cgroup {
         };
         path.push("cgroup.procs");
         let mut pids = std::mem::take(&mut self.pids);
-        let reads_each = walk.processes.reads_units();
+        let reads_each = walk.processes.reads_each();
         if reads_each && self.counted != (0, 0) {
             let (processes, threads) = std::mem::take(&mut self.counted);
             walk.pass.ledger.adjust_counts(account, -processes, -threads);
@@ -27,7 +27,7 @@ impl Cgroup {
         let is_complete = if reads_each {
             let mut cgroup =
                 CgroupRef { number: self.number, account, class: owner.class(), pids: &mut pids };
-            walk.processes.visit_unit(&mut cgroup, path, &mut walk.pass)
+            walk.processes.visit_cgroup(&mut cgroup, path, &mut walk.pass)
         } else {
             walk.pass.reader.read(path, |text| parse::pids_into(text, &mut pids)) != Outcome::Failed
         };

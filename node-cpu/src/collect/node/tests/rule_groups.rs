@@ -1,7 +1,7 @@
 //! Groups of rules on the model's machine: CPU of processes that a rule separates from their unit.
 
-use super::born::{Born, X, Y};
 use super::model::{COST, TICK};
+use super::newborn_process::{Born, X, Y};
 use super::*;
 use crate::naming::Rules;
 

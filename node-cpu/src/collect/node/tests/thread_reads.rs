@@ -1,7 +1,7 @@
 //! Readings of threads: which threads a pass reads, and when it lists them.
 
-use super::born::{Born, POD};
 use super::model::{TICK, World};
+use super::newborn_process::{Born, POD};
 use super::*;
 
 /// Returns the number of living threads of a name in the group `x`.

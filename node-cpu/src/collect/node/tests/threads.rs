@@ -1,7 +1,7 @@
 //! Threads of single processes on the model's machine.
 
-use super::born::{Born, X};
 use super::model::{COST, TICK, World};
+use super::newborn_process::{Born, X};
 use super::*;
 
 #[test]

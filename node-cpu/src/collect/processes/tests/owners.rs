@@ -41,7 +41,7 @@ fn each_process_has_the_right_owner() {
     }
     // A circle, which may be read from a changing system, ends somewhere.
     assert_eq!(machine.naming(40).0, Class::Host);
-    assert_eq!(machine.processes.machine_counts(), (2, 12));
+    assert_eq!(machine.processes.outside_units_counts(), (2, 12));
 }
 
 #[test]

@@ -34,10 +34,10 @@ impl Unit {
     fn visit(&mut self, ticks: i64, processes: &mut Processes, pass: &mut Pass<'_>) {
         let Unit { number, account, list, pids } = self;
         let mut cgroup = CgroupRef { number: *number, account: *account, class: Class::Host, pids };
-        assert!(processes.visit_unit(&mut cgroup, list, pass));
+        assert!(processes.visit_cgroup(&mut cgroup, list, pass));
         let delta = Delta { user_us: ticks * TICK, system_us: 0 };
         pass.ledger.credit(*account, delta);
-        processes.reap_unit(&cgroup, delta, pass.ledger);
+        processes.reap_in_cgroup(&cgroup, delta, pass.ledger);
     }
 }
 

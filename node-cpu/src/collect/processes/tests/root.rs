@@ -5,7 +5,7 @@ use super::*;
 impl FakeMachine {
     /// Counts only the processes that the file `root.procs` lists.
     pub(super) fn count_root_only(mut self, pids: &[u32]) -> FakeMachine {
-        self.processes.machine.scope = Scope::Root(self.dir.path().join("root.procs"));
+        self.processes.outside_units.scope = Scope::Root(self.dir.path().join("root.procs"));
         self.root(pids);
         self.take_first_pass()
     }

@@ -1,11 +1,11 @@
-//! Processes of one cgroup of the tree, which is read only if it has used something.
+//! Processes of any one cgroup of the tree, a unit's or a pod's, which is read only if it has used something.
 //!
 //! CPU of a rule's group is transferred from the cgroup's own account.
 
 use super::{Membership, Processes, Since, Source};
-use crate::account::reaping::{self, Exited, Reaper};
+use crate::account::reaped_children::{self, Exited, Reaper};
 use crate::account::{Id, Ledger};
-use crate::collect::pass::Pass;
+use crate::collect::context::Pass;
 use crate::cpu::Delta;
 use crate::kernel::Outcome;
 use crate::kernel::parse::{self, Stat};
@@ -24,7 +24,7 @@ pub(in crate::collect) struct CgroupRef<'a> {
 
 /// Findings about cgroups before their own counters are read.
 #[derive(Debug, Default)]
-pub(super) struct Unit {
+pub(super) struct Findings {
     /// Number of the cgroup whose processes were read last.
     number: u32,
     /// CPU of its living processes.
@@ -39,21 +39,21 @@ pub(super) struct Unit {
 }
 
 impl Processes {
-    /// Returns true if the processes of units are read one by one, and false if they are only counted.
-    pub(in crate::collect) fn reads_units(&self) -> bool {
+    /// Returns true if the processes of cgroups are read one by one, and false if they are only counted.
+    pub(in crate::collect) fn reads_each(&self) -> bool {
         self.detail.threads || self.namer.ever_had_rules()
     }
 
     /// Reads the processes that the file `list` names. Returns true if all could be read.
-    pub(in crate::collect) fn visit_unit(
+    pub(in crate::collect) fn visit_cgroup(
         &mut self,
         cgroup: &mut CgroupRef<'_>,
         list: &Path,
         pass: &mut Pass<'_>,
     ) -> bool {
-        (self.unit.number, self.unit.living) = (cgroup.number, Delta::default());
-        self.unit.reapers.clear();
-        let mut pids = std::mem::take(&mut self.unit.listed);
+        (self.findings.number, self.findings.living) = (cgroup.number, Delta::default());
+        self.findings.reapers.clear();
+        let mut pids = std::mem::take(&mut self.findings.listed);
         let listed = pass.reader.read(list, |text| parse::pids_into(text, &mut pids));
         if listed == Outcome::Gone {
             pids.clear();
@@ -66,30 +66,30 @@ impl Processes {
             }
             std::mem::swap(cgroup.pids, &mut pids);
             for pid in pids.iter().filter(|pid| cgroup.pids.binary_search(pid).is_err()) {
-                self.leave_unit(*pid, cgroup.number, pass.ledger);
+                self.leave_cgroup(*pid, cgroup.number, pass.ledger);
             }
-            self.read_unit(cgroup, pass)
+            self.read_cgroup(cgroup, pass)
         };
-        self.unit.listed = pids;
+        self.findings.listed = pids;
         is_complete
     }
 
-    fn read_unit(&mut self, cgroup: &CgroupRef<'_>, pass: &mut Pass<'_>) -> bool {
+    fn read_cgroup(&mut self, cgroup: &CgroupRef<'_>, pass: &mut Pass<'_>) -> bool {
         let mut is_complete = true;
         for &pid in &*cgroup.pids {
             if pass.reader.is_late() {
                 return false;
             }
             match pass.procfs.process(pid, pass.reader) {
-                Outcome::Got(stat) => self.update_in_unit(pid, &stat, cgroup, pass),
-                Outcome::Gone => self.leave_unit(pid, cgroup.number, pass.ledger),
+                Outcome::Got(stat) => self.update_in_cgroup(pid, &stat, cgroup, pass),
+                Outcome::Gone => self.leave_cgroup(pid, cgroup.number, pass.ledger),
                 Outcome::Failed => is_complete = false,
             }
         }
         is_complete
     }
 
-    fn update_in_unit(&mut self, pid: u32, stat: &Stat, cgroup: &CgroupRef<'_>, pass: &mut Pass<'_>) {
+    fn update_in_cgroup(&mut self, pid: u32, stat: &Stat, cgroup: &CgroupRef<'_>, pass: &mut Pass<'_>) {
         self.read_counts.0 += 1;
         let source = Source::Cgroup(cgroup.number);
         if let Some(ended) = self.end_replaced(pid, stat, pass.ledger) {
@@ -111,29 +111,29 @@ impl Processes {
         self.update_membership(pid, stat, membership, pass);
         let Some(used) = self.update(pid, stat, since, pass) else { return };
         if self.namer.any() {
-            self.unit.living += used.own;
+            self.findings.living += used.own;
             if used.waited != Delta::default() {
-                self.unit.reapers.insert(pid, Reaper { account: used.group, delta: used.waited });
+                self.findings.reapers.insert(pid, Reaper { account: used.group, delta: used.waited });
             }
         }
     }
 
     /// Credits groups of rules with the CPU that their exited processes used unseen. The limit is the delta of the
     /// cgroup beyond its living processes, because a reaper's children may have lived in other cgroups.
-    pub(in crate::collect) fn reap_unit(
+    pub(in crate::collect) fn reap_in_cgroup(
         &mut self,
         cgroup: &CgroupRef<'_>,
         cgroup_delta: Delta,
         ledger: &mut Ledger,
     ) {
-        if self.unit.number != cgroup.number {
+        if self.findings.number != cgroup.number {
             return; // its processes are not read
         }
-        let reapers = std::mem::take(&mut self.unit.reapers);
-        let exited = self.unit.exited.remove(&cgroup.number).unwrap_or_default();
+        let reapers = std::mem::take(&mut self.findings.reapers);
+        let exited = self.findings.exited.remove(&cgroup.number).unwrap_or_default();
         let acquired: Vec<Id> = exited.iter().map(|process| process.account).collect();
-        let mut left_us = (cgroup_delta - std::mem::take(&mut self.unit.living)).total_us();
-        let settled = reaping::settle(exited, reapers, |owners| ledger.common_owner(owners));
+        let mut left_us = (cgroup_delta - std::mem::take(&mut self.findings.living)).total_us();
+        let settled = reaped_children::settle(exited, reapers, |owners| ledger.common_owner(owners));
         for (owner, delta) in settled.credits {
             if owner != cgroup.account && delta.total_us() > 0 && left_us > 0 {
                 let user_us = delta.user_us.clamp(0, left_us);
@@ -147,13 +147,13 @@ impl Processes {
 
     /// Ends the processes of a cgroup that has ended: they have exited, or are read again in their new cgroup.
     pub(in crate::collect) fn vacate(&mut self, number: u32, pids: &[u32], ledger: &mut Ledger) {
-        pids.iter().for_each(|pid| self.leave_unit(*pid, number, ledger));
-        let exited = self.unit.exited.remove(&number).unwrap_or_default();
+        pids.iter().for_each(|pid| self.leave_cgroup(*pid, number, ledger));
+        let exited = self.findings.exited.remove(&number).unwrap_or_default();
         exited.iter().for_each(|process| ledger.release(process.account));
     }
 
     /// Ends a process that has exited or left this cgroup.
-    pub(super) fn leave_unit(&mut self, pid: u32, number: u32, ledger: &mut Ledger) {
+    pub(super) fn leave_cgroup(&mut self, pid: u32, number: u32, ledger: &mut Ledger) {
         if self.tracked.get(&pid).is_none_or(|known| known.membership.source != Source::Cgroup(number)) {
             return;
         }
@@ -169,6 +169,6 @@ impl Processes {
         let is_orphan = !self.tracked.contains_key(&ppid);
         let (account, counted, ancestors) = (known.group, own + waited, vec![ppid]);
         let exited = Exited { account, counted, ancestors, is_orphan, is_late: false };
-        self.unit.exited.entry(number).or_default().push(exited);
+        self.findings.exited.entry(number).or_default().push(exited);
     }
 }

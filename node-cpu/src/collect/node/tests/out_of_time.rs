@@ -37,7 +37,7 @@ fn a_first_pass_without_time_does_not_count_the_past_later() {
     let detail = Detail { threads: true };
     let none = Discovered::None("it was not asked for".to_owned());
     let mut node = Node::open_discovered(&machine, detail, none, reader, Ledger::default(), 0).unwrap();
-    assert_eq!(node.processes.machine_counts(), (0, 0));
+    assert_eq!(node.processes.outside_units_counts(), (0, 0));
     node.reader.take_at_most(LONG);
     let first = node.pass().unwrap();
     assert!(first.errors["deadline"] > 0 && first.counts.len() > 1, "{:?}", first.errors);

@@ -1,4 +1,4 @@
-//! Births in each slice since they were last fetched, including cgroups that ended before any pass saw them.
+//! Names of the cgroups born in each slice since the last fetch, including those that ended before any pass saw them.
 //!
 //! The kernel reports them by inotify, in one instance with a watch for each slice. CPU of a slice that none of its
 //! living cgroups used belongs to a cgroup that has ended. Its owner is known only if no other cgroup has lived there
@@ -17,9 +17,9 @@ const MAX_NAMES: usize = 100;
 /// Size of the buffer for the kernel's events, in bytes.
 const BUFFER: usize = 4096;
 
-/// Births in the node's slices.
+/// Names of the cgroups that were born in the node's slices.
 #[derive(Debug)]
-pub(super) struct Births {
+pub(super) struct BornNames {
     /// Inotify instance; `None` if the kernel gives none, as a user may have only 128.
     instance: Option<OwnedFd>,
     /// Slices by their watch.
@@ -28,10 +28,10 @@ pub(super) struct Births {
     names: HashMap<u32, Option<Vec<OsString>>>,
 }
 
-impl Births {
-    pub(super) fn new() -> Births {
+impl BornNames {
+    pub(super) fn new() -> BornNames {
         let instance = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok();
-        Births { instance, slices: HashMap::new(), names: HashMap::new() }
+        BornNames { instance, slices: HashMap::new(), names: HashMap::new() }
     }
 
     /// Watches the slice of this number, at `path`. A slice that `is_new` may have had births before the watch. Those
@@ -92,24 +92,24 @@ mod tests {
         let make = |name: &str| fs::create_dir_all(dir.path().join(name)).unwrap();
         make("a.slice/before");
         make("b.slice");
-        let mut births = Births::new();
-        births.watch(&dir.path().join("a.slice"), 1, false);
-        births.watch(&dir.path().join("b.slice"), 2, true);
+        let mut born_names = BornNames::new();
+        born_names.watch(&dir.path().join("a.slice"), 1, false);
+        born_names.watch(&dir.path().join("b.slice"), 2, true);
         make("a.slice/new");
         make("a.slice/gone");
         fs::remove_dir(dir.path().join("a.slice/gone")).unwrap();
         make("b.slice/other");
-        let names = |births: &mut Births, slice| births.take_names(slice);
-        assert_eq!(names(&mut births, 1), Some(vec!["new".into(), "gone".into()]));
-        assert_eq!(names(&mut births, 1), Some(vec![]));
-        assert_eq!(names(&mut births, 2), None, "earlier births are unknown");
-        assert_eq!(names(&mut births, 2), Some(vec![]));
-        assert_eq!(names(&mut births, 3), None, "it has no watch");
-        births.forget(2);
-        assert_eq!(names(&mut births, 2), None);
+        let names = |born_names: &mut BornNames, slice| born_names.take_names(slice);
+        assert_eq!(names(&mut born_names, 1), Some(vec!["new".into(), "gone".into()]));
+        assert_eq!(names(&mut born_names, 1), Some(vec![]));
+        assert_eq!(names(&mut born_names, 2), None, "earlier births are unknown");
+        assert_eq!(names(&mut born_names, 2), Some(vec![]));
+        assert_eq!(names(&mut born_names, 3), None, "it has no watch");
+        born_names.forget(2);
+        assert_eq!(names(&mut born_names, 2), None);
         (0..=MAX_NAMES).for_each(|number| make(&format!("a.slice/{number}")));
-        assert_eq!(names(&mut births, 1), None, "too many");
+        assert_eq!(names(&mut born_names, 1), None, "too many");
         make("a.slice/later");
-        assert_eq!(names(&mut births, 1), Some(vec!["later".into()]), "and from there on");
+        assert_eq!(names(&mut born_names, 1), Some(vec!["later".into()]), "and from there on");
     }
 }

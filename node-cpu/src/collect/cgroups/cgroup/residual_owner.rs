@@ -56,7 +56,7 @@ impl Cgroup {
         if self.account.is_some() {
             return self.role.owner.clone();
         }
-        let born = walk.births.take_names(self.number)?;
+        let born = walk.born_names.take_names(self.number)?;
         let living: &[Cgroup] = if path.is_some() { &[] } else { &self.children };
         let mut owners = Vec::new();
         for cgroup in living.iter().chain(&self.vanished) {

@@ -1,7 +1,6 @@
-//! The machine's own processes: all of them, or those in the root of the cgroup tree.
+//! Processes that count outside of units: those in the root of the cgroup tree, or all that there are without a tree.
 //!
-//! All of them are counted if there is no cgroup tree to count by. Only those in the root are counted beside a tree:
-//! the kernel's threads, and the few programs that are in no unit.
+//! Those in the root are the kernel's threads, and the few programs that are in no unit.
 //!
 //! Some CPU is lost, and so is unattributed:
 //! - CPU of a kernel thread between the last pass and its end. No process waits for it, so its parent's `cutime` does
@@ -14,8 +13,8 @@
 //! Nothing is counted twice in return.
 
 use super::{Membership, Processes, Since, Source};
-use crate::account::reaping::{Exited, Reaper};
-use crate::collect::pass::Pass;
+use crate::account::reaped_children::{Exited, Reaper};
+use crate::collect::context::Pass;
 use crate::cpu::Delta;
 use crate::kernel::Outcome;
 use crate::kernel::parse::{self, Stat};
@@ -24,7 +23,7 @@ use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Scope of the machine's own processes.
+/// Scope of the processes outside of units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::collect) enum Scope {
     /// All that procfs shows.
@@ -33,9 +32,9 @@ pub(in crate::collect) enum Scope {
     Root(PathBuf),
 }
 
-/// State of the machine's own processes as a whole.
+/// State of the processes outside of units as a whole.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct OutsideUnits {
     pub(super) scope: Scope,
     /// A bare `/` as cgroup is the reader's own pod.
     pub(super) is_relative: bool,
@@ -58,10 +57,10 @@ struct Lists {
     readings: Vec<(u32, Stat)>,
 }
 
-impl Machine {
-    pub(super) fn new(scope: Scope, is_relative: bool) -> Machine {
+impl OutsideUnits {
+    pub(super) fn new(scope: Scope, is_relative: bool) -> OutsideUnits {
         let (members, late, lists) = (Vec::new(), Vec::new(), Lists::default());
-        Machine { scope, is_relative, newborn_since: None, members, late, lists }
+        OutsideUnits { scope, is_relative, newborn_since: None, members, late, lists }
     }
 }
 
@@ -93,28 +92,28 @@ impl Scope {
 }
 
 impl Processes {
-    /// Returns the numbers of kernel threads and of other processes that were the machine's own in the last pass.
-    pub(in crate::collect) fn machine_counts(&self) -> (usize, usize) {
-        let members = self.machine.members.iter().filter_map(|pid| self.tracked.get(pid));
+    /// Returns the numbers of kernel threads and of other processes that counted outside of units in the last pass.
+    pub(in crate::collect) fn outside_units_counts(&self) -> (usize, usize) {
+        let members = self.outside_units.members.iter().filter_map(|pid| self.tracked.get(pid));
         let kernel = members.filter(|known| known.stat.kernel_thread).count();
-        (kernel, self.machine.members.len() - kernel)
+        (kernel, self.outside_units.members.len() - kernel)
     }
 
-    /// Credits the CPU of the machine's own processes. Fails if they cannot be listed at all.
-    pub(in crate::collect) fn visit_machine(&mut self, pass: &mut Pass<'_>) -> Result<()> {
-        let mut lists = std::mem::take(&mut self.machine.lists);
+    /// Credits the CPU of the processes outside of units. Fails if they cannot be listed at all.
+    pub(in crate::collect) fn visit_outside_units(&mut self, pass: &mut Pass<'_>) -> Result<()> {
+        let mut lists = std::mem::take(&mut self.outside_units.lists);
         let result = self.read_and_credit(&mut lists, pass);
-        self.machine.lists = lists;
+        self.outside_units.lists = lists;
         result
     }
 
     fn read_and_credit(&mut self, lists: &mut Lists, pass: &mut Pass<'_>) -> Result<()> {
         let Lists { before, after, readings } = lists;
-        let scope = self.machine.scope.clone();
+        let scope = self.outside_units.scope.clone();
         if !scope.list(before, pass)? {
             return Ok(());
         }
-        let is_complete = self.read_machine(before, readings, pass);
+        let is_complete = self.read_listed(before, readings, pass);
         if !scope.list(after, pass)? {
             return Ok(());
         }
@@ -134,15 +133,15 @@ impl Processes {
         self.end_exited(readings, (before, after), &mut vanished, pass);
         self.reap(&vanished, reapers, pass.ledger);
         // All processes of a machine are seen, so new ones have started since. An older process may move into the root.
-        if is_complete && (self.machine.newborn_since.is_none() || scope != Scope::All) {
-            self.machine.newborn_since = Some(self.began);
+        if is_complete && (self.outside_units.newborn_since.is_none() || scope != Scope::All) {
+            self.outside_units.newborn_since = Some(self.began);
         }
         Ok(())
     }
 
     /// Reads the listed processes; one that cannot be read keeps its last reading. Returns true if there was time for
     /// all.
-    fn read_machine(&mut self, listed: &[u32], readings: &mut Vec<(u32, Stat)>, pass: &mut Pass<'_>) -> bool {
+    fn read_listed(&mut self, listed: &[u32], readings: &mut Vec<(u32, Stat)>, pass: &mut Pass<'_>) -> bool {
         readings.clear();
         let mut is_late = false;
         for &pid in listed {
@@ -176,7 +175,7 @@ impl Processes {
         match owner {
             Some((owner, tries)) => {
                 let account = pass.ledger.acquire_owner(&owner);
-                let membership = Membership { source: Source::Machine, account, class: owner.class() };
+                let membership = Membership { source: Source::OutsideUnits, account, class: owner.class() };
                 self.update_membership(pid, stat, membership, pass);
                 pass.ledger.release(account);
                 self.tracked.get_mut(&pid)?.owner = Some((owner, tries));
@@ -190,9 +189,9 @@ impl Processes {
 
     /// Returns true if all CPU of a process at its first reading was used in scope, and since the first pass.
     fn was_born_here(&self, pid: u32, stat: &Stat) -> bool {
-        let is_newborn = self.machine.newborn_since.is_some_and(|since| stat.start >= since);
+        let is_newborn = self.outside_units.newborn_since.is_some_and(|since| stat.start >= since);
         // A process may have come from a cgroup. It was born in the root if its parent was there.
-        let is_born_here = self.machine.scope == Scope::All || self.member(stat.ppid).is_some();
+        let is_born_here = self.outside_units.scope == Scope::All || self.member(stat.ppid).is_some();
         is_newborn && is_born_here && !self.tracked.contains_key(&pid)
     }
 }
