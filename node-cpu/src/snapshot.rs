@@ -54,7 +54,8 @@ impl Pod {
 pub enum Class {
     /// Units and processes outside of pods.
     Host,
-    /// Class of the group `conmon`, which is all pods together. A [`Pod`] of this class has no name.
+    /// Class of the group `conmon`, which is all pods together. The predecessor called it so, and users' queries
+    /// filter on that. A [`Pod`] of this class has no name.
     Pod,
     /// Kernel threads and interrupts.
     Kernel,

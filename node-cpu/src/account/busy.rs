@@ -7,10 +7,10 @@
 //! busy time was 0.4 % above it, and the ticks were 29 % below. The two agree if no ticks are lost. Ticks replace the
 //! measurement for an interval in which CPUs come or go, or in which the idle time makes no sense.
 //!
-//! A halted virtual CPU that wakes late counts the delay twice, as idle and as stolen. The stolen time of busy CPUs is
-//! therefore known only within two bounds. The CPUs count as busy for all the time that the tasks ran, up to the wall
-//! time less the idle time alone. The rest of that difference was stolen: idle, busy and stolen time add up to the wall
-//! time.
+//! A halted virtual CPU that wakes late counts the delay twice, as idle and as stolen. The busy time is therefore known
+//! only within two bounds: at least the wall time less idle and stolen time, and at most the wall time less idle time
+//! alone. Within them it is the run time of the tasks. What is then left up to the upper bound is the exported stolen
+//! time, so idle, busy and stolen time add up to the wall time.
 
 use crate::kernel::parse::Busy;
 use std::collections::BTreeMap;

@@ -20,15 +20,17 @@ pub(crate) struct Interrupts {
     account: Id,
     /// Values of the last pass that came this far; `None` before the first.
     last: Option<Last>,
-    /// Interrupt time that was counted but not credited, and busy time that all other groups left over.
+    /// Interrupt time that the kernel counted and that is not yet credited.
     uncredited_us: i64,
+    /// Busy time that no other group used and that is not yet credited to the interrupts.
     leftover_us: i64,
-    /// Interrupt time that was given up, and the maximum that was ever withheld.
+    /// Interrupt time that is never credited, because it was above what a pass carries to the next.
     given_up_us: i64,
+    /// Highest value so far of the interrupt time that was given up or not yet credited.
     withheld_us: u64,
 }
 
-/// Both of the same moment, so that a failure between them counts nothing twice.
+/// Values of one pass, kept together: if a pass fails on its way, the next counts from these, and nothing twice.
 #[derive(Debug)]
 struct Last {
     counted: Busy,

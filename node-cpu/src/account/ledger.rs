@@ -4,9 +4,9 @@
 //! little above or below the truth, and the next residual corrects it. Each account keeps the signed sum and exports
 //! its highest value so far. It never falls, and the noise of many passes does not pile up.
 //!
-//! Only the totals add up. The kernel splits each cgroup's exact run time into user and system by that cgroup's own
-//! sampled ticks. The split of a parent is therefore not the sum of its children's. The exported split follows the
-//! accrued one only as far as neither mode falls and the total stays the same.
+//! Totals of user and system time together add up, but not each of the two alone. The kernel splits each cgroup's exact
+//! run time by the ticks that it sampled in that cgroup, so a parent's user time is not the sum of its children's. An
+//! exported user or system time follows the accrued one only as far as neither falls and their sum stays right.
 //!
 //! A pass touches only the accounts that have used CPU. A cgroup or process acquires the account that it counts for. An
 //! account is alive while it has references.

@@ -7,6 +7,9 @@
 //! ledger            a signed sum for each group and pod, exported as its highest value so far; the group of all pods
 //!                   is their sum; within a group its threads by name
 //! ```
+//!
+//! The ledger holds nothing but CPU, as deltas that add up to a total. A value that may fall, such as memory, does not
+//! fit in.
 
 mod busy;
 mod interrupts;

@@ -44,8 +44,9 @@ struct TrackedThread {
     comm: [u8; LONGEST_COMM + 1],
 }
 
-/// CPU below which the threads of a new process are read only once it runs, if not all threads can be named. No thread
-/// can have used more than its process, so all of its later CPU is known except for this.
+/// Minimum CPU of a process at which its threads are read as soon as it is first seen. The threads of others are read
+/// only once the process runs, unless all can be named. What a thread had used before is then unknown, and is taken to
+/// be as much as its process had used. So at most this much of its later CPU is missed.
 const IDLE_US: u64 = 100_000;
 
 /// Process of the threads that are read.

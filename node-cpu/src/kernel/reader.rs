@@ -32,7 +32,8 @@ const BUFFER_BYTES: usize = 16 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<T> {
     Got(T),
-    /// The process or cgroup ended. That is normal, and not an error.
+    /// There is nothing to read. That is normal, and not an error: the process or cgroup ended, the file does not exist
+    /// (`ENOENT`), or a cgroup of this kind has no such list (`EOPNOTSUPP`).
     Gone,
     /// The file exists but cannot be read. The error is already counted by reason.
     Failed,

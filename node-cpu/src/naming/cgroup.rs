@@ -45,6 +45,7 @@ impl CgroupRole {
         let name = name.to_string_lossy();
         let is_slice = name.ends_with(".slice");
         match self.kind {
+            // All cgroups in a unit have its role, and so its account.
             Kind::Unit => self.clone(),
             Kind::Pod | Kind::InPod => CgroupRole { kind: Kind::InPod, ..self.clone() },
             Kind::Pods => match pod::parse_uid(&name) {

@@ -132,7 +132,8 @@ impl Ledger {
         self.all_pods = self.all_pods.filter(|all_pods| *all_pods != number);
     }
 
-    /// Returns the group account that counts: of a pod that of all pods, of a group past the limit that of `(other)`.
+    /// Returns the group's account that the CPU and the counts of `id` go to. For a pod it is the group of all pods, for
+    /// a group past the limit it is `(other)`, and for any other group it is its own.
     pub(super) fn resolve_group(&self, id: Id) -> Id {
         let number = match id {
             Id::Pod(_) => self.all_pods.unwrap_or(u32::MAX),

@@ -201,8 +201,8 @@ impl Ledger {
         self.credit(self.resolve_group(from), Delta::default() - delta);
     }
 
-    /// Returns the owner of CPU that any of `owners` may have used: their common account, or `(exited)` of the pods if
-    /// all are pods. `None` otherwise.
+    /// Returns the account of CPU that one of `owners` used, if it is unknown which one. It is their account if all have
+    /// the same, and `(exited)` of the pods if all are pods. `None` otherwise.
     pub(crate) fn common_owner(&self, owners: &[Id]) -> Option<Id> {
         let (first, rest) = owners.split_first()?;
         if rest.iter().all(|owner| owner == first) {
@@ -212,7 +212,8 @@ impl Ledger {
         exited.filter(|_| owners.iter().all(|owner| matches!(owner, Id::Pod(_))))
     }
 
-    /// Credits CPU that exited processes of this account used. The pod of a rule's group is unknown by then.
+    /// Credits CPU that exited processes of this account used. If the account is a rule's group in pods, it does not
+    /// tell in which pod the processes were, so the CPU also counts for the pod `(exited)`.
     pub(crate) fn credit_exited(&mut self, id: Id, delta: Delta) {
         let is_rule_group = Id::Group(self.all_pods.unwrap_or(u32::MAX)) != id
             && matches!(id, Id::Group(_))

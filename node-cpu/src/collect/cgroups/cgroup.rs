@@ -37,8 +37,9 @@ pub(super) struct Cgroup {
     /// Remaining tries to find the name of its pod.
     name_tries: Tries,
     counter: Counter,
-    /// Counter before the last reading of the cgroups and processes in it; `None` if those must be read in any case.
-    unchanged_since: Option<Cpu>,
+    /// Value of the counter just before the last reading of the cgroups and processes in it. They are read again once
+    /// the counter has another value, or in any case if this is `None`.
+    counter_before_reading: Option<Cpu>,
     /// Counter before a reading that was incomplete, and the number of retries that are left although it has not
     /// changed.
     incomplete: Option<(Cpu, u8)>,
@@ -50,14 +51,16 @@ pub(super) struct Cgroup {
     children: Vec<Cgroup>,
     /// Link count of the directory, which changes with the number of children; `None` before they were listed.
     links: Option<u64>,
-    /// Counter at which new children begin. It is 0 for children that were born since the first listing. `None` for
-    /// those that were there before; they count from their first reading on.
+    /// Value of its counter from which on a child counts that is new in a listing. It is 0 if the child was born since
+    /// the first listing. It is `None` if the child may be older: such a child counts from its first reading on.
     baseline: Option<Cpu>,
     /// Children that have vanished since the last pass.
     vanished: Vec<Cgroup>,
-    /// Processes in it, threads in it and below, and the numbers of both as last counted.
+    /// PIDs of the processes in it, without those in its children.
     pids: Vec<u32>,
+    /// Number of threads in it and below.
     threads: u64,
+    /// Numbers of processes and threads that it has added to the counts of its account.
     counted: (i64, i64),
 }
 
@@ -67,8 +70,8 @@ impl Cgroup {
         Cgroup::new(OsString::new(), 0, 0, role, None)
     }
 
-    /// Returns a cgroup that begins at the counter `baseline`, as do its children. It is `None` if they were there
-    /// before the first listing.
+    /// Returns a cgroup that counts from the counter value `baseline` on, as do the children that its first listing
+    /// finds. `baseline` is `None` if the cgroup may be older than its parent's first listing.
     fn new(name: OsString, inode: u64, number: u32, role: CgroupRole, baseline: Option<Cpu>) -> Cgroup {
         Cgroup {
             name,
@@ -78,7 +81,7 @@ impl Cgroup {
             account: None,
             name_tries: Tries::default(),
             counter: Counter::default(),
-            unchanged_since: None,
+            counter_before_reading: None,
             incomplete: None,
             last_counted: baseline,
             last_read_failed: false,
@@ -117,7 +120,7 @@ impl Cgroup {
             Outcome::Gone => return (false, Delta::default()),
             Outcome::Failed => None,
         };
-        if !walk.full_scan && before.is_some() && before == self.unchanged_since {
+        if !walk.full_scan && before.is_some() && before == self.counter_before_reading {
             return (true, Delta::default());
         }
         let mut is_complete = self.list_children_if_changed(path, walk);
@@ -141,15 +144,16 @@ impl Cgroup {
             // The children existed a moment ago, so their CPU is credited. The parent finds the CPU that this cgroup
             // used last.
             Outcome::Gone => return (false, children_delta),
-            // The children's CPU is subtracted from this cgroup for now, and comes back with the next good reading.
+            // The delta is 0 for now, because `last_counted` stays: the delta of the next good reading contains it.
+            // Until then the residual is too small by the children's CPU.
             Outcome::Failed => {
                 self.last_read_failed = true;
                 Delta::default()
             }
         };
         is_complete &= matches!(now, Outcome::Got(_))
-            && self.children.iter().all(|child| child.unchanged_since.is_some());
-        self.unchanged_since = before.filter(|counter| is_complete || self.retries_used_up(*counter));
+            && self.children.iter().all(|child| child.counter_before_reading.is_some());
+        self.counter_before_reading = before.filter(|counter| is_complete || self.retries_used_up(*counter));
         self.credit_residual(delta - children_delta, delta_before - children_delta, path, walk);
         if let Some(cgroup) = self.cgroup_ref() {
             walk.processes.reap_in_cgroup(&cgroup, delta - children_delta, walk.pass.ledger);

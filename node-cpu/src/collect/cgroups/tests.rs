@@ -12,7 +12,7 @@ use std::time::Instant;
 
 mod pods;
 mod residual;
-mod unchanged_since;
+mod unchanged_counter;
 
 /// A cgroup tree of files. Removed cgroups are moved aside, so that no later directory gets their inode.
 struct Fake {

@@ -68,11 +68,16 @@ impl Processes {
                 // It exited, or left the root, before it was read.
                 before.binary_search(pid).is_ok()
             } else if self.outside_units.scope == Scope::All && after.binary_search(pid).is_err() {
-                match pass.procfs.process(*pid, pass.reader) {
-                    Outcome::Got(stat) if stat.start == known.stat.start => return true,
-                    Outcome::Failed => return true,
-                    Outcome::Got(_) | Outcome::Gone => true,
+                let lives_on = match pass.procfs.process(*pid, pass.reader) {
+                    Outcome::Got(stat) => stat.start == known.stat.start,
+                    Outcome::Failed => true,
+                    Outcome::Gone => false,
+                };
+                if lives_on {
+                    return true;
                 }
+                // It exited after it was read, as its reaper may have been.
+                true
             } else {
                 return true;
             };

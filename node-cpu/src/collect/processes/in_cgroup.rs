@@ -13,12 +13,15 @@ use crate::snapshot::Class;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Cgroup ref: its number, the account of its group or pod, the class of that account, and the PIDs that were in it.
+/// Cgroup whose processes are read.
 #[derive(Debug)]
 pub(in crate::collect) struct CgroupRef<'a> {
     pub(in crate::collect) number: u32,
+    /// Account of its group or pod.
     pub(in crate::collect) account: Id,
+    /// Class of that account.
     pub(in crate::collect) class: Class,
+    /// PIDs in it, in order, as of its last listing.
     pub(in crate::collect) pids: &'a mut Vec<u32>,
 }
 

@@ -48,12 +48,14 @@ pub(super) struct OutsideUnits {
     lists: Lists,
 }
 
-/// Lists of a pass, kept so that the next can fill them again: the PIDs before and after the readings, and the
-/// readings.
+/// Lists of a pass, kept so that the next can fill them again.
 #[derive(Debug, Default)]
 struct Lists {
+    /// PIDs that were listed before the readings.
     before: Vec<u32>,
+    /// PIDs that were listed after the readings.
     after: Vec<u32>,
+    /// Processes that were read in between, by PID.
     readings: Vec<(u32, Stat)>,
 }
 

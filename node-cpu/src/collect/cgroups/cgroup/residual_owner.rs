@@ -10,9 +10,12 @@ use crate::naming::{Kind, Owner};
 use std::path::Path;
 
 impl Cgroup {
-    /// Credits `residual`, the delta of this cgroup beyond its children. The children may have used some of it
-    /// themselves, between their reading and the second reading of this cgroup. `residual_before` is the residual by
-    /// the first reading, and the residual owner gets at most that.
+    /// Credits `residual`, the delta of this cgroup beyond the deltas of its children.
+    ///
+    /// The counter of this cgroup is read before its children and again after them. `residual_before` is the residual
+    /// by the first of the two readings. What `residual` is above that may be CPU that the children used after their
+    /// own reading. An owner other than this cgroup itself therefore gets at most `residual_before`, and the rest has
+    /// no owner.
     pub(super) fn credit_residual(
         &self,
         residual: Delta,
@@ -32,11 +35,13 @@ impl Cgroup {
         walk.pass.ledger.release(owner);
     }
 
-    /// Returns the account that gets a residual. A unit or a pod gets its own.
+    /// Returns the account that gets a residual:
+    /// - in a unit or pod, its own account;
+    /// - in a slice where cgroups have vanished, or come and gone unseen, their owner if it is the same for all;
+    /// - in a slice without any cgroups and with processes of its own, the slice's group;
+    /// - otherwise the account of CPU without an owner.
     ///
-    /// A slice's residual goes to a group or pod if only its cgroups have vanished or come and gone there. It goes to
-    /// the slice itself if processes are in it and no other cgroup has been there. Otherwise it has no owner. The
-    /// account is acquired once more, unless it is this cgroup's own or that of CPU without an owner.
+    /// In the second and third case the account is acquired once more, and the caller releases it.
     fn residual_owner(&self, path: &Path, walk: &mut Walk<'_>) -> Id {
         if let Some(account) = self.account {
             return account;
@@ -77,7 +82,8 @@ impl Cgroup {
             }
         }
         let Some((first, others)) = owners.split_first() else {
-            // The residual may belong to units, by the kernel's rounding, if there are any.
+            // No cgroup has ended here, so the residual is the slice's own, if it has processes. If there are living
+            // cgroups, it may also be theirs, by the kernel's rounding.
             let path = path.filter(|_| self.children.is_empty())?;
             let mut pids = Vec::new();
             let read =
