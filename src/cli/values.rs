@@ -82,7 +82,22 @@ pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Unix milliseconds, of a whole second, so that windows read well.
+/// Returns the end of the second that it is, Unix milliseconds. A whole second reads well, and its end holds what was sampled
+/// just now: right after an installation that is all there is.
 pub(super) fn now() -> i64 {
-    jiff::Timestamp::now().as_second() * 1000
+    end_of_second(jiff::Timestamp::now().as_millisecond())
+}
+
+fn end_of_second(at: i64) -> i64 {
+    at + (-at).rem_euclid(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of_second;
+
+    #[test]
+    fn a_window_that_ends_now_holds_what_was_sampled_just_now() {
+        assert_eq!([7000, 7001, 7999, 8000].map(end_of_second), [7000, 8000, 8000, 8000]);
+    }
 }

@@ -35,6 +35,8 @@ fn holdings(prometheus: &Prometheus) -> String {
         "count_over_time(namedprocess_exporter_passes_total[10m])",
         "count_over_time(instance:namedprocess_node_cpu_rate:sum[10m])",
         "time() - timestamp(namedprocess_exporter_passes_total)",
+        "time() - timestamp(cluster:namedprocess_node_cpu_rate:count)",
+        "{__name__=~\"(cluster|class):namedprocess_.+\"}[1m]",
         "process_start_time_seconds",
     ];
     let held = queries.map(|query| format!("{query}: {:?}", prometheus.bare.series(query, None)));
@@ -153,7 +155,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     let answers = |prometheus: &Prometheus| {
         door.lead_to(prometheus).unwrap();
         let top = viewer.run(["top", "-i", "20s", "-o", "json"]).unwrap();
-        assert_eq!(top.code, 0, "{}", top.stderr);
+        assert_eq!(top.code, 0, "{}\nthe server holds {}", top.stderr, holdings(prometheus));
         let report: Value = serde_json::from_str(&top.stdout).unwrap();
         assert_eq!(
             (&report["source"]["kind"], &report["source"]["nodes"]),
