@@ -15,7 +15,7 @@ pub(crate) const END_MS: i64 = 1_748_779_207_000;
 const MOVERS: usize = 100;
 
 /// An hour of so many nodes with 60 groups and so many pods each, at 15 s, pods at 30 s.
-pub(crate) fn hour_of(nodes: usize, pods_per_node: usize, aggregates: bool) -> test_history::Spec {
+pub(crate) fn hour_of(nodes: usize, pods_per_node: usize) -> test_history::Spec {
     test_history::Spec {
         nodes,
         silent: true,
@@ -29,7 +29,6 @@ pub(crate) fn hour_of(nodes: usize, pods_per_node: usize, aggregates: bool) -> t
         duration_s: 3600,
         end_ms: END_MS,
         seed: 1,
-        aggregates,
     }
 }
 

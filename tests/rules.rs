@@ -7,9 +7,8 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 use serde_yaml::Value;
 
-/// The group of the exporter's rates, which follows the scrape interval; the other one does not.
+/// The group of the exporter's rates, which follows the scrape interval.
 const EXPORTER: &str = "process-exporter";
-const PODS: &str = "process-exporter-pods";
 
 /// A way to spoil the rules.
 enum Spoil {
@@ -119,18 +118,6 @@ const CASES: &[Case] = &[
         scrape_interval: "30s",
         red_if: &[Replace("[2m]", "[1m]"), Replace("interval: 30s", "interval: 1m")],
     },
-    Case {
-        file: "pods.yaml",
-        name: "without_the_exporters_own",
-        group: PODS,
-        scrape_interval: "15s",
-        red_if: &[
-            Replace("process-exporter-.+", "nothing"), // its own pods counted
-            Replace("namespace=\"openshift-monitoring\",", ""),
-            Replace("process-exporter-.+", ".*process-exporter-.+"),
-            Replace("by (namespace)", "by (namespace, pod)"),
-        ],
-    },
 ];
 
 #[test]
@@ -143,8 +130,8 @@ fn promtool_accepts_the_manifests_rules() -> Result<()> {
         .arg(folder.join("rules.yaml"))
         .output()?;
     ensure!(output.status.success(), "promtool check rules: {}", text(&output));
-    // That it read what was meant: the two groups' rules.
-    ensure!(text(&output).contains("14 rules found"), "promtool check rules: {}", text(&output));
+    // That it read what was meant: the group's rules.
+    ensure!(text(&output).contains("11 rules found"), "promtool check rules: {}", text(&output));
     Ok(())
 }
 
@@ -185,7 +172,7 @@ fn installed_group(case: &Case) -> Result<Value> {
     let group =
         groups.into_iter().find(|group| group.get("name").and_then(Value::as_str) == Some(case.group));
     let group = group.with_context(|| format!("the manifest has no group {}", case.group))?;
-    if case.group == EXPORTER { at_scrape_interval(&group, case.scrape_interval) } else { Ok(group) }
+    at_scrape_interval(&group, case.scrape_interval)
 }
 
 /// The exporter's group for another scrape interval, the way an installation with one must write it: evaluated at the

@@ -68,59 +68,43 @@ struct Case {
 /// Whose hour is asked for: the servers' order.
 #[derive(Clone, Copy)]
 enum Hour {
-    /// Each group on each node, and each pod.
-    Raw,
-    /// The rules' sums too.
-    Sums,
-    /// Raw series, and many pods move.
+    /// One pod in a hundred moves.
+    Usual,
+    /// Many pods move.
     Restless,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 5] = [
+    Case { name: "top", flags: &[], most: Some(0.7), of: Hour::Usual, least: &[Least::Pods] },
+    Case { name: "top --by class", flags: &["--by", "class"], most: Some(0.05), of: Hour::Usual, least: &[] },
     Case {
-        name: "top",
-        flags: &[],
-        most: Some(0.6),
-        of: Hour::Raw,
-        least: &[Least::Groups, Least::Pods, Least::AllPods],
-    },
-    Case { name: "top, rules' sums", flags: &[], most: Some(0.4), of: Hour::Sums, least: &[Least::Pods] },
-    Case {
-        name: "top --by class, rules' sums",
-        flags: &["--by", "class"],
-        most: Some(0.05),
-        of: Hour::Sums,
+        name: "top --by namespace",
+        flags: &["--by", "namespace"],
+        most: Some(0.1),
+        of: Hour::Usual,
         least: &[],
     },
     Case {
         name: "top --per-node",
         flags: &["--per-node"],
-        most: Some(0.8),
-        of: Hour::Raw,
-        least: &[Least::Groups, Least::GroupsOfNodes, Least::Pods, Least::AllPods],
-    },
-    Case {
-        name: "top --per-node, rules' sums",
-        flags: &["--per-node"],
-        most: Some(0.8),
-        of: Hour::Sums,
+        most: Some(0.9),
+        of: Hour::Usual,
         least: &[Least::GroupsOfNodes, Least::Pods],
     },
     Case {
-        name: "top --per-node, one pod in 7 moved",
-        flags: &["--per-node"],
+        name: "top, one pod in 7 moved",
+        flags: &[],
         most: None,
         of: Hour::Restless,
-        least: &[Least::Groups, Least::GroupsOfNodes, Least::Pods, Least::AllPods],
+        least: &[Least::Pods],
     },
 ];
 
 fn ratios(out: &mut impl Write) -> Result<bool> {
-    let raw = hour_of(200, PODS_PER_NODE, false);
-    let servers =
-        [start(&raw)?, start(&hour_of(200, PODS_PER_NODE, true))?, start(&Spec { movers: RESTLESS, ..raw })?];
-    let mut before: [Vec<f64>; 3] = Default::default();
-    let mut fetched: [Vec<f64>; 3] = Default::default();
+    let hour = hour_of(200, PODS_PER_NODE);
+    let servers = [start(&hour)?, start(&Spec { movers: RESTLESS, ..hour })?];
+    let mut before: [Vec<f64>; 2] = Default::default();
+    let mut fetched: [Vec<f64>; 2] = Default::default();
     let mut after: [Vec<f64>; CASES.len()] = Default::default();
     let mut least: [Vec<f64>; CASES.len()] = Default::default();
     let mut bytes = 0;
@@ -143,10 +127,9 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
             least.extend((round > 0).then_some(seconds));
         }
     }
-    let names = ["without", "with", "where one pod in 7 moved, without"];
-    for ((name, before), fetched) in names.into_iter().zip(&before).zip(&fetched) {
+    for ((name, before), fetched) in ["", ", one pod in 7 moved"].into_iter().zip(&before).zip(&fetched) {
         let spread = Spread::of(before.clone())?;
-        writeln!(out, "predecessor's way, {name} rules' sums on the server, s: {spread}")?;
+        writeln!(out, "predecessor's way{name}, s: {spread}")?;
         writeln!(out, "  its six queries, only fetched, s: {}", Spread::of(fetched.clone())?)?;
     }
     writeln!(out, "their answers: {:.1} MB", bytes as f64 / 1e6)?;
@@ -170,7 +153,7 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
 }
 
 fn memory(out: &mut impl Write) -> Result<bool> {
-    let server = start(&hour_of(240, PODS_PER_NODE, false))?;
+    let server = start(&hour_of(240, PODS_PER_NODE))?;
     let mut fine = true;
     for format in ["csv", "json", "table"] {
         let (mib, text) = peak_memory(&top(&server, &["--per-node", "-o", format]))?;

@@ -46,41 +46,22 @@ type Question = (&'static str, Vec<(&'static str, String)>);
 /// The questions without which no `top` can answer, by what one pass over the samples yields.
 #[derive(Clone, Copy)]
 pub(crate) enum Least {
-    /// Each group's sum over the nodes at every step.
-    Groups,
     /// Average, minimum and maximum of every group on every node.
     GroupsOfNodes,
-    /// Average, minimum and maximum of every pod, and where it is.
+    /// Average, minimum and maximum of every pod on every node.
     Pods,
-    /// The sum of all pods at every step.
-    AllPods,
 }
 
 impl Least {
     fn questions(self) -> Vec<Question> {
         let instant = |query: String| ("query", vec![("query", query), ("time", END_S.to_string())]);
-        let range = |query: &str, step: i64| {
-            let start = END_S - 3600 + step;
-            let parameters = [("start", start.to_string()), ("end", END_S.to_string())];
-            let more = [("step", step.to_string()), ("lookback_delta", format!("{}ms", step * 1000 - 1))];
-            let query = [("query", query.to_owned())];
-            ("query_range", query.into_iter().chain(parameters).chain(more).collect())
-        };
         let each = |series: &str| {
             let query = |function| instant(format!("{function}_over_time({series}[3599999ms])"));
             ["sum", "min", "max"].map(query).into_iter().collect::<Vec<_>>()
         };
         match self {
-            Least::Groups => {
-                vec![range("sum by (class, groupname) (namedprocess_namegroup_cpu_rate)", 15)]
-            }
             Least::GroupsOfNodes => each("namedprocess_namegroup_cpu_rate"),
-            Least::Pods => {
-                let mut questions = each("pod:container_cpu_usage:sum");
-                questions.push(instant("group by (namespace, pod, node) (kube_pod_info)".to_owned()));
-                questions
-            }
-            Least::AllPods => vec![range("sum(pod:container_cpu_usage:sum)", 30)],
+            Least::Pods => each("namedprocess_pod_cpu_rate"),
         }
     }
 }

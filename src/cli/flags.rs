@@ -110,6 +110,9 @@ pub(super) struct TopFlags {
     /// Only so many rows, the first in that order
     #[arg(long, value_name = "N", value_parser = parse_limit, allow_negative_numbers = true)]
     pub(super) limit: Option<usize>,
+    /// Whose series answer [default: the exporter's if they cover the window or have ten samples in it]
+    #[arg(long, value_name = "SOURCE", conflicts_with = "local")]
+    pub(super) source: Option<SourceFlag>,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
@@ -121,7 +124,7 @@ pub(super) struct TopFlags {
     #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1, require_equals = true, conflicts_with = "time")]
     pub(super) watch: Option<Option<i64>>,
     /// No cluster: measure this machine (Linux) for the interval
-    #[arg(long, conflicts_with_all = ["skip_namespaces", "namespace", "include_exporter", "url", "via", "prometheus_ca", "insecure_prometheus"])]
+    #[arg(long, conflicts_with_all = ["url", "via", "prometheus_ca", "insecure_prometheus"])]
     pub(super) local: bool,
     #[command(flatten)]
     pub(super) prometheus: PrometheusFlags,
@@ -140,6 +143,17 @@ pub(super) enum ClassFlag {
     Infra,
     /// Everybody else's pods
     Workload,
+    /// What of the pods has no name
+    Pod,
+}
+
+/// Whose series.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum SourceFlag {
+    /// The exporter's, by its rules: everything on one clock
+    Exporter,
+    /// The platform's own: services, pods as 5-minute rates, busy time
+    Platform,
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! From flags to the types that the rest works with, once, before any I/O.
-use super::flags::{ClassFlag, TopFlags};
+use super::flags::{ClassFlag, SourceFlag, TopFlags};
 use super::shared::{Usage, colour, text};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::print::{Format, Look};
 use crate::report::{Class, SortBy};
-use crate::top::{Filter, Question};
+use crate::top::{Filter, Question, Whose};
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -58,6 +58,7 @@ impl TopFlags {
             exporter: self.include_exporter,
         };
         let question = Question {
+            source: self.source.map_or(Whose::Either, Whose::from),
             end: self.time.unwrap_or_else(now),
             interval: self.interval.unwrap_or(interval),
             by: self.by,
@@ -80,6 +81,16 @@ impl From<ClassFlag> for Class {
             ClassFlag::Kernel => Class::Kernel,
             ClassFlag::Infra => Class::Infra,
             ClassFlag::Workload => Class::Workload,
+            ClassFlag::Pod => Class::Pod,
+        }
+    }
+}
+
+impl From<SourceFlag> for Whose {
+    fn from(flag: SourceFlag) -> Whose {
+        match flag {
+            SourceFlag::Exporter => Whose::Exporter,
+            SourceFlag::Platform => Whose::Platform,
         }
     }
 }

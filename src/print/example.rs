@@ -1,7 +1,5 @@
 //! Reports for tests, one of each shape.
-use crate::report::{
-    Class, ClassTotal, Percentiles, Report, Row, SeriesKind, Source, SourceKind, Stats, Window,
-};
+use crate::report::{Class, ClassTotal, Percentiles, Report, Row, Source, SourceKind, Stats, Window};
 
 fn stats(avg: f64, min: f64, max: f64) -> Stats {
     Stats { avg, min, max }
@@ -15,7 +13,6 @@ fn window() -> Window {
         interval_seconds: 3600.0,
         asked_seconds: None,
         step_seconds: 15.0,
-        pod_step_seconds: Some(30.0),
     }
 }
 
@@ -23,7 +20,6 @@ fn source() -> Source {
     Source {
         url: Some("https://prometheus.example/".to_owned()),
         cluster_nodes: Some(4),
-        series: Some(SeriesKind::Sums),
         replica: Some("prometheus-k8s-1".to_owned()),
         ..Source::new(SourceKind::Exporter, 3)
     }
@@ -62,7 +58,7 @@ pub(super) fn hostile() -> Report {
     report.classes = vec![ClassTotal { class: Class::Host, stats: host }];
     report.unattributed = Some(stats(-0.001, -0.25, 0.125));
     report.busy = Some(stats(1.749, 1.0, 12.5));
-    report.left_out = Some(Stats::ZERO);
+    report.left_out = Some(Stats::ZERO.into());
     report.percentiles = vec!["p95".to_owned()];
     report
 }
@@ -101,10 +97,9 @@ fn totals(report: &mut Report) {
         total(Class::Infra, 3.0, 2.0, 5.0),
         total(Class::Workload, 0.5004, 0.25, 1.5),
     ];
-    report.pods_unnamed = Some(stats(0.25, 0.125, 0.5));
     report.unattributed = Some(stats(0.0621, 0.0, 0.5));
     report.busy = Some(stats(6.0, 4.0, 10.0));
-    report.left_out = Some(stats(0.5, 0.25, 0.875));
+    report.left_out = Some(stats(0.5, 0.25, 0.875).into());
 }
 
 /// `--by class`.
@@ -112,7 +107,7 @@ pub(super) fn classes() -> Report {
     let mut report = Report::new(window(), source());
     totals(&mut report);
     report.rows = report.classes.iter().map(|total| row(total.class, None, "", total.stats)).collect();
-    report.left_out = Some(Stats::ZERO);
+    report.left_out = Some(Stats::ZERO.into());
     report
 }
 
@@ -141,7 +136,6 @@ pub(super) fn threads() -> Report {
 /// `--per-node`, of each group on each node.
 pub(super) fn per_node() -> Report {
     let mut report = groups();
-    report.source.series = Some(SeriesKind::Raw);
     let on_node = |number: usize, row: &Row| Row { node: Some(format!("node-{number}")), ..row.clone() };
     let split = |row: &Row| match row.node {
         None => (1..=2).map(|number| on_node(number, row)).collect(),
@@ -167,8 +161,7 @@ pub(super) fn watched(report: Report) -> Report {
 /// `--local`, for less than ten seconds.
 pub(super) fn local() -> Report {
     let start = window().end - jiff::SignedDuration::from_millis(2_504);
-    let window =
-        Window { start, interval_seconds: 2.504, step_seconds: 1.0, pod_step_seconds: None, ..window() };
+    let window = Window { start, interval_seconds: 2.504, step_seconds: 1.0, ..window() };
     let mut report = groups();
     report.window = window;
     report.source = Source::new(SourceKind::Local, 1);
@@ -176,7 +169,7 @@ pub(super) fn local() -> Report {
     report.rows.push(row(Class::Pod, Some("shop"), "cart-0", stats(0.5, 0.25, 0.75)));
     report.classes.retain(|total| matches!(total.class, Class::Host | Class::Kernel));
     report.classes.push(ClassTotal { class: Class::Pod, stats: stats(3.5004, 2.25, 6.5) });
-    (report.pods_unnamed, report.left_out) = (None, Some(Stats::ZERO));
+    report.left_out = Some(Stats::ZERO.into());
     report.notes.clear();
     report
 }

@@ -2,10 +2,9 @@
 //! terminal it fits: long names are cut in the middle.
 use super::sparks::sparks;
 use super::{Format, Look, printable};
-use crate::report::{Report, Row, SeriesKind, Stats};
-use comfy_table::{CellAlignment, ColumnConstraint, Table, Width, presets};
+use crate::report::{LeftOut, Report, Row, Stats};
+use comfy_table::{CellAlignment, ColumnConstraint, Table, presets};
 use std::io::{self, Write};
-use std::thread;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A text column: its header, and a row's cell.
@@ -20,8 +19,6 @@ const COLUMNS: [Column; 5] = [
 ];
 /// Spaces between columns.
 pub(super) const GAP: usize = 2;
-/// Rows that are laid out together.
-const ROWS_AT_ONCE: usize = 500;
 /// No name is cut shorter than this.
 const SHORTEST: usize = 8;
 
@@ -35,10 +32,7 @@ pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Re
     if wide {
         headers.extend(["PRESENT", "COURSE"].map(str::to_owned));
     }
-    let shares = side_by_side(&report.rows, |rows| {
-        rows.iter().map(|row| cells(row, &columns, wide)).collect::<Vec<_>>()
-    })?;
-    let mut rows: Vec<Vec<String>> = shares.into_iter().flatten().collect();
+    let mut rows: Vec<Vec<String>> = report.rows.iter().map(|row| cells(row, &columns, wide)).collect();
     if let Some(width) = look.width {
         fit(&headers, &mut rows, columns.len(), usize::from(width));
     }
@@ -122,17 +116,17 @@ fn taken(chars: impl Iterator<Item = char>, width: usize) -> String {
 /// Class totals, and what they leave of the busy time.
 fn totals(report: &Report) -> Vec<Vec<String>> {
     let classes = report.classes.iter().map(|total| (total.class.as_str(), Some(total.stats)));
-    let rest = [
-        ("pods unnamed", report.pods_unnamed),
-        ("unattributed", report.unattributed),
-        ("busy", report.busy),
-        ("left out of the rows", report.left_out.filter(|stats| *stats != Stats::ZERO)),
-    ];
+    let rest = [("unattributed", report.unattributed), ("busy", report.busy)];
     let row = |(name, stats): (&str, Option<Stats>)| {
         let figures = stats.map(|stats| [stats.avg, stats.min, stats.max].map(cores))?;
         Some(std::iter::once(name.to_owned()).chain(figures).collect())
     };
-    classes.chain(rest).filter_map(row).collect()
+    let left_out = report.left_out.filter(|left_out| *left_out != LeftOut::from(Stats::ZERO));
+    let left_out = left_out.map(|LeftOut { avg, min, max }| {
+        let figures = [Some(avg), min, max].map(|figure| figure.map_or_else(String::new, cores));
+        std::iter::once("left out of the rows".to_owned()).chain(figures).collect()
+    });
+    classes.chain(rest).filter_map(row).chain(left_out).collect()
 }
 
 /// One line: what the figures are, of when, how they were measured, and where they are from.
@@ -142,22 +136,15 @@ fn origin(report: &Report) -> String {
         Some(all) if all != source.nodes => format!("{} of {all} nodes", source.nodes),
         _ => format!("{} nodes", source.nodes),
     };
-    let made_of = match source.series {
-        Some(SeriesKind::Sums) => ", by the sums that its rules keep,",
-        Some(SeriesKind::Raw) => ", each group on each node,",
-        None => "",
-    };
     let whence = match &source.url {
         Some(url) if source.nodes == 0 => format!("asked {url}"),
-        Some(url) => format!("{} series of {nodes}{made_of} at {url}", source.kind.as_str()),
+        Some(url) => format!("{} series of {nodes} at {url}", source.kind.as_str()),
         None => "this machine's kernel".to_owned(),
     };
     let replica = source.replica.as_ref().map_or_else(String::new, |replica| format!(" ({replica})"));
     let asked = window.asked_seconds.map_or_else(String::new, |asked| format!(" of {asked:.0} asked for"));
-    let pods = window.pod_step_seconds;
-    let pods = pods.map_or_else(String::new, |step| format!("; pods every {step} s, as 5-minute rates"));
     format!(
-        "{}, {} to {} ({:.*} s{asked}, a sample every {} s{pods}), {whence}{replica}",
+        "{}, {} to {} ({:.*} s{asked}, a sample every {} s), {whence}{replica}",
         report.unit,
         window.start.round(jiff::Unit::Second).unwrap_or(window.start),
         window.end.round(jiff::Unit::Second).unwrap_or(window.end),
@@ -179,48 +166,23 @@ fn put(
     look: Look,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let widths = widths(headers, rows);
-    // A table holds its cells several times over: of tens of thousands of rows only some are in one at a time.
-    let lay_out = |share: &[Vec<String>]| {
-        let parts = share.chunks(ROWS_AT_ONCE).chain(share.is_empty().then_some(share));
-        let tables = parts.map(|part| lay_out(headers, part, &widths, texts));
-        tables.enumerate().flat_map(|(part, lines)| lines.into_iter().skip(usize::from(part > 0))).collect()
-    };
-    let shares: Vec<Vec<String>> = side_by_side(rows, lay_out)?;
-    for (share, lines) in shares.iter().enumerate() {
-        for (index, line) in lines.iter().enumerate() {
-            match (index, look.headers && share == 0) {
-                (0, false) => {}
-                (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
-                _ => writeln!(out, "{}", line.trim_end())?,
-            }
+    for (index, line) in lay_out(headers, rows, texts).iter().enumerate() {
+        match (index, look.headers) {
+            (0, false) => {}
+            (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
+            _ => writeln!(out, "{}", line.trim_end())?,
         }
     }
     Ok(())
 }
 
-/// What is made of each share of some rows, at most as many as there are processors: nothing else is left for these to do.
-fn side_by_side<R: Sync, T: Send>(rows: &[R], make: impl Fn(&[R]) -> T + Sync) -> io::Result<Vec<T>> {
-    let share = rows.len().div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(ROWS_AT_ONCE);
-    let (first, others) = rows.split_at(share.min(rows.len()));
-    thread::scope(|scope| {
-        let others: Vec<_> = others.chunks(share).map(|share| scope.spawn(|| make(share))).collect();
-        let first = Ok(make(first));
-        // All are waited for before the first that failed is told.
-        let all: Vec<_> = [first].into_iter().chain(others.into_iter().map(|made| made.join())).collect();
-        let all: Result<_, _> = all.into_iter().collect();
-        all.map_err(|_| io::Error::other("a table could not be laid out"))
-    })
-}
-
-/// The lines of some rows below the header, in columns so wide.
-fn lay_out(headers: &[String], rows: &[Vec<String>], widths: &[usize], texts: usize) -> Vec<String> {
+/// Lays out the rows below the header, each column as wide as its widest cell; figures are on the right.
+fn lay_out(headers: &[String], rows: &[Vec<String>], texts: usize) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headers).add_rows(rows);
-    for (index, (column, width)) in table.column_iter_mut().zip(widths).enumerate() {
+    for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP as u16));
-        let width = u16::try_from(width + GAP).unwrap_or(u16::MAX);
-        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        column.set_constraint(ColumnConstraint::ContentWidth);
         if index >= texts {
             column.set_cell_alignment(CellAlignment::Right);
         }

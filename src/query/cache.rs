@@ -1,5 +1,5 @@
 //! Results cache: a repeated query fetches only the steps that are new.
-use super::span::points;
+use super::span::{Span, points};
 use crate::prometheus::{Grid, Series};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 
 /// Number of steps at the end of a window that are fetched again: they may not have been complete.
 const UNSETTLED: i64 = 2;
+/// Time before the end of a window whose samples are fetched again, milliseconds.
+const UNSETTLED_TIME: i64 = 60_000;
 
 /// Results of queries, by their text.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     known: RefCell<BTreeMap<String, Cached>>,
+    /// What was chosen once for all rounds, by what it is of.
+    choices: RefCell<BTreeMap<&'static str, String>>,
     round: Cell<u64>,
 }
 
@@ -23,12 +27,32 @@ impl Cache {
         self.round.set(round + 1);
     }
 
-    /// Takes the results of a query out of the cache, cut to a grid; [`Cache::insert`] puts them back.
+    /// Takes the results of a query out of the cache, cut to a grid; [`Cache::insert`] puts them back. Of the known ones
+    /// the newest steps may not have been complete: they are missing again.
     pub(crate) fn take(&self, text: &str, grid: Grid) -> Cached {
+        self.take_settled(text, grid, (UNSETTLED - 1) * grid.step)
+    }
+
+    /// Takes the samples of a selector out of the cache, likewise.
+    pub(crate) fn take_samples(&self, selector: &str, span: Span) -> Cached {
+        self.take_settled(selector, Grid { start: span.start + 1, end: span.end, step: 1 }, UNSETTLED_TIME)
+    }
+
+    fn take_settled(&self, text: &str, grid: Grid, unsettled: i64) -> Cached {
         let mut known = self.known.borrow_mut().remove(text).unwrap_or_default();
         known.round = self.round.get();
-        known.cut_to(grid);
+        known.cut_to(grid, unsettled);
         known
+    }
+
+    /// Remembers a choice for the rounds to come, by what it is of.
+    pub(crate) fn choose(&self, of: &'static str, choice: String) {
+        self.choices.borrow_mut().insert(of, choice);
+    }
+
+    /// Returns the choice of a round before.
+    pub(crate) fn choice(&self, of: &str) -> Option<String> {
+        self.choices.borrow().get(of).cloned()
     }
 
     /// Keeps the results of a query, now complete.
@@ -51,12 +75,12 @@ pub(crate) struct Cached {
 
 impl Cached {
     /// Drops samples of another grid, and those that are unsettled.
-    fn cut_to(&mut self, grid: Grid) {
+    fn cut_to(&mut self, grid: Grid, unsettled: i64) {
         let known = self.grid.filter(|known| {
             let in_step = known.step == grid.step && (known.start - grid.start) % grid.step == 0;
             in_step && known.start <= grid.start && known.end <= grid.end
         });
-        let from = known.map_or(grid.start, |known| known.end - (UNSETTLED - 1) * grid.step).max(grid.start);
+        let from = known.map_or(grid.start, |known| known.end - unsettled).max(grid.start);
         for samples in self.series.values_mut() {
             samples.retain(|(at, _)| known.is_some() && (grid.start..from).contains(at));
         }

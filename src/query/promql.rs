@@ -3,7 +3,6 @@
 //! Samples are the series' own, never carried on past their end: a plain selector would repeat a series' last sample
 //! for five minutes. So recorded series are looked back for by one step less a millisecond, which holds the one sample of
 //! that step whether the server's ranges are closed (Prometheus 2) or left-open (3).
-use crate::prometheus::Grid;
 use crate::prometheus::promql::{duration, literal};
 use std::collections::BTreeMap;
 
@@ -25,11 +24,6 @@ pub(crate) fn select(name: &str, matchers: &[String]) -> String {
 /// Matches a label with one of some values.
 pub(crate) fn any_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
     format!("{label}=~{}", alternatives(values))
-}
-
-/// Matches a label with any but some values.
-pub(crate) fn none_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
-    format!("{label}!~{}", alternatives(values))
 }
 
 fn alternatives<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
@@ -113,15 +107,6 @@ pub(crate) fn statistic(name: &str, selector: &str, window: i64) -> String {
 /// Writes a quantile (0 to 1) of a range, of each series.
 pub(crate) fn quantile(share: f64, range: &str) -> String {
     format!("quantile_over_time({share}, {range})")
-}
-
-/// Writes the samples of a selector at the steps of a grid in a window, without those between the steps. It is expensive:
-/// the server searches for each sample by itself.
-pub(crate) fn samples_at(grid: Grid, selector: &str, window: i64) -> String {
-    // A subquery's own times are multiples of its step. So the samples are moved there, and the window with them.
-    let (step, phase) = (duration(grid.step), duration(grid.start.rem_euclid(grid.step) + grid.step));
-    let moved = format!("last_over_time({selector}[{}] offset -{phase})", range(grid.step));
-    format!("{moved}[{}:{step}] offset {phase}", range(window))
 }
 
 #[cfg(test)]

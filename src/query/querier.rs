@@ -62,6 +62,11 @@ impl<'a> Querier<'a> {
         self.cache.is_some()
     }
 
+    /// Returns the results of the rounds before, if they are kept.
+    pub(crate) fn cache(&self) -> Option<&'a Cache> {
+        self.cache
+    }
+
     /// Probes what the server can do; until then the querier takes it for an old one.
     pub(crate) async fn probe(&self) -> Result<()> {
         self.dialect.set(self.client().dialect().await?);
@@ -152,12 +157,6 @@ impl<'a> Querier<'a> {
         Ok(())
     }
 
-    /// Fetches a range query of one series, for which the server reads `cost`; absent throughout if there is none.
-    pub(crate) async fn one(&self, query: &Query<'_>, grid: Grid, cost: Cost<'_>) -> Result<Steps> {
-        let whole = self.range(query, grid, cost, |_| ()).await?;
-        Ok(whole.into_values().next().unwrap_or_else(|| Steps::absent(points(grid))))
-    }
-
     /// Fetches an instant query over a window, one value for each series. `query` writes it for a shard: a selector with one
     /// more matcher, and a length in milliseconds. Results that `read` makes of shards must add up to those of the whole.
     pub(crate) async fn over(
@@ -177,10 +176,22 @@ impl<'a> Querier<'a> {
         selector: &str,
         span: Span,
         cost: Cost<'_>,
-        read: impl FnMut(&[Series<'_>]),
+        mut read: impl FnMut(&[Series<'_>]),
     ) -> Result<()> {
         let each = |length: i64| usize::try_from(length / USUAL_STEP).unwrap_or_default();
-        self.instants(promql::samples, selector, span, (Split::Time, cost), each, read).await
+        let of = (Split::Time, cost);
+        let Some(cache) = self.cache else {
+            return self.instants(promql::samples, selector, span, of, each, read).await;
+        };
+        let mut known = cache.take_samples(selector, span);
+        if let Some(missing) = known.missing() {
+            let span = Span { start: missing.start - 1, end: missing.end };
+            let add = |response: &[Series<'_>]| response.iter().for_each(|series| known.add(series));
+            self.instants(promql::samples, selector, span, of, each, add).await?;
+        }
+        known.each(|series| read(std::slice::from_ref(series)));
+        cache.insert(selector.to_owned(), known);
+        Ok(())
     }
 
     /// Fetches instant queries; `each` is the number of samples of a series in a response over so many milliseconds.

@@ -25,7 +25,6 @@ impl Span {
             end: time::timestamp(self.end),
             interval_seconds: self.length() as f64 / 1000.0,
             asked_seconds: None,
-            pod_step_seconds: None,
             step_seconds: step as f64 / 1000.0,
         }
     }

@@ -13,7 +13,7 @@ pub enum Class {
     Infra,
     /// Everybody else's pods.
     Workload,
-    /// All pods together, by the exporter's own count.
+    /// What of the pods has no name.
     Pod,
 }
 
@@ -29,13 +29,13 @@ impl Class {
         }
     }
 
-    /// The class of an exporter's series. Without a label (the predecessor's exporter) it is host, but for the group
-    /// `conmon`, which is the pods there too.
-    pub fn of_group(label: Option<&str>, group: &str) -> Class {
-        match label.unwrap_or_default() {
+    /// Returns the class of a series by its label `class`; host if that names none.
+    pub fn of_label(label: &str) -> Class {
+        match label {
             "kernel" => Class::Kernel,
             "pod" => Class::Pod,
-            "" if group == "conmon" => Class::Pod,
+            "infra" => Class::Infra,
+            "workload" => Class::Workload,
             _ => Class::Host,
         }
     }
@@ -67,13 +67,5 @@ mod tests {
         ] {
             assert_eq!(Class::of_namespace(namespace), class, "{namespace}");
         }
-    }
-
-    #[test]
-    fn a_group_without_a_class_is_the_predecessors() {
-        assert_eq!(Class::of_group(None, "crio"), Class::Host);
-        assert_eq!(Class::of_group(None, "conmon"), Class::Pod);
-        assert_eq!(Class::of_group(Some("host"), "conmon"), Class::Host);
-        assert_eq!(Class::of_group(Some("kernel"), "kworker"), Class::Kernel);
     }
 }

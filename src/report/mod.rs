@@ -30,10 +30,8 @@ pub struct Report {
     pub busy: Option<Stats>,
     /// Busy less host, kernel and pods by the exporter's own count; may be negative, is never clamped.
     pub unattributed: Option<Stats>,
-    /// Pods by the exporter's count less what the pods' own series name.
-    pub pods_unnamed: Option<Stats>,
     /// What filters and the exporter's exclusion took out of the rows.
-    pub left_out: Option<Stats>,
+    pub left_out: Option<LeftOut>,
     /// What a reader must know to read the figures right, a sentence each.
     pub notes: Vec<String>,
     /// Names of the percentiles asked for, which tables have columns for, with rows or without.
@@ -54,11 +52,27 @@ impl Report {
             classes: Vec::new(),
             busy: None,
             unattributed: None,
-            pods_unnamed: None,
             left_out: None,
             notes: Vec::new(),
             percentiles: Vec::new(),
         }
+    }
+}
+
+/// What is in the totals and in no row, in cores.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// Sum of the samples times their distance, over the window; exact.
+    pub avg: f64,
+    /// Smallest sample; `None` under a limit, whose rows are no samples.
+    pub min: Option<f64>,
+    /// Biggest sample, likewise.
+    pub max: Option<f64>,
+}
+
+impl From<Stats> for LeftOut {
+    fn from(stats: Stats) -> LeftOut {
+        LeftOut { avg: stats.avg, min: Some(stats.min), max: Some(stats.max) }
     }
 }
 
@@ -108,11 +122,8 @@ pub struct Window {
     /// The length that was asked for, seconds, where the window was cut.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_seconds: Option<f64>,
-    /// Distance of two samples of host and kernel groups, seconds: the scrape interval, where they are the exporter's.
+    /// Distance of two samples, seconds: the scrape interval if they are the exporter's.
     pub step_seconds: f64,
-    /// Distance of two samples of pods, seconds, where those are asked of Prometheus: 5-minute rates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pod_step_seconds: Option<f64>,
 }
 
 /// Where the figures come from.
@@ -128,9 +139,6 @@ pub struct Source {
     /// How many nodes the cluster has at its end, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_nodes: Option<usize>,
-    /// What the figures of host and kernel are made of, where they are the exporter's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub series: Option<SeriesKind>,
     /// Which Prometheus answered, by its host name, where it tells: gaps are that replica's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replica: Option<String>,
@@ -139,18 +147,8 @@ pub struct Source {
 impl Source {
     /// Of which nothing more is known.
     pub fn new(kind: SourceKind, nodes: usize) -> Source {
-        Source { kind, url: None, nodes, cluster_nodes: None, series: None, replica: None }
+        Source { kind, url: None, nodes, cluster_nodes: None, replica: None }
     }
-}
-
-/// What figures are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SeriesKind {
-    /// Sums over nodes or groups that the rules keep.
-    Sums,
-    /// Each group on each node.
-    Raw,
 }
 
 /// The kinds of source.

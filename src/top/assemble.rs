@@ -1,246 +1,249 @@
-//! From the answers to the report: rows in their order, and the totals. Pure, no I/O.
-use super::answers::{Answers, Key, Part, Samples};
-use super::question::Question;
-use crate::prometheus::Grid;
+//! Assemble: from what was fetched to the report. Pure, no I/O.
+use super::fetch::Fetched;
+use super::key::{Key, Samples};
+use super::plan::Purpose;
+use super::probe::Totals;
+use super::question::{By, Question};
+use super::series::OWN_NAMESPACE;
 use crate::query::Span;
-use crate::query::points;
-use crate::report::{Class, ClassTotal, Figures, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
+use crate::report::{Class, ClassTotal, LeftOut, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
+use std::collections::BTreeMap;
 
-/// A row, and what it was made of.
+/// Whose samples a report is made of, and their times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    pub kind: SourceKind,
+    pub window: Span,
+    /// Distance of two samples, milliseconds.
+    pub step: i64,
+    /// Number of steps on the grid.
+    pub points: usize,
+    /// Number of samples that the window would hold: a fraction if it is no multiple of the step.
+    pub expected: f64,
+}
+
+/// The parts that a report is made of.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub row: Row,
-    /// Whether it is of the pods' own series.
-    pub pod: bool,
-    /// Its samples, where these were asked for and a limit may need them.
-    pub steps: Option<Steps>,
+pub(super) struct Assembly<'a> {
+    question: &'a Question,
+    extent: Extent,
+    fetched: Fetched,
+    totals: Totals,
 }
 
-/// All rows that filters let through, in the order asked for. They are taken out of the answers.
-pub(super) fn entries(question: &Question, answers: &mut Answers) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let (span, no_pods) = (answers.span, answers.pods.is_none());
-    let mut add = |part: &mut Part, pod: bool| {
-        let rows = std::mem::take(&mut part.rows).into_iter();
-        // The pods by the exporter's count have a row only where they have none of their own.
-        let shown = rows.filter(|(key, _)| pod || no_pods || key.class != Class::Pod);
-        let shown = shown.filter_map(|(key, samples)| entry(question, span, part, (key, samples), pod));
-        entries.extend(shown.filter(|entry| !is_idle_start(&entry.row)));
-    };
-    if let Some(groups) = &mut answers.groups {
-        add(&mut groups.part, false);
-    }
-    if let Some(pods) = &mut answers.pods {
-        add(pods, true);
-    }
-    entries.sort_by(|a, b| a.row.order(&b.row, &question.sort));
-    entries
-}
-
-/// Whether a row is of what new series used before they were shown, and there was none: the exporter has it all the same.
-fn is_idle_start(row: &Row) -> bool {
-    const STARTING: &str = "(starting)";
-    (row.name == STARTING || row.thread.as_deref() == Some(STARTING)) && row.stats.max == 0.0
-}
-
-fn entry(
-    question: &Question,
-    span: Span,
-    part: &Part,
-    (key, samples): (Key, Samples),
-    pod: bool,
-) -> Option<Entry> {
-    let expected = expected(span, part.grid);
-    let (figures, steps) = match samples {
-        Samples::Each(steps) => (steps.figures(&question.quantiles(), question.course)?, Some(steps)),
-        Samples::Summed(figures) => (figures, None),
-    };
-    let Key { class, namespace, name, node, thread } = key;
-    let node = node.or_else(|| {
-        let namespace = namespace.as_ref().filter(|_| pod && !name.is_empty())?;
-        let known = part.nodes.get(&(namespace.clone(), name.clone()));
-        Some(known.cloned().unwrap_or_default())
-    });
-    let row = Row {
-        class,
-        namespace,
-        name,
-        node,
-        thread,
-        stats: figures.stats(expected),
-        percentiles: percentiles(question, &figures),
-        // A window that is no multiple of the step may hold one sample more.
-        present: figures.samples.map(|samples| (samples / expected).min(1.0)),
-        course: figures.course,
-    };
-    Some(Entry { row, pod, steps: steps.filter(|_| question.limit.is_some()) })
-}
-
-fn percentiles(question: &Question, figures: &Figures) -> Option<Percentiles> {
-    let names = question.percentiles.iter().map(|percentile| percentile.name.clone());
-    (!question.percentiles.is_empty())
-        .then(|| Percentiles(names.zip(figures.quantiles.iter().copied()).collect()))
-}
-
-/// The report, of the rows that are left.
-pub(super) fn report(answers: Answers, asked: Span, entries: Vec<Entry>, url: &str) -> Report {
-    let Answers { span, groups, pods, server, notes } = answers;
-    let step = groups.as_ref().map(|groups| groups.part.grid).or(pods.as_ref().map(|pods| pods.grid));
-    let kind = groups.as_ref().map_or(SourceKind::Platform, |groups| groups.kind);
-    let source = Source {
-        url: Some(url.to_owned()),
-        series: groups.as_ref().and_then(|groups| groups.series),
-        cluster_nodes: server.nodes,
-        replica: server.replica,
-        ..Source::new(kind, groups.as_ref().map_or(0, |groups| groups.nodes))
-    };
-    let mut window = span.window(step.map_or(0, |grid| grid.step));
-    window.pod_step_seconds = pods.as_ref().map(|pods| pods.grid.step as f64 / 1000.0);
-    window.asked_seconds = (asked != span).then(|| asked.length() as f64 / 1000.0);
-    let mut report = Report::new(window, source);
-    report.notes = notes;
-    let parts = || groups.iter().map(|groups| &groups.part).chain(&pods);
-    for part in parts() {
-        // The pods' own series tell infra and workload apart; without them there is one class of pods.
-        let classes = part.classes.iter().filter(|(class, _)| pods.is_none() || **class != Class::Pod);
-        report.classes.extend(classes.filter_map(|(class, steps)| {
-            Some(ClassTotal { class: *class, stats: stats(steps, span, part.grid)? })
-        }));
-    }
-    let left: Vec<(&Steps, Grid)> =
-        parts().filter_map(|part| Some((part.left_out.as_ref()?, part.grid))).collect();
-    report.left_out = left_out(&left, span);
-    if let Some(groups) = &groups {
-        let grid = groups.part.grid;
-        report.busy = groups.busy.as_ref().and_then(|busy| stats(busy, span, grid));
-        report.unattributed = groups.unattributed.as_ref().and_then(|rest| stats(rest, span, grid));
-        if let Some(pods) = &pods {
-            let named = Steps::total(points(pods.grid), pods.classes.values());
-            if let Some(counted) = groups.part.classes.get(&Class::Pod) {
-                report.pods_unnamed = difference((counted, grid), (&named, pods.grid), span);
+impl<'a> Assembly<'a> {
+    /// Completes the totals, which the platform's source has not got from its probe.
+    pub(super) fn new(
+        question: &'a Question,
+        extent: Extent,
+        fetched: Fetched,
+        mut totals: Totals,
+    ) -> Assembly<'a> {
+        if extent.kind == SourceKind::Platform {
+            let total = |purpose| {
+                let steps = each(&fetched, purpose).map(|(_, steps)| steps);
+                Some(Steps::total(extent.points, steps)).filter(|steps| steps.samples() > 0)
+            };
+            totals.classes.extend(total(Purpose::Host).map(|steps| (Class::Host, steps)));
+            for (key, steps) in each(&fetched, Purpose::Namespaces) {
+                let class = totals.classes.entry(key.class).or_insert_with(|| Steps::absent(extent.points));
+                class.add_all(steps);
             }
-            if let (SourceKind::Platform, Some(busy), Some(host)) =
-                (groups.kind, &groups.busy, groups.part.classes.get(&Class::Host))
-            {
-                report.unattributed = difference((&busy.less(host), grid), (&named, pods.grid), span);
+            totals.busy = total(Purpose::Busy);
+            let all = Steps::total(extent.points, totals.classes.values());
+            totals.unattributed = totals.busy.as_ref().map(|busy| busy.less(&all));
+        }
+        Assembly { question, extent, fetched, totals }
+    }
+
+    /// Makes the report, its rows in the order asked for.
+    pub(super) fn report(mut self, source: Source) -> Report {
+        let Extent { window, step, .. } = self.extent;
+        let asked = self.question.span();
+        let mut of = window.window(step);
+        of.asked_seconds = (asked != window).then(|| asked.length() as f64 / 1000.0);
+        let mut report = Report::new(of, source);
+        report.percentiles = self.question.names();
+        let stats = |steps: &Steps| steps.stats(self.extent.expected);
+        let classes = self.totals.classes.iter();
+        report.classes = classes
+            .filter_map(|(class, steps)| Some(ClassTotal { class: *class, stats: stats(steps)? }))
+            .collect();
+        report.busy = self.totals.busy.as_ref().and_then(stats);
+        report.unattributed = self.totals.unattributed.as_ref().and_then(stats);
+        let mut left_out = self.left_out();
+        report.rows = self.rows();
+        report.rows.sort_by(|a, b| a.order(b, &self.question.sort));
+        if let Some(limit) = self.question.limit {
+            let cut = report.rows.drain(limit.min(report.rows.len())..);
+            left_out.avg += cut.map(|row| row.stats.avg).sum::<f64>();
+            (left_out.min, left_out.max) = (None, None);
+        }
+        report.left_out = Some(left_out);
+        report
+    }
+
+    /// Takes the rows out of what was fetched.
+    fn rows(&mut self) -> Vec<Row> {
+        let mut rows: BTreeMap<Key, Samples> = BTreeMap::new();
+        let purposes =
+            [Purpose::Groups, Purpose::Threads, Purpose::Pods, Purpose::PlacedPods, Purpose::Unnamed];
+        for purpose in purposes {
+            rows.extend(self.fetched.parts.remove(&purpose).unwrap_or_default());
+        }
+        if self.question.by == By::Thread {
+            // Groups keep their rows if they have no thread.
+            let threads: Vec<Key> = rows.keys().filter(|key| key.thread.is_some()).cloned().collect();
+            threads.into_iter().for_each(|key| drop(rows.remove(&Key { thread: None, ..key })));
+        }
+        if matches!(self.question.by, By::Class | By::Namespace) {
+            rows.extend(self.sums().into_iter().map(|(key, steps)| (key, Samples::Each(steps))));
+        }
+        rows.into_iter().filter_map(|(key, samples)| self.row(key, samples)).collect()
+    }
+
+    /// Adds up rows of classes or namespaces.
+    fn sums(&self) -> BTreeMap<Key, Steps> {
+        let (question, count) = (self.question, self.extent.points);
+        let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
+        let mut add = |key: Key, steps: &Steps| {
+            rows.entry(key).or_insert_with(|| Steps::absent(count)).add_all(steps);
+        };
+        let is_pod = |class: Class| matches!(class, Class::Infra | Class::Workload);
+        let shows = |class: Class| question.filter.has_class(class) && !is_pod(class);
+        if question.of_nodes() {
+            let on_nodes = each(&self.fetched, Purpose::OnNodes).filter(|(key, _)| shows(key.class));
+            on_nodes.for_each(|(key, steps)| add(key.clone(), steps));
+        } else {
+            let classes = self.totals.classes.iter().filter(|(class, _)| shows(**class));
+            classes.for_each(|(class, steps)| add(Key::of_class(*class), steps));
+        }
+        let placed = self.extent.kind == SourceKind::Platform && question.of_nodes();
+        let without_own = question.filter.leaves_out_own();
+        let namespaces = each(&self.fetched, Purpose::Namespaces).filter(|_| !placed);
+        let own = |key: &&Key| key.namespace.as_deref() == Some(OWN_NAMESPACE);
+        let namespaces = namespaces.filter(|(key, _)| !(without_own && own(key)));
+        for (key, steps) in namespaces.chain(each(&self.fetched, Purpose::Neighbours)) {
+            if question.filter.has_namespace(key.namespace.as_deref().unwrap_or_default()) {
+                let namespace = key.namespace.clone().filter(|_| question.by == By::Namespace);
+                add(Key { namespace, ..key.clone() }, steps);
             }
         }
+        rows
     }
-    report.notes.extend(lacks(&report, pods.is_some(), groups.is_some(), entries.is_empty()));
-    report.rows = entries.into_iter().map(|entry| entry.row).collect();
-    report
-}
 
-/// What a reader would otherwise wonder about.
-fn lacks(report: &Report, pods: bool, groups: bool, empty: bool) -> Vec<String> {
-    let mut notes = Vec::new();
-    if pods {
-        notes.push(
-            "pods' figures are 5-minute rates: their min and max are smoother than those of groups"
-                .to_owned(),
-        );
-    } else {
-        notes.push("no series of pods in this window: pods have no rows of their own".to_owned());
-    }
-    let source = &report.source;
-    if let Some(all) = source.cluster_nodes.filter(|all| groups && *all > source.nodes) {
-        let silent = all - source.nodes;
-        notes.push(format!("{silent} of {all} nodes have no series of host processes in this window"));
-    }
-    if !groups {
-        notes.push(
-            "no series of host processes in this window, neither the exporter's nor the platform's"
-                .to_owned(),
-        );
-    }
-    if empty && report.left_out.is_some_and(|stats| stats != Stats::ZERO) {
-        notes.push("no rows: the filters left out everything that has samples in this window".to_owned());
-    } else if empty {
-        notes.push("no rows: nothing has samples in this window".to_owned());
-    }
-    notes
-}
-
-/// Samples that a window would hold: a fraction where it is no multiple of the step.
-fn expected(span: Span, grid: Grid) -> f64 {
-    span.length() as f64 / grid.step as f64
-}
-
-fn stats(steps: &Steps, span: Span, grid: Grid) -> Option<Stats> {
-    steps.stats(expected(span, grid))
-}
-
-/// What was left out of all parts together: zero where that is nothing. The average is exact; the extremes are over the
-/// last part's steps, each with the mean of the other's samples in it.
-fn left_out(parts: &[(&Steps, Grid)], span: Span) -> Option<Stats> {
-    let avg = parts.iter().filter_map(|(steps, grid)| stats(steps, span, *grid)).map(|stats| stats.avg).sum();
-    let Some((last, onto)) = parts.last().copied() else { return Some(Stats::ZERO) };
-    let mut sum = last.clone();
-    for (steps, grid) in parts.iter().rev().skip(1) {
-        sum.add_all(&means(steps, *grid, onto));
-    }
-    let extremes = sum.stats(1.0).unwrap_or(Stats::ZERO);
-    Some(Stats { avg, ..extremes })
-}
-
-/// One thing less another of longer steps: the average is exact, the extremes are over the longer steps, each against the
-/// mean of the first one's samples in it.
-fn difference((more, fine): (&Steps, Grid), (less, coarse): (&Steps, Grid), span: Span) -> Option<Stats> {
-    let avg = stats(more, span, fine)?.avg - stats(less, span, coarse)?.avg;
-    let extremes = means(more, fine, coarse).minus(less).stats(1.0);
-    Some(Stats { avg, min: extremes.map_or(avg, |e| e.min), max: extremes.map_or(avg, |e| e.max) })
-}
-
-/// The mean of the samples in each of another grid's steps; a step at `t` stands for what is in `(t - step, t]`.
-fn means(steps: &Steps, from: Grid, onto: Grid) -> Steps {
-    let mut sums = vec![(0.0, 0u32); points(onto)];
-    for index in 0..steps.count() {
-        let at = from.start + index as i64 * from.step;
-        let tile = usize::try_from((at - onto.start + onto.step - 1).div_euclid(onto.step));
-        if let (Ok(tile), Some(value)) = (tile, steps.at(index))
-            && let Some((sum, n)) = sums.get_mut(tile)
-        {
-            *sum += value;
-            *n += 1;
+    fn row(&self, key: Key, samples: Samples) -> Option<Row> {
+        let question = self.question;
+        let figures = match samples {
+            Samples::Each(steps) => steps.figures(&question.quantiles(), question.course)?,
+            Samples::Summed(figures) => figures,
+        };
+        let Key { class, namespace, name, node, thread } = key;
+        // The exporter always has these; what has no name is there only if it used something.
+        const STARTING: &str = "(starting)";
+        let may_be_nothing = class == Class::Pod || name == STARTING || thread.as_deref() == Some(STARTING);
+        if may_be_nothing && figures.max == 0.0 {
+            return None;
         }
+        let node = node.or_else(|| {
+            let namespace = namespace.as_ref().filter(|_| !name.is_empty())?;
+            let known = self.fetched.last_nodes.get(&(namespace.clone(), name.clone()));
+            Some(known.cloned().unwrap_or_default())
+        });
+        let names = question.percentiles.iter().map(|percentile| percentile.name.clone());
+        Some(Row {
+            class,
+            namespace,
+            name,
+            node,
+            thread,
+            stats: figures.stats(self.extent.expected),
+            percentiles: (!question.percentiles.is_empty())
+                .then(|| Percentiles(names.zip(figures.quantiles.iter().copied()).collect())),
+            // A window that is no multiple of the step may hold one sample more.
+            present: figures.samples.map(|samples| (samples / self.extent.expected).min(1.0)),
+            course: figures.course,
+        })
     }
-    let mut means = Steps::absent(sums.len());
-    for (tile, (sum, n)) in sums.into_iter().enumerate().filter(|(_, (_, n))| *n > 0) {
-        means.add(tile, sum / f64::from(n));
+
+    /// Computes what filters took out of all classes, but for a limit.
+    fn left_out(&self) -> LeftOut {
+        let filter = &self.question.filter;
+        let count = self.extent.points;
+        let (mut left_out, mut any) = (Steps::absent(count), false);
+        for (class, total) in &self.totals.classes {
+            let shown =
+                if filter.has_class(*class) { self.shown(*class) } else { Some(Steps::absent(count)) };
+            if let Some(shown) = shown {
+                left_out.add_all(&total.less(&shown));
+                any = true;
+            } else {
+                left_out.add_all(&total.less(total));
+            }
+        }
+        let stats = left_out.stats(self.extent.expected).filter(|_| any).unwrap_or(Stats::ZERO);
+        LeftOut { avg: stats.avg, min: Some(stats.min), max: Some(stats.max) }
     }
-    means
+
+    /// Adds up the rows of a class that has some; `None` if all of it is in them.
+    fn shown(&self, class: Class) -> Option<Steps> {
+        let (filter, fetched) = (&self.question.filter, &self.fetched);
+        let total = |steps: &mut dyn Iterator<Item = &Steps>| {
+            let mut sum = Steps::absent(self.extent.points);
+            steps.for_each(|steps| sum.add_all(steps));
+            sum
+        };
+        let of_class = |purpose| each(fetched, purpose).filter(move |(key, _)| key.class == class);
+        let is_pod = matches!(class, Class::Infra | Class::Workload);
+        let placed = self.extent.kind == SourceKind::Platform && self.question.of_nodes();
+        if placed && is_pod && filter.nodes.is_some() {
+            return Some(total(&mut of_class(Purpose::PlacedPods).map(|(_, steps)| steps)));
+        }
+        let host = self.extent.kind == SourceKind::Platform && filter.nodes.is_some();
+        if host {
+            let rows = of_class(Purpose::Groups).chain(of_class(Purpose::OnNodes));
+            return Some(total(&mut rows.map(|(_, steps)| steps)));
+        }
+        let mut shown = if is_pod && filter.picks_namespaces() {
+            let has = |key: &Key| filter.has_namespace(key.namespace.as_deref().unwrap_or_default());
+            let namespaces = of_class(Purpose::Namespaces).filter(|(key, _)| has(key));
+            Some(total(&mut namespaces.map(|(_, steps)| steps)))
+        } else if filter.nodes.is_some() {
+            Some(total(&mut of_class(Purpose::OnNodes).map(|(_, steps)| steps)))
+        } else {
+            None
+        };
+        if class == Class::Infra && filter.leaves_out_own() {
+            let own = self.own();
+            if own.samples() > 0 {
+                let all = shown.or_else(|| self.totals.classes.get(&class).cloned())?;
+                shown = Some(all.less(&own));
+            }
+        }
+        shown
+    }
+
+    /// Adds up the exporter's own pods, on the nodes asked for.
+    fn own(&self) -> Steps {
+        let count = self.extent.points;
+        let sum = |purpose, of: &dyn Fn(&Key) -> bool| {
+            let parts = each(&self.fetched, purpose).filter(|(key, _)| of(key));
+            Steps::total(count, parts.map(|(_, steps)| steps))
+        };
+        if self.fetched.parts.contains_key(&Purpose::Neighbours) {
+            let namespace = |key: &Key| key.namespace.as_deref() == Some(OWN_NAMESPACE);
+            let all = sum(Purpose::Namespaces, &namespace);
+            return all.less(&sum(Purpose::Neighbours, &|_| true));
+        }
+        sum(Purpose::Own, &|_| true)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Grid, Span, Stats, Steps, difference, left_out, means};
-
-    fn steps(values: &[f64]) -> Steps {
-        let mut steps = Steps::absent(values.len());
-        values.iter().enumerate().for_each(|(step, value)| steps.add(step, *value));
-        steps
-    }
-
-    /// Samples at 15, 30, 45, 60 s, and at 30, 60 s.
-    const FINE: Grid = Grid { start: 15, end: 60, step: 15 };
-    const COARSE: Grid = Grid { start: 30, end: 60, step: 30 };
-    const SPAN: Span = Span { start: 0, end: 60 };
-
-    #[test]
-    fn a_long_step_holds_the_short_ones_before_it() {
-        assert_eq!(means(&steps(&[1.0, 3.0, 5.0, 9.0]), FINE, COARSE), steps(&[2.0, 7.0]));
-        // Off by 10: 15 and 30 are in (10, 40], 45 and 60 in (40, 70].
-        let off = Grid { start: 40, end: 70, step: 30 };
-        assert_eq!(means(&steps(&[1.0, 3.0, 5.0, 9.0]), FINE, off), steps(&[2.0, 7.0]));
-    }
-
-    #[test]
-    fn averages_are_exact_and_extremes_are_of_the_longer_steps() {
-        let (more, less) = (steps(&[1.0, 3.0, 5.0, 9.0]), steps(&[1.0, 8.0]));
-        let expected = Stats { avg: 4.5 - 4.5, min: -1.0, max: 1.0 };
-        assert_eq!(difference((&more, FINE), (&less, COARSE), SPAN), Some(expected));
-        let expected = Stats { avg: 4.5 + 4.5, min: 3.0, max: 15.0 };
-        assert_eq!(left_out(&[(&more, FINE), (&less, COARSE)], SPAN), Some(expected));
-        assert_eq!(left_out(&[], SPAN), Some(Stats::ZERO));
-    }
+/// Iterates over what the queries of a purpose returned, as far as it is samples.
+fn each(fetched: &Fetched, purpose: Purpose) -> impl Iterator<Item = (&Key, &Steps)> {
+    let parts = fetched.parts.get(&purpose).into_iter().flatten();
+    parts.filter_map(|(key, samples)| match samples {
+        Samples::Each(steps) => Some((key, steps)),
+        Samples::Summed(_) => None,
+    })
 }

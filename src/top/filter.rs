@@ -20,10 +20,20 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether groups of a class have rows; of all pods together, as of host.
+    /// Whether a class has rows.
     pub(super) fn has_class(&self, class: Class) -> bool {
         let pods = matches!(class, Class::Infra | Class::Workload);
         (self.classes.is_empty() || self.classes.contains(&class)) && (pods || self.namespace.is_none())
+    }
+
+    /// Returns those of some classes that have rows.
+    pub(super) fn shown(&self, classes: &[Class]) -> Vec<Class> {
+        classes.iter().copied().filter(|class| self.has_class(*class)).collect()
+    }
+
+    /// Returns whether the exporter's own pods, and no others, are left out of the rows of their namespace.
+    pub(super) fn leaves_out_own(&self) -> bool {
+        !self.exporter && self.has_namespace(series::OWN_NAMESPACE)
     }
 
     /// Whether pods of one namespace may have rows where others of their class have none.

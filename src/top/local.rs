@@ -1,11 +1,11 @@
-//! `top --local`: this machine's own kernel, through the exporter's library, reported in the same form. Here is when to
-//! read it, when to stop, and what could not be seen; `course` makes rows and totals of what was read.
-use super::course::Course;
+//! `top --local`: this machine's own kernel, by the exporter's own counting, reported in the same form. Decides when to
+//! take samples and when to stop, and notes what could not be seen; `recording` evaluates the samples.
 use super::question::{By, Question};
+use super::recording::Recording;
 use crate::progress::Progress;
 use crate::query::Span;
 use crate::query::time::show_duration;
-use crate::report::{Class, Report};
+use crate::report::Report;
 use anyhow::{Context, Result};
 use node_cpu::{Detail, Node, Paths};
 use std::time::{Duration, Instant};
@@ -35,17 +35,17 @@ pub(super) async fn measure(question: &Question) -> Result<Report> {
     let started = machine.started;
     let progress =
         Progress::start(format!("measuring for {}, Ctrl-C ends it", show_duration(question.interval)));
-    while !interrupted && let Some(due) = due(machine.course.length(), interval, step) {
+    while !interrupted && let Some(due) = due(machine.recording.length(), interval, step) {
         tokio::select! {
             () = tokio::time::sleep_until((started + due).into()) => {}
             signal = &mut ctrl_c => { signal.context(DEAF)?; interrupted = true; }
         }
-        let length = machine.course.length();
+        let length = machine.recording.length();
         if interrupted && started.elapsed().saturating_sub(length) < step / 2 {
             break;
         }
         machine.sample()?;
-        progress.set(machine.course.length().div_duration_f64(interval));
+        progress.set(machine.recording.length().div_duration_f64(interval));
     }
     drop(progress);
 
@@ -53,7 +53,7 @@ pub(super) async fn measure(question: &Question) -> Result<Report> {
     if report.busy.is_none() {
         report.notes.insert(0, "no rows: interrupted before the first sample".to_owned());
     } else if interrupted {
-        let (length, asked) = (machine.course.length().as_secs_f64(), show_duration(question.interval));
+        let (length, asked) = (machine.recording.length().as_secs_f64(), show_duration(question.interval));
         report.notes.insert(0, format!("interrupted after {length:.1} s of {asked}"));
     }
     Ok(report)
@@ -79,7 +79,7 @@ impl LocalWatch {
         self.machine.sample()?;
         let interval = Duration::from_millis(self.question.interval.unsigned_abs());
         let steps = interval.div_duration_f64(self.step).round() as usize;
-        self.machine.course.forget(steps.clamp(1, MOST_STEPS as usize));
+        self.machine.recording.keep_newest(steps.clamp(1, MOST_STEPS as usize));
         Ok(self.machine.report(&self.question, milliseconds(self.step)))
     }
 }
@@ -88,7 +88,7 @@ impl LocalWatch {
 #[derive(Debug)]
 struct Machine {
     node: Node,
-    course: Course,
+    recording: Recording,
     /// Its name, where the question is of nodes.
     host: Option<String>,
     started: Instant,
@@ -103,20 +103,20 @@ impl Machine {
         let host = if question.of_nodes() { Some(host_name()?) } else { None };
         let first = node.pass().context(CANNOT)?;
         let started = first.at;
-        Ok(Machine { node, course: Course::new(first, detail.threads), host, started })
+        Ok(Machine { node, recording: Recording::new(first, detail.threads), host, started })
     }
 
     fn sample(&mut self) -> Result<()> {
-        self.course.take(self.node.pass().context(CANNOT)?);
+        self.recording.add(self.node.pass().context(CANNOT)?);
         Ok(())
     }
 
-    /// Of all that the course holds, with steps of so many milliseconds.
+    /// Reports all that the recording holds, with steps of so many milliseconds.
     fn report(&self, question: &Question, step: i64) -> Report {
-        let end = jiff::Timestamp::now().as_millisecond() - milliseconds(self.course.end().elapsed());
-        let span = Span { start: end - milliseconds(self.course.length()), end };
-        let mut report = self.course.report(question, self.host.as_deref(), span, step);
-        report.notes.extend(lacks(question, &report));
+        let end = jiff::Timestamp::now().as_millisecond() - milliseconds(self.recording.end().elapsed());
+        let span = Span { start: end - milliseconds(self.recording.length()), end };
+        let mut report = self.recording.report(question, self.host.as_deref(), span, step);
+        report.notes.extend(lacks(&report));
         report.notes.extend(self.node.limits());
         report
     }
@@ -130,13 +130,10 @@ fn due(now: Duration, interval: Duration, step: Duration) -> Option<Duration> {
 }
 
 /// What a reader would otherwise wonder about.
-fn lacks(question: &Question, report: &Report) -> Vec<String> {
+fn lacks(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.busy.is_some() && report.rows.is_empty() {
         notes.push("no rows: the filters left out everything that this machine runs".to_owned());
-    }
-    if !question.filter.classes.is_empty() && report.rows.iter().any(|row| row.class == Class::Pod) {
-        notes.push("--local cannot tell infra from workload: all pods together are class pod".to_owned());
     }
     notes
 }

@@ -1,161 +1,124 @@
-//! Where pods ran and when: `kube_pod_info`, joined in the client by namespace and pod.
+//! The nodes that have samples in a window, and the notes about those with gaps.
 use super::series;
-use crate::prometheus::Series;
-use crate::query::Querier;
-use crate::query::Span;
-use crate::query::{Cost, Split};
+use crate::prometheus::{Series, Size};
+use crate::query::{Cost, Querier, Span, Split, promql};
 use anyhow::Result;
-use futures_util::future::try_join_all;
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
-/// Pods that one query names; keeps its text short.
-pub(super) const BATCH: usize = 500;
-/// Pods of a cluster, when an answer's size is judged before it is known.
-pub(super) const PODS: usize = 8000;
-/// Their namespaces, likewise.
-pub(super) const NAMESPACES: usize = 100;
-/// The last part of a window, milliseconds, that holds a sample of every pod that is still there.
-const LATELY: i64 = 120_000;
+/// Number of nodes that a note names.
+const NAMED: usize = 8;
+/// Number of nodes, before it is known.
+pub(super) const UNKNOWN: usize = 500;
 
-/// A pod's namespace and name.
-pub(super) type Pod = (String, String);
-
-/// Where each pod was in a window.
-#[derive(Debug, Default)]
-pub(super) struct Whereabouts {
-    /// The last node of each pod that anything is known of.
-    pub last: BTreeMap<Pod, String>,
-    /// Pods on several nodes: since when on which, Unix milliseconds, by time.
-    pub moved: BTreeMap<Pod, Vec<(i64, String)>>,
+/// Nodes by how many samples they have.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Nodes {
+    /// Number of nodes with any sample.
+    pub count: usize,
+    /// Notes about nodes with gaps, and about steps at which no node has a sample.
+    pub notes: Vec<String>,
+    /// Whether any has gaps.
+    pub has_gaps: bool,
 }
 
-impl Whereabouts {
-    /// Asks for a window: for the last nodes of the pods that were there lately, which are most; for the nodes of all
-    /// pods, with all that moved, where `moves` matter.
-    pub(super) async fn find(server: &Querier<'_>, span: Span, moves: bool) -> Result<Whereabouts> {
-        let window = if moves { span.length() } else { LATELY.min(span.length()) };
-        let lately = Span { start: span.end - window, ..span };
-        let seen = nodes_of(server, series::POD_INFO, lately, PODS).await?;
-        let mut whereabouts = Whereabouts::default();
-        whereabouts.take(server, span, seen).await?;
-        Ok(whereabouts)
-    }
-
-    /// Asks for the last nodes of pods that were not there lately.
-    pub(super) async fn add(&mut self, server: &Querier<'_>, span: Span, pods: &[Pod]) -> Result<()> {
-        let batches = pods.chunks(BATCH).map(async |batch| {
-            let mut seen = nodes_of(server, &series::pod_info(batch), span, batch.len()).await?;
-            seen.retain(|pod, _| batch.binary_search(pod).is_ok());
-            anyhow::Ok(seen)
-        });
-        let seen = try_join_all(batches).await?.into_iter().flatten().collect();
-        self.take(server, span, seen).await
-    }
-
-    /// Takes in who was seen where. Few pods move, and only of those it matters when.
-    async fn take(&mut self, server: &Querier<'_>, span: Span, seen: Nodes) -> Result<()> {
-        let several: Vec<Pod> =
-            seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect();
-        let batches = several.chunks(BATCH).map(async |batch| {
-            let mut moved = times_on_nodes(server, &series::pod_info(batch), span, batch.len()).await?;
-            moved.retain(|pod, _| batch.binary_search(pod).is_ok());
-            anyhow::Ok(moved)
-        });
-        self.moved.extend(try_join_all(batches).await?.into_iter().flatten());
-        for (pod, nodes) in seen {
-            let last = self.moved.get(&pod).and_then(|moves| moves.last()).map(|(_, node)| node.clone());
-            if let Some(node) = last.or_else(|| nodes.into_iter().next()) {
-                self.last.insert(pod, node);
+impl Nodes {
+    /// Fetches the nodes of the exporter. `recorded` is how many there were at each step: if they were always as many as
+    /// have series at all, none has a gap, and their samples need not be counted.
+    pub(super) async fn of_exporter(
+        querier: &Querier<'_>,
+        window: Span,
+        (steps, holes): (usize, usize),
+        recorded: &[f64],
+    ) -> Result<Nodes> {
+        let most = recorded.iter().copied().fold(0.0, f64::max);
+        if holes == 0 && recorded.len() >= steps && recorded.iter().all(|number| *number == most) {
+            let (times, size) = ((window.start, window.end), Size::of(most as usize));
+            // More than had samples in the window, if the server looks at longer stretches.
+            let names = querier.client().values("instance", series::BUSY, times, size).await;
+            if names.unwrap_or_default().len() as f64 == most {
+                return Ok(Nodes { count: most as usize, ..Nodes::default() });
             }
         }
-        Ok(())
+        let counted = count(querier, series::BUSY, window, most.max(1.0) as usize).await?;
+        Ok(Nodes::of(&counted, steps, holes))
     }
 
-    /// A pod's samples by the node that it was on: that of the newest sample of its whereabouts, the first one's before
-    /// there is any, and an empty one where nothing is known.
-    pub(super) fn split<'a>(
-        &'a self,
-        pod: &Pod,
-        samples: &'a [(i64, f64)],
-    ) -> Vec<(&'a str, &'a [(i64, f64)])> {
-        let Some(moves) = self.moved.get(pod) else {
-            return vec![(self.last.get(pod).map_or("", String::as_str), samples)];
+    /// Fetches the nodes that the platform knows.
+    pub(super) async fn of_platform(querier: &Querier<'_>, window: Span) -> Result<Nodes> {
+        let counted = count(querier, series::PLATFORM_BUSY, window, UNKNOWN).await?;
+        // Their samples are of other times than the pods', so that one may be missing at an end.
+        let most = counted.values().copied().fold(0.0, f64::max);
+        Ok(Nodes::of(&counted, most as usize, 0))
+    }
+
+    /// Compares the samples of each node with so many steps, at some of which (holes) no node has any.
+    fn of(counted: &BTreeMap<String, f64>, steps: usize, holes: usize) -> Nodes {
+        let mut nodes = Nodes { count: counted.len(), ..Nodes::default() };
+        if holes > 0 {
+            nodes.notes.push(format!("no node answered at {holes} of {} samples", steps + holes));
+        }
+        let with_gaps = counted.iter().filter(|(_, samples)| **samples < steps as f64);
+        let with_gaps: Vec<(f64, &str)> =
+            with_gaps.map(|(name, samples)| (samples / steps as f64, name.as_str())).collect();
+        nodes.has_gaps = holes > 0 || !with_gaps.is_empty();
+        if !with_gaps.is_empty() {
+            nodes.notes.push(format!(
+                "nodes that answered for a part of the window only, left out of busy for the rest: {}",
+                least(with_gaps)
+            ));
+        }
+        nodes
+    }
+}
+
+/// Counts the samples of each node in a window.
+async fn count(
+    querier: &Querier<'_>,
+    metric: &str,
+    window: Span,
+    nodes: usize,
+) -> Result<BTreeMap<String, f64>> {
+    let mut counted: BTreeMap<String, f64> = BTreeMap::new();
+    let cost = Cost::of(nodes, nodes);
+    if querier.has_cache() {
+        let take = |response: &[Series<'_>]| {
+            for series in response {
+                *counted.entry(series.label("instance").to_owned()).or_default() +=
+                    series.samples.len() as f64;
+            }
         };
-        let mut parts = Vec::new();
-        let mut rest = samples;
-        for ((_, node), next) in
-            moves.iter().zip(moves.iter().skip(1).map(|(since, _)| *since).chain([i64::MAX]))
-        {
-            let (here, later) = rest.split_at(rest.partition_point(|(at, _)| *at < next));
-            parts.push((node.as_str(), here));
-            rest = later;
-        }
-        parts.retain(|(_, samples)| !samples.is_empty());
-        parts
+        querier.samples(metric, window, cost, take).await?;
+        return Ok(counted);
     }
-}
-
-/// The nodes of each pod.
-type Nodes = BTreeMap<Pod, BTreeSet<String>>;
-
-async fn nodes_of(server: &Querier<'_>, info: &str, span: Span, pods: usize) -> Result<Nodes> {
-    let mut seen = Nodes::new();
-    let take = |answer: &[Series<'_>]| {
-        for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
-            seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
+    let query = |selector: &str, window: i64| promql::statistic("count", selector, window);
+    let take = |response: &[Series<'_>]| {
+        for series in response {
+            *counted.entry(series.label("instance").to_owned()).or_default() += series.value().unwrap_or(0.0);
         }
     };
-    let cost = Cost::of(pods, pods).by(info, "namespace");
-    server.over(series::pod_nodes, info, span, (Split::Label, cost), take).await?;
-    Ok(seen)
+    querier.over(query, metric, window, (Split::Time, cost), take).await?;
+    Ok(counted)
 }
 
-/// Since when each pod was on which node.
-async fn times_on_nodes(
-    server: &Querier<'_>,
-    info: &str,
-    span: Span,
-    pods: usize,
-) -> Result<BTreeMap<Pod, Vec<(i64, String)>>> {
-    let mut seen: BTreeMap<Pod, Vec<(i64, Rc<str>)>> = BTreeMap::new();
-    let take = |answer: &[Series<'_>]| {
-        for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
-            let node: Rc<str> = series.label("node").into();
-            let times = series.samples.iter().map(|(at, _)| (*at, Rc::clone(&node)));
-            seen.entry(pod(series)).or_default().extend(times);
-        }
-    };
-    let cost = Cost::of(pods, pods).by(info, "namespace");
-    server.samples(info, span, cost, take).await?;
-    let changes = |mut times: Vec<(i64, Rc<str>)>| {
-        times.sort_unstable();
-        times.dedup_by(|later, earlier| later.1 == earlier.1);
-        times.into_iter().map(|(since, node)| (since, node.as_ref().to_owned())).collect()
-    };
-    Ok(seen.into_iter().map(|(pod, times)| (pod, changes(times))).collect())
-}
-
-/// Of which pod a series is.
-pub(super) fn pod(series: &Series<'_>) -> Pod {
-    (series.label("namespace").to_owned(), series.label("pod").to_owned())
+/// Names the nodes with the fewest samples, by the share of the window, and how many more there are.
+fn least(mut nodes: Vec<(f64, &str)>) -> String {
+    nodes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
+    let more = nodes.len().saturating_sub(NAMED);
+    let named = nodes.into_iter().take(NAMED).map(|(share, name)| format!("{name} ({:.1} %)", 100.0 * share));
+    let named = named.collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Whereabouts;
+    use super::{NAMED, least};
 
     #[test]
-    fn a_sample_belongs_to_the_node_of_its_time() {
-        let pod = ("shop".to_owned(), "cart-0".to_owned());
-        let mut whereabouts = Whereabouts::default();
-        let samples = [(10, 1.0), (20, 2.0), (30, 3.0), (40, 4.0)];
-        assert_eq!(whereabouts.split(&pod, &samples), [("", &samples[..])]);
-        whereabouts.last.insert(pod.clone(), "c".to_owned());
-        assert_eq!(whereabouts.split(&pod, &samples), [("c", &samples[..])]);
-        // First seen on a at 15, on b from 30 on, then on c after the last sample.
-        let moves = [(15, "a"), (30, "b"), (45, "c")].map(|(at, node)| (at, node.to_owned())).to_vec();
-        whereabouts.moved.insert(pod.clone(), moves);
-        assert_eq!(whereabouts.split(&pod, &samples), [("a", &samples[..2]), ("b", &samples[2..])]);
+    fn of_many_nodes_with_gaps_those_are_named_that_have_the_most() {
+        assert_eq!(least(vec![(0.5, "b"), (0.25, "c"), (0.5, "a")]), "c (25.0 %), a (50.0 %), b (50.0 %)");
+        let many: Vec<_> = (0..NAMED + 3).map(|number| (1.0 - 0.01 * number as f64, "n")).collect();
+        let named = least(many);
+        assert!(named.starts_with("n (90.0 %), ") && named.ends_with(" and 3 more"), "{named}");
+        assert_eq!(named.matches('%').count(), NAMED);
     }
 }

@@ -2,12 +2,14 @@
 use super::filter::Filter;
 use crate::query::Span;
 use crate::query::Want;
-use crate::report::{Class, SortBy};
+use crate::report::SortBy;
 use anyhow::{Context, Result, ensure};
 
 /// A question, in types.
 #[derive(Debug, Clone)]
 pub struct Question {
+    /// Whose series answer.
+    pub source: Whose,
     /// The end of the window, Unix milliseconds, inclusive.
     pub end: i64,
     /// Its length, milliseconds, above zero.
@@ -55,21 +57,18 @@ impl Question {
     pub(super) fn quantiles(&self) -> Vec<f64> {
         self.percentiles.iter().map(|percentile| percentile.share).collect()
     }
+}
 
-    /// Whether each pod has a row, where pods have any.
-    pub(super) fn of_single_pods(&self) -> bool {
-        matches!(self.by, By::Group | By::Thread)
-    }
-
-    /// Whether it matters to any row of pods, of whatever they are, which namespace these are in.
-    pub(super) fn tells_namespaces(&self) -> bool {
-        self.filter.picks_namespaces() || self.by != By::Class && self.shows_pods()
-    }
-
-    /// Whether pods have rows.
-    pub(super) fn shows_pods(&self) -> bool {
-        [Class::Infra, Class::Workload].into_iter().any(|class| self.filter.has_class(class))
-    }
+/// Whose series answer a question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// The exporter's if these cover the window or have enough samples in it, else the platform's.
+    #[default]
+    Either,
+    /// The exporter's.
+    Exporter,
+    /// The platform's own.
+    Platform,
 }
 
 /// What a row stands for.

@@ -1,37 +1,34 @@
 //! What a report says of itself: which window, sampled how, of how many nodes, made of what, by whom.
 
 use std::fs;
-use std::ops::Range;
 
 use serde_json::{Value, json};
 use test_cluster::{Outcome, Prometheus};
 
-use crate::serve::store;
+use crate::serve::{store, totals};
 use crate::way_in::plugin;
 
-/// Ten minutes of node `a`, of node `b` without its middle, and of a third that is known to the API server alone; pods; and
-/// the rules' sums or not.
-fn serve(name: &str, sums: bool) -> Prometheus {
+/// Ten minutes of node `a`, of node `b` without its middle, and of a third that is known to the API server alone; and a pod.
+fn serve(name: &str) -> Prometheus {
     let group = "namedprocess_namegroup_cpu_rate";
     let mut series = vec![
-        (format!("{group}{{instance=\"a\",class=\"host\",groupname=\"crio\"}}"), 15, 0..600),
-        (format!("{group}{{instance=\"b\",class=\"host\",groupname=\"crio\"}}"), 15, 0..300),
+        (format!("class_groupname:{group}:sum{{class=\"host\",groupname=\"crio\"}}"), 15, 0..600),
         ("instance:namedprocess_node_cpu_rate:sum{instance=\"a\"}".to_owned(), 15, 0..600),
         ("instance:namedprocess_node_cpu_rate:sum{instance=\"b\"}".to_owned(), 15, 0..300),
-        ("pod:container_cpu_usage:sum{namespace=\"shop\",pod=\"cart-0\"}".to_owned(), 30, 0..600),
+        (
+            "namedprocess_pod_cpu_rate{instance=\"a\",class=\"workload\",namespace=\"shop\",pod=\"cart-0\"}"
+                .to_owned(),
+            15,
+            0..600,
+        ),
     ];
     for node in ["a", "b", "c"] {
         series.push((format!("kube_node_info{{node=\"{node}\"}}"), 30, 0..600));
     }
-    if sums {
-        let name = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
-        series.push((format!("{name}{{class=\"host\",groupname=\"crio\"}}"), 15, 0..600));
-        let name = "instance_class:namedprocess_namegroup_cpu_rate:sum";
-        for (node, ages) in [("a", 0..600), ("b", 0..300)] {
-            series.push((format!("{name}{{instance=\"{node}\",class=\"host\"}}"), 15, ages));
-        }
-    }
-    store(name, series.into_iter().map(|(series, step, ages)| (series, step, ages, 0.5)))
+    let series = series.into_iter().map(|(series, step, ages)| (series, step, ages, 0.5));
+    let totals = [(300..600, 1.0), (0..300, 2.0)]
+        .map(|(ages, nodes)| totals(15, ages, nodes, nodes, &[("host", 0.5), ("workload", 0.5)]));
+    store(name, totals.into_iter().flatten().chain(series))
 }
 
 fn top(prometheus: &Prometheus, format: &str) -> Outcome {
@@ -48,39 +45,31 @@ fn top_of(interval: &str, prometheus: &Prometheus, format: &str) -> Outcome {
 #[test]
 fn what_a_report_says_of_itself() {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end().to_owned();
-    for (name, sums, series, words) in [
-        ("header-sums", true, "sums", "by the sums that its rules keep"),
-        ("header-raw", false, "raw", "each group on each node"),
-    ] {
-        let prometheus = serve(name, sums);
-        let report: Value = serde_json::from_str(&top(&prometheus, "json").stdout).unwrap();
-        assert_eq!(report["source"]["nodes"], 2, "{report:#}");
-        assert_eq!(report["source"]["cluster_nodes"], 3);
-        assert_eq!(report["source"]["series"], series);
-        assert_eq!(report["source"]["replica"], json!(host));
-        let window = &report["window"];
-        assert_eq!(
-            [&window["asked_seconds"], &window["interval_seconds"], &window["step_seconds"]],
-            [&json!(3600.0), &json!(600.0), &json!(15.0)]
-        );
-        assert_eq!(window["pod_step_seconds"], 30.0);
-        let notes = report["notes"].to_string();
-        for said in ["the window was cut", "b (50.0 %)", "1 of 3 nodes have no series", "5-minute rates"] {
-            assert!(notes.contains(said), "without {said:?}: {notes}");
-        }
-        assert!(notes.contains(&format!("gaps are those of {host}")), "{notes}");
+    let prometheus = serve("header");
+    let report: Value = serde_json::from_str(&top(&prometheus, "json").stdout).unwrap();
+    assert_eq!(report["source"]["nodes"], 2, "{report:#}");
+    assert_eq!(report["source"]["cluster_nodes"], 3);
+    assert_eq!(report["source"]["replica"], json!(host));
+    let window = &report["window"];
+    assert_eq!(
+        [&window["asked_seconds"], &window["interval_seconds"], &window["step_seconds"]],
+        [&json!(3600.0), &json!(600.0), &json!(15.0)]
+    );
+    let notes = report["notes"].to_string();
+    for said in ["the window was cut", "b (50.0 %)", "1 of 3 nodes have no series"] {
+        assert!(notes.contains(said), "without {said:?}: {notes}");
+    }
+    assert!(notes.contains(&format!("gaps are those of {host}")), "{notes}");
 
-        let page = top(&prometheus, "table").stdout;
-        let header = page.lines().last().unwrap();
-        for said in [
-            "(600 s of 3600 asked for, a sample every 15 s; pods every 30 s, as 5-minute rates)",
-            "exporter series of 2 of 3 nodes",
-            words,
-            &prometheus.url,
-            &format!("({host})"),
-        ] {
-            assert!(header.contains(said), "without {said:?}: {header}");
-        }
+    let page = top(&prometheus, "table").stdout;
+    let header = page.lines().last().unwrap();
+    for said in [
+        "(600 s of 3600 asked for, a sample every 15 s)",
+        "exporter series of 2 of 3 nodes",
+        &prometheus.url,
+        &format!("({host})"),
+    ] {
+        assert!(header.contains(said), "without {said:?}: {header}");
     }
 }
 
@@ -88,38 +77,24 @@ fn what_a_report_says_of_itself() {
 /// of the second half says nothing of the first.
 #[test]
 fn who_was_silent_is_not_told_by_a_number_alone() {
-    for (name, recorded, busy, nodes, silent) in [
-        ("always", 0..600, [("a", 0..600), ("b", 0..600)].as_slice(), 2, &[][..]),
-        ("turns", 0..600, &[("a", 0..600), ("b", 300..600), ("c", 0..300)], 3, &["b (50.0 %)", "c (50.0 %)"]),
-        ("late", 0..300, &[("a", 0..600), ("b", 0..300)], 2, &["b (50.0 %)"]),
-        ("fewer", 0..600, &[("a", 0..600), ("b", 0..600), ("c", 450..600)], 3, &["c (25.0 %)"]),
+    for (name, busy, nodes, silent) in [
+        ("always", [("a", 0..600), ("b", 0..600)].as_slice(), 2, &[][..]),
+        ("turns", &[("a", 0..600), ("b", 300..600), ("c", 0..300)], 3, &["b (50.0 %)", "c (50.0 %)"]),
+        ("late", &[("a", 0..600), ("b", 0..300)], 2, &["b (50.0 %)"]),
+        ("fewer", &[("a", 0..600), ("b", 0..600), ("c", 450..600)], 3, &["c (25.0 %)"]),
     ] {
-        let group = "namedprocess_namegroup_cpu_rate";
-        let one = |series: String| (series, 15, 0..600, 0.5);
-        let mut all = vec![
-            one(format!("{group}{{instance=\"a\",class=\"host\",groupname=\"crio\"}}")),
-            one(format!("class_groupname:{group}:sum{{class=\"host\",groupname=\"crio\"}}")),
-            one("cluster:namedprocess_node_cpu_rate:sum".to_owned()),
-            one("cluster:namedprocess_node_cpu_unattributed_rate:sum".to_owned()),
-        ];
-        let number = |ages: &Range<u32>| busy.iter().filter(|(_, there)| there.contains(&ages.start)).count();
-        for ages in [0..300, 300..450, 450..600].into_iter().filter(|ages| recorded.contains(&ages.start)) {
-            let number = number(&ages) as f64;
-            all.push(("cluster:namedprocess_node_cpu_rate:count".to_owned(), 15, ages, number));
+        let mut all = Vec::new();
+        for ages in [0..300, 300..450, 450..600] {
+            let number = busy.iter().filter(|(_, there)| there.contains(&ages.start)).count() as f64;
+            all.extend(totals(15, ages, number, 0.5, &[("host", 0.5)]));
         }
         for (node, ages) in busy {
             let series = format!("instance:namedprocess_node_cpu_rate:sum{{instance=\"{node}\"}}");
             all.push((series, 15, ages.clone(), 0.5));
         }
-        // A series' samples are written one after the other, the oldest first.
-        all.sort_by(|a, b| a.0.cmp(&b.0).then(b.2.start.cmp(&a.2.start)));
         let prometheus = store(&format!("nodes-{name}"), all);
         let report: Value = serde_json::from_str(&top_of("10m", &prometheus, "json").stdout).unwrap();
-        assert_eq!(
-            (&report["source"]["nodes"], &report["source"]["series"]),
-            (&json!(nodes), &json!("sums")),
-            "{name}"
-        );
+        assert_eq!(report["source"]["nodes"], json!(nodes), "{name}");
         let notes = report["notes"].to_string();
         let said =
             notes.split("left out of busy for the rest: ").nth(1).and_then(|rest| rest.split('"').next());
@@ -129,23 +104,20 @@ fn who_was_silent_is_not_told_by_a_number_alone() {
 
 #[test]
 fn the_course_is_for_people_alone() {
-    for (name, sums) in [("course", false), ("course-sums", true)] {
-        let prometheus = serve(name, sums);
-        let wide = top(&prometheus, "wide").stdout;
-        assert!(wide.lines().next().unwrap().ends_with("COURSE"), "{wide}");
-        // Rows of groups come with their samples where these are added up here; all others are asked for it.
-        for name in ["crio", "cart-0"] {
-            let row = wide.lines().find(|line| line.contains(name)).unwrap();
-            assert!(row.ends_with(&"█".repeat(5)), "{row}");
-        }
-        // A part for each sample where these are fewer, and no gaps between them: four of groups, two of pods.
-        let minute = top_of("1m", &prometheus, "wide").stdout;
-        for (name, course) in [("crio", "████"), ("cart-0", "██")] {
-            let row = minute.lines().find(|line| line.contains(name)).unwrap();
-            assert_eq!(row.split_whitespace().last(), Some(course), "{row}");
-        }
-        for format in ["table", "csv", "json", "yaml"] {
-            assert!(!top(&prometheus, format).stdout.contains('█'), "{format}");
-        }
+    let prometheus = serve("course");
+    let wide = top(&prometheus, "wide").stdout;
+    assert!(wide.lines().next().unwrap().ends_with("COURSE"), "{wide}");
+    for name in ["crio", "cart-0"] {
+        let row = wide.lines().find(|line| line.contains(name)).unwrap();
+        assert!(row.ends_with(&"█".repeat(5)), "{row}");
+    }
+    // A part for each sample if these are fewer, and no gaps between them.
+    let minute = top_of("1m", &prometheus, "wide").stdout;
+    for name in ["crio", "cart-0"] {
+        let row = minute.lines().find(|line| line.contains(name)).unwrap();
+        assert_eq!(row.split_whitespace().last(), Some("████"), "{row}");
+    }
+    for format in ["table", "csv", "json", "yaml"] {
+        assert!(!top(&prometheus, format).stdout.contains('█'), "{format}");
     }
 }

@@ -8,7 +8,7 @@ use crate::serve::{serve, serve_old};
 use agree::{FORMATS, agree};
 use anyhow::{Context, Result, ensure};
 use test_cluster::Prometheus;
-use test_history::{By, History, Question, expected, metric};
+use test_history::{By, History, Question, Source, expected, metric};
 
 /// 2025-06-01T12:00:07Z: not a multiple of anything.
 const END_MS: i64 = 1_748_779_207_000;
@@ -30,7 +30,6 @@ fn spec() -> test_history::Spec {
         duration_s: 3600,
         end_ms: END_MS,
         seed: 3,
-        aggregates: true,
     }
 }
 
@@ -40,26 +39,29 @@ fn window(by: By, before_end_ms: i64, interval_ms: i64) -> Question {
     Question::new(end_ms - interval_ms, end_ms, by)
 }
 
-/// With the sums that rules keep, where some nodes were silent and where none was, without sums, with those of the last
-/// half hour, as after an update, and with those alone that the first version's rules kept.
+/// By the exporter and by the platform; with nodes that have gaps and without; with rules of the last half hour, as after
+/// an installation, and with one of them alone that is so young, as after an update.
 #[test]
-fn any_window_agrees_whatever_sums_are_kept() -> Result<()> {
-    for (name, from_ms) in [
-        ("sums", 0),
-        ("steady", 0),
-        ("no-sums", END_MS),
-        ("late-sums", END_MS - HOUR_MS / 2),
-        ("old-sums", 0),
-    ] {
-        let mut history = History::generate(&test_history::Spec { silent: name != "steady", ..spec() });
-        for series in history.series.iter_mut().filter(|series| metric::AGGREGATES.contains(&series.metric)) {
-            series.samples.retain(|(at, _)| *at >= from_ms);
+fn any_window_agrees() -> Result<()> {
+    for name in ["gaps", "steady", "late", "late-rule"] {
+        let mut held = History::generate(&test_history::Spec { silent: name != "steady", ..spec() });
+        let mut whole = held.clone();
+        let late = |series: &mut test_history::Series| {
+            series.samples.retain(|(at, _)| *at >= END_MS - HOUR_MS / 2);
+        };
+        if name == "late-rule" {
+            held.series.iter_mut().filter(|series| series.metric == metric::CLASS).for_each(late);
         }
-        let later = [metric::CLUSTER_BUSY, metric::NODES, metric::UNATTRIBUTED, metric::EXPORTER_SUM];
-        history.series.retain(|series| name != "old-sums" || !later.contains(&series.metric));
-        let mut trial = Trial::new(name, &history)?;
-        for question in windows() {
-            trial.ask(&["json"], &question)?;
+        if name.starts_with("late") {
+            let ours = |series: &&mut test_history::Series| !metric::OF_PLATFORM.contains(&series.metric);
+            whole.series.iter_mut().filter(ours).for_each(late);
+            held = if name == "late" { whole.clone() } else { held };
+        }
+        let mut trial = Trial::with(serve(&format!("history-{name}"), &held, &[])?, &whole);
+        for source in [Source::Exporter, Source::Platform] {
+            for question in windows() {
+                trial.ask(&["json"], &Question { source, ..question })?;
+            }
         }
         trial.verdict()?;
     }
@@ -70,16 +72,17 @@ fn any_window_agrees_whatever_sums_are_kept() -> Result<()> {
 #[test]
 fn an_old_prometheus_agrees() -> Result<()> {
     let few = test_history::Spec { nodes: 6, groups: 16, ..spec() };
-    for (name, aggregates, silent) in [("raw", false, true), ("sums", true, true), ("steady", true, false)] {
-        let history = History::generate(&test_history::Spec { aggregates, silent, ..few.clone() });
+    for (name, silent) in [("gaps", true), ("steady", false)] {
+        let history = History::generate(&test_history::Spec { silent, ..few.clone() });
         let mut trial = Trial::with(serve_old(&format!("history-2-{name}"), &history)?, &history);
         let mut questions = windows();
-        // From sample to sample, of the exporter's and of the pods'.
-        for metric in [metric::GROUP, metric::POD] {
+        // From sample to sample, of the exporter's and of the platform's.
+        for (source, metric) in [(Source::Exporter, metric::GROUP), (Source::Platform, metric::PLATFORM_POD)]
+        {
             let samples = history.series.iter().filter(|series| series.metric == metric);
             let last_ms = samples.flat_map(|series| &series.samples).map(|(at, _)| *at).max();
             let before_end_ms = END_MS - last_ms.context("no sample")? + 5 * 60_000;
-            questions.extend(LEVELS.map(|by| window(by, before_end_ms, HOUR_MS / 2)));
+            questions.extend(LEVELS.map(|by| Question { source, ..window(by, before_end_ms, HOUR_MS / 2) }));
         }
         for question in questions {
             let one = Question { nodes: names(&["node-002"]), ..question.clone() };
@@ -113,36 +116,6 @@ fn windows() -> Vec<Question> {
     levels.flat_map(of).collect()
 }
 
-/// Somebody may keep, or record, some of the sums only, or not all the time.
-#[test]
-fn any_of_the_sums_may_be_missing() -> Result<()> {
-    let few = test_history::Spec { nodes: 4, silent: false, groups: 12, duration_s: 1200, ..spec() };
-    let ages_ms = [0..HOUR_MS, 300_000..420_000];
-    for (missing, gone) in
-        metric::AGGREGATES.into_iter().flat_map(|name| ages_ms.clone().map(|gone| (name, gone)))
-    {
-        let mut history = History::generate(&few);
-        for series in history.series.iter_mut().filter(|series| series.metric == missing) {
-            series.samples.retain(|(at, _)| !gone.contains(&(END_MS - at)));
-        }
-        let name = format!("without-{}-{}", missing.replace(':', "-"), gone.start);
-        let mut trial = Trial::new(&name, &history)?;
-        for by in LEVELS {
-            let (whole, part) = (window(by, 0, HOUR_MS / 3), window(by, 61_000, HOUR_MS / 6));
-            for question in [
-                Question { per_node: true, ..part.clone() },
-                Question { nodes: names(&["node-002"]), ..part.clone() },
-                part,
-                whole,
-            ] {
-                trial.ask(&["json"], &question)?;
-            }
-        }
-        trial.verdict()?;
-    }
-    Ok(())
-}
-
 #[test]
 fn any_filter_agrees() -> Result<()> {
     let history = History::generate(&spec());
@@ -165,7 +138,8 @@ fn any_filter_agrees() -> Result<()> {
             Question { include_exporter: true, classes: names(&["infra", "workload"]), ..part.clone() },
             Question { include_exporter: true, skip_namespaces: names(&["app-2"]), ..part.clone() },
             Question { nodes: names(&["nowhere"]), ..part.clone() },
-            Question { classes: names(&["host"]), ..part },
+            Question { classes: names(&["host"]), ..part.clone() },
+            Question { classes: names(&["host", "pod"]), ..part.clone() },
             Question { classes: names(&["host", "kernel", "workload"]), ..whole },
         ];
         for (question, format) in questions.iter().zip(&mut formats) {
@@ -174,6 +148,9 @@ fn any_filter_agrees() -> Result<()> {
     }
     for question in combinations(&[By::Thread]) {
         trial.ask(&FORMATS, &question)?;
+    }
+    for question in combinations(&LEVELS) {
+        trial.ask(&["json"], &Question { source: Source::Platform, ..question })?;
     }
     trial.verdict()
 }

@@ -14,6 +14,7 @@ mod history;
 mod nodes;
 mod odd_data;
 mod pieces;
+mod plan;
 mod renewal;
 mod serve;
 mod sign_in;

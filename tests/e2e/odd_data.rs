@@ -67,8 +67,21 @@ fn series(
 }
 
 const GROUP: &str = "namedprocess_namegroup_cpu_rate";
+const GROUP_SUM: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
 const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
-const POD: &str = "pod:container_cpu_usage:sum";
+const POD: &str = "namedprocess_pod_cpu_rate";
+const NAMESPACE: &str = "class_namespace:namedprocess_pod_cpu_rate:sum";
+
+/// The totals that the rules record of one node.
+fn totals(text: &mut String, classes: &[&str], busy: impl Fn(u32) -> Option<&'static str>) {
+    series(text, "cluster:namedprocess_node_cpu_rate:count", &[], |_| Some("1"));
+    series(text, "cluster:namedprocess_node_cpu_rate:sum", &[], &busy);
+    series(text, "cluster:namedprocess_node_cpu_unattributed_rate:sum", &[], |_| Some("0.5"));
+    for class in classes {
+        series(text, "class:namedprocess_cpu_rate:sum", &[("class", class)], |_| Some("8"));
+    }
+    series(text, BUSY, &[("instance", "n")], busy);
+}
 
 /// A Prometheus that holds these series; each metric's must be together.
 fn serve(name: &str, text: &str) -> Prometheus {
@@ -92,15 +105,21 @@ fn odd_names() -> &'static Prometheus {
     static PROMETHEUS: OnceLock<Prometheus> = OnceLock::new();
     PROMETHEUS.get_or_init(|| {
         let mut text = String::new();
+        let host = |name| [("class", "host"), ("groupname", name)];
         for name in NAMES {
-            series(&mut text, GROUP, &[("instance", "n"), ("class", "host"), ("groupname", name)], |_| {
-                Some("0.25")
-            });
+            series(&mut text, GROUP_SUM, &host(name), |_| Some("0.25"));
         }
-        series(&mut text, BUSY, &[("instance", "n")], |_| Some("64"));
         for name in NAMES {
-            let every_other = |sample: u32| (sample % 2 == 1).then_some("0.125");
-            series(&mut text, POD, &[("namespace", name), ("pod", name)], every_other);
+            series(&mut text, GROUP, &[&[("instance", "n")], &host(name)[..]].concat(), |_| Some("0.25"));
+        }
+        totals(&mut text, &["host", "workload"], |_| Some("64"));
+        let every_other = |sample: u32| (sample % 2 == 1).then_some("0.125");
+        for name in NAMES {
+            series(&mut text, NAMESPACE, &[("class", "workload"), ("namespace", name)], every_other);
+        }
+        for name in NAMES {
+            let pod = [("instance", "n"), ("class", "workload"), ("namespace", name), ("pod", name)];
+            series(&mut text, POD, &pod, every_other);
         }
         serve("odd-names", &text)
     })
@@ -185,25 +204,27 @@ fn figures(value: &Value, place: &str, found: &mut Vec<(String, Value)>) {
 #[test]
 fn a_sample_that_is_no_number_is_no_sample() {
     let mut text = String::new();
-    let group = |name: &'static str| [("instance", "n"), ("class", "host"), ("groupname", name)];
+    let group = |name: &'static str| [("class", "host"), ("groupname", name)];
     let once = |odd: &'static str| move |sample| Some(if sample == 3 { odd } else { "0.5" });
-    series(&mut text, GROUP, &group("steady"), |_| Some("0.5"));
-    series(&mut text, GROUP, &group("nan"), once("NaN"));
-    series(&mut text, GROUP, &group("inf"), once("+Inf"));
-    series(&mut text, GROUP, &group("minus-inf"), once("-Inf"));
-    series(&mut text, GROUP, &group("missing"), |sample| (sample != 3).then_some("0.5"));
-    series(&mut text, GROUP, &group("never"), |_| Some("NaN"));
-    series(&mut text, BUSY, &[("instance", "n")], once("NaN"));
-    let pod = |name: &'static str| [("namespace", "shop"), ("pod", name)];
+    series(&mut text, GROUP_SUM, &group("steady"), |_| Some("0.5"));
+    series(&mut text, GROUP_SUM, &group("nan"), once("NaN"));
+    series(&mut text, GROUP_SUM, &group("inf"), once("+Inf"));
+    series(&mut text, GROUP_SUM, &group("minus-inf"), once("-Inf"));
+    series(&mut text, GROUP_SUM, &group("missing"), |sample| (sample != 3).then_some("0.5"));
+    series(&mut text, GROUP_SUM, &group("never"), |_| Some("NaN"));
+    totals(&mut text, &["host", "workload"], once("NaN"));
+    let pod =
+        |name: &'static str| [("instance", "n"), ("class", "workload"), ("namespace", "shop"), ("pod", name)];
     series(&mut text, POD, &pod("steady"), |sample| (sample % 2 == 1).then_some("0.5"));
     series(&mut text, POD, &pod("never"), |sample| (sample % 2 == 1).then_some("NaN"));
     series(&mut text, POD, &pod("pod-missing"), |sample| (sample > 1 && sample % 2 == 1).then_some("0.5"));
     let no_number = |sample| (sample % 2 == 1).then_some(if sample == 1 { "NaN" } else { "0.5" });
     series(&mut text, POD, &pod("pod-nan"), no_number);
+    series(&mut text, NAMESPACE, &[("class", "workload"), ("namespace", "shop")], once("NaN"));
     // On another node it goes on: a sum is of what there is.
-    let other = [("instance", "m"), ("class", "host"), ("groupname", "on-two")];
-    series(&mut text, GROUP, &other, |_| Some("0.25"));
-    series(&mut text, GROUP, &group("on-two"), once("NaN"));
+    let on = |node| [("instance", node), ("class", "host"), ("groupname", "on-two")];
+    series(&mut text, GROUP, &on("m"), |_| Some("0.25"));
+    series(&mut text, GROUP, &on("n"), once("NaN"));
     let prometheus = serve("no-numbers", &text);
     for by in ["group", "namespace", "class"] {
         let mut found = Vec::new();
@@ -227,15 +248,20 @@ fn a_sample_that_is_no_number_is_no_sample() {
     for name in ["pod-missing", "pod-nan"] {
         let rows = row(name);
         let figures: Vec<_> = rows.iter().map(|row| (&row["avg"], &row["min"], &row["present"])).collect();
-        assert_eq!(figures, [(&Value::from(0.375), &Value::from(0.5), &Value::from(0.75))], "{name}");
+        // Of three samples in eight steps.
+        assert_eq!(figures, [(&Value::from(0.1875), &Value::from(0.5), &Value::from(0.375))], "{name}");
     }
-    let on_two = row("on-two");
+    let on_two = json(&prometheus, &["--node", "n,m"])["rows"].as_array().unwrap().clone();
     assert_eq!(
-        on_two.iter().map(|row| (&row["avg"], &row["min"])).collect::<Vec<_>>(),
+        on_two
+            .iter()
+            .filter(|row| row["name"] == "on-two")
+            .map(|row| (&row["avg"], &row["min"]))
+            .collect::<Vec<_>>(),
         [(&Value::from(0.6875), &Value::from(0.25))]
     );
     assert!(row("never").is_empty(), "{:?}", row("never"));
-    assert_eq!(row("steady").iter().map(|row| &row["avg"]).collect::<Vec<_>>(), [0.5, 0.5]);
+    assert_eq!(row("steady").iter().map(|row| &row["avg"]).collect::<Vec<_>>(), [0.5, 0.25]);
 }
 
 #[test]
@@ -243,8 +269,8 @@ fn an_empty_report_says_why() {
     let prometheus = odd_names();
     let empty = serve("empty", "");
     for (case, prometheus, flags, said) in [
-        ("nothing in the whole of it", &empty, &[][..], "no series"),
-        ("nothing then", prometheus, &["-T", "2001-01-01"], "no series"),
+        ("nothing in the whole of it", &empty, &[][..], "nothing has samples"),
+        ("nothing then", prometheus, &["-T", "2001-01-01"], "nothing has samples"),
         ("no such namespace", prometheus, &["-n", "gone"], "the filters left out everything"),
         (
             "all namespaces skipped",

@@ -14,7 +14,7 @@ use crate::way_in::plugin;
 
 #[test]
 fn a_token_that_is_refused_is_looked_for_again_in_its_context() -> Result<()> {
-    let (cluster, prometheus) = (shared(), serve("renewed", true)?);
+    let (cluster, prometheus) = (shared(), serve("renewed")?);
     let host = "renewed-gate.apps.test.example";
     let mut gate = cluster.start_gate(host, &prometheus.bare.url, Certificate::Good)?;
     // It remembers for minutes whom it has let in.
@@ -29,7 +29,7 @@ fn a_token_that_is_refused_is_looked_for_again_in_its_context() -> Result<()> {
 
 #[test]
 fn a_page_to_sign_in_may_be_for_want_of_another_token() -> Result<()> {
-    let (cluster, prometheus) = (shared(), serve("signed-in-again", true)?);
+    let (cluster, prometheus) = (shared(), serve("signed-in-again")?);
     let host = "signed-in-again.apps.test.example";
     let _proxy = cluster.start_oauth_proxy(host, &prometheus.bare.url)?;
     let said = ["answered with a sign-in page (403)", "cluster-monitoring-view"];

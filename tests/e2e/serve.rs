@@ -45,12 +45,36 @@ fn start(name: &str, spec: &Spec<'_>, write: impl FnOnce(File) -> Result<()>) ->
     Ok(prometheus)
 }
 
+/// A series for [`store`]: its text, seconds between two samples, ages in seconds, and value.
+pub(crate) type Stored = (String, u32, Range<u32>, f64);
+
+/// What the exporter's rules record of all nodes: how many there are, how busy, unattributed, and each class.
+pub(crate) fn totals(
+    step: u32,
+    ages: Range<u32>,
+    nodes: f64,
+    busy: f64,
+    classes: &[(&str, f64)],
+) -> Vec<Stored> {
+    let cluster = [("rate:sum", busy), ("rate:count", nodes), ("unattributed_rate:sum", 0.5)];
+    let cluster =
+        cluster.into_iter().map(|(name, value)| (format!("cluster:namedprocess_node_cpu_{name}"), value));
+    let class = |(class, value): &(&str, f64)| {
+        (format!("class:namedprocess_cpu_rate:sum{{class=\"{class}\"}}"), *value)
+    };
+    let all = cluster.chain(classes.iter().map(class));
+    all.map(|(series, value)| (series, step, ages.clone(), value)).collect()
+}
+
 /// The end of the windows that `store` is asked about, Unix seconds.
 pub(crate) const END: u32 = 1_700_000_000;
 
 /// Series by their seconds between two samples, ages in seconds, and value.
-pub(crate) fn store(name: &str, all: impl IntoIterator<Item = (String, u32, Range<u32>, f64)>) -> Prometheus {
+pub(crate) fn store(name: &str, all: impl IntoIterator<Item = Stored>) -> Prometheus {
     let mut text = String::new();
+    // Samples of one metric are to stand together, and those of a series one after the other, the oldest first.
+    let mut all: Vec<Stored> = all.into_iter().collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0).then(b.2.start.cmp(&a.2.start)));
     for (series, step, ages, value) in all {
         for age in ages.rev().filter(|age| age % step == 0) {
             writeln!(text, "{series} {value} {}", END - age).unwrap();

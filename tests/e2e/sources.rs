@@ -1,4 +1,4 @@
-//! Clusters without this exporter's series: what the platform itself keeps, the predecessor's exporter, and nothing.
+//! Clusters without this exporter's series: what the platform itself keeps, and nothing.
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -101,7 +101,6 @@ fn the_platforms_own_series_stand_in() -> Result<()> {
     ensure!((avg("busy")? - 1.5).abs() < 1e-9, "busy {}", all["busy"]);
     // 1.5 - 0.35 of the host - 0.75 of pods.
     ensure!((avg("unattributed")? - 0.4).abs() < 1e-9, "unattributed {}", all["unattributed"]);
-    ensure!(all["pods_unnamed"].is_null(), "{}", all["pods_unnamed"]);
 
     let nodes = report(&prometheus, &["--per-node", "--class", "host"])?;
     let expected = [row("host n2 crio", 20), row("host n1 crio", 10), row("host n1 ovs-vswitchd", 5)];
@@ -116,59 +115,30 @@ fn the_platforms_own_series_stand_in() -> Result<()> {
 }
 
 #[test]
-fn the_predecessors_series_are_the_hosts() -> Result<()> {
+fn the_platform_tells_no_threads_and_short_windows_say_so() -> Result<()> {
     let mut text = String::new();
-    metric(
-        &mut text,
-        "namedprocess_namegroup_cpu_rate",
-        15,
-        &[
-            (r#"instance="n1",groupname="systemd""#, &|_| 0.1),
-            (r#"instance="n2",groupname="systemd""#, &|_| 0.2),
-            (r#"instance="n1",groupname="crio""#, &|_| 0.3),
-            (r#"instance="n1",groupname="conmon""#, &|_| 0.9),
-        ],
-    );
+    metric(&mut text, "instance:node_cpu:rate:sum", 30, &[(r#"instance="n1""#, &|_| 1.0)]);
     pods(&mut text);
-    let prometheus = serve_text("predecessor", &text)?;
-    let all = report(&prometheus, &[])?;
-    ensure!(all["source"]["kind"] == "exporter" && all["source"]["nodes"] == 2, "{}", all["source"]);
-    let expected = [
-        row("workload n1 cart", 50),
-        row("host - crio", 30),
-        row("host - systemd", 30),
-        row("infra  etcd-0", 25),
-    ];
-    ensure!(rows(&all) == expected, "{:?}", rows(&all));
-    ensure!(
-        all["busy"].is_null() && all["unattributed"].is_null(),
-        "{} {}",
-        all["busy"],
-        all["unattributed"]
-    );
-    // 0.9 by conmon, 0.75 by the pods' own series.
-    ensure!((all["pods_unnamed"]["avg"].as_f64().unwrap() - 0.15).abs() < 1e-9, "{}", all["pods_unnamed"]);
-    let nodes = report(&prometheus, &["--per-node", "--by", "class", "--class", "host"])?;
-    ensure!(rows(&nodes) == [row("host n1 ", 40), row("host n2 ", 20)], "{:?}", rows(&nodes));
-    ensure!(all["notes"].to_string().contains("predecessor"), "{}", all["notes"]);
-
-    // Nor does it tell threads here.
+    let prometheus = serve_text("platform-short", &text)?;
     let threads = report(&prometheus, &["--by", "thread"])?;
-    ensure!(rows(&threads) == expected, "{:?}", rows(&threads));
+    ensure!(
+        rows(&threads) == [row("workload n1 cart", 50), row("infra  etcd-0", 25)],
+        "{:?}",
+        rows(&threads)
+    );
     ensure!(threads["notes"].to_string().contains("no series of threads"), "{}", threads["notes"]);
 
     // Windows that are shorter than the samples are apart say so.
-    let short = report(&prometheus, &["-i", "7s"])?;
-    ensure!(short["window"]["step_seconds"] == 15.0, "{}", short["window"]);
+    let short = report(&prometheus, &["-i", "17s"])?;
+    ensure!(short["window"]["step_seconds"] == 30.0, "{}", short["window"]);
     ensure!(
-        short["notes"].to_string().contains("a single sample in this window: they are 15s apart"),
+        short["notes"].to_string().contains("a single sample in this window: they are 30s apart"),
         "{}",
         short["notes"]
     );
     let before = (END - 3).to_string();
     let none = report(&prometheus, &["-T", &before, "-i", "5s"])?;
     ensure!(none["rows"] == json!([]), "{}", none["rows"]);
-    ensure!(none["notes"].to_string().contains("no sample in this window"), "{}", none["notes"]);
 
     // Columns are those that were asked for, each once, also where there are no rows.
     let csv = top(&prometheus, &["-o", "csv", "--percentiles", "p50,50,p95", "--limit", "0"])?;
@@ -186,34 +156,6 @@ fn nothing_at_all_is_an_empty_report_that_says_so() -> Result<()> {
     Ok(())
 }
 
-/// Sums of namespaces that were recorded at another interval than the pods are not those of the pods' samples.
-#[test]
-fn sums_of_another_interval_do_not_stand_for_the_pods() -> Result<()> {
-    for (name, step, hundredths) in [("same-interval", 30, 200), ("other-interval", 60, 50)] {
-        let mut text = String::new();
-        metric(
-            &mut text,
-            "pod:container_cpu_usage:sum",
-            30,
-            &[
-                (r#"namespace="openshift-monitoring",pod="prometheus-k8s-0""#, &|_| 0.5),
-                (r#"namespace="shop",pod="cart""#, &|_| 0.5),
-            ],
-        );
-        // Of another value than the pods', which tells whose it is.
-        metric(
-            &mut text,
-            "namespace:pod_container_cpu_usage:sum",
-            step,
-            &[(r#"namespace="openshift-monitoring""#, &|_| 2.0), (r#"namespace="shop""#, &|_| 2.0)],
-        );
-        let report = report(&serve_text(name, &text)?, &["--by", "namespace"])?;
-        let expected = [row("infra - ", hundredths), row("workload - ", hundredths)];
-        ensure!(rows(&report) == expected, "{name}: {:?}", rows(&report));
-    }
-    Ok(())
-}
-
 /// Pods are summed up by the server, which is not to take the samples between two steps for more of them.
 #[test]
 fn pods_of_two_intervals_count_each_step_once() -> Result<()> {
@@ -228,28 +170,6 @@ fn pods_of_two_intervals_count_each_step_once() -> Result<()> {
         let rows = rows(&report(&prometheus, &["--percentiles", "50", "-i", window])?);
         let all = [row("workload  cart", 50), row("infra  prometheus-k8s-0", 50)];
         ensure!(rows == all, "{name}: {rows:?}");
-    }
-    Ok(())
-}
-
-/// The sums of a namespace that is always there tell when all were sampled; where it was not, another's do.
-#[test]
-fn sums_of_namespaces_stand_for_the_pods_whichever_is_there() -> Result<()> {
-    for (name, since) in [("own-whole", 600), ("own-short", 200)] {
-        let pod = r#"pod:container_cpu_usage:sum{namespace="openshift-monitoring",pod="prometheus-k8s-0"}"#;
-        let sum = |namespace| format!("namespace:pod_container_cpu_usage:sum{{namespace=\"{namespace}\"}}");
-        let prometheus = store(
-            name,
-            [
-                (pod.to_owned(), 30, 0..600, 0.5),
-                (sum("openshift-monitoring"), 30, 0..since, 2.0),
-                (sum("shop"), 30, 0..600, 2.0),
-            ],
-        );
-        for by in ["namespace", "class"] {
-            let rows = rows(&report(&prometheus, &["--by", by])?);
-            ensure!(rows.contains(&row("workload - ", 200)), "{name}, by {by}: {rows:?}");
-        }
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ const PLUGIN: &str = env!("CARGO_BIN_EXE_oc-interrogate");
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Half an hour of three nodes, up to now.
-fn generated(aggregates: bool) -> History {
+fn generated() -> History {
     let end_ms = jiff::Timestamp::now().as_second() * 1000;
     let spec = test_history::Spec {
         nodes: 3,
@@ -34,14 +34,13 @@ fn generated(aggregates: bool) -> History {
         duration_s: 1800,
         end_ms,
         seed: 11,
-        aggregates,
     };
     History::generate(&spec)
 }
 
 /// A Prometheus that holds it.
-pub(crate) fn serve(name: &str, aggregates: bool) -> Result<Prometheus> {
-    serve::serve(name, &generated(aggregates), &[])
+pub(crate) fn serve(name: &str) -> Result<Prometheus> {
+    serve::serve(name, &generated(), &[])
 }
 
 /// Runs the plugin on a terminal, between two lines that tell how the terminal is.
@@ -136,7 +135,7 @@ fn this_machine_on_a_screen_that_sorts_resizes_and_ends() -> Result<()> {
 
 #[test]
 fn a_cluster_on_a_screen() -> Result<()> {
-    let prometheus = serve("screen", true)?;
+    let prometheus = serve("screen")?;
     for size in [(80, 24), (200, 50)] {
         let terminal =
             on_terminal(size, &format!("-w=1s --percentiles p50 --prometheus {}", prometheus.url))?;
@@ -168,8 +167,8 @@ fn a_terminal_is_given_back_however_it_ends() -> Result<()> {
 
 #[test]
 fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> Result<()> {
-    for (name, aggregates) in [("pipe-sums", true), ("pipe-raw", false)] {
-        let prometheus = serve(name, aggregates)?;
+    for (name, more) in [("pipe", &[][..]), ("pipe-platform", &["--source", "platform"])] {
+        let prometheus = serve(name)?;
         for flags in [
             "",
             "--by thread --per-node",
@@ -178,7 +177,7 @@ fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> 
             "--by class --per-node",
             "--by class --node node-001",
         ] {
-            let flags: Vec<&str> = flags.split_whitespace().collect();
+            let flags: Vec<&str> = flags.split_whitespace().chain(more.iter().copied()).collect();
             let fixed = ["top", "--watch=1s", "-i", "20m", "-o", "json", "--prometheus", &prometheus.url];
             let before = prometheus.bare.samples_read()?;
             let mut watch = plugin().start([&fixed, flags.as_slice()].concat())?;
@@ -228,8 +227,8 @@ fn pods_that_had_no_samples_are_looked_for_again() -> Result<()> {
     let name = "pods-later";
     let (folder, file) = (directory()?.join("pods-later-rules"), directory()?.join("pods-later.om"));
     fs::create_dir(&folder)?;
-    let mut history = generated(true);
-    history.series.retain(|series| ![metric::POD, metric::NAMESPACE_SUM].contains(&series.metric));
+    let mut history = generated();
+    history.series.retain(|series| series.metric != metric::POD);
     history.write_openmetrics(fs::File::create(&file)?)?;
     let config = json!({"global": {"evaluation_interval": "1s"}, "rule_files": [folder.join("*.yml")]});
     let spec = Spec { config: &config.to_string(), history: Some(&file), ..Spec::default() };
@@ -253,9 +252,18 @@ fn pods_that_had_no_samples_are_looked_for_again() -> Result<()> {
         Ok(rows.iter().any(|row| row["name"] == "cart"))
     };
     ensure!(!next()?, "a pod too early");
-    let rule =
-        json!({"record": metric::POD, "expr": "vector(0.5)", "labels": {"namespace": "shop", "pod": "cart"}});
-    let groups = json!({"groups": [{"name": "pods", "rules": [rule]}]});
+    let pod = json!({"instance": "node-001", "class": "workload", "namespace": "shop", "pod": "cart"});
+    let host = json!({"class": "host"});
+    let rule = |name: &str, labels: &Value| json!({"record": name, "expr": "vector(0.5)", "labels": labels});
+    let rules = [
+        rule(metric::POD, &pod),
+        rule(metric::GROUP_SUM, &json!({"class": "host", "groupname": "crio"})),
+        rule(metric::CLASS, &host),
+        rule(metric::NODES, &json!({})),
+        rule(metric::CLUSTER_BUSY, &json!({})),
+        rule(metric::UNATTRIBUTED, &json!({})),
+    ];
+    let groups = json!({"groups": [{"name": "all", "rules": rules}]});
     fs::write(folder.join("pods.yml"), groups.to_string())?;
     signal("-HUP", &prometheus);
     until("the pod to be found", Duration::from_secs(60), || {

@@ -27,15 +27,21 @@ pub(crate) fn history() -> &'static Path {
     HISTORY.get_or_init(|| {
         let history = directory().unwrap().join("way-in.txt");
         let times = || (0..8).rev().map(|step| END - 15 * step);
-        let mut text = String::from("# TYPE namedprocess_namegroup_cpu_rate gauge\n");
-        for at in times() {
-            text += &format!(
-                "namedprocess_namegroup_cpu_rate{{instance=\"n\",class=\"host\",groupname=\"kubelet\"}} 0.25 {at}\n"
-            );
-        }
-        text += "# TYPE instance:namedprocess_node_cpu_rate:sum gauge\n";
-        for at in times() {
-            text += &format!("instance:namedprocess_node_cpu_rate:sum{{instance=\"n\"}} 0.5 {at}\n");
+        let group = r#"class="host",groupname="kubelet""#;
+        let mut text = String::new();
+        for (metric, labels, value) in [
+            ("namedprocess_namegroup_cpu_rate", format!("instance=\"n\",{group}"), 0.25),
+            ("class_groupname:namedprocess_namegroup_cpu_rate:sum", group.to_owned(), 0.25),
+            ("class:namedprocess_cpu_rate:sum", "class=\"host\"".to_owned(), 0.25),
+            ("instance:namedprocess_node_cpu_rate:sum", "instance=\"n\"".to_owned(), 0.5),
+            ("cluster:namedprocess_node_cpu_rate:sum", String::new(), 0.5),
+            ("cluster:namedprocess_node_cpu_rate:count", String::new(), 1.0),
+            ("cluster:namedprocess_node_cpu_unattributed_rate:sum", String::new(), 0.25),
+        ] {
+            text += &format!("# TYPE {metric} gauge\n");
+            for at in times() {
+                text += &format!("{metric}{{{labels}}} {value} {at}\n");
+            }
         }
         fs::write(&history, text + "# EOF\n").unwrap();
         history

@@ -86,8 +86,7 @@ pub(crate) fn scraped_as(
 impl Scraped {
     /// Waits for the data of every node, the exporter's own cost among them.
     pub(crate) fn await_data(&self) {
-        let busy =
-            "count(avg_over_time(instance_class:namedprocess_namegroup_cpu_rate:sum{class=\"host\"}[10m]))";
+        let busy = "count(avg_over_time(instance_class:namedprocess_cpu_rate:sum{class=\"host\"}[10m]))";
         until("recorded samples", Duration::from_secs(60), || {
             let answer = self.prometheus.bare.series(busy, None)?;
             let found = answer.first().and_then(|series| series["value"][1].as_str()).unwrap_or_default();

@@ -25,8 +25,8 @@ const GAPS: [[Gap; 2]; 2] = [
 /// Samples that changes from one replica to the other may cost, of 240: three each, at four of them.
 const LOST: f64 = 12.0;
 
-fn few(aggregates: bool) -> Spec {
-    Spec { nodes: 4, silent: false, groups: 12, threads: 2, pods_per_node: 6, aggregates, ..spec() }
+fn few() -> Spec {
+    Spec { nodes: 4, silent: false, groups: 12, threads: 2, pods_per_node: 6, ..spec() }
 }
 
 /// A replica: the history, with its gaps or without.
@@ -62,23 +62,20 @@ fn questions() -> impl Iterator<Item = Question> {
 
 #[test]
 fn two_replicas_behind_thanos_are_one() -> Result<()> {
-    for (name, aggregates) in [("replicas-raw", false), ("replicas-sums", true)] {
-        let whole = History::generate(&few(aggregates));
-        let (thanos, _both) = replicas(name, &whole, false)?;
-        let mut trial = Trial::at(thanos.url.clone(), &whole);
-        for question in questions() {
-            trial.ask(&["json"], &question)?;
-        }
-        trial.verdict()?;
+    let whole = History::generate(&few());
+    let (thanos, _both) = replicas("replicas", &whole, false)?;
+    let mut trial = Trial::at(thanos.url.clone(), &whole);
+    for question in questions() {
+        trial.ask(&["json"], &question)?;
     }
-    Ok(())
+    trial.verdict()
 }
 
 #[test]
 fn the_gaps_of_one_replica_are_filled_by_the_other() -> Result<()> {
-    for (name, aggregates) in [("gaps-raw", false), ("gaps-sums", true)] {
-        let whole = History::generate(&few(aggregates));
-        let (thanos, both) = replicas(name, &whole, true)?;
+    {
+        let whole = History::generate(&few());
+        let (thanos, both) = replicas("gaps", &whole, true)?;
         let expected = expected(&whole, &window(By::Group, 0, HOUR_MS))?;
         let busy = |url: &str| figure(&report(url)?["busy"]["avg"]);
         let at_most =
@@ -131,7 +128,7 @@ fn figure(value: &Value) -> Result<f64> {
 /// The other store still tells everything.
 #[test]
 fn a_store_that_is_lost_is_made_up_for_by_the_other() -> Result<()> {
-    let whole = History::generate(&few(true));
+    let whole = History::generate(&few());
     let (mut thanos, _both) = replicas("lost", &whole, false)?;
     thanos.lose(1)?;
     let mut trial = Trial::at(thanos.url.clone(), &whole);
@@ -142,7 +139,7 @@ fn a_store_that_is_lost_is_made_up_for_by_the_other() -> Result<()> {
 /// Nothing is known then, which is not the same as nothing being there.
 #[test]
 fn all_stores_lost_is_an_error_with_the_cause() -> Result<()> {
-    let whole = History::generate(&few(true));
+    let whole = History::generate(&few());
     let (mut thanos, _both) = replicas("all-lost", &whole, false)?;
     thanos.lose(1)?;
     thanos.lose(0)?;

@@ -23,11 +23,12 @@ fn each_node_has_its_rows() {
         "host - kubelet - b: 1 0 4 0.5 -",
         "infra openshift-etcd etcd - a: 1 2 2 0.5 -",
         "kernel - kworker - a: 0.25 1 1 0.25 -",
-        // Seen on a at 10 s, on b at 40 s: 1 x 30/60 and 3 x 30/60
-        "workload app web - a: 0.5 1 1 0.5 -",
-        "workload app web - b: 1.5 3 3 0.5 -",
-        "workload logging web - -: 0.5 1 1 0.5 -",
-        "workload openshifty process-exporter-y - -: 0.125 0.25 0.25 0.5 -",
+        "pod - (exited) - a: 0.0625 0.25 0.25 0.25 -",
+        "pod - (exited) - b: 0.0625 0.25 0.25 0.25 -",
+        "workload app web - a: 1.5 3 3 0.5 -",
+        "workload app web - b: 0.5 1 1 0.5 -",
+        "workload logging web - a: 0.25 1 1 0.25 -",
+        "workload openshifty process-exporter-y - b: 0.0625 0.25 0.25 0.25 -",
     ];
     assert_eq!(lines(&ask(By::Group, |question| question.per_node = true)), groups);
     let classes = [
@@ -36,31 +37,38 @@ fn each_node_has_its_rows() {
         "host - - - b: 1.125 0.5 4 0.5 -",
         "infra - - - a: 1 2 2 0.5 -",
         "kernel - - - a: 0.25 1 1 0.25 -",
-        // Pods that no one knows the node of: the steps 1, 0.25: 1.25 x 30/60
-        "workload - - - -: 0.625 0.25 1 1 -",
-        "workload - - - a: 0.5 1 1 0.5 -",
-        "workload - - - b: 1.5 3 3 0.5 -",
+        // With (starting), which is nothing
+        "pod - - - a: 0.0625 0 0.25 1 -",
+        "pod - - - b: 0.0625 0.25 0.25 0.25 -",
+        // The steps 1, 3, 3 and 1, 1, 0.25
+        "workload - - - a: 1.75 1 3 0.75 -",
+        "workload - - - b: 0.5625 0.25 1 0.75 -",
     ];
     assert_eq!(lines(&ask(By::Class, |question| question.per_node = true)), classes);
     let namespaces = lines(&ask(By::Namespace, |question| question.per_node = true));
-    assert_eq!(namespaces.len(), 8);
-    assert!(namespaces.contains(&"workload app - - b: 1.5 3 3 0.5 -".to_owned()));
+    assert_eq!(namespaces.len(), 10);
+    assert!(namespaces.contains(&"workload app - - b: 0.5 1 1 0.5 -".to_owned()));
 }
 
+/// The platform's own series: a pod every 30 s, and where it was seen.
 #[test]
-fn before_it_is_first_seen_a_pod_is_where_it_is_seen_first() {
+fn by_the_platform_a_pod_is_where_it_was_seen_last() {
+    let info = |node: &str, at_s: &[i64]| {
+        let samples: Vec<_> = at_s.iter().map(|at| (*at, 1.0)).collect();
+        series(metric::POD_INFO, &[("namespace", "app"), ("pod", "web"), ("node", node)], &samples)
+    };
+    let web = series(metric::PLATFORM_POD, &[("namespace", "app"), ("pod", "web")], &[(20, 1.0), (50, 3.0)]);
+    let busy = series(metric::PLATFORM_BUSY, &[("instance", "b")], &[(20, 4.0), (50, 4.0)]);
     let mut history = tiny();
-    // Without the a of 10 s: what was seen before the window says nothing.
-    history
-        .series
-        .retain(|s| !(s.metric == metric::POD_INFO && s.label("pod") == "web" && s.label("node") == "a"));
+    history.series.extend([web, busy, info("b", &[-20, 40])]);
     let question =
-        Question { per_node: true, namespace: Some("app".into()), ..Question::new(0, 60_000, By::Group) };
-    let rows = ["workload app web - b: 2 1 3 1 -"];
-    assert_eq!(lines(&expected(&history, &question).unwrap()), rows);
+        Question { per_node: true, source: Source::Platform, ..Question::new(0, 60_000, By::Group) };
+    // Before it is first seen it is where it is seen first; what was seen before the window says nothing.
+    let found = expected(&history, &question).unwrap();
+    assert_eq!(lines(&found), ["workload app web - b: 2 1 3 1 -"]);
+    assert_eq!((found.busy, found.unattributed), (stat(4.0, 4.0, 4.0), stat(2.0, 1.0, 3.0)));
     // A sample at the time of a sighting is of the node of that sighting.
-    let labels = [("namespace", "app"), ("pod", "web"), ("node", "c")];
-    history.series.push(series(metric::POD_INFO, &labels, &[(50, 1.0)]));
+    history.series.push(info("c", &[50]));
     let rows = ["workload app web - b: 0.5 1 1 0.5 -", "workload app web - c: 1.5 3 3 0.5 -"];
     assert_eq!(lines(&expected(&history, &question).unwrap()), rows);
 }
@@ -72,32 +80,31 @@ fn only_some_nodes_with_the_parts_that_are_on_them() {
         "host - kubelet - -: 2 1 3 1 -",
         "infra openshift-etcd etcd - -: 1 2 2 0.5 a",
         "kernel - kworker - -: 0.25 1 1 0.25 -",
-        "workload app web - -: 0.5 1 1 0.5 a",
+        "pod - (exited) - -: 0.0625 0.25 0.25 0.25 -",
+        "workload app web - -: 1.5 3 3 0.5 a",
+        "workload logging web - -: 0.25 1 1 0.25 a",
     ];
     assert_eq!(lines(&ask(By::Group, |question| question.nodes = names(&["a", "none"]))), a);
     let only_b = ask(By::Group, |question| question.nodes = names(&["b"]));
     let b = [
         "host - conmon - -: 0.125 0.5 0.5 0.25 -",
         "host - kubelet - -: 1 0 4 0.5 -",
-        "workload app web - -: 1.5 3 3 0.5 b",
+        "pod - (exited) - -: 0.0625 0.25 0.25 0.25 -",
+        "workload app web - -: 0.5 1 1 0.5 b",
+        "workload openshifty process-exporter-y - -: 0.0625 0.25 0.25 0.25 b",
     ];
     assert_eq!(lines(&only_b), b);
-    // Groups 1, 6 - 4, 3.5 - 0.5, 2 + 1: 9 x 15/60. Pods 1 + 1 + 0.5, 2 + 0.5 + 0.25: 5.25 x 30/60.
-    // At 20 s with that of 15 s: 2.5 + 1. At 50 s with those of 30 s and 45 s: 2.75 + (2 + 3)/2.
-    assert_eq!(only_b.left_out, stat(4.875, 3.5, 5.25));
+    // All of it 2.75, 8.5, 9, 9, less 1, 5, 0.5, 0.5: 22.25 x 15/60
+    assert_eq!(only_b.left_out, stat(5.5625, 1.75, 8.5));
     assert_eq!(only_b.classes, ask(By::Group, |_| {}).classes);
     let class = ask(By::Class, |question| question.nodes = names(&["b"]));
-    assert_eq!(lines(&class), ["host - - - -: 1.125 0.5 4 0.5 -", "workload - - - -: 1.5 3 3 0.5 -"]);
+    let rows = [
+        "host - - - -: 1.125 0.5 4 0.5 -",
+        "pod - - - -: 0.0625 0.25 0.25 0.25 -",
+        "workload - - - -: 0.5625 0.25 1 0.75 -",
+    ];
+    assert_eq!(lines(&class), rows);
     assert_eq!(class.left_out, only_b.left_out);
-}
-
-#[test]
-fn what_is_left_out_of_groups_counts_from_one_step_of_the_pods_to_the_next() {
-    let steps = |all: &[(i64, f64)]| all.iter().map(|(s, value)| (s * 1000, *value)).collect();
-    let window = Window { start_ms: 0, end_ms: 60_000 };
-    // That of 20 s belongs to the step before. 14 x 15/60 + 1 x 30/60; 1 + (2 + 4)/2
-    let found = left_out(&tiny(), window, &steps(&[(20, 8.0), (35, 2.0), (50, 4.0)]), &steps(&[(50, 1.0)]));
-    assert_eq!(found, stat(4.0, 4.0, 4.0));
 }
 
 #[test]
@@ -105,7 +112,7 @@ fn pods_only_named_like_the_exporters_are_not_its() {
     let mut history = tiny();
     let names = ["process-exporters-x", "process-exporter", "my-process-exporter-x", "process-exporter-z"];
     for name in names {
-        history.series.push(pod("openshift-monitoring", name, &[(50, 1.0)]));
+        history.series.push(pod("a", "infra", "openshift-monitoring", name, &[(45, 1.0)]));
     }
     let question =
         Question { namespace: Some("openshift-monitoring".into()), ..Question::new(0, 60_000, By::Group) };
@@ -116,13 +123,13 @@ fn pods_only_named_like_the_exporters_are_not_its() {
 #[test]
 fn only_some_classes() {
     for (classes, include_exporter, rows, left_out) in [
-        // Pods alone: 1 + 1 + 0.5, 3 + 0.25 + 0.5: 6.25 x 30/60
-        (&["host", "kernel", "infra"][..], false, 3, stat(3.125, 2.5, 3.75)),
-        // Groups alone: 1, 6, 3.5, 2 + 1: 13.5 x 15/60
-        (&["infra", "workload"], true, 2, stat(3.375, 1.0, 6.0)),
-        // Both: 13.5 x 15/60 + 8.25 x 30/60. 1 + 1 + 0.5 + 1; 3 + 2 + 0.5 + 0.25 + (6 + 3.5)/2
-        (&["pod"], false, 0, stat(7.5, 3.5, 10.5)),
-        (&[], true, 4, stat(0.0, 0.0, 0.0)),
+        // 1 + 0.5 + 0.25, 2 + 0.5, 3 + 0.5, 3.25 + 0.5 + 0.25: 11.75 x 15/60
+        (&["host", "kernel", "infra"][..], false, 3, stat(2.9375, 1.75, 4.0)),
+        // 1 + 0.25, 6, 3.5, 2 + 1 + 0.25: 14 x 15/60
+        (&["infra", "workload"], true, 2, stat(3.5, 1.25, 6.0)),
+        // 2.5, 8.5, 9, 8.75: 28.75 x 15/60
+        (&["pod"], false, 1, stat(7.1875, 2.5, 9.0)),
+        (&[], true, 5, stat(0.0, 0.0, 0.0)),
     ] {
         let found = ask(By::Class, |question| {
             question.classes = names(classes);
@@ -134,16 +141,16 @@ fn only_some_classes() {
         question.classes = names(&["infra"]);
         question.include_exporter = true;
     });
-    // 0.5, 2 + 0.5: 3 x 30/60
+    // 0.5, 0.5, 2.5, 2.5: 6 x 15/60
     assert_eq!(lines(&infra), ["infra - - - -: 1.5 0.5 2.5 1 -"]);
 }
 
 #[test]
 fn only_one_namespace() {
     let app = ask(By::Group, |question| question.namespace = Some("app".into()));
-    assert_eq!(lines(&app), ["workload app web - -: 2 1 3 1 b"]);
-    // Groups 13.5 x 15/60; pods 1 + 0.5, 2 + 0.5 + 0.25: 4.25 x 30/60. 1.5 + 1; 2.75 + (6 + 3.5)/2
-    assert_eq!(app.left_out, stat(5.5, 2.5, 7.5));
+    assert_eq!(lines(&app), ["workload app web - -: 2 1 3 1 a"]);
+    // 1.75, 7.5, 6, 6: 21.25 x 15/60
+    assert_eq!(app.left_out, stat(5.3125, 1.75, 7.5));
     // A name, no regex; the exporter's own pods stay out.
     for namespace in ["ap.", "openshift-monitoring"] {
         assert_eq!(lines(&ask(By::Group, |question| question.namespace = Some(namespace.into()))).len(), 0);
@@ -153,15 +160,15 @@ fn only_one_namespace() {
 #[test]
 fn only_the_biggest() {
     let largest = |limit| ask(By::Group, |question| question.limit = Some(limit));
-    let two = ["host - kubelet - -: 3 1 6 1 -", "workload app web - -: 2 1 3 1 b"];
+    let two = ["host - kubelet - -: 3 1 6 1 -", "workload app web - -: 2 1 3 1 a"];
     assert_eq!(lines(&largest(2)), two);
-    // Groups 0, 0, 0.5, 1: 1.5 x 15/60; pods 1 + 0.5, 2 + 0.5 + 0.25: 4.25 x 30/60. 1.5 + 0; 2.75 + (0 + 0.5)/2
-    assert_eq!(largest(2).left_out, stat(2.5, 1.5, 3.0));
-    // conmon and process-exporter-y both have 0.125.
+    // 2.75 - 2, 8.5 - 7, 9 - 6, 9 - 5: 9.25 x 15/60
+    assert_eq!(largest(2).left_out, stat(2.3125, 0.75, 4.0));
+    // (exited) and conmon both have 0.125.
     let keys = |limit| largest(limit).rows.into_keys().map(|key| key.name).collect::<Vec<_>>();
-    assert_eq!(keys(6), ["conmon", "kubelet", "etcd", "kworker", "web", "web"]);
-    assert_eq!(keys(7).len(), 7);
-    assert_eq!(largest(7), largest(8));
+    assert_eq!(keys(6), ["kubelet", "etcd", "kworker", "(exited)", "web", "web"]);
+    assert_eq!(keys(8).len(), 8);
+    assert_eq!(largest(8), largest(9));
     assert_eq!(largest(0).rows.len(), 0);
 }
 
@@ -204,9 +211,10 @@ fn threads_where_there_are_any() {
         "infra openshift-etcd etcd - -: 1 2 2 0.5 a",
         "kernel - kubelet - -: 0.125 0.5 0.5 0.25 -",
         "kernel - kworker - -: 0.25 1 1 0.25 -",
-        "workload app web - -: 2 1 3 1 b",
-        "workload logging web - -: 0.5 1 1 0.5 -",
-        "workload openshifty process-exporter-y - -: 0.125 0.25 0.25 0.5 -",
+        "pod - (exited) - -: 0.125 0.25 0.25 0.5 -",
+        "workload app web - -: 2 1 3 1 a",
+        "workload logging web - -: 0.25 1 1 0.25 a",
+        "workload openshifty process-exporter-y - -: 0.0625 0.25 0.25 0.25 b",
     ];
     assert_eq!(lines(&by_thread), rows);
     // The exporter's own pod alone.

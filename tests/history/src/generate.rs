@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
+use crate::pods::{self, PodOnNode};
 use crate::{History, Series, Spec, metric};
 
 /// A value at each step of a grid, in units of which `CORE` are a core; None where there is no sample. Whole units make
 /// sums exact and decimals few.
-type Column = Vec<Option<i64>>;
+pub(crate) type Column = Vec<Option<i64>>;
 
 const CORE: i64 = 10_000;
 
@@ -25,12 +26,11 @@ impl History {
     pub fn generate(spec: &Spec) -> History {
         let mut rng = Rng::with_seed(spec.seed);
         let mut series = Vec::new();
-        exporter(spec, &mut rng, &mut series);
-        pods(spec, &mut rng, &mut series);
+        let pods = pods::generate(spec, &mut rng, spec.duration_s / spec.interval_s);
+        exporter(spec, &mut rng, &pods, &mut series);
+        platform(spec, &mut rng, &mut series);
         // A series without a sample is none.
-        series.retain(|s| {
-            !s.samples.is_empty() && (spec.aggregates || !metric::AGGREGATES.contains(&s.metric))
-        });
+        series.retain(|s| !s.samples.is_empty());
         History { interval_s: spec.interval_s, pod_interval_s: spec.pod_interval_s, series }
     }
 }
@@ -61,13 +61,13 @@ impl Grid {
     }
 }
 
-fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
+fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Series>) {
     let grid = Grid::new(spec, spec.interval_s, EXPORTER_AGE_MS);
     let empty = vec![None; grid.steps];
     let groups = group_names(spec.groups);
     // Of their own, so that the groups are the same with and without threads.
     let mut thread_rng = Rng::with_seed(spec.seed);
-    let mut group_sums: BTreeMap<(&str, &str), Column> = BTreeMap::new();
+    let mut sums = Sums::default();
     let [mut cluster_busy, mut nodes, mut unattributed] = [(); 3].map(|()| empty.clone());
     for number in 0..spec.nodes {
         let node = node_name(number);
@@ -79,19 +79,35 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
         let mut busy = empty.clone();
         add(&mut busy, &only(&answers, &usage(rng, grid.steps, 400)));
         add(&mut busy, &only(&answers, &vec![Some(-250); grid.steps]));
-        let mut class_sums: BTreeMap<&str, Column> = BTreeMap::new();
+        let mut on_node: BTreeMap<&str, Column> = BTreeMap::new();
+        let mut all_pods = empty.clone();
+        for pod in pods.iter().filter(|pod| pod.node == number) {
+            let column = only(&answers, &pod.column);
+            add(&mut all_pods, &column);
+            add(on_node.entry(pod.class).or_insert_with(|| empty.clone()), &column);
+            let of = [("class", pod.class), ("namespace", pod.namespace.as_str())];
+            sums.add(metric::NAMESPACE, &of, &column);
+            let labels = [&[("instance", node.as_str())], &of[..], &[("pod", pod.name.as_str())]].concat();
+            series.push(grid.series(metric::POD, &labels, &column));
+        }
         for (index, (class, name)) in groups.iter().enumerate() {
             // Some groups are on one node alone, so that a flap of theirs is a flap of the sum.
             if index % 5 == 4 && index % spec.nodes != number {
                 continue;
             }
-            let most = if *class == "pod" { 80_000 } else { 50 * (1 + index as i64) };
-            let life = if *class == "pod" { vec![true; grid.steps] } else { life(rng, grid.steps) };
-            let column = only(&answers, &only(&life, &usage(rng, grid.steps, most)));
+            let column = if *class == "pod" {
+                all_pods.clone()
+            } else {
+                let life = life(rng, grid.steps);
+                only(&answers, &only(&life, &usage(rng, grid.steps, 50 * (1 + index as i64))))
+            };
             add(&mut busy, &column);
-            add(class_sums.entry(class).or_insert_with(|| empty.clone()), &column);
-            add(group_sums.entry((class, name)).or_insert_with(|| empty.clone()), &column);
-            let labels = [("instance", node.as_str()), ("class", class), ("groupname", name)];
+            if *class != "pod" {
+                add(on_node.entry(class).or_insert_with(|| empty.clone()), &column);
+            }
+            let of = [("class", *class), ("groupname", name.as_str())];
+            sums.add(metric::GROUP_SUM, &of, &column);
+            let labels = [&[("instance", node.as_str())], &of[..]].concat();
             series.push(grid.series(metric::GROUP, &labels, &column));
             let threads = if index % 2 == 0 { spec.threads } else { 0 };
             for (thread, column) in threads_of(&mut thread_rng, &column, threads).iter().enumerate() {
@@ -105,39 +121,50 @@ fn exporter(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
         add(&mut cluster_busy, &busy);
         add(&mut nodes, &busy.iter().map(|units| units.map(|_| CORE)).collect());
         add(&mut unattributed, &busy);
-        for sum in class_sums.values() {
+        for (class, sum) in &on_node {
             let told = only(&busy.iter().map(Option::is_some).collect::<Vec<_>>(), sum);
             add(&mut unattributed, &told.into_iter().map(|units| units.map(|units| -units)).collect());
-        }
-        for (class, sum) in &class_sums {
-            series.push(grid.series(metric::CLASS_SUM, &[("instance", &node), ("class", class)], sum));
+            series.push(grid.series(metric::CLASS_ON_NODE, &[("instance", &node), ("class", class)], sum));
+            sums.add(metric::CLASS, &[("class", class)], sum);
         }
     }
     series.push(grid.series(metric::CLUSTER_BUSY, &[], &cluster_busy));
     series.push(grid.series(metric::NODES, &[], &nodes));
     series.push(grid.series(metric::UNATTRIBUTED, &[], &unattributed));
-    for ((class, name), sum) in &group_sums {
-        series.push(grid.series(metric::GROUP_SUM, &[("class", class), ("groupname", name)], sum));
+    sums.write(&grid, series);
+}
+
+/// Label names and values of a series.
+type Labels = Vec<(&'static str, String)>;
+
+/// Sums over nodes: metric and labels to what their members add up to.
+#[derive(Default)]
+struct Sums(BTreeMap<(&'static str, Labels), Column>);
+
+impl Sums {
+    fn add(&mut self, metric: &'static str, labels: &[(&'static str, &str)], column: &Column) {
+        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        add(self.0.entry((metric, labels)).or_insert_with(|| vec![None; column.len()]), column);
+    }
+
+    fn write(&self, grid: &Grid, series: &mut Vec<Series>) {
+        for ((metric, labels), sum) in &self.0 {
+            let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            series.push(grid.series(metric, &labels, sum));
+        }
     }
 }
 
-fn pods(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
+/// What the platform itself records: pods, where they are, and how busy the nodes were.
+fn platform(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     let grid = Grid::new(spec, spec.pod_interval_s, POD_AGE_MS);
     let info_grid = Grid::new(spec, spec.pod_interval_s, INFO_AGE_MS);
-    let mut namespace_sums: BTreeMap<String, Column> = BTreeMap::new();
-    let mut exporters = vec![None; grid.steps];
-    for (index, (namespace, name)) in pod_names(spec).into_iter().enumerate() {
+    for (index, (namespace, name)) in pods::names(spec).into_iter().enumerate() {
         let own = index < spec.nodes;
         let life = if own { vec![true; grid.steps] } else { life(rng, grid.steps) };
         let column = only(&life, &usage(rng, grid.steps, if own { 400 } else { 4_000 }));
         let labels = [("namespace", namespace.as_str()), ("pod", name.as_str())];
-        series.push(grid.series(metric::POD, &labels, &column));
-        if own {
-            add(&mut exporters, &column);
-        } else {
-            let sum = namespace_sums.entry(namespace.clone()).or_insert_with(|| vec![None; grid.steps]);
-            add(sum, &column);
-        }
+        series.push(grid.series(metric::PLATFORM_POD, &labels, &column));
         // A few pods are known to no one.
         let (Some(born), Some(gone)) = (first(&life), last(&life)) else { continue };
         if index % 29 == 28 {
@@ -154,9 +181,9 @@ fn pods(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
             series.push(info_grid.series(metric::POD_INFO, &labels, &column));
         }
     }
-    series.push(grid.series(metric::EXPORTER_SUM, &[("namespace", "openshift-monitoring")], &exporters));
-    for (namespace, sum) in &namespace_sums {
-        series.push(grid.series(metric::NAMESPACE_SUM, &[("namespace", namespace)], sum));
+    for number in 0..spec.nodes {
+        let column = usage(rng, grid.steps, 90_000);
+        series.push(grid.series(metric::PLATFORM_BUSY, &[("instance", &node_name(number))], &column));
     }
 }
 
@@ -181,38 +208,6 @@ fn group_names(count: usize) -> Vec<(&'static str, String)> {
 /// The same in every group; one of them is no thread of its own.
 fn thread_name(number: usize) -> String {
     if number == 1 { "(exited)".into() } else { format!("worker-{number}") }
-}
-
-/// Namespace and name of each pod, the exporter's own first. Names come twice, in neighbouring namespaces.
-fn pod_names(spec: &Spec) -> Vec<(String, String)> {
-    // Half of them look like infra and are none.
-    let known = [
-        "openshift-monitoring",
-        "openshifty",
-        "default",
-        "default-apps",
-        "kube-system",
-        "kube",
-        "openshift",
-        "my-openshift-logging",
-        "openshift-etcd",
-    ];
-    let apps = (0..).map(|i| format!("app-{i}"));
-    let namespaces: Vec<_> = known.map(str::to_owned).into_iter().chain(apps).take(spec.namespaces).collect();
-    let own = (0..spec.nodes).map(|i| ("openshift-monitoring".into(), format!("process-exporter-{i:05}")));
-    let others = namespaces.iter().cycle().enumerate().map(|(i, namespace)| {
-        // Of the same name elsewhere, and of another name in the same place.
-        let name = match i {
-            0 => "my-process-exporter-0".into(),
-            1 => "process-exporter-00000".into(),
-            i if i == namespaces.len() => "process-exporters-00000".into(),
-            // In openshift-monitoring, as in every cluster.
-            i if i == 2 * namespaces.len() => "prometheus-k8s-0".into(),
-            _ => format!("pod-{}", i / 2),
-        };
-        (namespace.clone(), name)
-    });
-    own.chain(others).take(spec.nodes * spec.pods_per_node).collect()
 }
 
 /// When a node answers: most always, some not for a sixth of the time, some not before a quarter of it.
@@ -247,7 +242,7 @@ fn threads_of(rng: &mut Rng, group: &Column, count: usize) -> Vec<Column> {
 }
 
 /// When something is there: mostly always; or from some time on, up to some time, between two, or on and off.
-fn life(rng: &mut Rng, steps: usize) -> Vec<bool> {
+pub(crate) fn life(rng: &mut Rng, steps: usize) -> Vec<bool> {
     let (early, late) = (rng.usize(steps / 20..steps / 2), rng.usize(steps / 2..steps - steps / 20));
     let span = match rng.u8(0..10) {
         0 => early..steps,
@@ -270,7 +265,7 @@ fn flaps(rng: &mut Rng, steps: usize) -> Vec<bool> {
 }
 
 /// Usage around a level of its own, now and then idle, now and then many times as much.
-fn usage(rng: &mut Rng, steps: usize, most: i64) -> Column {
+pub(crate) fn usage(rng: &mut Rng, steps: usize, most: i64) -> Column {
     let level = rng.i64(1..=most);
     let mut step = || match rng.u8(0..20) {
         0 => 0,
@@ -280,7 +275,7 @@ fn usage(rng: &mut Rng, steps: usize, most: i64) -> Column {
     (0..steps).map(|_| Some(step())).collect()
 }
 
-fn only(there: &[bool], column: &Column) -> Column {
+pub(crate) fn only(there: &[bool], column: &Column) -> Column {
     there.iter().zip(column).map(|(there, units)| units.filter(|_| *there)).collect()
 }
 
@@ -290,11 +285,11 @@ fn add(sum: &mut Column, column: &Column) {
     }
 }
 
-fn first(life: &[bool]) -> Option<usize> {
+pub(crate) fn first(life: &[bool]) -> Option<usize> {
     life.iter().position(|there| *there)
 }
 
-fn last(life: &[bool]) -> Option<usize> {
+pub(crate) fn last(life: &[bool]) -> Option<usize> {
     life.iter().rposition(|there| *there)
 }
 

@@ -18,7 +18,6 @@ fn spec() -> Spec {
         duration_s: 3600,
         end_ms: 1_736_942_400_000,
         seed: 1,
-        aggregates: true,
     }
 }
 
@@ -57,9 +56,13 @@ fn all_samples_are_within_it_and_in_order() {
 #[test]
 fn rates_and_sums_of_them_begin_end_and_flap() {
     let (spec, history) = (spec(), History::generate(&spec()));
-    for (metric, interval_s) in
-        [(metric::GROUP, 15), (metric::GROUP_SUM, 15), (metric::BUSY, 15), (metric::POD, 30)]
-    {
+    for (metric, interval_s) in [
+        (metric::GROUP, 15),
+        (metric::GROUP_SUM, 15),
+        (metric::BUSY, 15),
+        (metric::POD, 15),
+        (metric::PLATFORM_POD, 30),
+    ] {
         let shapes: Vec<_> = of(&history, metric).map(|series| shape(series, &spec, interval_s)).collect();
         let full = shapes.iter().filter(|shape| **shape == (false, false, false)).count();
         let counts = [
@@ -73,7 +76,7 @@ fn rates_and_sums_of_them_begin_end_and_flap() {
     }
     assert_eq!(of(&history, metric::BUSY).count(), 20);
     assert_eq!(of(&history, metric::GROUP_SUM).count(), 60);
-    assert_eq!(of(&history, metric::POD).count(), 400);
+    assert_eq!(of(&history, metric::PLATFORM_POD).count(), 400);
 }
 
 #[test]
@@ -81,19 +84,14 @@ fn sums_are_those_of_their_members() {
     let history = History::generate(&spec());
     for (sum, labels, member) in [
         (metric::GROUP_SUM, &["class", "groupname"][..], metric::GROUP),
-        (metric::CLASS_SUM, &["instance", "class"], metric::GROUP),
+        (metric::CLASS, &["class"], metric::CLASS_ON_NODE),
         (metric::CLUSTER_BUSY, &[], metric::BUSY),
-        (metric::NAMESPACE_SUM, &["namespace"], metric::POD),
-        (metric::EXPORTER_SUM, &["namespace"], metric::POD),
+        (metric::NAMESPACE, &["class", "namespace"], metric::POD),
         (metric::GROUP, &["instance", "class", "groupname"], metric::THREAD),
     ] {
         for sum in of(&history, sum) {
-            let members = of(&history, member).filter(|member| {
-                let own = member.label("namespace") == "openshift-monitoring"
-                    && member.label("pod").starts_with("process-exporter-");
-                own == (sum.metric == metric::EXPORTER_SUM)
-                    && labels.iter().all(|label| member.label(label) == sum.label(label))
-            });
+            let members = of(&history, member)
+                .filter(|member| labels.iter().all(|label| member.label(label) == sum.label(label)));
             let mut members = members.peekable();
             if member == metric::THREAD && members.peek().is_none() {
                 continue;
@@ -111,10 +109,22 @@ fn sums_are_those_of_their_members() {
 }
 
 #[test]
-fn sums_are_left_out_on_request_and_nothing_else_changes() {
-    let mut full = History::generate(&spec());
-    full.series.retain(|s| !metric::AGGREGATES.contains(&s.metric));
-    assert_eq!(History::generate(&Spec { aggregates: false, ..spec() }), full);
+fn each_class_on_each_node_is_its_groups_or_its_pods() {
+    let history = History::generate(&spec());
+    for sum in of(&history, metric::CLASS_ON_NODE) {
+        let groups = matches!(sum.label("class"), "host" | "kernel");
+        let members = of(&history, if groups { metric::GROUP } else { metric::POD });
+        let is_one =
+            |of: &&Series| ["instance", "class"].iter().all(|label| of.label(label) == sum.label(label));
+        let mut total: BTreeMap<i64, f64> = BTreeMap::new();
+        for (at, value) in members.filter(is_one).flat_map(|member| &member.samples) {
+            *total.entry(*at).or_default() += value;
+        }
+        assert_eq!(total.len(), sum.samples.len(), "{sum:?}");
+        for ((at, total), (sum_at, value)) in total.iter().zip(&sum.samples) {
+            assert!(at == sum_at && (total - value).abs() < 1e-9, "{sum:?} at {at}: {total}");
+        }
+    }
 }
 
 #[test]
@@ -156,8 +166,13 @@ fn pods_move_or_are_unknown_and_names_come_twice() {
         assert!(times.is_sorted_by(|a, b| a < b), "on two nodes at once: {infos:?}");
     }
     assert!(nodes.values().filter(|infos| infos.len() == 2).count() > 20);
+    let mut on: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for pod in of(&history, metric::POD).filter(|pod| pod.label("class") != "pod") {
+        on.entry((pod.label("namespace"), pod.label("pod"))).or_default().insert(pod.label("instance"));
+    }
+    assert!(on.values().filter(|nodes| nodes.len() == 2).count() > 20);
     let pods: Vec<_> =
-        of(&history, metric::POD).map(|pod| (pod.label("namespace"), pod.label("pod"))).collect();
+        of(&history, metric::PLATFORM_POD).map(|pod| (pod.label("namespace"), pod.label("pod"))).collect();
     assert!(pods.iter().any(|pod| !nodes.contains_key(pod)));
     assert!(pods.iter().filter(|pod| pod.1 == "pod-7").count() == 2);
     let own = |pod: &&(&str, &str)| pod.0 == "openshift-monitoring" && pod.1.starts_with("process-exporter-");

@@ -12,11 +12,12 @@ mod generate;
 mod openmetrics;
 mod oracle;
 mod parts;
+mod pods;
 mod question;
 mod steps;
 
 pub use oracle::{Expected, Key, Row, expected};
-pub use question::{By, Question};
+pub use question::{By, Question, Source};
 pub use steps::Stat;
 
 /// The metrics of a history, named as Prometheus has them.
@@ -29,23 +30,26 @@ pub mod metric {
     pub const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
     /// `GROUP` summed over nodes: labels `class`, `groupname`.
     pub const GROUP_SUM: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
-    /// `GROUP` summed over groups: labels `instance`, `class`.
-    pub const CLASS_SUM: &str = "instance_class:namedprocess_namegroup_cpu_rate:sum";
+    /// Cores by node and pod: labels `instance`, `class`, `namespace`, `pod`.
+    pub const POD: &str = "namedprocess_pod_cpu_rate";
+    /// Cores by node and class: host and kernel by `GROUP`, the others by `POD`: labels `instance`, `class`.
+    pub const CLASS_ON_NODE: &str = "instance_class:namedprocess_cpu_rate:sum";
+    /// `CLASS_ON_NODE` summed over nodes: label `class`.
+    pub const CLASS: &str = "class:namedprocess_cpu_rate:sum";
+    /// `POD` summed over the pods of a namespace: labels `class`, `namespace`.
+    pub const NAMESPACE: &str = "class_namespace:namedprocess_pod_cpu_rate:sum";
     /// `BUSY` summed over nodes: no labels.
     pub const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
     /// The nodes that have `BUSY`: no labels.
     pub const NODES: &str = "cluster:namedprocess_node_cpu_rate:count";
-    /// `BUSY` less `GROUP`, summed over the nodes that have the former: no labels.
+    /// `BUSY` less `CLASS_ON_NODE`, summed over the nodes that have the former: no labels.
     pub const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
-    /// Cores by pod: labels `namespace`, `pod`.
-    pub const POD: &str = "pod:container_cpu_usage:sum";
-    /// `POD` summed over the pods of a namespace, the exporter's own left out: label `namespace`.
-    pub const NAMESPACE_SUM: &str = "namespace:pod_container_cpu_usage:sum";
-    /// `POD` summed over the exporter's own pods: label `namespace`.
-    pub const EXPORTER_SUM: &str = "namespace:process_exporter_pod_cpu_usage:sum";
-    /// What rules add up.
-    pub const AGGREGATES: [&str; 7] =
-        [GROUP_SUM, CLASS_SUM, CLUSTER_BUSY, NODES, UNATTRIBUTED, NAMESPACE_SUM, EXPORTER_SUM];
+    /// Cores by pod as the platform records them: labels `namespace`, `pod`.
+    pub const PLATFORM_POD: &str = "pod:container_cpu_usage:sum";
+    /// Cores that a node was busy as the platform records them: label `instance`.
+    pub const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
+    /// What the platform records.
+    pub const OF_PLATFORM: [&str; 3] = [PLATFORM_POD, PLATFORM_BUSY, POD_INFO];
     /// 1 while a pod is on a node: labels `namespace`, `pod`, `node`.
     pub const POD_INFO: &str = "kube_pod_info";
 }
@@ -69,7 +73,7 @@ pub struct Spec {
     pub namespaces: usize,
     /// Seconds between the samples of the exporter's series.
     pub interval_s: u32,
-    /// Seconds between the samples of the pods' series.
+    /// Seconds between the samples of the platform's series.
     pub pod_interval_s: u32,
     /// Length in seconds; the history is the samples in (end - duration, end].
     pub duration_s: u32,
@@ -77,8 +81,6 @@ pub struct Spec {
     pub end_ms: i64,
     /// Seed of everything random.
     pub seed: u64,
-    /// Whether to keep the rules' sums too, or the first rates alone.
-    pub aggregates: bool,
 }
 
 /// Series in memory, with the exact values and times that are written.
@@ -86,7 +88,7 @@ pub struct Spec {
 pub struct History {
     /// Seconds between the samples of the exporter's series.
     pub interval_s: u32,
-    /// Seconds between the samples of the pods' series.
+    /// Seconds between the samples of the platform's series.
     pub pod_interval_s: u32,
     /// All series, in no order.
     pub series: Vec<Series>,

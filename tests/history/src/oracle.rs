@@ -1,6 +1,6 @@
 //! What a report over a history must say, by the definitions of rows, window, statistics and totals, from the samples.
 //!
-//! - The window is (start, end], cut to what the exporter's series cover.
+//! - The window is (start, end], cut to what the source's series cover.
 //! - A sum has a step at each time at which any of its members has a sample. `avg` is the sum of the steps x the interval
 //!   / the window; `min`, `max` and percentiles are over the steps; `present` is their number / those there is room for.
 //! - Totals are of all there is. What is in them and in no row is left out.
@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use crate::parts::{Part, Parts, samples};
-use crate::question::{By, Question};
+use crate::question::{By, Question, Source};
 use crate::steps::{Stat, Steps, Window, percentile, sum};
 use crate::{History, metric};
 
 /// What a row is of. What does not apply is empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    /// `host`, `kernel`, `infra` or `workload`.
+    /// `host`, `kernel`, `infra`, `workload` or `pod`.
     pub class: String,
     /// A pod's namespace.
     pub namespace: String,
@@ -52,14 +52,12 @@ pub struct Expected {
     pub end_ms: i64,
     /// The rows, without those that have no sample in the window.
     pub rows: BTreeMap<Key, Row>,
-    /// Totals of host, kernel, infra and workload before any filter, without those that have no sample in the window.
+    /// Totals of the classes before any filter, without those that have no sample in the window.
     pub classes: BTreeMap<String, Stat>,
     /// The nodes' busy time.
     pub busy: Stat,
     /// Busy time less all groups of the nodes that told it at that time.
     pub unattributed: Stat,
-    /// Mean of the pods by the exporter's count less the mean of the pods' own series.
-    pub pods_unnamed_avg: f64,
     /// All groups and pods less all rows. Zero when nothing is left out.
     pub left_out: Stat,
 }
@@ -67,61 +65,58 @@ pub struct Expected {
 /// What a report over `history` must say to `question`. Errors on a regex that is none.
 pub fn expected(history: &History, question: &Question) -> Result<Expected, regex::Error> {
     let asked = Asked::new(question)?;
-    let exporter = history.series.iter().filter(|s| s.metric == metric::GROUP || s.metric == metric::BUSY);
+    let (beat, interval_s) = match question.source {
+        Source::Exporter => (metric::BUSY, history.interval_s),
+        Source::Platform => (metric::PLATFORM_POD, history.pod_interval_s),
+    };
+    let beats = history.series.iter().filter(|series| series.metric == beat);
     let window = Window { start_ms: question.start_ms, end_ms: question.end_ms }
-        .cut(exporter.flat_map(|series| &series.samples).map(|(at, _)| *at), history.interval_s);
-    let parts = Parts::new(history, window);
-    let interval_s = |pods: bool| if pods { history.pod_interval_s } else { history.interval_s };
+        .cut(beats.flat_map(|series| &series.samples).map(|(at, _)| *at), interval_s);
+    let parts = Parts::new(history, window, question.source);
 
     let mut members: BTreeMap<Key, Vec<&Part<'_>>> = BTreeMap::new();
-    let shown = parts.of_exporter(question.by == By::Thread).into_iter().chain(&parts.pods);
+    let shown = parts.of_groups(question.by == By::Thread).into_iter().chain(&parts.pods);
     for part in shown.filter(|part| asked.shows(part)) {
         members.entry(asked.key(part)).or_default().push(part);
     }
     let mut rows: Vec<(Key, Row, Steps)> = Vec::new();
     for (key, members) in members {
         let steps = add_up(members);
-        let pods = matches!(&*key.class, "infra" | "workload");
-        if let Some(stat) = window.stat(&steps, interval_s(pods)) {
-            let present = window.present(&steps, interval_s(pods));
-            let percentiles = question.percentiles.iter().filter_map(|p| percentile(&steps, *p)).collect();
-            let node = if question.per_node {
-                None
-            } else {
-                parts.last_node(&key.namespace, &key.name, &question.nodes)
-            };
-            rows.push((key, Row { stat, percentiles, present, node: node.map(str::to_owned) }, steps));
+        let Some(stat) = window.stat(&steps, interval_s) else { continue };
+        // What has no name has a row only if there was anything.
+        if key.class == "pod" && stat.max == 0.0 {
+            continue;
         }
+        let present = window.present(&steps, interval_s);
+        let percentiles = question.percentiles.iter().filter_map(|p| percentile(&steps, *p)).collect();
+        let node = match question.per_node {
+            true => None,
+            false => parts.last_node(&key.namespace, &key.name, &question.nodes),
+        };
+        rows.push((key, Row { stat, percentiles, present, node: node.map(str::to_owned) }, steps));
     }
     rows.sort_by(|a, b| b.1.stat.avg.total_cmp(&a.1.stat.avg).then_with(|| a.0.name.cmp(&b.0.name)));
     rows.truncate(question.limit.unwrap_or(usize::MAX));
 
-    let named = || parts.groups.iter().filter(|part| part.class != "pod");
-    let unseen = |pods: bool| {
-        let total = if pods { add_up(&parts.pods) } else { add_up(named()) };
-        let of_kind = rows.iter().filter(|(key, ..)| matches!(&*key.class, "infra" | "workload") == pods);
-        let shown = sum(of_kind.flat_map(|(_, _, steps)| steps).map(|(at, value)| (*at, *value)));
-        total.into_iter().map(|(at, value)| (at, value - shown.get(&at).unwrap_or(&0.0))).collect()
-    };
-    let left_out = left_out(history, window, &unseen(false), &unseen(true));
-    let total = |steps: &Steps, pods| window.stat(steps, interval_s(pods)).unwrap_or_default();
-    let classes = ["host", "kernel", "infra", "workload"].into_iter().filter_map(|class| {
-        let members = parts.groups.iter().chain(&parts.pods).filter(|part| part.class == class);
-        Some((
-            class.to_owned(),
-            window.stat(&add_up(members), interval_s(class == "infra" || class == "workload"))?,
-        ))
+    let all = || parts.groups.iter().chain(&parts.pods);
+    let shown = sum(rows.iter().flat_map(|(_, _, steps)| steps).map(|(at, value)| (*at, *value)));
+    let rest = |(at, value): (i64, f64)| (at, value - shown.get(&at).unwrap_or(&0.0));
+    let left_out: Steps = add_up(all()).into_iter().map(rest).collect();
+    // Less than this is what adding up in another order leaves.
+    let any = left_out.values().any(|value| value.abs() > 1e-9);
+    let total = |steps: &Steps| window.stat(steps, interval_s).unwrap_or_default();
+    let classes = ["host", "kernel", "infra", "workload", "pod"].into_iter().filter_map(|class| {
+        let members = all().filter(|part| part.class == class);
+        Some((class.to_owned(), window.stat(&add_up(members), interval_s)?))
     });
-    let by_exporter = add_up(parts.groups.iter().filter(|part| part.class == "pod"));
-    let (busy, unattributed) = busy(history, window, &parts);
+    let (busy, unattributed) = busy(history, window, &parts, question.source);
     Ok(Expected {
         start_ms: window.start_ms,
         end_ms: window.end_ms,
         classes: classes.collect(),
-        busy: total(&busy, false),
-        unattributed: total(&unattributed, false),
-        pods_unnamed_avg: total(&by_exporter, false).avg - total(&add_up(&parts.pods), true).avg,
-        left_out,
+        busy: total(&busy),
+        unattributed: total(&unattributed),
+        left_out: if any { total(&left_out) } else { Stat::default() },
         rows: rows.into_iter().map(|(key, row, _)| (key, row)).collect(),
     })
 }
@@ -142,8 +137,7 @@ impl<'a> Asked<'a> {
     fn shows(&self, part: &Part<'_>) -> bool {
         let Question { nodes, classes, namespace, include_exporter, .. } = self.question;
         let is_one_of = |all: &[String], it: &str| all.is_empty() || all.iter().any(|one| one == it);
-        part.class != "pod"
-            && is_one_of(nodes, part.node)
+        is_one_of(nodes, part.node)
             && is_one_of(classes, part.class)
             && namespace.as_ref().is_none_or(|namespace| namespace == part.namespace)
             && (*include_exporter || !part.is_exporter())
@@ -176,42 +170,27 @@ fn add_up<'a>(members: impl IntoIterator<Item = &'a Part<'a>>) -> Steps {
     sum(members.into_iter().flat_map(|part| &part.samples).copied())
 }
 
-/// Both kinds have their own times. Where both are left out, the steps are the pods', each with the mean of what was
-/// left out of the groups since the step before.
-fn left_out(history: &History, window: Window, groups: &Steps, pods: &Steps) -> Stat {
-    // Less than this is what adding up in another order leaves.
-    let any = |steps: &Steps| steps.values().any(|value| value.abs() > 1e-9);
-    let stat = |steps: &Steps, interval_s| window.stat(steps, interval_s).unwrap_or_default();
-    let (of_groups, of_pods) = (stat(groups, history.interval_s), stat(pods, history.pod_interval_s));
-    match (any(groups), any(pods)) {
-        (false, false) => Stat::default(),
-        (true, false) => of_groups,
-        (false, true) => of_pods,
-        (true, true) => {
-            let both = pods.iter().map(|(at, value)| {
-                let since = at - i64::from(history.pod_interval_s) * 1000;
-                let recent: Vec<f64> = groups.range(since + 1..=*at).map(|(_, value)| *value).collect();
-                (*at, value + recent.iter().sum::<f64>() / recent.len().max(1) as f64)
-            });
-            Stat { avg: of_groups.avg + of_pods.avg, ..stat(&both.collect(), history.pod_interval_s) }
-        }
-    }
-}
-
-/// Busy time, and what of it the groups of the same node and time do not account for.
-fn busy(history: &History, window: Window, parts: &Parts<'_>) -> (Steps, Steps) {
+/// Busy time, and what of it the groups and pods of the same node and time do not account for; of the platform's, those of
+/// all nodes.
+fn busy(history: &History, window: Window, parts: &Parts<'_>, source: Source) -> (Steps, Steps) {
+    let (metric, of_nodes) = match source {
+        Source::Exporter => (metric::BUSY, true),
+        Source::Platform => (metric::PLATFORM_BUSY, false),
+    };
     let mut attributed: BTreeMap<(&str, i64), f64> = BTreeMap::new();
-    for part in &parts.groups {
+    for part in parts.groups.iter().chain(&parts.pods) {
         for (at, value) in &part.samples {
-            *attributed.entry((part.node, *at)).or_default() += value;
+            *attributed.entry((if of_nodes { part.node } else { "" }, *at)).or_default() += value;
         }
     }
     let (mut busy, mut unattributed) = (Steps::new(), Steps::new());
-    for series in history.series.iter().filter(|series| series.metric == metric::BUSY) {
+    for series in history.series.iter().filter(|series| series.metric == metric) {
+        let node = if of_nodes { series.label("instance") } else { "" };
         for (at, value) in samples(series, window) {
-            let groups = attributed.get(&(series.label("instance"), at)).copied().unwrap_or_default();
+            // Of all nodes it is taken once.
+            let used = attributed.remove(&(node, at)).unwrap_or_default();
             *busy.entry(at).or_default() += value;
-            *unattributed.entry(at).or_default() += value - groups;
+            *unattributed.entry(at).or_default() += value - used;
         }
     }
     (busy, unattributed)

@@ -21,16 +21,12 @@ pub(super) fn group(instance: &str, class: &str, name: &str, samples: &[(i64, f6
     series(metric::GROUP, &[("instance", instance), ("class", class), ("groupname", name)], samples)
 }
 
-pub(super) fn pod(namespace: &str, name: &str, samples: &[(i64, f64)]) -> Series {
-    series(metric::POD, &[("namespace", namespace), ("pod", name)], samples)
+pub(super) fn pod(node: &str, class: &str, namespace: &str, name: &str, samples: &[(i64, f64)]) -> Series {
+    let labels = [("instance", node), ("class", class), ("namespace", namespace), ("pod", name)];
+    series(metric::POD, &labels, samples)
 }
 
-fn info(namespace: &str, name: &str, node: &str, at_s: &[i64]) -> Series {
-    let samples: Vec<_> = at_s.iter().map(|at| (*at, 1.0)).collect();
-    series(metric::POD_INFO, &[("namespace", namespace), ("pod", name), ("node", node)], &samples)
-}
-
-/// The exporter's samples are at 15, 30, 45 and 60 s; node b answers from 30 s on. The pods' are every 30 s.
+/// Samples are at 15, 30, 45 and 60 s; node b tells how busy it is from 30 s on.
 pub(super) fn tiny() -> History {
     History {
         interval_s: 15,
@@ -43,16 +39,23 @@ pub(super) fn tiny() -> History {
             group("a", "pod", "conmon", &[(15, 2.0), (30, 2.0), (45, 2.0), (60, 2.0)]),
             series(metric::BUSY, &[("instance", "a")], &[(15, 4.0), (30, 4.0), (45, 6.0), (60, 5.0)]),
             series(metric::BUSY, &[("instance", "b")], &[(30, 5.0), (45, 1.0), (60, 1.0)]),
-            // The first and the last sample are outside of what the exporter's series cover.
-            pod("app", "web", &[(-10, 64.0), (20, 1.0), (50, 3.0), (80, 64.0)]),
-            pod("logging", "web", &[(20, 1.0)]),
-            pod("openshift-etcd", "etcd", &[(50, 2.0)]),
-            pod("openshift-monitoring", "process-exporter-x", &[(20, 0.5), (50, 0.5)]),
-            pod("openshifty", "process-exporter-y", &[(50, 0.25)]),
-            info("app", "web", "b", &[-20, 40]),
-            info("app", "web", "a", &[10]),
-            info("openshift-etcd", "etcd", "a", &[10, 40]),
-            info("openshift-etcd", "etcd", "b", &[70]),
+            // The first and the last sample are outside of what the busy time covers.
+            pod("b", "workload", "app", "web", &[(-15, 64.0), (15, 1.0), (30, 1.0)]),
+            pod("a", "workload", "app", "web", &[(45, 3.0), (60, 3.0), (75, 64.0)]),
+            pod("a", "workload", "logging", "web", &[(30, 1.0)]),
+            pod("a", "infra", "openshift-etcd", "etcd", &[(45, 2.0), (60, 2.0)]),
+            pod(
+                "a",
+                "infra",
+                "openshift-monitoring",
+                "process-exporter-x",
+                &[(15, 0.5), (30, 0.5), (45, 0.5), (60, 0.5)],
+            ),
+            pod("b", "workload", "openshifty", "process-exporter-y", &[(60, 0.25)]),
+            pod("a", "pod", "", "(exited)", &[(15, 0.25)]),
+            pod("b", "pod", "", "(exited)", &[(60, 0.25)]),
+            // No row: it is nothing.
+            pod("a", "pod", "", "(starting)", &[(15, 0.0), (30, 0.0), (45, 0.0), (60, 0.0)]),
         ],
     }
 }
@@ -88,14 +91,16 @@ fn rows_by_group() {
         "host - kubelet - -: 3 1 6 1 -",
         // 1 x 15/60
         "kernel - kworker - -: 0.25 1 1 0.25 -",
-        // 2 x 30/60, one step of two; on node b only after the window
+        // 4 x 15/60, two steps of four
         "infra openshift-etcd etcd - -: 1 2 2 0.5 a",
-        // (1 + 3) x 30/60; first on b, then a, then b again
-        "workload app web - -: 2 1 3 1 b",
-        // 1 x 30/60; the other namespace's web says nothing of its node
-        "workload logging web - -: 0.5 1 1 0.5 -",
-        // 0.25 x 30/60; the exporter's own pods are in openshift-monitoring alone
-        "workload openshifty process-exporter-y - -: 0.125 0.25 0.25 0.5 -",
+        // On both nodes
+        "pod - (exited) - -: 0.125 0.25 0.25 0.5 -",
+        // (1 + 1 + 3 + 3) x 15/60; first on b, then a
+        "workload app web - -: 2 1 3 1 a",
+        // 1 x 15/60; the other namespace's web is another
+        "workload logging web - -: 0.25 1 1 0.25 a",
+        // 0.25 x 15/60; the exporter's own pods are in openshift-monitoring alone
+        "workload openshifty process-exporter-y - -: 0.0625 0.25 0.25 0.25 b",
     ];
     let mut rows = rows.map(str::to_owned);
     rows.sort();
@@ -109,20 +114,22 @@ fn rows_by_namespace_and_class() {
         "host - - - -: 3.125 1 6 1 -",
         "infra openshift-etcd - - -: 1 2 2 0.5 -",
         "kernel - - - -: 0.25 1 1 0.25 -",
+        "pod - - - -: 0.125 0 0.25 1 -",
         "workload app - - -: 2 1 3 1 -",
-        "workload openshifty - - -: 0.125 0.25 0.25 0.5 -",
+        "workload openshifty - - -: 0.0625 0.25 0.25 0.25 -",
     ];
     assert_eq!(lines(&ask(0, 60, By::Namespace, &["log.*"])), namespaces);
-    // The workload's steps 1 + 1, 3 + 0.25: 5.25 x 30/60; without logging 1, 3.25: 4.25 x 30/60. A regex that matches a
-    // part of a name leaves nothing out.
-    let all = "workload - - - -: 2.625 2 3.25 1 -";
-    let skipped = "workload - - - -: 2.125 1 3.25 1 -";
+    // The workload's steps 1, 1 + 1, 3, 3.25: 9.25 x 15/60; without logging 1, 1, 3, 3.25: 8.25 x 15/60. A regex that
+    // matches a part of a name leaves nothing out.
+    let all = "workload - - - -: 2.3125 1 3.25 1 -";
+    let skipped = "workload - - - -: 2.0625 1 3.25 1 -";
     for (skip, workload) in [(&[][..], all), (&["logging", "none"], skipped), (&["log", "ap|we"], all)] {
         let rows = ask(0, 60, By::Class, skip);
         let classes = [
             "host - - - -: 3.125 1 6 1 -",
             "infra - - - -: 1 2 2 0.5 -",
             "kernel - - - -: 0.25 1 1 0.25 -",
+            "pod - - - -: 0.125 0 0.25 1 -",
             workload,
         ];
         assert_eq!(lines(&rows), classes, "{skip:?}");
@@ -132,32 +139,31 @@ fn rows_by_namespace_and_class() {
 #[test]
 fn totals() {
     let totals = ask(0, 60, By::Group, &["logging"]);
-    // infra with the exporter's own pod: 0.5, 2.5: 3 x 30/60; workload with logging
+    // infra with the exporter's own pod: 0.5, 0.5, 2.5, 2.5: 6 x 15/60; workload with logging
     let classes = [
         ("host", stat(3.125, 1.0, 6.0)),
         ("infra", stat(1.5, 0.5, 2.5)),
         ("kernel", stat(0.25, 1.0, 1.0)),
-        ("workload", stat(2.625, 2.0, 3.25)),
+        ("pod", stat(0.125, 0.0, 0.25)),
+        ("workload", stat(2.3125, 1.0, 3.25)),
     ];
     assert_eq!(totals.classes, BTreeMap::from(classes.map(|(class, stat)| (class.to_owned(), stat))));
     // The steps 4, 9, 7, 6: 26 x 15/60
     assert_eq!(totals.busy, stat(6.5, 4.0, 9.0));
-    // 15 s: a 4 - 1 - 2. 30 s: a 4 - 2 - 2, b 5 - 4. 45 s: a 6 - 3 - 2, b 1 - 0 - 0.5. 60 s: a 5 - 2 - 1 - 2, b 1.
-    // The steps 1, 1, 1.5, 1: 4.5 x 15/60
-    assert_eq!(totals.unattributed, stat(1.125, 1.0, 1.5));
-    // 8 x 15/60 - (4 + 1 + 2 + 1 + 0.25) x 30/60
-    assert_eq!(totals.pods_unnamed_avg, 2.0 - 4.125);
-    // The steps 0.5 + 1, 0.5: 2 x 30/60
-    assert_eq!(totals.left_out, stat(1.0, 0.5, 1.5));
-    // Of a node that does not say how busy it is, nothing is unattributed: 4, 4, 7, 6: 21 x 15/60; 1, 0, 1.5, 1.
+    // 15 s: a 4 - 1 - 0.5 - 0.25. 30 s: a 4 - 2 - 1 - 0.5, b 5 - 4 - 1. 45 s: a 6 - 3 - 3 - 2 - 0.5, b 1 - 0 - 0.5.
+    // 60 s: a 5 - 2 - 1 - 3 - 2 - 0.5, b 1 - 0.25 - 0.25. The steps 2.25, 0.5, -2, -3: -2.25 x 15/60
+    assert_eq!(totals.unattributed, stat(-0.5625, -3.0, 2.25));
+    // The steps 0.5, 0.5 + 1, 0.5, 0.5: 3 x 15/60
+    assert_eq!(totals.left_out, stat(0.75, 0.5, 1.5));
+    // Of a node that does not say how busy it is, nothing is unattributed: 4, 4, 7, 6: 21 x 15/60; 2.25, 0.5, -2, -3.
     let mut history = tiny();
     let of_b = |series: &&mut Series| series.metric == metric::BUSY && series.label("instance") == "b";
     history.series.iter_mut().find(of_b).unwrap().samples.remove(0);
     let silent = expected(&history, &Question::new(0, 60_000, By::Group)).unwrap();
-    assert_eq!((silent.busy, silent.unattributed), (stat(5.25, 4.0, 7.0), stat(0.875, 0.0, 1.5)));
+    assert_eq!((silent.busy, silent.unattributed), (stat(5.25, 4.0, 7.0), stat(-0.5625, -3.0, 2.25)));
     assert_eq!(silent.classes, totals.classes);
-    // After 50 s there is no pod: nothing is left out.
-    assert_eq!(ask(50, 60, By::Group, &["logging"]).left_out, stat(0.0, 0.0, 0.0));
+    // After 50 s there is no logging: 0.5 x 15/10
+    assert_eq!(ask(50, 60, By::Group, &["logging"]).left_out, stat(0.75, 0.5, 0.5));
 }
 
 #[test]
@@ -176,14 +182,12 @@ fn the_window_is_cut_to_what_the_exporter_covers() {
         let expected = ask(asked.0, asked.1, By::Group, &[]);
         assert_eq!((expected.start_ms, expected.end_ms), (cut.0 * 1000, cut.1 * 1000), "{asked:?}");
     }
-    // The busy time alone shows that the exporter was there, and so do the groups alone.
-    for kept in [metric::BUSY, metric::GROUP] {
-        let mut history = tiny();
-        history.series.retain(|series| series.metric == kept);
-        let cut = expected(&history, &Question::new(-90_000, 200_000, By::Group)).unwrap();
-        assert_eq!((cut.start_ms, cut.end_ms), (0, 60_000), "{kept}");
-    }
-    // All classes alike: the pod's samples of -10 s and 80 s are outside.
+    // The busy time alone shows that the exporter was there.
+    let mut history = tiny();
+    history.series.retain(|series| series.metric == metric::BUSY);
+    let cut = expected(&history, &Question::new(-90_000, 200_000, By::Group)).unwrap();
+    assert_eq!((cut.start_ms, cut.end_ms), (0, 60_000));
+    // All classes alike: the pod's samples of -15 s and 75 s are outside.
     assert_eq!(lines(&ask(-90, 200, By::Group, &[])), lines(&ask(0, 60, By::Group, &[])));
     // A sample at the start is outside, one at the end inside: 30 s and 45 s, (6 + 3.5) x 15/30
     assert_eq!(ask(15, 45, By::Class, &[]).classes.get("host"), Some(&stat(4.75, 3.5, 6.0)));

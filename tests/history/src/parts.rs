@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::pods::class;
+use crate::question::Source;
 use crate::steps::Window;
 use crate::{History, Series, metric};
 
 /// What one thing used on one node. What does not apply is empty.
 #[derive(Debug)]
 pub(crate) struct Part<'a> {
-    /// `host`, `kernel`, `infra`, `workload`; `pod` of the exporter's count.
+    /// `host`, `kernel`, `infra`, `workload`, or `pod`: what of the pods has no name.
     pub(crate) class: &'a str,
     /// A pod's.
     pub(crate) namespace: &'a str,
@@ -22,9 +24,9 @@ pub(crate) struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Whether it is a pod's own series, not one of the exporter's.
+    /// Whether it is a pod.
     pub(crate) fn is_pod(&self) -> bool {
-        !self.namespace.is_empty()
+        matches!(self.class, "infra" | "workload")
     }
 
     /// Whether it is one of the exporter's own pods.
@@ -33,36 +35,53 @@ impl Part<'_> {
     }
 }
 
-/// Everything in a window.
+/// Everything in a window that a source knows.
 pub(crate) struct Parts<'a> {
-    /// By the exporter's count, class `pod` with them.
+    /// Groups of host and kernel.
     pub(crate) groups: Vec<Part<'a>>,
     /// The threads of some of the groups.
     pub(crate) threads: Vec<Part<'a>>,
-    /// By the pods' own series, the exporter's own with them, each pod in as many parts as it was on nodes.
+    /// Pods, the exporter's own with them, each in as many parts as it was on nodes, and what of them has no name.
     pub(crate) pods: Vec<Part<'a>>,
     /// Namespace and name of each pod to where it was seen, by time.
-    places: BTreeMap<(&'a str, &'a str), Vec<(i64, &'a str)>>,
+    places: Places<'a>,
 }
 
+type Places<'a> = BTreeMap<(&'a str, &'a str), Vec<(i64, &'a str)>>;
+
 impl<'a> Parts<'a> {
-    pub(crate) fn new(history: &'a History, window: Window) -> Parts<'a> {
-        let places = places(history, window);
+    pub(crate) fn new(history: &'a History, window: Window, source: Source) -> Parts<'a> {
+        let places = match source {
+            Source::Exporter => places(history, window, metric::POD, "instance"),
+            Source::Platform => places(history, window, metric::POD_INFO, "node"),
+        };
         let mut parts = Parts { groups: Vec::new(), threads: Vec::new(), pods: Vec::new(), places };
         for series in &history.series {
             let samples = samples(series, window);
-            match series.metric {
-                metric::GROUP => parts.groups.push(of_exporter(series, samples)),
-                metric::THREAD => parts.threads.push(of_exporter(series, samples)),
-                metric::POD => parts.pods.extend(of_pod(series, samples, &parts.places)),
+            match (source, series.metric) {
+                // The group of all pods is the pods once more.
+                (Source::Exporter, metric::GROUP | metric::THREAD) if series.label("class") == "pod" => {}
+                (Source::Exporter, metric::GROUP) => parts.groups.push(of_group(series, samples)),
+                (Source::Exporter, metric::THREAD) => parts.threads.push(of_group(series, samples)),
+                (Source::Exporter, metric::POD) => parts.pods.push(Part {
+                    class: series.label("class"),
+                    namespace: series.label("namespace"),
+                    name: series.label("pod"),
+                    thread: "",
+                    node: series.label("instance"),
+                    samples,
+                }),
+                (Source::Platform, metric::PLATFORM_POD) => {
+                    parts.pods.extend(of_pod(series, samples, &parts.places));
+                }
                 _ => {}
             }
         }
         parts
     }
 
-    /// Groups where threads are not asked for; else threads, and the groups that have none anywhere.
-    pub(crate) fn of_exporter(&self, by_thread: bool) -> Vec<&Part<'a>> {
+    /// Groups if threads are not asked for; else threads, and the groups that have none anywhere.
+    pub(crate) fn of_groups(&self, by_thread: bool) -> Vec<&Part<'a>> {
         if !by_thread {
             return self.groups.iter().collect();
         }
@@ -80,19 +99,21 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn places(history: &History, window: Window) -> BTreeMap<(&str, &str), Vec<(i64, &str)>> {
-    let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for series in history.series.iter().filter(|series| series.metric == metric::POD_INFO) {
-        let seen = samples(series, window).into_iter().map(|(at, _)| (at, series.label("node")));
+fn places<'a>(history: &'a History, window: Window, metric: &str, label: &str) -> Places<'a> {
+    let mut places = Places::new();
+    for series in history.series.iter().filter(|series| series.metric == metric) {
+        let seen = samples(series, window).into_iter().map(|(at, _)| (at, series.label(label)));
         places.entry((series.label("namespace"), series.label("pod"))).or_default().extend(seen);
     }
     for seen in places.values_mut() {
         seen.sort_unstable();
     }
+    // What has no name is on no node of its own.
+    places.retain(|(namespace, _), _| !namespace.is_empty());
     places
 }
 
-fn of_exporter(series: &Series, samples: Vec<(i64, f64)>) -> Part<'_> {
+fn of_group(series: &Series, samples: Vec<(i64, f64)>) -> Part<'_> {
     Part {
         class: series.label("class"),
         namespace: "",
@@ -107,7 +128,7 @@ fn of_exporter(series: &Series, samples: Vec<(i64, f64)>) -> Part<'_> {
 fn of_pod<'a>(
     series: &'a Series,
     samples: Vec<(i64, f64)>,
-    places: &BTreeMap<(&'a str, &'a str), Vec<(i64, &'a str)>>,
+    places: &Places<'a>,
 ) -> impl Iterator<Item = Part<'a>> {
     let (namespace, name) = (series.label("namespace"), series.label("pod"));
     let seen = places.get(&(namespace, name)).map_or(&[][..], Vec::as_slice);
@@ -117,15 +138,8 @@ fn of_pod<'a>(
         let node = seen.get(until.saturating_sub(1)).map_or("", |(_, node)| *node);
         by_node.entry(node).or_default().push(sample);
     }
-    let class = pod_class(namespace);
+    let class = class(namespace);
     by_node.into_iter().map(move |(node, samples)| Part { class, namespace, name, thread: "", node, samples })
-}
-
-fn pod_class(namespace: &str) -> &'static str {
-    let infra = matches!(namespace, "default" | "openshift")
-        || namespace.starts_with("openshift-")
-        || namespace.starts_with("kube-");
-    if infra { "infra" } else { "workload" }
 }
 
 pub(crate) fn samples(series: &Series, window: Window) -> Vec<(i64, f64)> {

@@ -3,14 +3,23 @@
 /// What the rows of a report are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// The classes host, kernel, infra and workload.
+    /// The classes host, kernel, infra, workload and pod.
     Class,
-    /// The classes host and kernel, and the pods of each namespace.
+    /// The classes host, kernel and pod, and the pods of each namespace.
     Namespace,
     /// The groups of the classes host and kernel, and each pod.
     Group,
     /// The threads of each group that shows any, the other groups, and each pod.
     Thread,
+}
+
+/// Whose series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The exporter's.
+    Exporter,
+    /// The platform's own: no host, no kernel.
+    Platform,
 }
 
 /// What is asked about a history. What is empty asks for nothing.
@@ -32,6 +41,8 @@ pub struct Question {
     pub namespace: Option<String>,
     /// Pods of namespaces that one of these regexes matches as a whole are left out.
     pub skip_namespaces: Vec<String>,
+    /// Whose series are to answer.
+    pub source: Source,
     /// Whether the exporter's own pods are not left out.
     pub include_exporter: bool,
     /// Percentiles, 0 to 100.
@@ -52,6 +63,7 @@ impl Question {
             classes: Vec::new(),
             namespace: None,
             skip_namespaces: Vec::new(),
+            source: Source::Exporter,
             include_exporter: false,
             percentiles: Vec::new(),
             limit: None,

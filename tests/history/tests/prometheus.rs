@@ -25,7 +25,6 @@ fn spec() -> Spec {
         duration_s: 1800,
         end_ms: END_MS,
         seed: 7,
-        aggregates: true,
     }
 }
 
@@ -36,15 +35,16 @@ fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
     let mut metrics: Vec<_> = history.series.iter().map(|series| series.metric).collect();
     metrics.sort_unstable();
     metrics.dedup();
-    ensure!(metrics.len() == 12, "the history has the metrics {metrics:?}");
+    ensure!(metrics.len() == 14, "the history has the metrics {metrics:?}");
     for metric in metrics {
         let query = format!("{{__name__=\"{metric}\"}}[1800s]");
         let mut read = read_back(&prometheus.ask(&query, END_MS)?)?;
         let generated = history.series.iter().filter(|series| series.metric == metric);
         let mut generated: Vec<_> = generated
             .map(|series| {
-                let mut labels =
-                    series.labels.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect::<Vec<_>>();
+                // A label without a value is none.
+                let labels = series.labels.iter().filter(|(_, value)| !value.is_empty());
+                let mut labels = labels.map(|(k, v)| ((*k).to_owned(), v.clone())).collect::<Vec<_>>();
                 labels.sort();
                 (labels, series.samples.clone())
             })
@@ -65,15 +65,16 @@ fn the_oracle_says_what_promql_says() -> Result<()> {
     for (by, per_node, metric, labels, interval_s) in [
         (By::Group, true, metric::GROUP, ["class", "", "groupname", "", "instance"], 15),
         (By::Thread, true, metric::THREAD, ["class", "", "groupname", "threadname", "instance"], 15),
-        (By::Class, true, metric::CLASS_SUM, ["class", "", "", "", "instance"], 15),
+        (By::Class, true, metric::CLASS_ON_NODE, ["class", "", "", "", "instance"], 15),
         (By::Group, false, metric::GROUP_SUM, ["class", "", "groupname", "", ""], 15),
-        (By::Namespace, false, metric::NAMESPACE_SUM, ["", "namespace", "", "", ""], 30),
+        (By::Group, true, metric::POD, ["class", "namespace", "pod", "", "instance"], 15),
     ] {
         // On no beat; the first half of some series is outside of it.
         let (window_s, end_ms) = (600, END_MS - 301_000);
         let question = Question {
             per_node,
             percentiles: vec![95.0],
+            include_exporter: true,
             ..Question::new(end_ms - window_s * 1000, end_ms, by)
         };
         let expected = expected(&history, &question)?;

@@ -1,57 +1,56 @@
-//! Statistics of each series over a window, computed by the server: what is asked where rows are single series, whose
-//! samples nothing else is made of.
+//! Statistics of each series over a window, computed by the server: for rows that are single series, whose samples are a
+//! part of nothing else.
 use crate::prometheus::{Grid, Series};
-use crate::query::Span;
 use crate::query::promql::{self, At};
-use crate::query::{Cost, Split};
-use crate::query::{Querier, Want, add_samples, points};
+use crate::query::{Cost, Querier, Span, Split, Want, add_samples, points};
 use crate::report::{Figures, Steps};
 use anyhow::Result;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-/// Whose statistics, and when they were sampled.
+/// The series, and the window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
-    /// The series; those of one key follow each other in time.
+    /// Selector of the series. Several of one key follow each other in time.
     pub selector: &'a str,
-    /// The labels that the key is made of.
+    /// Labels that the key is made of.
     pub labels: &'a str,
-    pub span: Span,
+    pub window: Span,
     pub grid: Grid,
-    /// Whether there are samples between the steps of the grid, as after a change of the interval. They are left out.
-    pub surplus: bool,
     pub cost: Cost<'a>,
 }
 
-/// The figures of each key.
-pub(super) async fn summed<K: Ord + Clone>(
-    server: &Querier<'_>,
+/// Returns whether a sample that is no finite number has spoilt statistics.
+pub(super) fn is_spoilt(figures: &Figures) -> bool {
+    let no_quantile = figures.quantiles.iter().any(|quantile| !quantile.is_finite());
+    !figures.sum.is_finite() || figures.min > figures.max || no_quantile
+}
+
+/// Fetches the statistics of each key; those that are spoilt from their samples.
+pub(super) async fn statistics<K: Ord + Clone>(
+    querier: &Querier<'_>,
     subject: Subject<'_>,
     want: &Want,
     key: impl Fn(&Series<'_>) -> K,
 ) -> Result<BTreeMap<K, Figures>> {
-    if server.has_cache() {
-        return from_samples(server, subject, want, &key, |_| true).await;
+    if querier.has_cache() {
+        return from_samples(querier, subject, want, &key, |_| true).await;
     }
-    let mut whole = statistics(server, subject, want, &key).await?;
-    // A sample that is no finite number spoils these; such a series' others are taken one by one.
-    let spoilt = |figures: &Figures| {
-        let no_quantile = figures.quantiles.iter().any(|quantile| !quantile.is_finite());
-        !figures.sum.is_finite() || figures.min > figures.max || no_quantile
-    };
-    if whole.values().any(spoilt) {
-        let mended =
-            from_samples(server, subject, want, &key, |key| whole.get(key).is_some_and(spoilt)).await?;
-        whole.retain(|_, figures| !spoilt(figures));
+    let mut whole = from_server(querier, subject, want, &key).await?;
+    if whole.values().any(is_spoilt) {
+        let spoilt = |key: &K| whole.get(key).is_some_and(is_spoilt);
+        let mended = from_samples(querier, subject, want, &key, spoilt).await?;
+        whole.retain(|_, figures| !is_spoilt(figures));
         whole.extend(mended);
     }
     Ok(whole)
 }
 
-async fn statistics<K: Ord + Clone>(
-    server: &Querier<'_>,
-    Subject { selector, span, grid, surplus, cost, .. }: Subject<'_>,
+/// Fetches the statistics of each key as the server computes them: those with a sample that is no finite number are
+/// [spoilt](is_spoilt).
+pub(super) async fn from_server<K: Ord + Clone>(
+    querier: &Querier<'_>,
+    Subject { selector, window, grid, cost, .. }: Subject<'_>,
     want: &Want,
     key: &impl Fn(&Series<'_>) -> K,
 ) -> Result<BTreeMap<K, Figures>> {
@@ -75,15 +74,10 @@ async fn statistics<K: Ord + Clone>(
                 }
             }
         };
-        server.over(query, selector, span, (cut, cost), read).await
+        querier.over(query, selector, window, (cut, cost), read).await
     };
-    let samples = |selector: &str, window: i64| match surplus {
-        true => promql::samples_at(grid, selector, window),
-        false => promql::samples(selector, window),
-    };
-    let statistic = |name: &'static str| {
-        move |selector: &str, window: i64| format!("{name}_over_time({})", samples(selector, window))
-    };
+    let statistic =
+        |name: &'static str| move |selector: &str, window: i64| promql::statistic(name, selector, window);
     let [sum, min, max, number] = ["sum", "min", "max", "count"].map(statistic);
     let counts = async {
         if !want.count {
@@ -93,7 +87,7 @@ async fn statistics<K: Ord + Clone>(
     };
     let course = async {
         // No more parts than samples: those between them would be empty.
-        let Some(grid) = parts(span, want.course.min(points(grid))) else { return Ok(()) };
+        let Some(grid) = parts(window, want.course.min(points(grid))) else { return Ok(()) };
         let query =
             |at: &At| promql::statistic("avg", &promql::and(selector, at.matcher.as_deref()), grid.step);
         let take = |series: &Series<'_>| {
@@ -107,7 +101,7 @@ async fn statistics<K: Ord + Clone>(
                     .for_each(|slot| *slot = *value);
             }
         };
-        server.each(&query, grid, cost, take).await
+        querier.each(&query, grid, cost, take).await
     };
     tokio::try_join!(
         fold(Split::Label, &sum, &|figures, value| figures.sum += value),
@@ -123,13 +117,14 @@ async fn statistics<K: Ord + Clone>(
             let slot = figures.quantiles.get_mut(index).into_iter();
             slot.for_each(|slot| *slot = if slot.is_nan() { value } else { f64::INFINITY });
         };
-        let query = |selector: &str, window: i64| promql::quantile(*share, &samples(selector, window));
+        let query =
+            |selector: &str, window: i64| promql::quantile(*share, &promql::samples(selector, window));
         fold(Split::Never, &query, &add).await?;
     }
     Ok(whole.into_inner().all())
 }
 
-/// The figures of each key, found by the series' labels as they are written: each statistic answers the same series, and
+/// Statistics of each key, found by the series' labels as they are written: each statistic answers the same series, and
 /// a key costs several times what its figures do.
 struct Whole<'a, K, F> {
     figures: Vec<Figures>,
@@ -173,15 +168,15 @@ impl<'a, K: Ord, F: Fn(&Series<'_>) -> K> Whole<'a, K, F> {
     }
 }
 
-/// The ends of so many equal parts of a window.
-fn parts(span: Span, count: usize) -> Option<Grid> {
-    let step = span.length() / i64::try_from(count).ok().filter(|count| *count > 0)?;
-    (step > 0).then_some(Grid { start: span.end - step * (count as i64 - 1), end: span.end, step })
+/// Returns the ends of so many equal parts of a window.
+fn parts(window: Span, count: usize) -> Option<Grid> {
+    let step = window.length() / i64::try_from(count).ok().filter(|count| *count > 0)?;
+    (step > 0).then_some(Grid { start: window.end - step * (count as i64 - 1), end: window.end, step })
 }
 
-/// The same from every sample, of some keys.
+/// Computes the statistics of some keys from every sample.
 async fn from_samples<K: Ord + Clone>(
-    server: &Querier<'_>,
+    querier: &Querier<'_>,
     Subject { selector, labels, grid, cost, .. }: Subject<'_>,
     want: &Want,
     key: &impl Fn(&Series<'_>) -> K,
@@ -195,7 +190,7 @@ async fn from_samples<K: Ord + Clone>(
             add_samples(all.entry(key).or_insert_with(|| Steps::absent(points(grid))), grid, &series.samples);
         }
     };
-    server.each(&query, grid, cost, take).await?;
+    querier.each(&query, grid, cost, take).await?;
     let figures = |steps: Steps| steps.figures(&want.quantiles, want.course);
     Ok(all.into_iter().filter_map(|(key, steps)| Some((key, figures(steps)?))).collect())
 }

@@ -1,46 +1,53 @@
-//! A course of three steps, and its reports.
-use super::{Counted, Course, Question, Snapshot, Span, class};
+//! A recording of three samples, and its reports.
+use super::{Counted, Question, Recording, Snapshot, Span};
 use crate::report::{Class, Report, Row, SortBy, Stats};
 use crate::top::{By, Filter, Percentile};
-use node_cpu::Cpu;
+use node_cpu::{Cpu, Pod};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Steps of 1, 1 and 2 seconds. `sshd` uses 0.5, 0.5 and 2 CPU seconds; `once` 0.2 in the first step and ends in
-/// the second; the pods come in the second and use 1 and 1; and 0.1, 0 and -0.2 are nobody's.
-fn course(by_thread: bool) -> Course {
+/// the second; the pod comes in the second and use 1 and 1; and 0.1, 0 and -0.2 are nobody's.
+fn recording(by_thread: bool) -> Recording {
     let begin = Instant::now();
-    let reading = |seconds, groups: &[(Counted, &str, u64, bool)], busy: u64| {
+    let snapshot = |seconds, groups: &[(Counted, &str, u64, bool)], busy: u64| {
         let key = |class: Counted, name: &str| (class, Arc::from(name));
         let cpu = |ms: u64| Cpu { user_us: ms * 1000, system_us: 0 };
-        let mut reading = Snapshot::empty(begin + Duration::from_secs(seconds));
-        reading.groups = groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect();
+        let mut snapshot = Snapshot::empty(begin + Duration::from_secs(seconds));
+        snapshot.groups = groups.iter().map(|(class, name, ms, _)| (key(*class, name), cpu(*ms))).collect();
         let alive = groups.iter().filter(|group| group.3);
-        reading.alive = alive.map(|(class, name, ..)| key(*class, name)).collect();
-        reading.busy = [("user", busy * 1000)].into();
+        snapshot.alive = alive.map(|(class, name, ..)| key(*class, name)).collect();
+        snapshot.busy = [("user", busy * 1000)].into();
         // One thread's name for each, and a rest that exited.
         for (class, name, ms, alive) in groups {
             let (class, group) = key(*class, name);
             let exited = (class, Arc::clone(&group), Arc::from("(exited)"));
-            reading.threads.insert(exited, cpu(ms / 4));
+            snapshot.threads.insert(exited, cpu(ms / 4));
             let main = (class, group, Arc::from("main"));
-            reading.threads.insert(main.clone(), cpu(ms - ms / 4));
-            reading.thread_counts.extend(alive.then_some((main, 1)));
+            snapshot.threads.insert(main.clone(), cpu(ms - ms / 4));
+            snapshot.thread_counts.extend(alive.then_some((main, 1)));
         }
-        reading
+        snapshot
     };
-    let (host, pod) = (Counted::Host, Counted::Pod);
-    let mut course = Course::new(reading(0, &[(host, "sshd", 0, true)], 0), by_thread);
-    course.take(reading(1, &[(host, "sshd", 500, true), (host, "once", 200, true)], 800));
-    let second = [(host, "sshd", 1000, true), (host, "once", 200, false), (pod, "conmon", 1000, true)];
-    course.take(reading(2, &second, 2300));
-    let third = [(host, "sshd", 3000, true), (host, "once", 200, false), (pod, "conmon", 2000, true)];
-    course.take(reading(4, &third, 5100));
-    course
+    let host = Counted::Host;
+    let web = |mut snapshot: Snapshot, ms: u64| {
+        let pod = Pod { class: Counted::Workload, namespace: "shop".into(), name: "web".into() };
+        snapshot.pods.insert(pod.clone(), Cpu { user_us: ms * 1000, system_us: 0 });
+        snapshot.pods_alive.insert(pod);
+        snapshot
+    };
+    let mut recording = Recording::new(snapshot(0, &[(host, "sshd", 0, true)], 0), by_thread);
+    recording.add(snapshot(1, &[(host, "sshd", 500, true), (host, "once", 200, true)], 800));
+    let second = [(host, "sshd", 1000, true), (host, "once", 200, false)];
+    recording.add(web(snapshot(2, &second, 2300), 1000));
+    let third = [(host, "sshd", 3000, true), (host, "once", 200, false)];
+    recording.add(web(snapshot(4, &third, 5100), 2000));
+    recording
 }
 
 fn question() -> Question {
     Question {
+        source: Default::default(),
         end: 0,
         interval: 4000,
         by: By::Group,
@@ -55,7 +62,7 @@ fn question() -> Question {
 }
 
 fn report(question: &Question) -> Report {
-    course(question.by == By::Thread).report(question, Some("laptop"), Span { start: 0, end: 4000 }, 1000)
+    recording(question.by == By::Thread).report(question, Some("laptop"), Span { start: 0, end: 4000 }, 1000)
 }
 
 /// Equal but for rounding.
@@ -68,29 +75,29 @@ fn assert_near(stats: Stats, avg: f64, min: f64, max: f64) {
 fn averages_are_totals_and_extremes_are_of_the_steps() {
     let report = report(&question());
     let names: Vec<&str> = report.rows.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(names, ["sshd", "conmon", "once"]);
+    assert_eq!(names, ["sshd", "web", "once"]);
     assert_near(report.rows[0].stats, 0.75, 0.5, 1.0);
     assert_near(report.rows[1].stats, 0.5, 0.5, 1.0);
     // Who is gone has no sample, and so no minimum of zero.
     assert_near(report.rows[2].stats, 0.05, 0.2, 0.2);
     assert_eq!(
-        report.rows.iter().map(|row| (row.present.unwrap() * 3.0).round()).collect::<Vec<_>>(),
-        [3.0, 2.0, 1.0]
+        report.rows.iter().map(|row| (row.present.unwrap() * 4.0).round()).collect::<Vec<_>>(),
+        [4.0, 3.0, 1.0]
     );
     assert_near(report.classes[0].stats, 0.8, 0.5, 1.0);
     assert_near(report.busy.unwrap(), 1.275, 0.8, 1.5);
     assert_near(report.unattributed.unwrap(), -0.025, -0.1, 0.1);
-    assert_eq!(report.left_out, Some(Stats::ZERO));
+    assert_eq!(report.left_out, Some(Stats::ZERO.into()));
 }
 
 #[test]
 fn what_is_forgotten_is_as_if_it_had_not_been() {
-    let mut course = course(false);
-    course.forget(1);
-    assert_eq!(course.length(), Duration::from_secs(2));
-    let report = course.report(&question(), None, Span { start: 2000, end: 4000 }, 1000);
+    let mut recording = recording(false);
+    recording.keep_newest(1);
+    assert_eq!(recording.length(), Duration::from_secs(2));
+    let report = recording.report(&question(), None, Span { start: 2000, end: 4000 }, 1000);
     let names: Vec<&str> = report.rows.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(names, ["sshd", "conmon"]);
+    assert_eq!(names, ["sshd", "web"]);
     assert_near(report.rows[0].stats, 1.0, 1.0, 1.0);
     assert_near(report.busy.unwrap(), 1.4, 1.4, 1.4);
 }
@@ -106,13 +113,17 @@ fn what_has_no_row_is_left_out_step_by_step() {
         (host.clone(), None, &["sshd", "once"], [0.5, 0.0, 1.0]),
         (host, Some(1), &["sshd"], [0.55, 0.2, 1.0]),
         (elsewhere, None, &[], [1.3, 0.7, 1.5]),
-        (here, Some(9), &["sshd", "conmon", "once"], [0.0, 0.0, 0.0]),
-        (shop, None, &[], [1.3, 0.7, 1.5]),
+        (here, Some(9), &["sshd", "web", "once"], [0.0, 0.0, 0.0]),
+        (shop, None, &["web"], [0.8, 0.5, 1.0]),
     ];
     for (filter, limit, names, [avg, min, max]) in cases {
         let report = report(&Question { filter, limit, ..question() });
         assert_eq!(report.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), names);
-        assert_near(report.left_out.unwrap(), avg, min, max);
+        let left_out = report.left_out.unwrap();
+        let extremes = left_out.min.zip(left_out.max);
+        assert_eq!(extremes.is_none(), limit.is_some(), "extremes are not known under a limit");
+        let (low, high) = extremes.unwrap_or((min, max));
+        assert_near(Stats { avg: left_out.avg, min: low, max: high }, avg, min, max);
         assert_eq!(report.classes.len(), 2, "totals are before any filter");
     }
 }
@@ -126,7 +137,7 @@ fn rows_of_threads_add_up_to_their_groups() {
     };
     assert!((row("sshd", "main") - 0.75 * 0.75).abs() < 1e-9);
     assert!((row("sshd", "(exited)") - 0.75 * 0.25).abs() < 1e-9);
-    assert_eq!(report.rows.len(), 6);
+    assert_eq!(report.rows.len(), 5, "two threads of two groups, and a pod");
     assert_near(report.classes[0].stats, 0.8, 0.5, 1.0);
     assert_near(report.unattributed.unwrap(), -0.025, -0.1, 0.1);
 }
@@ -136,12 +147,9 @@ fn a_row_of_a_class_is_the_sum_of_its_groups() {
     let percentiles = vec![Percentile { name: "p50".to_owned(), share: 0.5 }];
     let question = Question { by: By::Namespace, per_node: true, percentiles, ..question() };
     let report = report(&question);
-    assert_eq!(
-        report.rows.iter().map(|row| row.class).collect::<Vec<_>>(),
-        [Class::Host, class(Counted::Pod)]
-    );
+    assert_eq!(report.rows.iter().map(|row| row.class).collect::<Vec<_>>(), [Class::Host, Class::Workload]);
     assert!(report.rows.iter().all(|row| row.name.is_empty() && row.node.as_deref() == Some("laptop")));
     assert_near(report.rows[0].stats, 0.8, 0.5, 1.0);
     let median = report.rows[0].percentiles.as_ref().and_then(|all| all.get("p50")).unwrap();
-    assert!((median - 0.7).abs() < 1e-9, "{median}");
+    assert!((median - 0.85).abs() < 1e-9, "{median}");
 }

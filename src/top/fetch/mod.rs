@@ -1,0 +1,122 @@
+//! Fetch: the queries of a plan, all at once, to rows and parts of totals.
+//!
+//! ```text
+//! pods         rows of pods: by the exporter on each node, by the platform where it says that they ran
+//!   placement    where pods ran, by the platform
+//! statistics   what the server computes of single series
+//! ```
+mod placement;
+mod pods;
+mod statistics;
+
+use super::key::{Key, Samples};
+use super::plan::{Form, Plan, Planned, Purpose};
+use super::question::{By, Question};
+use super::series;
+use crate::prometheus::Series;
+use crate::query::Querier;
+use crate::query::promql::At;
+use crate::report::{Class, SourceKind};
+use anyhow::Result;
+use futures_util::future::try_join_all;
+use statistics::{Subject, statistics};
+use std::collections::BTreeMap;
+
+/// A pod's namespace and name.
+pub(super) type Pod = (String, String);
+
+/// Everything that a plan fetched.
+#[derive(Debug, Default)]
+pub(super) struct Fetched {
+    /// What the queries of each purpose returned.
+    pub parts: BTreeMap<Purpose, BTreeMap<Key, Samples>>,
+    /// Last node of each pod, if rows of pods are not of nodes.
+    pub last_nodes: BTreeMap<Pod, String>,
+}
+
+/// Fetches all queries of a plan.
+pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Fetched> {
+    let fetches = plan.queries.iter().map(async |query| {
+        let (rows, nodes) = match (query.purpose, plan.kind) {
+            (Purpose::Pods, SourceKind::Exporter) => {
+                pods::of_exporter(querier, question, plan, query).await?
+            }
+            (Purpose::Pods, _) => pods::of_platform(querier, question, plan, query).await?,
+            (Purpose::PlacedPods, _) => pods::by_placement(querier, question, plan, query).await?,
+            _ => (rows(querier, question, plan, query).await?, BTreeMap::new()),
+        };
+        anyhow::Ok((query.purpose, rows, nodes))
+    });
+    let mut fetched = Fetched::default();
+    for (purpose, rows, nodes) in try_join_all(fetches).await? {
+        fetched.parts.insert(purpose, rows);
+        fetched.last_nodes.extend(nodes);
+    }
+    Ok(fetched)
+}
+
+/// Fetches a query whose rows need nothing but its results.
+async fn rows(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan,
+    query: &Planned,
+) -> Result<BTreeMap<Key, Samples>> {
+    let key = |series: &Series<'_>| key(question, plan.kind, query.purpose, series);
+    if let Form::Statistics(labels) = &query.form {
+        let (selector, cost) = (query.selector.as_str(), query.cost());
+        let subject = Subject { selector, labels, window: plan.window, grid: plan.grid, cost };
+        let rows = statistics(querier, subject, &question.want(), key).await?;
+        return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
+    }
+    let text = |at: &At| query.text(at);
+    let rows = querier.range(&text, plan.grid, query.cost(), key).await?;
+    Ok(rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect())
+}
+
+/// Returns what a series of a query is.
+fn key(question: &Question, kind: SourceKind, purpose: Purpose, series: &Series<'_>) -> Key {
+    let exporter = kind == SourceKind::Exporter;
+    let text = |name: &str| series.label(name).to_owned();
+    let node = question.per_node.then(|| text(if exporter { "instance" } else { "node" }));
+    let class = Class::of_label(series.label("class"));
+    match purpose {
+        Purpose::Groups if !exporter => Key { name: service(series), node, ..Key::of_class(Class::Host) },
+        Purpose::Groups => Key { name: text("groupname"), node, ..Key::of_class(class) },
+        Purpose::Threads => {
+            let thread = Some(text("threadname"));
+            Key { name: text("groupname"), node, thread, ..Key::of_class(class) }
+        }
+        Purpose::Unnamed => Key { name: text("pod"), node, ..Key::of_class(Class::Pod) },
+        Purpose::OnNodes if exporter => Key { node, ..Key::of_class(class) },
+        Purpose::Namespaces => {
+            let namespace = text("namespace");
+            let class = if exporter { class } else { Class::of_namespace(&namespace) };
+            Key { namespace: Some(namespace), node, ..Key::of_class(class) }
+        }
+        Purpose::Own | Purpose::Neighbours => {
+            let namespace = Some(series::OWN_NAMESPACE.to_owned());
+            Key { namespace, node, ..Key::of_class(Class::Infra) }
+        }
+        Purpose::OnNodes | Purpose::Busy | Purpose::Host | Purpose::Pods | Purpose::PlacedPods => {
+            Key { node, ..Key::of_class(Class::Host) }
+        }
+    }
+}
+
+/// Returns the name of a service that the platform counts: `crio` of `/system.slice/crio.service`.
+fn service(series: &Series<'_>) -> String {
+    let unit = series.label("id").rsplit('/').next().unwrap_or_default();
+    unit.rsplit_once('.').map_or(unit, |(stem, _)| stem).to_owned()
+}
+
+/// Returns the key of a pod's row, or of the row that the pod is a part of.
+fn pod_key(by: By, class: Class, (namespace, name): &Pod, node: Option<&str>) -> Key {
+    Key {
+        class,
+        namespace: (by != By::Class).then(|| namespace.clone()),
+        name: if matches!(by, By::Group | By::Thread) { name.clone() } else { String::new() },
+        node: node.map(str::to_owned),
+        thread: None,
+    }
+}

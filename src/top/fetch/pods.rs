@@ -1,0 +1,155 @@
+//! Rows of pods. By the exporter a pod is a series on each node that it was on, and by the platform one series, placed on
+//! nodes by another.
+use super::placement::{BATCH, Placement, pod};
+use super::statistics::{Subject, from_server, is_spoilt, statistics};
+use super::{Pod, pod_key};
+use crate::prometheus::Series;
+use crate::query::promql::{self, At};
+use crate::query::{Cost, Querier, add_samples, points};
+use crate::report::{Class, Figures, Steps};
+use crate::top::key::{Key, Samples};
+use crate::top::plan::{Form, Plan, Planned};
+use crate::top::question::Question;
+use crate::top::series;
+use anyhow::Result;
+use futures_util::future::try_join_all;
+use std::collections::BTreeMap;
+
+/// Rows, and the last node of each pod.
+type Rows = (BTreeMap<Key, Samples>, BTreeMap<Pod, String>);
+
+/// Fetches the statistics of each pod on each node. A pod that was on several nodes, and whose row is not of one of them,
+/// is fetched again from its samples, as is one with a sample that is no finite number.
+pub(super) async fn of_exporter(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan,
+    query: &Planned,
+) -> Result<Rows> {
+    let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
+    let on_node = |series: &Series<'_>| {
+        (pod(series), Class::of_label(series.label("class")), series.label("instance").to_owned())
+    };
+    if querier.has_cache() {
+        return from_samples(querier, question, plan, (&query.selector, query.cost()), shown).await;
+    }
+    let (selector, cost) = (query.selector.as_str(), query.cost());
+    let subject = Subject { selector, labels: "", window: plan.window, grid: plan.grid, cost };
+    let series = from_server(querier, subject, &question.want(), &on_node).await?;
+    let mut pods: BTreeMap<Pod, Vec<(Class, String, Figures)>> = BTreeMap::new();
+    for ((pod, class, node), figures) in series.into_iter().filter(|((pod, ..), _)| shown(pod)) {
+        pods.entry(pod).or_default().push((class, node, figures));
+    }
+    let (mut rows, mut nodes, mut again) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for (pod, parts) in pods {
+        let several = parts.len() > 1 && !question.per_node;
+        if several || parts.iter().any(|(.., figures)| is_spoilt(figures)) {
+            again.push(pod);
+            continue;
+        }
+        for (class, node, figures) in parts {
+            let of = question.per_node.then_some(node.as_str());
+            rows.insert(pod_key(question.by, class, &pod, of), Samples::Summed(figures));
+            nodes.insert(pod.clone(), node);
+        }
+    }
+    let batches = again.chunks(BATCH).map(async |batch| {
+        let these = series::these(batch);
+        let selector = these.iter().fold(query.selector.clone(), |all, one| promql::and(&all, Some(one)));
+        let cost = Cost::of(2 * batch.len(), 2 * batch.len());
+        let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();
+        from_samples(querier, question, plan, (&selector, cost), wanted).await
+    });
+    for (more, on) in try_join_all(batches).await? {
+        rows.extend(more);
+        nodes.extend(on);
+    }
+    Ok((rows, nodes))
+}
+
+/// Fetches the samples of some pods on each node, and adds up those of one row.
+async fn from_samples(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan,
+    (selector, cost): (&str, Cost<'_>),
+    wanted: impl Fn(&Pod) -> bool,
+) -> Result<Rows> {
+    let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
+    let mut last: BTreeMap<Pod, (i64, String)> = BTreeMap::new();
+    let query = |at: &At| promql::sum_by("class, namespace, pod, instance", &at.of(selector));
+    let take = |series: &Series<'_>| {
+        let (pod, node) = (pod(series), series.label("instance"));
+        let Some((newest, _)) = series.samples.last().filter(|_| wanted(&pod)) else { return };
+        let of = question.per_node.then_some(node);
+        let key = pod_key(question.by, Class::of_label(series.label("class")), &pod, of);
+        let steps = rows.entry(key).or_insert_with(|| Steps::absent(points(plan.grid)));
+        add_samples(steps, plan.grid, &series.samples);
+        let known = last.entry(pod).or_insert_with(|| (*newest, node.to_owned()));
+        if *newest > known.0 {
+            *known = (*newest, node.to_owned());
+        }
+    };
+    querier.each(&query, plan.grid, cost, take).await?;
+    let rows = rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect();
+    Ok((rows, last.into_iter().map(|(pod, (_, node))| (pod, node)).collect()))
+}
+
+/// Fetches the statistics of each pod by the platform, and where it was last.
+pub(super) async fn of_platform(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan,
+    query: &Planned,
+) -> Result<Rows> {
+    let (selector, cost) = (query.selector.as_str(), query.cost());
+    let subject = Subject { selector, labels: "namespace, pod", window: plan.window, grid: plan.grid, cost };
+    let want = question.want();
+    let (mut placement, pods) = tokio::try_join!(
+        Placement::find(querier, plan.window, false),
+        statistics(querier, subject, &want, pod)
+    )?;
+    let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
+    let gone: Vec<Pod> =
+        pods.keys().filter(|pod| shown(pod) && !placement.last.contains_key(*pod)).cloned().collect();
+    placement.add(querier, plan.window, &gone).await?;
+    let rows = pods.into_iter().filter(|(pod, _)| shown(pod)).map(|(pod, figures)| {
+        let class = Class::of_namespace(&pod.0);
+        (pod_key(question.by, class, &pod, None), Samples::Summed(figures))
+    });
+    Ok((rows.collect(), placement.last))
+}
+
+/// Fetches the samples of each pod by the platform, each added to the row of the node that the pod was on.
+pub(super) async fn by_placement(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan,
+    query: &Planned,
+) -> Result<Rows> {
+    let mut placement = Placement::find(querier, plan.window, true).await?;
+    let Form::Each(labels) = &query.form else { return Ok(Rows::default()) };
+    let text = |at: &At| promql::sum_by(labels, &at.of(&query.selector));
+    let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
+    let take = |series: &Series<'_>| {
+        let pod = pod(series);
+        if !question.filter.has_pod(&pod.0, &pod.1) {
+            return;
+        }
+        for (node, samples) in placement.split(&pod, &series.samples) {
+            if question.filter.has_node(node) {
+                let of = question.per_node.then_some(node);
+                let key = pod_key(question.by, Class::of_namespace(&pod.0), &pod, of);
+                let steps = rows.entry(key).or_insert_with(|| Steps::absent(points(plan.grid)));
+                add_samples(steps, plan.grid, samples);
+            }
+        }
+    };
+    querier.each(&text, plan.grid, query.cost(), take).await?;
+    // Of a pod that moved, only what it used on these nodes is in its row.
+    for (pod, moves) in &placement.rescheduled {
+        let here = moves.iter().rev().find(|(_, node)| question.filter.has_node(node));
+        placement.last.extend(here.map(|(_, node)| (pod.clone(), node.clone())));
+    }
+    Ok((rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect(), placement.last))
+}

@@ -1,0 +1,71 @@
+//! The plan of each kind of question, whole: golden files.
+use super::{Plan, plan};
+use crate::golden::check;
+use crate::prometheus::Grid;
+use crate::query::Span;
+use crate::report::{Class, SortBy, SourceKind};
+use crate::top::filter::{Filter, Namespaces};
+use crate::top::question::{By, Question, Whose};
+
+const WINDOW: Span = Span { start: 1_769_996_400_000, end: 1_770_000_000_000 };
+const GRID: Grid = Grid { start: 1_769_996_407_250, end: 1_769_999_992_250, step: 15_000 };
+
+fn question(by: By) -> Question {
+    Question {
+        source: Whose::Either,
+        end: WINDOW.end,
+        interval: WINDOW.length(),
+        by,
+        per_node: false,
+        filter: Filter::default(),
+        percentiles: Vec::new(),
+        present: false,
+        course: 0,
+        sort: SortBy::Avg,
+        limit: None,
+    }
+}
+
+fn planned(question: &Question, kind: SourceKind) -> Plan {
+    plan(question, kind, WINDOW, GRID, 200)
+}
+
+#[test]
+fn each_kind_of_question_has_its_plan() {
+    let nodes = || Some(vec!["node-1".to_owned(), "node-2".to_owned()]);
+    let skip = Namespaces::parse("openshift-logging").unwrap();
+    let by =
+        [("class", By::Class), ("namespace", By::Namespace), ("group", By::Group), ("thread", By::Thread)];
+    for (kind, name) in [(SourceKind::Exporter, "exporter"), (SourceKind::Platform, "platform")] {
+        let mut text = String::new();
+        for (level, by) in by {
+            let whole = question(by);
+            let per_node = Question { per_node: true, ..question(by) };
+            let some = Question { filter: Filter { nodes: nodes(), ..Filter::default() }, ..question(by) };
+            let skipped =
+                Question { filter: Filter { skip: skip.clone(), ..Filter::default() }, ..question(by) };
+            let one = Filter { namespace: Some("shop".to_owned()), ..Filter::default() };
+            let host = Filter { classes: vec![Class::Host], ..Filter::default() };
+            for (flags, question) in [
+                ("", whole),
+                (" --per-node", per_node),
+                (" --node node-1,node-2", some),
+                (" -S openshift-logging", skipped),
+                (" -n shop", Question { filter: one, ..question(by) }),
+                (" --class host", Question { filter: host, ..question(by) }),
+            ] {
+                text.push_str(&format!("top --by {level}{flags}\n{}\n", planned(&question, kind)));
+            }
+        }
+        check(&format!("tests/golden/plan/{name}.txt"), &text);
+    }
+}
+
+/// Nothing but the question and what the probe found is in it.
+#[test]
+fn the_same_question_has_the_same_plan() {
+    for by in [By::Class, By::Namespace, By::Group, By::Thread] {
+        let once = planned(&question(by), SourceKind::Exporter).to_string();
+        assert_eq!(planned(&question(by), SourceKind::Exporter).to_string(), once);
+    }
+}

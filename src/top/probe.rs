@@ -1,0 +1,252 @@
+//! Probe: which source answers, which part of the window it covers, when it has samples, and for how many nodes.
+use super::nodes::{self, Nodes};
+use super::question::{Question, Whose};
+use super::sampling::{Coverage, Sampling};
+use super::series;
+use crate::prometheus::{Grid, Series, Size, excess};
+use crate::query::time::show_duration;
+use crate::query::{Cost, Querier, Span, Split, add_samples, points, promql};
+use crate::report::{Class, SourceKind, Steps};
+use anyhow::{Result, bail};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Interval of the exporter's rules and of the platform's, milliseconds, if a single sample tells none.
+const EXPORTER_INTERVAL: i64 = 15_000;
+const PLATFORM_INTERVAL: i64 = 30_000;
+/// Length of time that holds several samples at any usual interval, milliseconds.
+const ENOUGH: i64 = 300_000;
+/// Number of samples with which the exporter answers though it does not cover the window.
+const SAMPLES_ENOUGH: usize = 10;
+/// Number of pods of a cluster, before it is known.
+pub(super) const PODS: usize = 8000;
+
+/// What a server tells of itself and its cluster; `None` if it does not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Identity {
+    /// Name of the host, or of the pod, that it runs on.
+    pub replica: Option<String>,
+    /// Number of nodes at the window's end.
+    pub nodes: Option<usize>,
+}
+
+/// Totals of all nodes, before any filter.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Totals {
+    pub classes: BTreeMap<Class, Steps>,
+    pub busy: Option<Steps>,
+    pub unattributed: Option<Steps>,
+}
+
+/// A source that has samples in the window.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub kind: SourceKind,
+    /// The window cut to what the source covers.
+    pub window: Span,
+    pub grid: Grid,
+    pub nodes: Nodes,
+    /// Totals that came with the coverage; the platform's are still to be fetched.
+    pub totals: Totals,
+    pub notes: Vec<String>,
+}
+
+/// Fetches what the server tells of itself and its cluster.
+pub(super) async fn identify(querier: &Querier<'_>, asked: Span) -> Result<Identity> {
+    let nodes = querier.client().one(series::NODES, asked.end);
+    let (replica, nodes) = tokio::try_join!(querier.client().host(), nodes)?;
+    Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
+}
+
+/// Finds the source that answers; `None`, with the reasons, if none has a sample in the window. Errors if the exporter's
+/// series are there without its rules, and nothing else is.
+pub(super) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<Result<Probe, Vec<String>>> {
+    let asked = question.span();
+    let mut notes = Vec::new();
+    let mut exporter = None;
+    if question.source != Whose::Platform {
+        let recorded = Recorded::fetch(querier, asked).await?;
+        let times = recorded.times();
+        let sampling = Sampling::of(&times, EXPORTER_INTERVAL);
+        exporter = sampling
+            .and_then(|sampling| sampling.cover(asked, &times, "exporter's"))
+            .map(|coverage| (coverage, recorded));
+        notes.extend(sampling.filter(|_| exporter.is_none()).map(Sampling::none_in));
+    }
+    let enough = |coverage: &Coverage| coverage.window == asked || coverage.samples >= SAMPLES_ENOUGH;
+    let alone = question.source == Whose::Exporter;
+    if let Some((coverage, recorded)) = exporter.take_if(|(coverage, _)| alone || enough(coverage)) {
+        return of_exporter(querier, coverage, &recorded).await.map(Ok);
+    }
+    if !alone && let Some(coverage) = platform_coverage(querier, asked).await? {
+        let nodes = Nodes::of_platform(querier, coverage.window).await?;
+        let mut notes = coverage.notes.clone();
+        notes.push(match &exporter {
+            None => NOT_INSTALLED.to_owned(),
+            Some((less, _)) => format!(
+                "the exporter's series cover {} of the window and the platform's {}: --source exporter shows the former",
+                show_duration(less.window.length()),
+                show_duration(coverage.window.length())
+            ),
+        });
+        let (window, grid) = (coverage.window, coverage.grid);
+        let kind = SourceKind::Platform;
+        return Ok(Ok(Probe { kind, window, grid, nodes, totals: Totals::default(), notes }));
+    }
+    if let Some((coverage, recorded)) = exporter {
+        return of_exporter(querier, coverage, &recorded).await.map(Ok);
+    }
+    if question.source != Whose::Platform && notes.is_empty() {
+        let scraped = format!("count(last_over_time({}[5m]))", series::SCRAPED);
+        if querier.client().one(&scraped, asked.end).await?.is_some() {
+            bail!(
+                "Prometheus scrapes the exporter and evaluates none of its rules, from which a report is made: \
+                 `oc interrogate status` tells why, `oc interrogate install` brings them back"
+            );
+        }
+    }
+    Ok(Err(notes))
+}
+
+const NOT_INSTALLED: &str = "no series of the exporter: host is the services that the platform counts, pods are 5-minute \
+                             rates, and kernel threads are not known; `oc interrogate install` adds them";
+
+async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &Recorded) -> Result<Probe> {
+    let Coverage { window, grid, samples, holes, mut notes } = coverage;
+    let numbers = recorded.values(series::NODES_RECORDED, window);
+    let nodes = Nodes::of_exporter(querier, window, (samples, holes), &numbers).await?;
+    notes.extend(nodes.notes.iter().cloned());
+    let totals = recorded.totals(grid);
+    Ok(Probe { kind: SourceKind::Exporter, window, grid, nodes, totals, notes })
+}
+
+/// The samples of the totals that the exporter's rules record, by metric and class.
+#[derive(Debug, Default)]
+struct Recorded(BTreeMap<(String, String), Vec<(i64, f64)>>);
+
+impl Recorded {
+    /// Fetches them for a window, and for more before it if it is too short to tell their interval.
+    async fn fetch(querier: &Querier<'_>, asked: Span) -> Result<Recorded> {
+        let span = Span { start: asked.end - asked.length().max(ENOUGH), ..asked };
+        let selector = promql::any_metric(&series::TOTALS, None);
+        let mut recorded = Recorded::default();
+        let take = |response: &[Series<'_>]| {
+            for series in response {
+                let key = (series.label("__name__").to_owned(), series.label("class").to_owned());
+                let finite = series.samples.iter().filter(|(_, value)| value.is_finite());
+                recorded.0.entry(key).or_default().extend(finite);
+            }
+        };
+        let number = series::TOTALS.len() + series::CLASS_COUNT;
+        querier.samples(&selector, span, Cost::of(number, number), take).await?;
+        for samples in recorded.0.values_mut() {
+            samples.sort_unstable_by_key(|(at, _)| *at);
+            samples.dedup_by_key(|(at, _)| *at);
+        }
+        Ok(recorded)
+    }
+
+    /// Returns the times at which each of the totals has a sample.
+    fn times(&self) -> Vec<i64> {
+        let times = |metric: &str| -> BTreeSet<i64> {
+            let of = self.0.iter().filter(|((name, _), _)| name == metric);
+            of.flat_map(|(_, samples)| samples).map(|(at, _)| *at).collect()
+        };
+        let all = series::TOTALS.map(times);
+        let common = all.iter().cloned().reduce(|a, b| a.intersection(&b).copied().collect());
+        common.unwrap_or_default().into_iter().collect()
+    }
+
+    /// Returns the values of a metric of one series in a window.
+    fn values(&self, metric: &str, window: Span) -> Vec<f64> {
+        let samples = self.0.get(&(metric.to_owned(), String::new())).map_or(&[][..], Vec::as_slice);
+        let inside = samples.iter().filter(|(at, _)| *at > window.start && *at <= window.end);
+        inside.map(|(_, value)| *value).collect()
+    }
+
+    fn totals(&self, grid: Grid) -> Totals {
+        let steps = |samples: &Vec<(i64, f64)>| {
+            let mut steps = Steps::absent(points(grid));
+            let on_grid = |(at, _): &&(i64, f64)| (at - grid.start) % grid.step == 0;
+            let samples: Vec<(i64, f64)> = samples.iter().filter(on_grid).copied().collect();
+            add_samples(&mut steps, grid, &samples);
+            steps
+        };
+        let one = |metric: &str| self.0.get(&(metric.to_owned(), String::new())).map(steps);
+        let classes = self.0.iter().filter(|((name, _), _)| name == series::CLASSES);
+        let classes = classes.map(|((_, class), samples)| (Class::of_label(class), steps(samples)));
+        Totals {
+            classes: classes.filter(|(_, steps)| steps.samples() > 0).collect(),
+            busy: one(series::CLUSTER_BUSY),
+            unattributed: one(series::UNATTRIBUTED),
+        }
+    }
+}
+
+/// Finds when the platform's series of pods have samples: that with the most tells for all.
+async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<Coverage>> {
+    let span = Span { start: asked.end - asked.length().max(ENOUGH), ..asked };
+    // The series of the round before is as good as any, as long as it has the newest sample.
+    if let Some(selector) = querier.cache().and_then(|cache| cache.choice(series::PLATFORM_PODS)) {
+        let newest = format!("max(timestamp({}))", series::PLATFORM_PODS);
+        let newest = querier.client().one(&newest, asked.end).await?;
+        let coverage = coverage_of(querier, &selector, asked, span).await?;
+        let last = coverage.as_ref().map(|coverage| coverage.grid.end as f64 / 1000.0);
+        if newest.zip(last).is_some_and(|(newest, last)| (newest - last).abs() < 0.001) {
+            return Ok(coverage);
+        }
+    }
+    let fullest = promql::fullest(series::PLATFORM_PODS, span.length());
+    let named = |response: &[Series<'_>]| {
+        let count = |series: &Series<'_>| (exactly(series), series.value().unwrap_or(0.0));
+        response.iter().map(count).collect::<Vec<_>>()
+    };
+    let counted = match querier.client().instant(&fullest, span.end, Size::Few, named).await {
+        Err(error) if excess(&error).is_some() => {
+            let mut counted: BTreeMap<String, f64> = BTreeMap::new();
+            let query = |selector: &str, window: i64| promql::statistic("count", selector, window);
+            let take = |response: &[Series<'_>]| {
+                for (selector, number) in named(response) {
+                    *counted.entry(selector).or_default() += number;
+                }
+            };
+            let cost = Cost::of(PODS, PODS).by(series::PLATFORM_PODS, "namespace");
+            querier.over(query, series::PLATFORM_PODS, span, (Split::Time, cost), take).await?;
+            counted.into_iter().collect()
+        }
+        other => other?,
+    };
+    let Some((selector, _)) = counted.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { return Ok(None) };
+    if let Some(cache) = querier.cache() {
+        cache.choose(series::PLATFORM_PODS, selector.clone());
+    }
+    coverage_of(querier, &selector, asked, span).await
+}
+
+/// Finds which part of a window the samples of one series of the platform cover.
+async fn coverage_of(
+    querier: &Querier<'_>,
+    selector: &str,
+    asked: Span,
+    span: Span,
+) -> Result<Option<Coverage>> {
+    let mut times = BTreeSet::new();
+    let take = |response: &[Series<'_>]| {
+        times.extend(response.iter().flat_map(|series| &series.samples).map(|(at, _)| *at));
+    };
+    querier.samples(selector, span, Cost::of(1, 1), take).await?;
+    let times: Vec<i64> = times.into_iter().collect();
+    Ok(Sampling::of(&times, PLATFORM_INTERVAL)
+        .and_then(|sampling| sampling.cover(asked, &times, "platform's")))
+}
+
+/// Selects one series of the platform's pods by its labels.
+fn exactly(series: &Series<'_>) -> String {
+    let labels = series.labels.iter().filter(|(name, _)| name != "__name__");
+    let labels = labels.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    promql::exactly(series::PLATFORM_PODS, &labels)
+}
+
+/// Returns how many nodes a query is planned for.
+pub(super) fn nodes_for(nodes: &Nodes) -> usize {
+    if nodes.count > 0 { nodes.count } else { nodes::UNKNOWN }
+}

@@ -1,0 +1,80 @@
+//! Run: one report of a cluster, from probe over plan and fetch to its assembly.
+use super::assemble::{Assembly, Extent};
+use super::fetch::fetch;
+use super::plan::plan;
+use super::probe::{Identity, Probe, identify, nodes_for, probe};
+use super::question::{By, Question};
+use crate::query::{Querier, points};
+use crate::report::{Class, Report, Source, SourceKind};
+use anyhow::Result;
+
+/// Makes the report. Errors are those of the client: what was asked, and what came back.
+pub(super) async fn run(querier: &Querier<'_>, question: &Question) -> Result<Report> {
+    // One request, and the others only if that is not refused.
+    querier.probe().await?;
+    let (identity, found) = tokio::try_join!(identify(querier, question.span()), probe(querier, question))?;
+    let mut report = match found {
+        Ok(found) => of_source(querier, question, &identity, found).await?,
+        Err(notes) => {
+            querier.client().require_stores().await?;
+            nothing(querier, question, &identity, notes)
+        }
+    };
+    report.notes.extend(querier.client().warnings());
+    Ok(report)
+}
+
+async fn of_source(
+    querier: &Querier<'_>,
+    question: &Question,
+    identity: &Identity,
+    Probe { kind, window, grid, nodes, totals, notes }: Probe,
+) -> Result<Report> {
+    let plan = plan(question, kind, window, grid, nodes_for(&nodes));
+    let fetched = fetch(querier, question, &plan).await?;
+    let source = source(querier, kind, identity, nodes.count);
+    let expected = window.length() as f64 / grid.step as f64;
+    let extent = Extent { kind, window, step: grid.step, points: points(grid), expected };
+    let mut report = Assembly::new(question, extent, fetched, totals).report(source);
+    report.notes = notes;
+    if let Some(replica) = identity.replica.as_ref().filter(|_| nodes.has_gaps) {
+        report.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
+    }
+    if let Some(all) = identity.nodes.filter(|all| *all > nodes.count) {
+        let silent = all - nodes.count;
+        report.notes.push(format!("{silent} of {all} nodes have no series of host processes in this window"));
+    }
+    let threads = report.rows.iter().any(|row| row.thread.is_some());
+    let groups = [Class::Host, Class::Kernel].iter().any(|class| question.filter.has_class(*class));
+    if question.by == By::Thread && groups && !threads {
+        report.notes.push("no series of threads in this window: rows are of their groups".to_owned());
+    }
+    if report.rows.is_empty() {
+        report
+            .notes
+            .push("no rows: the filters left out everything that has samples in this window".to_owned());
+    }
+    Ok(report)
+}
+
+/// Makes the report of a window in which nothing has a sample.
+fn nothing(querier: &Querier<'_>, question: &Question, identity: &Identity, notes: Vec<String>) -> Report {
+    let source = source(querier, SourceKind::Platform, identity, 0);
+    let mut report = Report::new(question.span().window(0), source);
+    report.percentiles = question.names();
+    report.notes = notes;
+    report.notes.push(
+        "no rows: nothing has samples in this window, neither the exporter's series nor the platform's"
+            .to_owned(),
+    );
+    report
+}
+
+fn source(querier: &Querier<'_>, kind: SourceKind, identity: &Identity, nodes: usize) -> Source {
+    Source {
+        url: Some(querier.client().url().to_owned()),
+        cluster_nodes: identity.nodes,
+        replica: identity.replica.clone(),
+        ..Source::new(kind, nodes)
+    }
+}
