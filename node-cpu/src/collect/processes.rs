@@ -26,10 +26,19 @@ use crate::snapshot::Detail;
 pub(super) use in_cgroup::CgroupRef;
 use in_cgroup::Findings;
 use outside_units::OutsideUnits;
-pub(super) use outside_units::Scope;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tracked::{Membership, Since, Source, Tracked, Used};
+
+/// Scope of the processes outside of units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::collect) enum Scope {
+    /// All that procfs shows.
+    All,
+    /// Processes in this `cgroup.procs`, the root's.
+    Root(PathBuf),
+}
 
 /// Processes as of the last reading of each.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
 //! Exited processes outside of units since the last pass, and the reapers that may have waited for them.
 
-use super::outside_units::Scope;
 use super::owner::DEEPEST;
-use super::{Processes, Source, Tracked};
+use super::{Processes, Scope, Source, Tracked};
 use crate::account::reaped_children::{self, Exited, Reaper};
 use crate::account::{Id, Ledger};
 use crate::collect::context::Pass;

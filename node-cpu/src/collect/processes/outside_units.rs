@@ -12,25 +12,15 @@
 //!
 //! Nothing is counted twice in return.
 
-use super::{Membership, Processes, Since, Source};
+use super::{Membership, Processes, Scope, Since, Source};
 use crate::account::reaped_children::{Exited, Reaper};
 use crate::collect::context::Pass;
 use crate::cpu::Delta;
-use crate::kernel::Outcome;
 use crate::kernel::parse::{self, Stat};
+use crate::kernel::{Outcome, Tries};
 use crate::naming::Owner;
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-/// Scope of the processes outside of units.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::collect) enum Scope {
-    /// All that procfs shows.
-    All,
-    /// Processes in this `cgroup.procs`, the root's.
-    Root(PathBuf),
-}
 
 /// State of the processes outside of units as a whole.
 #[derive(Debug)]
@@ -165,7 +155,7 @@ impl Processes {
         &mut self,
         pid: u32,
         stat: &Stat,
-        owner: Option<(Owner, super::owner::NameTries)>,
+        owner: Option<(Owner, Tries)>,
         pass: &mut Pass<'_>,
     ) -> Option<Reaper> {
         let since = match self.member(pid) {

@@ -1,8 +1,7 @@
 //! Owner of a process that is new or has executed another program: a pod or a group.
 
-use super::Processes;
-use super::outside_units::Scope;
 use super::tracked::{Source, Tracked};
+use super::{Processes, Scope};
 use crate::collect::context::Pass;
 use crate::kernel::parse::{Comm, Stat};
 use crate::kernel::{CommandOf, Outcome, Tries};
@@ -15,10 +14,9 @@ use std::sync::Arc;
 pub(super) const DEEPEST: usize = 1000;
 const INIT: u32 = 1;
 
-/// Remaining tries to read a monitor's command line for the name of its pod; none for other processes.
-pub(super) type NameTries = Tries;
-/// Owners of new processes, by PID.
-pub(super) type Owners = BTreeMap<u32, (Owner, NameTries)>;
+/// Owners of new processes, by PID, with the remaining tries to read a monitor's command line for the name of its pod: none
+/// for other processes.
+pub(super) type Owners = BTreeMap<u32, (Owner, Tries)>;
 
 impl Tracked {
     /// Finds the name of its pod, if it is the monitor of a container and the pod has no name yet.
@@ -74,7 +72,7 @@ impl Processes {
         readings: &[(u32, Stat)],
         new_owners: &Owners,
         pass: &mut Pass<'_>,
-    ) -> (Owner, NameTries) {
+    ) -> (Owner, Tries) {
         if stat.kernel_thread {
             let family = naming::kernel_family(stat.comm.as_bytes());
             return (Owner::Group((Class::Kernel, family.into())), Tries::default());

@@ -1,10 +1,10 @@
 //! One process, from one reading to the next: its membership, its group, and its CPU in between.
 
-use super::owner::NameTries;
 use crate::account::{Id, Ledger};
 use crate::collect::context::Pass;
 use crate::collect::threads::{Process, TrackedThreads};
 use crate::cpu::{Cpu, Delta};
+use crate::kernel::Tries;
 use crate::kernel::parse::Stat;
 use crate::naming::{Owner, RuleName};
 use crate::snapshot::Class;
@@ -56,7 +56,7 @@ pub(super) struct Tracked {
     pub(super) group: Id,
     pub(super) rule_name: RuleName,
     /// Owner, if it counts outside of units, and the remaining tries to find the name of its pod, if it is a monitor.
-    pub(super) owner: Option<(Owner, NameTries)>,
+    pub(super) owner: Option<(Owner, Tries)>,
     threads: TrackedThreads,
     /// Number of the last pass that read it.
     pub(super) read_in_pass: u64,
