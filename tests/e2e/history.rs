@@ -2,6 +2,7 @@
 //! (tests/history), to 1e-6: every row and total, of every question, in every format for machines.
 
 mod agree;
+mod random;
 mod replicas;
 
 use crate::serve::{serve, serve_old};
