@@ -1,10 +1,10 @@
-//! The routes: the metrics for those who may read them, the health, and a sentence for everybody else.
+//! Routes: the metrics for peers that may read them, the health, and a sentence for everything else.
 
-use super::certificates::Certificates;
 use super::gzip;
-use super::peers::{Evicted, Peer, Peers};
-use super::scrapers::Scrapers;
+use super::scrape::Received;
 use super::singleflight::Singleflight;
+use super::slots::{Evicted, Slot, Slots};
+use super::tls::Certificates;
 use crate::expose::{CONTENT_TYPE, running};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// Most connections that have not yet made a request for the metrics that may be answered. Each costs some 20 KiB with
+/// Most connections of peers that have not yet made an allowed request for the metrics. Each costs some 20 KiB with
 /// TLS.
 const STRANGERS: usize = 64;
-/// Most connections that have.
+/// Most connections of peers that have.
 const SCRAPERS: usize = 48;
 
 /// Age of a pass after which only that age is exposed. No scraper waits for longer.
@@ -25,14 +25,14 @@ const LATE: Duration = Duration::from_secs(30);
 /// Age of a pass that is taken to hang.
 const HUNG: Duration = Duration::from_secs(120);
 
-/// Everything that responses are made of.
+/// State that responses are made of.
 pub(super) struct App {
     singleflight: Singleflight,
-    /// What each scraper has received.
-    received: Arc<Mutex<Scrapers>>,
+    /// Number of the exposition that each scraper has received.
+    received: Arc<Mutex<Received>>,
     pub(super) certificates: Certificates,
-    strangers: Arc<Peers>,
-    scrapers: Arc<Peers>,
+    strangers: Arc<Slots>,
+    scrapers: Arc<Slots>,
     /// Path of the metrics.
     path: String,
     say: fn(&str),
@@ -41,40 +41,41 @@ pub(super) struct App {
 impl App {
     pub(super) fn new(
         singleflight: Singleflight,
-        received: Arc<Mutex<Scrapers>>,
+        received: Arc<Mutex<Received>>,
         certificates: Certificates,
         path: String,
         say: fn(&str),
     ) -> App {
-        let (strangers, scrapers) = (Peers::new(STRANGERS), Peers::new(SCRAPERS));
+        let (strangers, scrapers) = (Slots::new(STRANGERS), Slots::new(SCRAPERS));
         App { singleflight, received, certificates, strangers, scrapers, path, say }
     }
 
-    /// Takes new certificates, if there are any.
+    /// Reads the certificates again if they have changed.
     pub(super) fn renew_certificates(&self) {
         self.certificates.renew(self.say);
     }
 
     /// Gives a slot to a connection that has been accepted.
-    pub(super) fn arrived(&self, number: u64) -> (Peer, Evicted) {
-        Peer::join(&self.strangers, number)
+    pub(super) fn arrived(&self, number: u64) -> (Slot, Evicted) {
+        Slot::join(&self.strangers, number)
     }
 
     /// Notes the end of a connection.
-    pub(super) fn left(&self, peer: &Peer) {
-        self.received().left(peer.number);
+    pub(super) fn left(&self, slot: &Slot) {
+        self.received().left(slot.number);
     }
 
-    /// Returns true if the connection has made a request for the metrics that may be answered.
-    pub(super) fn is_scraper(&self, peer: &Peer) -> bool {
-        peer.is_of(&self.scrapers)
+    /// Returns true if the connection has made an allowed request for the metrics.
+    pub(super) fn is_scraper(&self, slot: &Slot) -> bool {
+        slot.is_of(&self.scrapers)
     }
 
-    /// Responds to a request of a connection. `admitted`: the peer may read the metrics. Only a scraper may ask again.
+    /// Responds to a request of a connection. `admitted`: the peer may read the metrics.
+    /// Only a scraper's connection is kept.
     pub(super) async fn respond<B>(
         &self,
         request: &Request<B>,
-        peer: &Peer,
+        slot: &Slot,
         admitted: bool,
     ) -> Response<Full<Bytes>> {
         let (path, method) = (request.uri().path(), request.method());
@@ -84,13 +85,13 @@ impl App {
         } else if wants_metrics && !admitted {
             sentence(StatusCode::FORBIDDEN, FORBIDDEN)
         } else if method == Method::GET && wants_metrics {
-            return self.metrics(request, peer).await;
+            return self.metrics(request, slot).await;
         } else if method == Method::HEAD && wants_metrics {
             exposition(Bytes::new())
         } else if method == Method::GET || method == Method::HEAD {
             health(self.singleflight.running_for())
         } else {
-            let mut response = sentence(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n");
+            let mut response = sentence(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are supported\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         };
@@ -98,14 +99,14 @@ impl App {
         response
     }
 
-    async fn metrics<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Full<Bytes>> {
-        peer.asked(&self.scrapers);
+    async fn metrics<B>(&self, request: &Request<B>, slot: &Slot) -> Response<Full<Bytes>> {
+        slot.requested(&self.scrapers);
         let age = self.singleflight.running_for().unwrap_or_default();
         if age >= LATE {
             return exposition(running(age));
         }
         self.renew_certificates();
-        self.received().asked(peer.number, Instant::now());
+        self.received().requested(slot.number, Instant::now());
         let exposed = self.singleflight.get(self.certificates.are_good());
         let exposed = match timeout(LATE.saturating_sub(age), exposed).await {
             Ok(Ok(exposed)) => exposed,
@@ -113,14 +114,14 @@ impl App {
             Err(_) => return exposition(running(self.singleflight.running_for().unwrap_or(LATE))),
         };
         let packed = if gzip::is_accepted(request.headers()) { exposed.gzip().await } else { None };
-        self.received().sent(peer.number, exposed.number);
+        self.received().sent(slot.number, exposed.number);
         let Some(packed) = packed else { return exposition(exposed.text) };
         let mut response = exposition(packed);
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         response
     }
 
-    fn received(&self) -> MutexGuard<'_, Scrapers> {
+    fn received(&self) -> MutexGuard<'_, Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -137,16 +138,16 @@ fn health(running: Option<Duration>) -> Response<Full<Bytes>> {
 }
 
 fn exposition(body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = respond(StatusCode::OK, CONTENT_TYPE, body.into());
+    let mut response = response(StatusCode::OK, CONTENT_TYPE, body.into());
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     response
 }
 
 fn sentence(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    respond(status, "text/plain; charset=utf-8", body.into())
+    response(status, "text/plain; charset=utf-8", body.into())
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(TYPE, HeaderValue::from_static(kind));

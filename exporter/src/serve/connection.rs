@@ -4,7 +4,7 @@
 //! slow keeps its slot until others need it.
 
 use super::app::App;
-use super::peers::Peer;
+use super::slots::Slot;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 const UNACKNOWLEDGED: u32 = 30_000;
 /// Longest TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Longest time from the handshake to the first request for the metrics that may be answered.
+/// Longest time from the handshake to the first allowed request for the metrics.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
 /// Longest time from a response to the end of the next request's head. Prometheus keeps idle connections as long.
 const IDLE: Duration = Duration::from_secs(300);
@@ -34,27 +34,27 @@ const LAST_RESPONSE: Duration = Duration::from_secs(30);
 /// Bytes of a request's head, and hyper's least. A scraper sends some hundreds, a token at most a few thousand.
 const HEAD: usize = 8 << 10;
 
-/// Serves a connection on a task of its own. `number` is its own too.
+/// Serves a connection on a task of its own. `number`: of this connection alone.
 pub(super) fn spawn(stream: TcpStream, number: u64, app: &Arc<App>) {
     // Every kernel takes it. Without it a peer that is gone would only keep its slot for longer.
     let _ = set_tcp_user_timeout(&stream, UNACKNOWLEDGED);
-    let (peer, evicted) = app.arrived(number);
+    let (slot, evicted) = app.arrived(number);
     let app = Arc::clone(app);
     tokio::spawn(async move {
         tokio::select! {
             biased;
             _ = evicted => {}
-            () = run(stream, &app, &peer) => {}
+            () = run(stream, &app, &slot) => {}
         }
-        app.left(&peer);
+        app.left(&slot);
     });
 }
 
 /// Serves a connection to its end: over TLS if there are certificates.
-async fn run(stream: impl Stream, app: &App, peer: &Peer) {
+async fn run(stream: impl Stream, app: &App, slot: &Slot) {
     let mut certificates = app.certificates.subscribe();
     let Some(tls) = certificates.borrow_and_update().clone() else {
-        return talk(Box::new(stream), app, peer, true, Box::pin(pending())).await;
+        return talk(Box::new(stream), app, slot, true, Box::pin(pending())).await;
     };
     let handshake = TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream);
     // The alert tells the client what is wrong. A handshake that fails is no event here.
@@ -63,7 +63,7 @@ async fn run(stream: impl Stream, app: &App, peer: &Peer) {
     let replaced = async {
         let _ = certificates.changed().await;
     };
-    talk(Box::new(stream), app, peer, admitted, Box::pin(replaced)).await;
+    talk(Box::new(stream), app, slot, admitted, Box::pin(replaced)).await;
 }
 
 /// A connection's bytes. One type for HTTP and HTTPS, as hyper's code is in the program once for each.
@@ -71,23 +71,23 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Answers requests until the connection ends. `admitted`: the peer may read the metrics. Once the certificates are
-/// `replaced`, the peer has to connect again.
+/// Responds to requests until the connection ends. `admitted`: the peer may read the metrics. Once the certificates are
+/// `replaced`, it has to connect again.
 async fn talk(
     stream: Box<dyn Stream + '_>,
     app: &App,
-    peer: &Peer,
+    slot: &Slot,
     admitted: bool,
     replaced: Pin<Box<dyn Future<Output = ()> + Send + '_>>,
 ) {
     let service =
-        service_fn(|request| async move { Ok::<_, Infallible>(app.respond(&request, peer, admitted).await) });
+        service_fn(|request| async move { Ok::<_, Infallible>(app.respond(&request, slot, admitted).await) });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let no_scraper = async {
         sleep(FIRST_REQUEST).await;
-        if app.is_scraper(peer) {
+        if app.is_scraper(slot) {
             pending::<()>().await;
         }
     };

@@ -1,8 +1,13 @@
-//! gzip: whether a client takes it, and the compression.
+//! gzip: the check that a client accepts it, and the compression.
+//!
+//! A gzip file may consist of several members, one after the other. Each metric family is one: a family that has not
+//! changed since the last exposition is not compressed again.
 
 use hyper::HeaderMap;
+use hyper::body::Bytes;
 use hyper::header::ACCEPT_ENCODING;
 use miniz_oxide::deflate::compress_to_vec;
+use std::collections::BTreeMap;
 
 /// The header of RFC 1952: deflate, no name, no time, compressed by the fastest algorithm, on Unix.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3];
@@ -14,8 +19,9 @@ pub(super) fn is_accepted(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let (mut named, mut any) = (None, false);
     for coding in values.flat_map(|value| value.split(',')) {
-        let (name, parameter) = coding.split_once(';').unwrap_or((coding, ""));
-        let allowed = !is_zero(parameter);
+        let mut parts = coding.split(';');
+        let name = parts.next().unwrap_or_default();
+        let allowed = !parts.any(is_zero);
         match name.trim() {
             "*" => any = allowed,
             name if name.eq_ignore_ascii_case("gzip") => named = Some(allowed),
@@ -25,14 +31,49 @@ pub(super) fn is_accepted(headers: &HeaderMap) -> bool {
     named.unwrap_or(any)
 }
 
-/// Returns true if a parameter is a weight of 0, which forbids: `q=0`, `q=0.000`.
+/// Returns true if a parameter is a weight of 0, which forbids the coding: `q=0`, `q=0.000`.
 fn is_zero(parameter: &str) -> bool {
     let weight = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
     weight.is_some_and(|(_, value)| value.trim().bytes().all(|byte| matches!(byte, b'0' | b'.')))
 }
 
-/// Compresses a text.
-pub(super) fn compress(text: &[u8]) -> Vec<u8> {
+/// Compresses one exposition after the other.
+#[derive(Debug, Default)]
+pub(super) struct Packer {
+    /// Metric families of the last exposition, and their members.
+    last: BTreeMap<Bytes, Bytes>,
+}
+
+impl Packer {
+    /// Compresses an exposition.
+    pub(super) fn pack(&mut self, text: &Bytes) -> Bytes {
+        let (mut packed, mut members) = (Vec::new(), BTreeMap::new());
+        for family in families(text) {
+            let member = self.last.remove(&family).unwrap_or_else(|| compress(&family).into());
+            packed.extend_from_slice(&member);
+            members.insert(family, member);
+        }
+        self.last = members;
+        packed.into()
+    }
+}
+
+/// Splits an exposition before the first line of each metric family. It has one part at least.
+fn families(text: &Bytes) -> Vec<Bytes> {
+    const FIRST: &str = "\n# HELP ";
+    let lines = str::from_utf8(text).unwrap_or_default();
+    let starts = lines.match_indices(FIRST).map(|(before, _)| before + 1);
+    let (mut families, mut rest) = (Vec::new(), text.clone());
+    for start in starts {
+        let family = rest.split_to(start + rest.len() - text.len());
+        families.push(family);
+    }
+    families.push(rest);
+    families
+}
+
+/// Compresses a text to one member.
+fn compress(text: &[u8]) -> Vec<u8> {
     // The length is of 32 bits in the format, of longer texts the lower ones.
     let length = text.len() as u32;
     let trailer = [crc32(text).to_le_bytes(), length.to_le_bytes()];
@@ -67,8 +108,8 @@ mod tests {
     use std::io::Read;
 
     #[test]
-    fn what_a_request_allows() {
-        let cases: [(&[&str], bool); 18] = [
+    fn a_request_says_if_gzip_is_accepted() {
+        let cases: [(&[&str], bool); 21] = [
             (&[], false),
             (&[""], false),
             (&["gzip"], true),
@@ -87,6 +128,9 @@ mod tests {
             (&["gzip", "gzip;q=0"], false),
             (&["gzipped, xgzip"], false),
             (&["gzip;level=0"], true),
+            (&["gzip;q=0;x=1"], false),
+            (&["gzip;x=1;q=0.0"], false),
+            (&["gzip;x=0;q=1"], true),
         ];
         for (values, want) in cases {
             let mut headers = HeaderMap::new();
@@ -103,13 +147,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_is_what_comes_out() {
-        for text in [Vec::new(), b"x".to_vec(), b"a text that repeats itself, ".repeat(10_000)] {
-            let packed = compress(&text);
-            let mut unpacked = Vec::new();
-            flate2::read::GzDecoder::new(&*packed).read_to_end(&mut unpacked).unwrap();
+    fn compression_loses_nothing() {
+        let family = |name: &str| format!("# HELP {name} text\n# TYPE {name} counter\n{name} 1\n");
+        let two = family("a") + &family("b");
+        for text in ["", "x", &two, &"a text that repeats itself, ".repeat(10_000)] {
+            let packed = Packer::default().pack(&Bytes::copy_from_slice(text.as_bytes()));
+            let mut unpacked = String::new();
+            flate2::read::MultiGzDecoder::new(&*packed).read_to_string(&mut unpacked).unwrap();
             assert_eq!(unpacked, text);
-            assert!(packed.len() < text.len() / 10 + 30, "{}", packed.len());
+            assert!(packed.len() < text.len() / 10 + 130, "{}", packed.len());
         }
+    }
+
+    #[test]
+    fn a_family_that_has_not_changed_is_not_compressed_again() {
+        let text = |value: u32| Bytes::from(format!("# HELP a x\na 1\n# HELP b x\nb {value}\n# HELP c x\nc 1\n"));
+        let mut packer = Packer::default();
+        packer.pack(&text(1));
+        // Members that compression would never make.
+        packer.last.values_mut().for_each(|member| *member = Bytes::from_static(b"kept,"));
+        let packed = packer.pack(&text(2));
+        assert!(packed.starts_with(b"kept,\x1f\x8b") && packed.ends_with(b"kept,"), "{packed:?}");
+        let known: Vec<&[u8]> = packer.last.keys().map(|family| &family[..]).collect();
+        assert_eq!(known, [&b"# HELP a x\na 1\n"[..], b"# HELP b x\nb 2\n", b"# HELP c x\nc 1\n"]);
     }
 }

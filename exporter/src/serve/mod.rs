@@ -1,27 +1,26 @@
 //! HTTP and HTTPS: `/metrics` and `/healthz`, to many at a time and by one pass at a time.
 //!
 //! ```text
-//! connection      one connection, from its acceptance to its end
-//!   peers           the connections that are open: at most so many of a class
-//!   app             a request's response
-//!     gzip            whether a client takes it, and the compression
-//!     certificates    the TLS that is in force
-//!       reload          files that are read again
-//!       tls             what is made of them, and who may read the metrics
-//!     singleflight    one pass for all who ask at once
-//!       scrape          what one does
-//!         scrapers        which exposition each scraper has received
+//! connection     one connection, from its acceptance to its end
+//!   |
+//! app            routes: a response to each request
+//!   |
+//! singleflight   one pass for all requests at once
+//!   |
+//! scrape         the pass and its exposition; the exposition that each scraper has received
+//!   |
+//! tls            certificates in force, and the check of clients'
+//!   |
+//! slots   gzip   reload (files that are read again when they change)
 //! ```
 
 mod app;
-mod certificates;
 mod connection;
 mod gzip;
-mod peers;
 mod reload;
 mod scrape;
-mod scrapers;
 mod singleflight;
+mod slots;
 mod tls;
 
 pub(crate) use tls::{Files as TlsFiles, MinVersion as MinTlsVersion};
@@ -29,38 +28,37 @@ pub(crate) use tls::{Files as TlsFiles, MinVersion as MinTlsVersion};
 use crate::expose::Exposer;
 use anyhow::{Context, Result};
 use app::App;
-use certificates::Certificates;
 use node_cpu::{Detail, Node, Paths, Rules};
 use reload::Reloaded;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
-use scrape::Exporter;
-use scrapers::Scrapers;
+use scrape::{Exporter, Received};
 use singleflight::Singleflight;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tls::Certificates;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Pause after the kernel has refused a connection, as when there are too many open files.
 const REFUSED: Duration = Duration::from_millis(100);
-/// How long the thread of the passes waits for the next pass.
+/// Longest time that the thread of the passes waits for the next pass.
 const NEXT_PASS: Duration = Duration::from_secs(600);
 
-/// What the exporter is asked to do.
+/// The exporter's configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Where the kernel's files are.
+    /// Paths of the kernel's files.
     pub(crate) paths: Paths,
-    /// Address and port; `:PORT` is all addresses, `[::]` is all of IPv4 where there is no IPv6.
+    /// Address and port; `:PORT` is all addresses, `[::]` is all of IPv4 if there is no IPv6.
     pub(crate) listen: String,
     /// The path of the metrics, beginning with `/`.
     pub(crate) telemetry_path: String,
-    /// How closely to look.
+    /// Detail of the counting: groups, or their threads too.
     pub(crate) detail: Detail,
-    /// The files of TLS; none: plain HTTP.
+    /// Files of TLS. `None`: plain HTTP.
     pub(crate) tls: Option<tls::Files>,
     /// process-exporter's `process_names` in YAML.
     pub(crate) config: Option<PathBuf>,
@@ -79,9 +77,9 @@ pub(crate) fn serve(options: &Options, say: fn(&str)) -> Result<()> {
     let listener = listen(&options.listen)?;
     let address = listener.local_addr().context("cannot tell the address that is listened to")?;
     say(&format!("listening on {address}, {node}"));
-    let received = Arc::<Mutex<Scrapers>>::default();
+    let received = Arc::<Mutex<Received>>::default();
     let (exposer, shared) = (Exposer::new(), Arc::clone(&received));
-    let mut exporter = Exporter { node, exposer, rules, started, received: shared, say };
+    let mut exporter = Exporter { node, exposer, rules, started, received: shared, packer: Arc::default(), say };
     let singleflight = Singleflight::new(move |tls_is_good| exporter.scrape(tls_is_good));
     let path = options.telemetry_path.clone();
     let app = Arc::new(App::new(singleflight, received, certificates, path, say));
@@ -111,7 +109,7 @@ fn open_rules(path: PathBuf) -> Result<Reloaded<Rules>> {
     })
 }
 
-/// Listens, on IPv4 alone where there is no IPv6. No name is looked up: a static binary has nothing to do that with.
+/// Listens, on IPv4 alone if there is no IPv6. Resolves no names: a static binary has no resolver.
 fn listen(address: &str) -> Result<TcpListener> {
     let cannot = || {
         format!(
@@ -136,7 +134,7 @@ fn listen(address: &str) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Accepts connections for ever. It never waits for a slot: a connection that arrives takes another's.
+/// Accepts connections for ever. A new connection never waits for a slot: it takes another's.
 async fn accept(listener: &tokio::net::TcpListener, app: &Arc<App>) {
     for number in 0.. {
         match listener.accept().await {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Shortest time between two looks at the files, which are looked at when somebody asks.
+/// Shortest time between two checks of the files, which happen when a request arrives.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// A value made of some files, kept until a better one can be made of them.
@@ -48,7 +48,7 @@ impl<T> Reloaded<T> {
         }
         let made = (self.make)();
         if made.is_err() && stamps(&self.files) != found {
-            // They change at this moment, and so may not belong together.
+            // They are changing right now, and so may not belong together.
             return Ok(false);
         }
         self.stamps = found;

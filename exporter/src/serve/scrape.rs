@@ -1,8 +1,13 @@
 //! One scrape: the config if it has changed, a pass over the node, and its text.
 
+mod exposition;
+mod received;
+
+pub(super) use exposition::Exposition;
+pub(super) use received::Received;
+
+use super::gzip::Packer;
 use super::reload::Reloaded;
-use super::scrapers::Scrapers;
-use super::singleflight::Exposed;
 use crate::expose::{Exposer, Own};
 use anyhow::Result;
 use hyper::body::Bytes;
@@ -11,21 +16,22 @@ use rustix::time::{ClockId, clock_gettime};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Everything that a scrape takes.
+/// State that a scrape needs.
 pub(super) struct Exporter {
     pub(super) node: Node,
     pub(super) exposer: Exposer,
     pub(super) rules: Option<Reloaded<Rules>>,
     /// When the program started, since the epoch. `None` if the boot's time is unknown.
     pub(super) started: Option<Duration>,
-    /// What each scraper has received.
-    pub(super) received: Arc<Mutex<Scrapers>>,
+    /// Number of the exposition that each scraper has received.
+    pub(super) received: Arc<Mutex<Received>>,
+    pub(super) packer: Arc<Mutex<Packer>>,
     pub(super) say: fn(&str),
 }
 
 impl Exporter {
-    /// Reads the node. `tls_is_good` is of [`super::certificates::Certificates::are_good`].
-    pub(super) fn scrape(&mut self, tls_is_good: Option<bool>) -> Result<Exposed> {
+    /// Reads the node. `tls_is_good`: see [`super::tls::Certificates::are_good`].
+    pub(super) fn scrape(&mut self, tls_is_good: Option<bool>) -> Result<Exposition> {
         let began = Instant::now();
         if let Some(rules) = &mut self.rules {
             match rules.renew(began) {
@@ -54,6 +60,6 @@ impl Exporter {
         exposed.left.iter().for_each(|group| self.node.forget(group));
         exposed.left_pods.iter().for_each(|pod| self.node.forget_pod(pod));
         exposed.left_threads.iter().for_each(|thread| self.node.forget_thread(thread));
-        Ok(Exposed::new(Bytes::from(exposed.text), exposed.number))
+        Ok(Exposition::new(Bytes::from(exposed.text), exposed.number, &self.packer))
     }
 }

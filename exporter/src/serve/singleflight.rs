@@ -1,45 +1,16 @@
-//! One pass at a time, and one for all who ask while it runs or right after its end.
+//! One pass at a time: requests share the one that runs, and the one that has just ended.
 
-use super::gzip;
+use super::scrape::Exposition;
 use anyhow::Result;
-use hyper::body::Bytes;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a text is news: less than between two scrapes of any one, and more than between two replicas' that are
-/// meant to be at the same time.
+/// Age up to which an exposition is shared: less than the time between two scrapes of one scraper, and more than the
+/// time between two replicas' scrapes that are meant to be at once.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// An exposition, for as many as want it.
-#[derive(Clone, Debug)]
-pub(super) struct Exposed {
-    pub(super) text: Bytes,
-    /// Number of the exposition.
-    pub(super) number: u64,
-    /// The text compressed, once somebody has asked for it.
-    packed: Arc<OnceLock<Bytes>>,
-}
-
-impl Exposed {
-    pub(super) fn new(text: Bytes, number: u64) -> Exposed {
-        Exposed { text, number, packed: Arc::default() }
-    }
-
-    /// Returns the text compressed. The first to ask pays for it, on the thread of the passes. `None` if the program is
-    /// about to end.
-    pub(super) async fn gzip(&self) -> Option<Bytes> {
-        if let Some(packed) = self.packed.get() {
-            return Some(packed.clone());
-        }
-        let Exposed { text, packed, .. } = self.clone();
-        // As many as ask at once: the first of them compresses, and the others find that done.
-        let compress = move || packed.get_or_init(|| gzip::compress(&text).into()).clone();
-        tokio::task::spawn_blocking(compress).await.ok()
-    }
-}
-
-/// One pass and its text, given whether TLS is good. It may block.
-type Pass = dyn FnMut(Option<bool>) -> Result<Exposed> + Send;
+/// One pass, and its text. Its argument: TLS is good. It may block.
+type Pass = dyn FnMut(Option<bool>) -> Result<Exposition> + Send;
 
 /// The only way to a pass.
 #[derive(Clone)]
@@ -53,11 +24,11 @@ pub(super) struct Singleflight {
 
 struct Last {
     ended: Instant,
-    exposed: Result<Exposed, String>,
+    exposition: Result<Exposition, String>,
 }
 
 impl Singleflight {
-    pub(super) fn new(pass: impl FnMut(Option<bool>) -> Result<Exposed> + Send + 'static) -> Singleflight {
+    pub(super) fn new(pass: impl FnMut(Option<bool>) -> Result<Exposition> + Send + 'static) -> Singleflight {
         Singleflight { pass: Arc::new(Mutex::new(pass)), last: Arc::default(), running: Arc::default() }
     }
 
@@ -68,11 +39,11 @@ impl Singleflight {
 
     /// Returns the result of the running pass, of the last one if it has just ended, or of a new one. The error is a
     /// line.
-    pub(super) async fn get(&self, tls_is_good: Option<bool>) -> Result<Exposed, String> {
+    pub(super) async fn get(&self, tls_is_good: Option<bool>) -> Result<Exposition, String> {
         let came = Instant::now();
         let mut last = Arc::clone(&self.last).lock_owned().await;
         if let Some(last) = last.as_ref().filter(|last| last.ended + FRESH >= came) {
-            return last.exposed.clone();
+            return last.exposition.clone();
         }
         let (pass, running) = (Arc::clone(&self.pass), Arc::clone(&self.running));
         let mark = move |began| *running.lock().unwrap_or_else(PoisonError::into_inner) = began;
@@ -81,13 +52,13 @@ impl Singleflight {
             // On a thread of its own: the other connections need not wait for it.
             let pass = move || pass.lock().unwrap_or_else(PoisonError::into_inner)(tls_is_good);
             mark(Some(Instant::now()));
-            let exposed = match tokio::task::spawn_blocking(pass).await {
-                Ok(exposed) => exposed.map_err(|error| format!("{error:#}")),
+            let exposition = match tokio::task::spawn_blocking(pass).await {
+                Ok(exposition) => exposition.map_err(|error| format!("{error:#}")),
                 Err(error) => Err(format!("the pass did not end: {error}")),
             };
             mark(None);
-            *last = Some(Last { ended: Instant::now(), exposed: exposed.clone() });
-            exposed
+            *last = Some(Last { ended: Instant::now(), exposition: exposition.clone() });
+            exposition
         });
         task.await.unwrap_or_else(|error| Err(format!("the pass did not end: {error}")))
     }
@@ -97,6 +68,7 @@ impl Singleflight {
 mod tests {
     use super::*;
     use anyhow::bail;
+    use hyper::body::Bytes;
     use std::sync::mpsc;
     use tokio::task::yield_now;
 
@@ -112,63 +84,63 @@ mod tests {
         }
     }
 
-    /// Returns passes that send a word when they begin, and end when they are told to: with a number, or in failure.
+    /// Returns passes that send a message when they begin, and end by one that they receive: a number, or failure.
     fn gated() -> (Singleflight, mpsc::Receiver<()>, mpsc::Sender<Option<u64>>) {
         let ((began, begins), (gate, opened)) = (mpsc::channel(), mpsc::channel());
         let pass = move |_| {
             began.send(())?;
             // A pass too many is an error and not a test that never ends.
             match opened.recv_timeout(Duration::from_secs(20))? {
-                Some(number) => Ok(Exposed::new(Bytes::from_static(b"text"), number)),
+                Some(number) => Ok(Exposition::new(Bytes::from_static(b"text"), number, &Arc::default())),
                 None => bail!("no luck"),
             }
         };
         (Singleflight::new(pass), begins, gate)
     }
 
-    /// Asks, and returns while that waits.
-    async fn ask(passes: &Singleflight) -> tokio::task::JoinHandle<Result<u64, String>> {
+    /// Sends a request, and returns while it waits.
+    async fn request(passes: &Singleflight) -> tokio::task::JoinHandle<Result<u64, String>> {
         let passes = passes.clone();
-        let task = tokio::spawn(async move { passes.get(None).await.map(|exposed| exposed.number) });
+        let task = tokio::spawn(async move { passes.get(None).await.map(|exposition| exposition.number) });
         yield_now().await;
         task
     }
 
     #[tokio::test]
-    async fn who_comes_while_it_runs_gets_the_same() {
+    async fn requests_while_it_runs_share_it() {
         let (passes, begins, gate) = gated();
         assert_eq!(passes.running_for(), None);
-        let asked = [ask(&passes).await, ask(&passes).await, ask(&passes).await];
+        let requests = [request(&passes).await, request(&passes).await, request(&passes).await];
         begins.recv().unwrap();
         assert!(passes.running_for().is_some());
         gate.send(Some(1)).unwrap();
-        for one in asked {
+        for one in requests {
             assert_eq!(one.await.unwrap(), Ok(1));
         }
         assert_eq!(passes.running_for(), None);
         assert!(begins.try_recv().is_err(), "a second pass has begun");
         passes.last.lock().await.as_mut().unwrap().ended -= FRESH + Duration::from_millis(1);
-        let (one, other) = (ask(&passes).await, ask(&passes).await);
+        let (one, other) = (request(&passes).await, request(&passes).await);
         gate.send(Some(2)).unwrap();
-        assert_eq!((one.await.unwrap(), other.await.unwrap()), (Ok(2), Ok(2)), "that is no news any more");
+        assert_eq!((one.await.unwrap(), other.await.unwrap()), (Ok(2), Ok(2)), "that one is too old");
     }
 
     #[tokio::test]
-    async fn who_comes_right_after_it_gets_it_too() {
+    async fn requests_right_after_it_share_it_too() {
         let (passes, _begins, gate) = gated();
         gate.send(Some(1)).unwrap();
-        assert_eq!(ask(&passes).await.await.unwrap(), Ok(1));
+        assert_eq!(request(&passes).await.await.unwrap(), Ok(1));
         // However long that took: it has ended just now.
         passes.last.lock().await.as_mut().unwrap().ended = Instant::now() + Duration::from_secs(3600);
-        assert_eq!(ask(&passes).await.await.unwrap(), Ok(1));
+        assert_eq!(request(&passes).await.await.unwrap(), Ok(1));
     }
 
     #[tokio::test]
-    async fn a_pass_survives_who_has_asked_for_it() {
+    async fn a_pass_survives_its_client() {
         let (passes, begins, gate) = gated();
-        let gone = ask(&passes).await;
+        let gone = request(&passes).await;
         begins.recv().unwrap();
-        let other = ask(&passes).await;
+        let other = request(&passes).await;
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
         assert!(!other.is_finished());
@@ -178,26 +150,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_everybodys() {
+    async fn a_failure_is_shared() {
         let (passes, begins, gate) = gated();
-        let asked = [ask(&passes).await, ask(&passes).await];
+        let requests = [request(&passes).await, request(&passes).await];
         begins.recv().unwrap();
         gate.send(None).unwrap();
-        for one in asked {
+        for one in requests {
             assert_eq!(one.await.unwrap(), Err("no luck".to_owned()));
         }
         assert!(begins.try_recv().is_err(), "a second pass has begun");
-    }
-
-    #[tokio::test]
-    async fn it_is_compressed_once_and_only_if_asked_for() {
-        let exposed = Exposed::new(Bytes::from_static(b"text"), 1);
-        let other = exposed.clone();
-        assert!(exposed.packed.get().is_none());
-        let (one, another) = tokio::join!(exposed.gzip(), other.gzip());
-        let (one, another) = (one.unwrap(), another.unwrap());
-        assert_eq!(one, gzip::compress(b"text"));
-        assert!(std::ptr::eq(one.as_ptr(), another.as_ptr()), "it was compressed twice");
-        assert!(std::ptr::eq(one.as_ptr(), exposed.gzip().await.unwrap().as_ptr()));
     }
 }

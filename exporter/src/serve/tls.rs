@@ -1,11 +1,14 @@
-//! TLS: the exporter's certificate, and who may read the metrics by theirs.
+//! TLS: the exporter's certificate, and the check of clients' that may read the metrics.
 //!
 //! A client certificate is asked for where there is a client CA, and not required: the kubelet's probes send none. One
 //! that is sent must be of that CA, valid, and for clients, or the handshake fails: that is the library's own check,
 //! and its alert tells the client what is wrong. Sessions are not resumed, so that nothing outlives a changed CA.
 
+mod certificates;
 mod crypto;
 mod subject;
+
+pub(super) use certificates::Certificates;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rustls::pki_types::pem::{self, PemObject};
@@ -17,22 +20,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What `--web.tls-cert` and its sisters name.
+/// Files and limits that the flags `--web.tls-*` and `--web.client-*` give.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
-    /// The certificate and what leads from it to its CA, PEM.
+    /// Certificate and its chain up to the CA, PEM.
     pub(crate) cert: PathBuf,
-    /// Its private key, PEM.
+    /// Private key of the certificate, PEM.
     pub(crate) key: PathBuf,
-    /// The CAs of clients that may read the metrics, PEM; none: everybody may.
+    /// CAs of clients that may read the metrics, PEM. `None`: every client may.
     pub(crate) client_ca: Option<PathBuf>,
-    /// The common names that they may have; none: any.
+    /// Common names that such clients may have. Empty: any.
     pub(crate) client_cns: Vec<String>,
-    /// The lowest version of TLS to speak.
+    /// Lowest version of TLS.
     pub(crate) min_version: MinVersion,
 }
 
-/// A lowest version of TLS.
+/// Lowest version of TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum MinVersion {
     /// 1.2
@@ -52,17 +55,18 @@ impl MinVersion {
     }
 }
 
-/// What the files have been made into.
+/// TLS as the files define it.
 pub(crate) struct Tls {
-    /// How the server's side of a handshake goes.
+    /// Configuration of the server's side of a handshake.
     pub(crate) server: Arc<ServerConfig>,
-    /// Whether only some may read the metrics, and the names that they may have.
-    closed: bool,
+    /// True if only clients with a verified certificate may read the metrics.
+    wants_certificate: bool,
+    /// Common names that they may have. Empty: any.
     cns: Vec<String>,
 }
 
 impl Files {
-    /// The files to watch.
+    /// Returns the files to watch.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         [&self.cert, &self.key].into_iter().chain(&self.client_ca).cloned().collect()
     }
@@ -74,7 +78,7 @@ impl Tls {
         let (cert, key) = (files.cert.display(), files.key.display());
         let chain = certificates(&files.cert)?;
         let secret = PrivateKeyDer::from_pem_slice(&read(&files.key)?);
-        let secret = secret.map_err(|error| anyhow!("no private key is in {key}: {}", told(&error)))?;
+        let secret = secret.map_err(|error| anyhow!("no private key is in {key}: {}", pem_error(&error)))?;
         let ring = Arc::new(crypto::provider());
         let server = ServerConfig::builder_with_provider(Arc::clone(&ring))
             .with_protocol_versions(files.min_version.and_above())?;
@@ -97,15 +101,16 @@ impl Tls {
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls { server: Arc::new(server), closed: files.client_ca.is_some(), cns: files.client_cns.clone() })
+        let (wants_certificate, cns) = (files.client_ca.is_some(), files.client_cns.clone());
+        Ok(Tls { server: Arc::new(server), wants_certificate, cns })
     }
 
-    /// Whether the client of a connection, past its handshake, may read the metrics.
+    /// Returns true if the client may read the metrics. The connection is past its handshake.
     pub(crate) fn admits(&self, connection: &ServerConnection) -> bool {
-        if !self.closed {
+        if !self.wants_certificate {
             return true;
         }
-        // The library has verified it, or there would be none here.
+        // The library has verified it: without that there would be none here.
         let Some(certificate) = connection.peer_certificates().and_then(<[_]>::first) else { return false };
         self.cns.is_empty() || subject::common_name(certificate).is_some_and(|name| self.cns.contains(&name))
     }
@@ -113,7 +118,7 @@ impl Tls {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
-    let all = all.map_err(|error| anyhow!("cannot read {}: {}", path.display(), told(&error)))?;
+    let all = all.map_err(|error| anyhow!("cannot read {}: {}", path.display(), pem_error(&error)))?;
     ensure!(!all.is_empty(), "no certificate is in {}: it must be PEM", path.display());
     Ok(all)
 }
@@ -122,8 +127,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The library's error in a word of our own: it may quote what it has read, and that may be a key.
-fn told(error: &pem::Error) -> &'static str {
+/// Returns our own words for the library's error, which may quote the file, and that may be a key.
+fn pem_error(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::NoItemsFound => "it must be PEM",
         pem::Error::MissingSectionEnd { .. } => "its PEM has no end",

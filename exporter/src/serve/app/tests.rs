@@ -1,8 +1,8 @@
-//! What is answered to whom, by passes that are written by hand.
+//! Responses to each kind of request, of passes that are written by hand.
 
 use super::*;
 use crate::serve::TlsFiles;
-use crate::serve::singleflight::Exposed;
+use crate::serve::scrape::Exposition;
 use hyper::header::{ACCEPT_ENCODING, HeaderName};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(in crate::serve) fn app(text: Vec<u8>) -> (Arc<App>, Arc<AtomicU64>) {
     let (passes, text) = (Arc::new(AtomicU64::new(0)), Bytes::from(text));
     let counter = Arc::clone(&passes);
-    let pass = move |_| Ok(Exposed::new(text.clone(), counter.fetch_add(1, Ordering::Relaxed) + 1));
+    let pass = move |_| Ok(Exposition::new(text.clone(), counter.fetch_add(1, Ordering::Relaxed) + 1, &Arc::default()));
     (Arc::new(of(Singleflight::new(pass), None)), passes)
 }
 
@@ -47,7 +47,7 @@ async fn body(response: Response<Full<Bytes>>) -> Bytes {
 #[tokio::test]
 async fn routes() {
     let (app, passes) = app(b"a 1\n".to_vec());
-    let (peer, _evicted) = app.arrived(1);
+    let (slot, _evicted) = app.arrived(1);
     let cases = [
         ("GET", "/healthz", true, 200),
         ("HEAD", "/healthz", true, 200),
@@ -61,38 +61,38 @@ async fn routes() {
     ];
     for (method, path, admitted, want) in cases {
         let request = request(&method.parse().unwrap(), path, &[]);
-        let response = app.respond(&request, &peer, admitted).await;
+        let response = app.respond(&request, &slot, admitted).await;
         assert_eq!(response.status(), want, "{method} {path}");
         assert_eq!(response.headers().get(CONNECTION).unwrap(), "close", "{method} {path}");
         let allowed = response.headers().get(ALLOW).map(|allowed| allowed.to_str().unwrap());
         assert_eq!(allowed, (want == 405).then_some("GET, HEAD"), "{method} {path}");
-        assert!(!app.is_scraper(&peer), "{method} {path}");
+        assert!(!app.is_scraper(&slot), "{method} {path}");
     }
     assert_eq!(passes.load(Ordering::Relaxed), 0);
-    let response = app.respond(&request(&Method::GET, "/metrics?a=b", &[]), &peer, true).await;
+    let response = app.respond(&request(&Method::GET, "/metrics?a=b", &[]), &slot, true).await;
     assert_eq!((response.status(), response.headers().get(CONNECTION)), (StatusCode::OK, None));
-    assert!(app.is_scraper(&peer));
+    assert!(app.is_scraper(&slot));
     assert_eq!((body(response).await, passes.load(Ordering::Relaxed)), (Bytes::from_static(b"a 1\n"), 1));
 }
 
 #[tokio::test]
-async fn head_answers_as_get_without_a_pass() {
+async fn head_is_as_get_without_a_pass() {
     let (app, passes) = app(b"a 1\n".to_vec());
-    let (peer, _evicted) = app.arrived(1);
+    let (slot, _evicted) = app.arrived(1);
     for path in ["/metrics", "/healthz"] {
         let before = passes.load(Ordering::Relaxed);
-        let head = app.respond(&request(&Method::HEAD, path, &[]), &peer, true).await;
+        let head = app.respond(&request(&Method::HEAD, path, &[]), &slot, true).await;
         assert_eq!(passes.load(Ordering::Relaxed), before, "{path}");
-        let get = app.respond(&request(&Method::GET, path, &[]), &peer, true).await;
+        let get = app.respond(&request(&Method::GET, path, &[]), &slot, true).await;
         assert_eq!(head.status(), get.status(), "{path}");
         assert_eq!(head.headers().get(TYPE).unwrap(), get.headers().get(TYPE).unwrap(), "{path}");
     }
 }
 
 #[tokio::test]
-async fn gzip_is_for_metrics_and_who_asks_for_it() {
+async fn gzip_is_for_metrics_and_clients_that_accept_it() {
     let (app, _) = app(b"a 1\n".repeat(1000));
-    let (peer, _evicted) = app.arrived(1);
+    let (slot, _evicted) = app.arrived(1);
     let header = |response: &Response<_>, name: HeaderName| {
         response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
     };
@@ -104,7 +104,7 @@ async fn gzip_is_for_metrics_and_who_asks_for_it() {
         ("/metrics", false, &["gzip"], None),
         ("/healthz", true, &["gzip"], None),
     ] {
-        let response = app.respond(&request(&Method::GET, path, accepted), &peer, admitted).await;
+        let response = app.respond(&request(&Method::GET, path, accepted), &slot, admitted).await;
         assert_eq!(header(&response, CONTENT_ENCODING).as_deref(), want, "{path} {accepted:?}");
         let varies = (path == "/metrics" && admitted).then_some("Accept-Encoding");
         assert_eq!(header(&response, VARY).as_deref(), varies, "{path} {accepted:?}");
@@ -117,8 +117,8 @@ async fn gzip_is_for_metrics_and_who_asks_for_it() {
 async fn an_error_is_a_sentence_and_never_compressed() {
     let singleflight = Singleflight::new(|_| anyhow::bail!("no luck"));
     let app = of(singleflight, None);
-    let (peer, _evicted) = app.arrived(1);
-    let response = app.respond(&request(&Method::GET, "/metrics", &["gzip"]), &peer, true).await;
+    let (slot, _evicted) = app.arrived(1);
+    let response = app.respond(&request(&Method::GET, "/metrics", &["gzip"]), &slot, true).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(response.headers().get(CONTENT_ENCODING), None);
     assert_eq!(body(response).await, "no luck\n");
@@ -127,16 +127,16 @@ async fn an_error_is_a_sentence_and_never_compressed() {
 #[tokio::test]
 async fn the_next_request_acknowledges_the_last_response() {
     let (app, _) = app(b"a 1\n".to_vec());
-    let (peer, _evicted) = app.arrived(1);
+    let (slot, _evicted) = app.arrived(1);
     let scrape = request(&Method::GET, "/metrics", &[]);
-    app.respond(&scrape, &peer, true).await;
+    app.respond(&scrape, &slot, true).await;
     assert_eq!(app.reached(), u64::MAX, "no scraper yet");
     app.forget().await;
-    app.respond(&scrape, &peer, true).await;
+    app.respond(&scrape, &slot, true).await;
     assert_eq!(app.reached(), 1);
-    app.respond(&request(&Method::HEAD, "/metrics", &[]), &peer, true).await;
+    app.respond(&request(&Method::HEAD, "/metrics", &[]), &slot, true).await;
     assert_eq!(app.reached(), 1, "HEAD is no scrape");
-    app.respond(&scrape, &peer, true).await;
+    app.respond(&scrape, &slot, true).await;
     assert_eq!(app.reached(), 2);
 }
 
@@ -149,16 +149,16 @@ fn a_pass_that_hangs_is_no_health() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pass_that_hangs_is_told() {
+async fn a_pass_that_hangs_is_exposed() {
     let (end, ends) = std::sync::mpsc::channel::<()>();
     let pass = move |_| {
         let _ = ends.recv();
         anyhow::bail!("it is over")
     };
     let app = of(Singleflight::new(pass), None);
-    let (peer, _evicted) = app.arrived(1);
+    let (slot, _evicted) = app.arrived(1);
     let scrape = request(&Method::GET, "/metrics", &["gzip"]);
-    let mut first = std::pin::pin!(app.respond(&scrape, &peer, true));
+    let mut first = std::pin::pin!(app.respond(&scrape, &slot, true));
     let began = Instant::now();
     while app.singleflight.running_for().is_none() {
         tokio::select! {
@@ -179,7 +179,7 @@ async fn a_pass_that_hangs_is_told() {
     assert!(body(response).await.ends_with(b" has not ended for 120 s\n"));
     tokio::time::advance(LATE).await;
     let response = first.await;
-    assert_eq!(response.status(), StatusCode::OK, "who waits is told too");
+    assert_eq!(response.status(), StatusCode::OK, "so is it to those who wait");
     let text = String::from_utf8(body(response).await.to_vec()).unwrap();
     assert!(text.contains("namedprocess_exporter_pass_running_seconds 120."), "{text}");
     drop(end);

@@ -1,4 +1,4 @@
-//! How long a connection may last in each state.
+//! Lifetimes of connections in each state.
 //!
 //! The clock is the runtime's own and jumps ahead while all wait, so that times are exact and take none.
 
@@ -22,7 +22,7 @@ fn seconds(seconds: u64) -> Duration {
 /// A connection to a server whose expositions are so long, over a pipe that holds 64 bytes.
 struct Served {
     client: DuplexStream,
-    /// When the server's side has ended.
+    /// Returns when the server's side has ended.
     ended: JoinHandle<Instant>,
     /// Replaces the certificates.
     replace: oneshot::Sender<()>,
@@ -35,14 +35,14 @@ fn serve(length: usize, admitted: bool) -> Served {
     let (replace, replaced) = oneshot::channel::<()>();
     let own = Arc::clone(&app);
     let ended = tokio::spawn(async move {
-        let (peer, _evicted) = own.arrived(1);
+        let (slot, _evicted) = own.arrived(1);
         let replaced = async {
             if replaced.await.is_err() {
                 pending::<()>().await;
             }
         };
-        talk(Box::new(server), &own, &peer, admitted, Box::pin(replaced)).await;
-        own.left(&peer);
+        talk(Box::new(server), &own, &slot, admitted, Box::pin(replaced)).await;
+        own.left(&slot);
         Instant::now()
     });
     Served { client, ended, replace, app }
@@ -84,7 +84,7 @@ async fn a_stranger_has_10_seconds_for_its_first_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_scrape_is_answered_once() {
+async fn a_peer_that_may_not_scrape_gets_one_response() {
     for (request, admitted, status) in [
         (PROBE, true, "200"),
         (SCRAPE, false, "403"),
@@ -196,10 +196,10 @@ async fn a_handshake_has_10_seconds() {
     let min_version = Default::default();
     let files = TlsFiles { cert, key, client_ca: None, client_cns: Vec::new(), min_version };
     let app = of(Singleflight::new(|_| anyhow::bail!("no pass")), Some(&files));
-    let (peer, _evicted) = app.arrived(1);
+    let (slot, _evicted) = app.arrived(1);
     let (mut client, server) = duplex(64);
     client.write_all(b"\x16\x03\x01\x01").await.unwrap();
     let start = Instant::now();
-    run(server, &app, &peer).await;
+    run(server, &app, &slot).await;
     assert_eq!(start.elapsed(), seconds(10));
 }

@@ -1,6 +1,6 @@
-//! What of ring's cryptography TLS may use: AES-GCM, key exchange on the P curves, and keys of RSA and ECDSA.
+//! Cryptography of ring that TLS may use: AES-GCM, key exchange on the P curves, and keys of RSA and ECDSA.
 //!
-//! Every client of today has these, and FIPS allows no other. What is not named here is not linked, and Curve25519 and
+//! Every client of today has these, and FIPS allows no other. Only the algorithms named here are linked: Curve25519 and
 //! ChaCha20 with their tables would be a twentieth of the binary.
 
 use rustls::crypto::ring::cipher_suite::{
@@ -24,7 +24,7 @@ use webpki::ring::{
 #[derive(Debug)]
 struct Ring;
 
-/// For servers.
+/// Returns the provider for servers.
 pub(super) fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
@@ -42,7 +42,7 @@ pub(super) fn provider() -> CryptoProvider {
     }
 }
 
-/// How clients' certificates may be signed, and how clients may sign. In TLS 1.2 a scheme leaves the curve open.
+/// Signatures that clients' certificates, and clients, may have. In TLS 1.2 a scheme leaves the curve open.
 static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         ECDSA_P256_SHA256,

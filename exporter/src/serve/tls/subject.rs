@@ -8,13 +8,13 @@ use webpki::EndEntityCert;
 /// `id-at-commonName` of X.520.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
-/// The common name; of several the last, which is the most specific; none where there is none or it is no text.
+/// Returns the common name: the last of several, which is the most specific. `None` if there is none, or it is no text.
 pub(super) fn common_name(certificate: &CertificateDer) -> Option<String> {
     let certificate = EndEntityCert::try_from(certificate).ok()?;
     in_names(certificate.subject()).ok()?
 }
 
-/// Of what is in a Name: sets of pairs of a type and a value.
+/// Finds it in the content of a Name: sets of pairs of a type and a value.
 fn in_names(names: &[u8]) -> der::Result<Option<String>> {
     let mut found = None;
     let mut names = SliceReader::new(names)?;
@@ -40,7 +40,7 @@ fn in_names(names: &[u8]) -> der::Result<Option<String>> {
 mod tests {
     use super::*;
 
-    /// Tag, length and content.
+    /// Returns the tag, the length and the content.
     fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         let content = parts.concat();
         [&[tag, u8::try_from(content.len()).unwrap()], content.as_slice()].concat()

@@ -1,9 +1,9 @@
-//! The scrapers, and which exposition each has received.
+//! The exposition that each scraper has received.
 //!
-//! A scraper is a connection that is kept and has asked at least twice, as Prometheus does. Its next request
+//! A scraper is a connection that is kept and has made a request at least twice, as Prometheus does. Its next request
 //! acknowledges its last response. It is waited for while it is live: seen within twice its own period, and within five
 //! minutes. That holds if its connection has broken too, for then it will be back on another. Nobody waits for a client
-//! that asks once and leaves, as curl does.
+//! that sends one request and leaves, as curl does.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,24 +16,24 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// The scrapers, by the number of their connection.
 #[derive(Debug, Default)]
-pub(super) struct Scrapers(BTreeMap<u64, Scraper>);
+pub(in crate::serve) struct Received(BTreeMap<u64, Scraper>);
 
 #[derive(Debug)]
 struct Scraper {
-    /// When it asked last.
+    /// Time of its last request.
     seen: Instant,
     /// Time between its last two requests. `None` before the second.
     period: Option<Duration>,
-    /// Number of the newest exposition that it was given; 0 before the first.
+    /// Number of the newest exposition that was sent to it; 0 before the first.
     sent: u64,
     /// Number of the newest one that it has acknowledged; 0 before the first.
     received: u64,
     open: bool,
 }
 
-impl Scrapers {
-    /// Notes that a connection asks for an exposition, and so has received the last one that it was given.
-    pub(super) fn asked(&mut self, connection: u64, at: Instant) {
+impl Received {
+    /// Notes a request of a connection, which so has received the last exposition that was sent to it.
+    pub(in crate::serve) fn requested(&mut self, connection: u64, at: Instant) {
         let new = Scraper { seen: at, period: None, sent: 0, received: 0, open: true };
         let scraper = self.0.entry(connection).and_modify(|known| {
             known.period = Some(at.saturating_duration_since(known.seen));
@@ -43,23 +43,23 @@ impl Scrapers {
         scraper.or_insert(new);
     }
 
-    /// Notes which exposition a connection is given.
-    pub(super) fn sent(&mut self, connection: u64, exposition: u64) {
+    /// Notes the exposition that is sent to a connection.
+    pub(in crate::serve) fn sent(&mut self, connection: u64, exposition: u64) {
         if let Some(scraper) = self.0.get_mut(&connection) {
             scraper.sent = exposition;
         }
     }
 
     /// Notes that a connection has ended.
-    pub(super) fn left(&mut self, connection: u64) {
+    pub(in crate::serve) fn left(&mut self, connection: u64) {
         if let Some(scraper) = self.0.get_mut(&connection) {
             scraper.open = false;
         }
     }
 
-    /// Returns the exposition that every live scraper has received, it or a later one. Without any scraper, it is the
-    /// last there could be.
-    pub(super) fn reached(&mut self, at: Instant) -> u64 {
+    /// Returns the number of the newest exposition that every live scraper has received, or a later one. `u64::MAX` if
+    /// there is no scraper.
+    pub(in crate::serve) fn reached(&mut self, at: Instant) -> u64 {
         self.0.retain(|_, scraper| scraper.open || scraper.is_live(at));
         let live = self.0.values().filter(|scraper| scraper.is_live(at));
         live.map(|scraper| scraper.received).min().unwrap_or(u64::MAX)
@@ -87,11 +87,11 @@ mod tests {
 
     /// Checks what has been reached, after events at seconds.
     fn check(what: &str, events: &[(u64, Event)]) {
-        let (mut scrapers, start) = (Scrapers::default(), Instant::now());
+        let (mut scrapers, start) = (Received::default(), Instant::now());
         for (seconds, event) in events {
             let at = start + Duration::from_secs(*seconds);
             match *event {
-                Asks(who) => scrapers.asked(who, at),
+                Asks(who) => scrapers.requested(who, at),
                 Sent(who, exposition) => scrapers.sent(who, exposition),
                 Leaves(who) => scrapers.left(who),
                 Reached(want) => assert_eq!(scrapers.reached(at), want, "{what}, after {seconds} s"),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_waited_for() {
+    fn live_scrapers_are_waited_for() {
         const ALL: u64 = u64::MAX;
         check("nobody", &[(0, Reached(ALL))]);
         check("once is no scraper", &[(0, Asks(1)), (0, Sent(1, 1)), (1, Reached(ALL))]);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_it_is_waited_for() {
+    fn a_scraper_is_waited_for_two_periods() {
         const ALL: u64 = u64::MAX;
         check("two periods", &[(0, Asks(1)), (15, Asks(1)), (46, Reached(0)), (47, Reached(ALL))]);
         check(
@@ -176,10 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn who_has_left_is_forgotten() {
-        let (mut scrapers, start) = (Scrapers::default(), Instant::now());
+    fn a_connection_that_has_left_is_forgotten() {
+        let (mut scrapers, start) = (Received::default(), Instant::now());
         for connection in 0..1000 {
-            scrapers.asked(connection, start);
+            scrapers.requested(connection, start);
             scrapers.left(connection);
         }
         scrapers.reached(start);
