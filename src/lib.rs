@@ -13,10 +13,12 @@
 //!    |
 //!   query       PromQL, split into parts that no server refuses, and its results put on a grid
 //!    |
-//!   cluster     kubeconfig -> token -> route -> trust, or a port-forward
+//!   cluster     kubeconfig -> token -> route -> CA bundle, or a port forward
 //!   progress    a bar on the terminal
 //!   prometheus  the HTTP API: queries out, series in                the ground: knows
 //!   report      rows, totals, statistics over steps of time         nothing of the above
+//!    |
+//!   time        points in time and durations                        trace: requests on stderr, for -v
 //!
 //!   node_cpu (node-cpu/)           counts CPU on a node; runs as a DaemonSet, and inside `top --local`
 //! ```
@@ -35,4 +37,6 @@ pub mod prometheus;
 pub mod query;
 pub mod report;
 pub mod status;
+pub mod time;
 pub mod top;
+pub mod trace;

@@ -1,33 +1,35 @@
-//! A bar on the terminal for what takes over a second: on stderr, and only where that is a terminal, so that nothing
-//! of it ever gets into a file. It is plain text and carriage returns, for consoles that know no escape sequences too.
+//! Progress bar for work that takes over a second. It goes to stderr, and only if that is a terminal, so that it never
+//! gets into a file. It is plain text and carriage returns, since some consoles know no escape sequences.
+use crate::trace;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What is faster than this shows no bar.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Time between two looks of the bar.
+/// Time before the bar appears.
+const DELAY: Duration = Duration::from_secs(1);
+/// Time between two drawings of the bar.
 const TICK: Duration = Duration::from_millis(200);
-/// Columns of the bar at most.
+/// Width of the widest bar, in columns.
 const LONGEST: usize = 40;
-/// Where a terminal does not tell its width.
+/// Width of a terminal that does not report it, in columns.
 const USUAL_WIDTH: u16 = 80;
-/// What a terminal adds to the line of its own: `^C`.
+/// Columns that a terminal adds to the line itself: `^C`.
 const ECHO: usize = 2;
 
-/// A bar while this lives; its line is empty again once this is dropped.
+/// Bar on the terminal. Dropping it clears its line.
 #[derive(Debug)]
 pub struct Progress(Option<(Sender<Step>, JoinHandle<()>)>);
 
-/// How much is done, 0 to 1, and what the bar says from now on, if that changes.
+/// Share of the work that is done, 0 to 1, and the message from now on, if it changes.
 type Step = (f64, Option<String>);
 
 impl Progress {
-    /// Shows a bar from the second second on, without one where stderr is no terminal. The message is plain text.
+    /// Starts a bar with a plain-text message. It appears after a second, but never if stderr is not a terminal.
     pub fn start(message: impl Into<String>) -> Progress {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if dumb || !io::stderr().is_terminal() {
+        // Lines of requests would break into the bar.
+        if dumb || trace::is_on() || !io::stderr().is_terminal() {
             return Progress(None);
         }
         let (message, (sender, receiver)) = (message.into(), channel());
@@ -36,29 +38,29 @@ impl Progress {
         Progress(thread.ok().map(|thread| (sender, thread)))
     }
 
-    /// Shows nothing.
+    /// Makes a bar that never appears.
     pub fn none() -> Progress {
         Progress(None)
     }
 
-    /// How much is done, 0 to 1.
+    /// Sets the share of the work that is done, 0 to 1.
     pub fn set(&self, fraction: f64) {
         self.send((fraction, None));
     }
 
-    /// The same, and what it is that is done.
-    pub fn tell(&self, fraction: f64, message: impl Into<String>) {
+    /// Sets the share of the work that is done, 0 to 1, and the message.
+    pub fn update(&self, fraction: f64, message: impl Into<String>) {
         self.send((fraction, Some(message.into())));
     }
 
-    /// Whether there is a terminal for it.
+    /// Returns true if there is a terminal to show the bar on.
     pub fn is_shown(&self) -> bool {
         self.0.is_some()
     }
 
     fn send(&self, step: Step) {
         if let Some((sender, _)) = &self.0 {
-            // Its other end lives until this is dropped.
+            // The receiver lives until this is dropped.
             let _ = sender.send(step);
         }
     }
@@ -73,21 +75,21 @@ impl Drop for Progress {
     }
 }
 
-/// Draws until the sender is gone, then clears the line. Where stderr is gone there is nobody to draw for.
+/// Draws the bar until the sender is gone, then clears the line. Ignores errors: if stderr is gone, nobody sees it.
 fn draw(mut message: String, steps: &Receiver<Step>) {
     let (mut fraction, mut drawn) = (0.0, 0);
-    let mut due = Instant::now() + PATIENCE;
+    let mut due = Instant::now() + DELAY;
     loop {
         match steps.recv_timeout(due.saturating_duration_since(Instant::now())) {
-            Ok((now, said)) => {
-                fraction = now;
-                message = said.unwrap_or(message);
+            Ok((new_fraction, new_message)) => {
+                fraction = new_fraction;
+                message = new_message.unwrap_or(message);
             }
             Err(RecvTimeoutError::Timeout) => {
                 let width =
                     terminal_size::terminal_size_of(io::stderr()).map_or(USUAL_WIDTH, |(width, _)| width.0);
                 let line = line(&message, fraction, width.into());
-                // Spaces over what a wider line before left.
+                // Spaces overwrite the rest of a wider line.
                 let _ = write!(io::stderr(), "\r{line:drawn$}");
                 drawn = line.chars().count();
                 due = Instant::now() + TICK;
@@ -100,7 +102,7 @@ fn draw(mut message: String, steps: &Receiver<Step>) {
     }
 }
 
-/// `measuring [#####.....]  50 %`, and room for the echo and for the cursor: a line that is full becomes two.
+/// Formats `measuring [#####.....]  50 %`. Leaves room for the echo and the cursor, since a full line would wrap.
 fn line(message: &str, fraction: f64, width: usize) -> String {
     let (fraction, width) = (fraction.clamp(0.0, 1.0), width.saturating_sub(ECHO + 1));
     let percent = format!("{:3.0} %", 100.0 * fraction);

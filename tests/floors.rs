@@ -20,7 +20,21 @@ const PLUGIN: Floors = &[
     &["query"],
     &["cluster", "progress"],
     &["prometheus", "report"],
+    &["time", "trace"],
 ];
+const CLUSTER: Floors = &[
+    &["mod"],
+    &["connection", "names"],
+    &["route", "port_forward", "ca_bundle", "server", "nodes"],
+    &["context", "unreachable"],
+    &["session"],
+    &["api", "kubeconfig", "token"],
+    &["connector", "tls", "files", "exec_credential"],
+    &["verifier", "identity", "entry", "document"],
+    &["certificate", "crypto", "options", "monitoring", "address", "pod", "home", "proxy"],
+];
+const PROMETHEUS: Floors =
+    &[&["mod"], &["state"], &["client"], &["response"], &["front"], &["failure", "refusal", "promql"]];
 const TOP: Floors = &[
     &["mod"],
     &["watch"],
@@ -34,7 +48,7 @@ const TOP: Floors = &[
     &["filter"],
     &["series"],
 ];
-const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"], &["time"]];
+const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"]];
 
 const INSTALL: Floors = &[
     &["mod"],
@@ -102,7 +116,8 @@ const SERVE: Floors = &[
 
 /// What names a room: `crate::ROOM` and `super::ROOM`, alone or in braces.
 const OF_CRATE: &str = r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)";
-const OF_FOLDER: &str = r"\b(?:super|crate::(?:collect|account|naming|kernel|serve))::(\{[^;]*|\w+)";
+const OF_FOLDER: &str =
+    r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus))::(\{[^;]*|\w+)";
 
 #[test]
 fn no_room_imports_from_one_above() {
@@ -113,6 +128,8 @@ fn no_room_imports_from_one_above() {
 
 #[test]
 fn no_circle_inside_of_a_room() {
+    check("src/cluster", OF_FOLDER, CLUSTER);
+    check("src/prometheus", OF_FOLDER, PROMETHEUS);
     check("src/top", OF_FOLDER, TOP);
     check("src/query", OF_FOLDER, QUERY);
     check("src/cli", OF_FOLDER, CLI);

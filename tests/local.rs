@@ -49,11 +49,11 @@ fn notes(report: &Value) -> String {
 fn assert_adds_up(report: &Value) {
     let avg = |value: &Value| value["avg"].as_f64().unwrap();
     let sum = |list: &str| report[list].as_array().unwrap().iter().map(avg).sum::<f64>();
-    let rows = sum("rows") + avg(&report["left_out"]);
+    let rows = sum("rows") + avg(&report["excluded"]);
     assert!((rows - sum("classes")).abs() < 1e-9, "rows do not add up: {report:#}");
     let busy = sum("classes") + avg(&report["unattributed"]);
     assert!((busy - avg(&report["busy"])).abs() < 1e-9, "classes do not add up: {report:#}");
-    for total in ["left_out", "unattributed", "busy"].map(|total| &report[total]) {
+    for total in ["excluded", "unattributed", "busy"].map(|total| &report[total]) {
         if total["min"].is_null() {
             continue; // under a limit
         }
@@ -141,7 +141,7 @@ fn ctrl_c_before_the_first_sample() {
     assert!(Command::new("kill").args(["-INT", &plugin.id().to_string()]).status().unwrap().success());
     let (report, _) = report(&plugin.wait_with_output().unwrap());
     assert!(
-        rows(&report).is_empty() && report["busy"].is_null() && report["left_out"].is_null(),
+        rows(&report).is_empty() && report["busy"].is_null() && report["excluded"].is_null(),
         "{report:#}"
     );
     assert!(notes(&report).contains("interrupted before the first sample"), "{report:#}");

@@ -165,7 +165,8 @@ fn right_or_not(arguments: &[String], expected: &Expected) -> Result<f64> {
     for row in rows {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let (class, namespace, name) = (text("class"), text("namespace"), text("name"));
-        let key = Key { class, namespace, name, thread: String::new(), node: String::new() };
+        let (workload_type, thread, node) = (String::new(), String::new(), String::new());
+        let key = Key { class, namespace, name, workload_type, thread, node };
         let stat = expected.rows.get(&key).with_context(|| format!("{key:?} is too much"))?.stat;
         for (name, expected) in [("avg", stat.avg), ("min", stat.min), ("max", stat.max)] {
             let found = row[name].as_f64().context("no number")?;

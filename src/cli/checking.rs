@@ -1,4 +1,4 @@
-//! The flags of `status`, and the types that they become.
+//! Flags of `status`, and the types that they become.
 use super::shared::{ApiFlags, PrometheusFlags};
 use super::values::parse_duration;
 use crate::cluster::{PrometheusOptions, SessionOptions};
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 #[derive(Args)]
 pub(super) struct StatusFlags {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
-    /// Check again and again until nothing has failed
+    /// Repeat the checks until none fails
     #[arg(long)]
     wait: bool,
-    /// Wait this long at most
+    /// Longest time to wait
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
-    timeout: i64,
+    timeout: Duration,
     #[command(flatten)]
     prometheus: PrometheusFlags,
     #[command(flatten)]
@@ -25,9 +25,9 @@ pub(super) struct StatusFlags {
 }
 
 impl StatusFlags {
-    /// How long to wait, if at all, and the ways to the cluster.
+    /// Returns the longest time to wait, `None` without `--wait`, and the options of the connections.
     pub(super) fn typed(self) -> Result<(Option<Duration>, SessionOptions, PrometheusOptions)> {
-        let wait = self.wait.then(|| Duration::from_millis(self.timeout.unsigned_abs()));
+        let wait = self.wait.then_some(self.timeout);
         Ok((wait, self.api.session(), self.prometheus.typed()?))
     }
 }

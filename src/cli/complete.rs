@@ -1,28 +1,28 @@
-//! What the Tab key is offered: commands, flags and their values, the names of this cluster among them. Whatever
-//! goes wrong, it is offered less, and nobody is told: a line of complaint would land in the middle of a command.
+//! Completion: offers commands, flags and their values, with names from the cluster. On any error it offers less and
+//! prints nothing: a message would land in the middle of the user's command line.
 use super::completion::VARIABLE;
 use super::flags::Cli;
 use super::shared::ApiFlags;
 use crate::cluster::{Cluster, Named, SessionOptions};
 use clap::{Command, CommandFactory, FromArgMatches};
 use clap_complete::CompletionCandidate;
-use clap_complete::engine::{ArgValueCandidates, complete};
+use clap_complete::engine::{self, ArgValueCandidates};
 use clap_complete::env::Shells;
 use std::env::{current_dir, var};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// The first word of those that kubectl and oc ask with, through the shims in `completions/`.
+/// First argument of a completion request of kubectl and oc, through the shims in `completions/`.
 const WORD: &str = "__complete";
-/// A cluster that has not answered by then is as good as none: whoever pressed the key waits for it.
+/// Longest time to wait for the cluster: the user waits as long after each Tab.
 const PATIENCE: Duration = Duration::from_millis(800);
-/// cobra's directives: no space behind the word, and no files of this folder beside the words.
+/// cobra's directives: no space after the word, and no file names beside the candidates.
 const NO_SPACE: u8 = 2;
 const NO_FILES: u8 = 4;
 
-/// Answers on `out` where `args` ask for completion. False where they are a command.
-pub(super) fn answered(args: &[OsString], out: &mut impl Write) -> io::Result<bool> {
+/// Writes candidates to `out` if `args` request completion. Returns false if they are a command.
+pub(super) fn complete(args: &[OsString], out: &mut impl Write) -> io::Result<bool> {
     if let Ok(shell) = var(VARIABLE) {
         let words = args.iter().skip_while(|word| *word != "--").skip(1).cloned().collect::<Vec<_>>();
         let shells = Shells::builtins();
@@ -35,21 +35,21 @@ pub(super) fn answered(args: &[OsString], out: &mut impl Write) -> io::Result<bo
     match args {
         [program, word, words @ ..] if word == WORD => {
             let words: Vec<_> = std::iter::once(program).chain(words).cloned().collect();
-            for_cobra(&words, out).map(|()| true)
+            complete_for_cobra(&words, out).map(|()| true)
         }
         _ => Ok(false),
     }
 }
 
-/// In the form that kubectl and oc read: a line for each candidate with its description, then a directive.
-fn for_cobra(words: &[OsString], out: &mut impl Write) -> io::Result<()> {
+/// Writes candidates as kubectl and oc read them: a line for each with its description, then a directive.
+fn complete_for_cobra(words: &[OsString], out: &mut impl Write) -> io::Result<()> {
     let last = words.len().saturating_sub(1);
     let folder = current_dir().ok();
-    let candidates = complete(&mut command(words), words.to_vec(), last, folder.as_deref());
+    let candidates = engine::complete(&mut command(words), words.to_vec(), last, folder.as_deref());
     let candidates = candidates.unwrap_or_default();
     let begun = words.last().is_some_and(|word| !word.is_empty());
     let is_flag = |candidate: &CompletionCandidate| candidate.get_value().to_string_lossy().starts_with('-');
-    // As kubectl does: flags are offered to those who type a dash, or where nothing else can stand.
+    // As in kubectl, an empty word gets flags only if there are no other candidates.
     let without_flags = !begun && candidates.iter().any(|candidate| !is_flag(candidate));
     let mut directive = NO_FILES;
     for candidate in candidates.iter().filter(|candidate| !(without_flags && is_flag(candidate))) {
@@ -66,7 +66,7 @@ fn for_cobra(words: &[OsString], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, ":{directive}")
 }
 
-/// The command line, its flags that take names knowing where to find them: in the cluster that `words` speak of.
+/// Returns the command line. Its flags that take names complete them from the cluster that `words` select.
 fn command(words: &[OsString]) -> Command {
     let options = options(words);
     Cli::command().mut_subcommands(|command| {
@@ -78,7 +78,7 @@ fn command(words: &[OsString]) -> Command {
     })
 }
 
-/// What the values of a flag are names of.
+/// Returns the kind of names that a flag takes; `None` if it takes no names.
 fn named(flag: &str) -> Option<Named> {
     match flag {
         "namespace" | "skip_namespaces" => Some(Named::Namespaces),
@@ -91,25 +91,26 @@ fn named(flag: &str) -> Option<Named> {
     }
 }
 
-/// The cluster that a line speaks of, which need not be a whole one.
+/// Returns the options of the session that `words` select. They may be an unfinished command.
 fn options(words: &[OsString]) -> SessionOptions {
     let whole = words.split_last().map(|(_, whole)| whole).unwrap_or_default();
     let matches = Cli::command().ignore_errors(true).try_get_matches_from(whole).ok();
-    let of_command = matches.as_ref().and_then(|matches| Some(matches.subcommand()?.1));
-    // Not all commands have them, and clap takes it for a mistake of ours to ask those for them.
-    let with_flags = of_command.filter(|matches| matches.try_contains_id("kubeconfig").is_ok());
+    let subcommand = matches.as_ref().and_then(|matches| Some(matches.subcommand()?.1));
+    // Not all commands have these flags, and clap panics if code reads flags that a command does not define.
+    let with_flags = subcommand.filter(|matches| matches.try_contains_id("kubeconfig").is_ok());
     let flags = with_flags.and_then(|matches| ApiFlags::from_arg_matches(matches).ok());
     flags.map(ApiFlags::session).unwrap_or_default()
 }
 
-fn candidates(options: SessionOptions, of: Named) -> Vec<CompletionCandidate> {
+/// Fetches the names of a kind. Returns no names on any error.
+fn candidates(options: SessionOptions, kind: Named) -> Vec<CompletionCandidate> {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };
     let names = runtime.block_on(async {
-        tokio::time::timeout(PATIENCE, Cluster::new(options).names(of)).await.ok().and_then(Result::ok)
+        tokio::time::timeout(PATIENCE, Cluster::new(options).names(kind)).await.ok().and_then(Result::ok)
     });
-    // A name server that does not answer is asked on a thread of its own, which nobody waits for.
+    // The thread that resolves host names may still wait for a name server. Do not wait for the thread.
     runtime.shutdown_background();
     names.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }

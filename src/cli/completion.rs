@@ -1,4 +1,4 @@
-//! `completion`: the shells' scripts, and the programs through which kubectl and oc ask for completion.
+//! `completion`: prints the scripts of shells, and installs the shims that kubectl and oc run for completion.
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{ArgGroup, Args};
 use clap_complete::env::Shells;
@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 #[group(skip)]
 #[command(group = ArgGroup::new("what").args(["shell", "install", "remove"]).required(true))]
 pub(super) struct CompletionFlags {
-    /// Print what makes this shell complete the program when it is called by its own name
+    /// Print the script that makes this shell complete the program when run by its own name
     shell: Option<Shell>,
-    /// Put kubectl_complete-interrogate and oc_complete-interrogate on PATH, by which kubectl and oc complete it
+    /// Install kubectl_complete-interrogate and oc_complete-interrogate, which kubectl and oc run for completion
     #[arg(long)]
     install: bool,
-    /// Delete those two again
+    /// Delete the two programs that --install installs
     #[arg(long)]
     remove: bool,
-    /// The folder for them [default: this program's on PATH]
+    /// Folder of the two programs [default: this program's folder on PATH]
     #[arg(long, value_name = "FOLDER", conflicts_with = "shell")]
     to: Option<PathBuf>,
 }
@@ -33,20 +33,21 @@ enum Shell {
     Powershell,
 }
 
-/// In which a script says what shell it is for, when it asks for candidates.
+/// Environment variable in which a script names its shell when it requests candidates.
 pub(super) const VARIABLE: &str = "OC_INTERROGATE_COMPLETE";
-/// Under which names this program is called by its users.
+/// Names that users run this program by.
 const PROGRAMS: [&str; 2] = ["oc-interrogate", "kubectl-interrogate"];
-/// What kubectl and oc run.
+/// Programs that kubectl and oc run for completion: names and texts.
 const SHIMS: [(&str, &str); 2] = [
     ("kubectl_complete-interrogate", include_str!("../../completions/kubectl_complete-interrogate")),
     ("oc_complete-interrogate", include_str!("../../completions/oc_complete-interrogate")),
 ];
-/// What only our own shims hold.
-const OURS: &str = "__complete \"$@\"";
+/// Text that only our own shims contain.
+const MARK: &str = "__complete \"$@\"";
 
 impl CompletionFlags {
-    /// Prints, installs or removes; each changed file is a line on `out`. Errors: one line with the remedy.
+    /// Prints a script, or installs or removes the shims, with a line on `out` for each changed file. Errors: one line
+    /// with the remedy.
     pub(super) fn run(self, program: &str, out: &mut impl Write) -> Result<()> {
         let written = match self.shell {
             Some(shell) => shell.script(program, out),
@@ -59,7 +60,7 @@ impl CompletionFlags {
     }
 
     fn shims(self, out: &mut impl Write) -> Result<io::Result<()>> {
-        ensure!(cfg!(unix), "kubectl and oc complete plugins by programs that are for Unix shells: not here");
+        ensure!(cfg!(unix), "kubectl and oc complete plugins by Unix shell scripts, which do not run here");
         let folder = match self.to {
             Some(folder) => folder,
             None => usual_folder()?,
@@ -102,7 +103,7 @@ impl Shell {
         let function = program.replace('-', "_");
         shell.write_registration(VARIABLE, &function, program, program, &mut script)?;
         if matches!(self, Self::Zsh) {
-            // Found in a folder of fpath, the script itself is what the first Tab runs, and has to answer it too.
+            // From a folder of fpath, zsh runs the script itself at the first Tab. It has to complete then, too.
             writeln!(
                 script,
                 "\n[[ $funcstack[1] != _{program} ]] || _clap_dynamic_completer_{function} \"$@\""
@@ -112,27 +113,27 @@ impl Shell {
     }
 }
 
-/// The name by which this program was called, where it is one of its own.
+/// Returns the name that the user ran this program by; the usual one if it is an unknown name.
 pub(super) fn program(argument: Option<&OsString>) -> &'static str {
     let called = argument.map(Path::new).and_then(Path::file_stem).unwrap_or_default();
     let [usual, _] = PROGRAMS;
     PROGRAMS.into_iter().find(|name| called == *name).unwrap_or(usual)
 }
 
-/// The folder of PATH in which this program is: what is found there, kubectl and oc find too.
+/// Returns the folder of PATH that holds this program: kubectl and oc find the shims there. Errors if there is none.
 fn usual_folder() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
+    let folder = std::env::split_paths(&path)
         .find(|folder| PROGRAMS.iter().any(|program| folder.join(program).is_file()));
-    let Some(folder) = found else {
+    let Some(folder) = folder else {
         bail!("this program is in no folder of PATH: name one that is with --to FOLDER")
     };
     Ok(folder)
 }
 
-/// False where it was there already.
+/// Writes a shim. Returns false if it is there already.
 fn install(path: &Path, text: &str) -> io::Result<bool> {
-    if ours(path)?.is_some_and(|there| there == text) {
+    if read_shim(path)?.is_some_and(|there| there == text) {
         return Ok(false);
     }
     fs::write(path, text)?;
@@ -141,18 +142,18 @@ fn install(path: &Path, text: &str) -> io::Result<bool> {
     Ok(true)
 }
 
-/// False where there was none.
+/// Deletes a shim. Returns false if there is none.
 fn remove(path: &Path) -> io::Result<bool> {
-    match ours(path)? {
+    match read_shim(path)? {
         Some(_) => fs::remove_file(path).map(|()| true),
         None => Ok(false),
     }
 }
 
-/// The text of a shim, if there is one; another's file of that name is an error.
-fn ours(path: &Path) -> io::Result<Option<String>> {
+/// Reads the text of a shim; `None` if there is no such file. Errors if the file is not ours.
+fn read_shim(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
-        Ok(text) if text.contains(OURS) => Ok(Some(text)),
+        Ok(text) if text.contains(MARK) => Ok(Some(text)),
         Ok(_) => Err(io::Error::other("it is somebody else's: move it away")),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

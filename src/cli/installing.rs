@@ -1,4 +1,4 @@
-//! The flags of `install` and `uninstall`, and the types that they become.
+//! Flags of `install` and `uninstall`, and the types that they become.
 use super::shared::{ApiFlags, PrometheusFlags, Usage};
 use super::values::{flag_parser, parse_duration, parse_pair};
 use crate::cluster::{PrometheusOptions, SessionOptions};
@@ -11,28 +11,28 @@ use std::time::Duration;
 
 #[derive(Args)]
 pub(super) struct InstallFlags {
-    /// Run this image of the exporter, and bring none along
+    /// Run this image of the exporter instead of the binary beside this program
     #[arg(long, value_name = "REF", conflicts_with = "exporter")]
     image: Option<String>,
-    /// Bring this exporter (a static Linux binary) and not the one beside this program; once for each architecture
+    /// Install this exporter (a static Linux binary) instead of the one beside this program; once for each architecture
     #[arg(long, value_name = "FILE")]
     exporter: Vec<PathBuf>,
-    /// Groups of your own: process-exporter's process_names
+    /// Group processes by the rules of this file, in the format of process-exporter's process_names
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Count thread by thread too [default: true, false where there are more than 200 nodes]
+    /// Count each thread too [default: true, false on more than 200 nodes]
     #[arg(long, value_name = "BOOL", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser())]
     threads: Option<bool>,
-    /// Only nodes with this label; repeatable, separated by commas
+    /// Run only on nodes with this label; repeatable, separated by commas
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parse_pair)]
     node_selector: Vec<(String, String)>,
-    /// How often Prometheus asks the exporter
+    /// Interval at which Prometheus scrapes the exporter
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
-    scrape_interval: i64,
-    /// Change nothing: say what would be applied (client), or what the server would make of it (server)
+    scrape_interval: Duration,
+    /// Change nothing: print what would be applied (client), or let the server try it (server)
     #[arg(long, value_name = "BY", default_value = "none", default_missing_value = "client", num_args = 0..=1, require_equals = true)]
     dry_run: DryRun,
-    /// Print the objects and nothing else, and change nothing
+    /// Print only the objects, and change nothing
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Output>,
     /// Print what would change, and change nothing
@@ -41,13 +41,13 @@ pub(super) struct InstallFlags {
     /// Wait until every node is ready and its samples are in Prometheus
     #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
     wait: bool,
-    /// Wait this long at most
+    /// Longest time to wait
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
-    timeout: i64,
-    /// Take over fields that others have set
+    timeout: Duration,
+    /// Take over fields that others manage
     #[arg(long)]
     force_conflicts: bool,
-    /// Delete objects of the same names that the predecessor made
+    /// Delete the predecessor's objects of the same names
     #[arg(long)]
     replace_predecessor: bool,
     #[command(flatten)]
@@ -58,44 +58,44 @@ pub(super) struct InstallFlags {
 
 #[derive(Args)]
 pub(super) struct UninstallFlags {
-    /// Change nothing: say what would be deleted
+    /// Change nothing: print what would be deleted
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub(super) yes: bool,
-    /// Wait until all is gone
+    /// Wait until everything is gone
     #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
     pub(super) wait: bool,
-    /// Wait this long at most
+    /// Longest time to wait
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
-    timeout: i64,
+    timeout: Duration,
     #[command(flatten)]
     api: ApiFlags,
 }
 
-/// kubectl's values.
+/// Values of `--dry-run`, as in kubectl.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum DryRun {
     /// Change the cluster
     None,
     /// Print what would be applied
     Client,
-    /// Have the server try it
+    /// Let the server try it
     Server,
 }
 
-/// How objects are printed.
+/// Formats of objects.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Output {
-    /// A stream of documents
+    /// Stream of documents
     Yaml,
 }
 
 impl InstallFlags {
     pub(super) fn typed(self) -> Result<(Options, SessionOptions, PrometheusOptions)> {
         ensure!(
-            self.scrape_interval >= 1000,
+            self.scrape_interval >= Duration::from_secs(1),
             Usage("--scrape-interval is below a second: give at least 1s".to_owned())
         );
         let config = self.config.map(|path| {
@@ -131,7 +131,7 @@ impl InstallFlags {
             yaml: self.output.is_some(),
             diff: self.diff,
             wait: self.wait,
-            timeout: Duration::from_millis(self.timeout.unsigned_abs()),
+            timeout: self.timeout,
             force_conflicts: self.force_conflicts,
             replace_predecessor: self.replace_predecessor,
         };
@@ -141,17 +141,17 @@ impl InstallFlags {
 
 impl UninstallFlags {
     pub(super) fn typed(self) -> (Duration, SessionOptions) {
-        (Duration::from_millis(self.timeout.unsigned_abs()), self.api.session())
+        (self.timeout, self.api.session())
     }
 }
 
-/// Asks on a terminal; where there is none, nobody can be asked and the command itself is the answer.
-pub(super) fn ask(question: &str) -> bool {
+/// Asks the user to confirm. Returns true if stdin is not a terminal: then the command itself is the confirmation.
+pub(super) fn confirm(question: &str) -> bool {
     if !io::stdin().is_terminal() {
         return true;
     }
     let _ = write!(io::stderr(), "{question}").and_then(|()| io::stderr().flush());
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes")
+    let mut line = String::new();
+    let result = io::stdin().lock().read_line(&mut line);
+    result.is_ok() && matches!(line.trim(), "y" | "Y" | "yes" | "Yes")
 }

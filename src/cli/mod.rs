@@ -1,4 +1,4 @@
-//! The command line: what runs, exit codes, the error line.
+//! Command line: runs the commands, returns exit codes, prints the error line.
 mod checking;
 mod complete;
 mod completion;
@@ -12,10 +12,11 @@ mod watch;
 
 use crate::cluster::Cluster;
 use crate::install::{self, Console, Removal};
-use crate::print::{self, Look};
+use crate::print::{self, PageOptions};
 use crate::report::Report;
 use crate::status;
 use crate::top;
+use crate::trace;
 use anyhow::{Context, Result, bail};
 use checking::StatusFlags;
 use clap::error::ErrorKind;
@@ -34,39 +35,42 @@ const USAGE: u8 = 2;
 /// Parses, runs, prints the error, returns the code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    // Who asks for completion listens to nothing but candidates, and may close the pipe at any time.
-    if complete::answered(&args, &mut io::stdout().lock()).unwrap_or(true) {
+    // Completion reports no errors: the shell reads nothing but candidates, and may close the pipe at any time.
+    if complete::complete(&args, &mut io::stdout().lock()).unwrap_or(true) {
         return ExitCode::SUCCESS;
     }
     let program = completion::program(args.first());
     let cli = Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     match cli {
-        Ok(cli) => match run(cli.command, program) {
+        Ok(Cli { verbose, command }) => match run(verbose, command, program) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain("error", &format!("{error:#}"));
+                print_stderr("error", &format!("{error:#}"));
                 ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
             }
         },
         Err(help) if help.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = help.print(); // stderr: it is not what anybody asked for
+            let _ = help.print(); // to stderr, since the user did not ask for it
             ExitCode::from(USAGE)
         }
         Err(error) if error.use_stderr() => {
-            complain("error", &usage_line(&error));
+            print_stderr("error", &usage_line(&error));
             ExitCode::from(USAGE)
         }
-        Err(help) => match written("the help", help.print()) {
+        Err(help) => match check_written("the help", help.print()) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => {
-                complain("error", &format!("{error:#}"));
+                print_stderr("error", &format!("{error:#}"));
                 ExitCode::from(FAILURE)
             }
         },
     }
 }
 
-fn run(command: Command, program: &str) -> Result<()> {
+fn run(verbose: bool, command: Command, program: &str) -> Result<()> {
+    if verbose {
+        trace::enable();
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     match command {
@@ -80,7 +84,13 @@ fn run(command: Command, program: &str) -> Result<()> {
 }
 
 async fn top(flags: TopFlags) -> Result<()> {
-    let (look, local, selector, watch) = (flags.look(), flags.local, flags.selector.clone(), flags.watch);
+    if flags.schema {
+        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Report))
+            .context("cannot write the schema")?;
+        return check_written("the schema", writeln!(io::stdout(), "{schema}")).map(|_| ());
+    }
+    let (options, local, selector, watch) =
+        (flags.page_options(), flags.local, flags.selector.clone(), flags.watch);
     let (mut question, session, prometheus) = flags.typed()?;
     let cluster = Cluster::new(session);
     if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
@@ -91,44 +101,44 @@ async fn top(flags: TopFlags) -> Result<()> {
     }
     let report = if local {
         match watch {
-            Some(every) => return watch::local(question, every, look).await,
+            Some(every) => return watch::local(question, every, options).await,
             None => top::measure(&question).await?,
         }
     } else {
         let connection = cluster.connect(&prometheus).await?;
         if let Some(every) = watch {
-            connection.notes.iter().for_each(|note| complain("note", note));
-            return watch::cluster(&cluster, &connection.client, question, every, look).await;
+            connection.notes.iter().for_each(|note| print_stderr("note", note));
+            return watch::cluster(&cluster, &connection.client, question, every, options).await;
         }
-        let report = top::ask(&connection.client, &question).await?;
-        // After the answer: where there is none, the error alone is what to read.
-        connection.notes.iter().for_each(|note| complain("note", note));
+        let report = top::query(&connection.client, &question).await?;
+        // The notes come after the query: if it fails, the user should read the error alone.
+        connection.notes.iter().for_each(|note| print_stderr("note", note));
         report
     };
-    show(&report, look).map(|_| ())
+    show(&report, options).map(|_| ())
 }
 
 async fn install(flags: InstallFlags) -> Result<()> {
     let (options, session, prometheus) = flags.typed()?;
-    let mut console = Console { out: &mut io::stdout(), err: &complain };
+    let mut console = Console { out: &mut io::stdout(), err: &print_stderr };
     install::install(&Cluster::new(session), &prometheus, &options, &mut console).await
 }
 
 async fn uninstall(flags: UninstallFlags) -> Result<()> {
     let (dry_run, wait, yes) = (flags.dry_run, flags.wait, flags.yes);
     let (timeout, session) = flags.typed();
-    let removal = Removal { dry_run, wait, timeout, ask: &|question| yes || installing::ask(question) };
-    let mut console = Console { out: &mut io::stdout(), err: &complain };
+    let removal = Removal { dry_run, wait, timeout, ask: &|question| yes || installing::confirm(question) };
+    let mut console = Console { out: &mut io::stdout(), err: &print_stderr };
     install::uninstall(&Cluster::new(session), &removal, &mut console).await
 }
 
-/// Errors: some checks failed, after all of them have been printed.
+/// Prints all checks. Errors if some failed.
 async fn status(flags: StatusFlags) -> Result<()> {
     let format = flags.output;
     let (wait, session, prometheus) = flags.typed()?;
-    let report = status::status(&Cluster::new(session), &prometheus, wait, &complain).await?;
+    let report = status::status(&Cluster::new(session), &prometheus, wait, &print_stderr).await?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    written("the report", status::write(&report, format, shared::colour(), &mut out))?;
+    check_written("the report", status::write(&report, format, shared::colour(), &mut out))?;
     let failed = report.failed();
     if failed.is_empty() {
         return Ok(());
@@ -136,36 +146,41 @@ async fn status(flags: StatusFlags) -> Result<()> {
     bail!("{} of {} checks failed: {}", failed.len(), report.checks.len(), failed.join(", "))
 }
 
-/// What came of writing `what` to stdout: whether anybody reads it. A closed pipe is the reader's choice.
-fn written(what: &str, written: io::Result<()>) -> Result<bool> {
-    match written {
+/// Adds `what` to an error of writing it to stdout. Returns false if the reader has closed the pipe: that is no error.
+fn check_written(what: &str, result: io::Result<()>) -> Result<bool> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         other => other.map(|()| true).with_context(|| format!("cannot write {what}")),
     }
 }
 
-/// Prints a report on stdout; its notes on stderr, where the format does not hold them. Whether anybody reads it.
-fn show(report: &Report, look: Look) -> Result<bool> {
-    if !written("the report", print::report(report, look, &mut io::BufWriter::new(io::stdout().lock())))? {
+/// Prints a report on stdout, and its notes on stderr if the format does not hold them. Returns false if the reader has
+/// closed the pipe.
+fn show(report: &Report, options: PageOptions) -> Result<bool> {
+    if !check_written(
+        "the report",
+        print::report(report, options, &mut io::BufWriter::new(io::stdout().lock())),
+    )? {
         return Ok(false);
     }
-    if look.has_no_notes() {
-        report.notes.iter().for_each(|note| complain("note", note));
+    if options.has_no_notes() {
+        report.notes.iter().for_each(|note| print_stderr("note", note));
     }
     Ok(true)
 }
 
-/// clap's error without its usage lines, as one line: its paragraphs apart.
+/// Formats clap's error as one line: without its usage, a semicolon between its paragraphs.
 fn usage_line(error: &clap::Error) -> String {
     let text = error.to_string();
-    let said =
+    let parts =
         text.split("\n\n").take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more"));
-    let said: Vec<String> = said.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    format!("{} (see --help)", said.join("; ").trim_start_matches("error: "))
+    let parts: Vec<String> =
+        parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    format!("{} (see --help)", parts.join("; ").trim_start_matches("error: "))
 }
 
-/// One line on stderr, without what a terminal would obey. Where stderr is gone there is nobody to tell.
-fn complain(kind: &str, text: &str) {
+/// Prints one line on stderr, without control characters. Ignores errors: if stderr is gone, nobody reads it.
+fn print_stderr(kind: &str, text: &str) {
     let line = text.split('\n').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let _ = writeln!(io::stderr(), "{kind}: {}", print::printable(&line));
 }

@@ -1,4 +1,4 @@
-//! What several commands share: the flags of the way to the API server and of the way to Prometheus, and colour.
+//! Flags that several commands share, of the connections to the API server and to Prometheus; and the colour of output.
 use super::values::{Limit, flag_parser, parse_timeout, path_parser};
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
 use anyhow::Result;
@@ -6,46 +6,45 @@ use clap::Args;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::time::Duration;
 
-/// The way to Prometheus; nothing of it touches the API server.
+/// Flags of the connection to Prometheus. None of them affects the API server.
 #[derive(Args)]
 #[command(next_help_heading = "Prometheus")]
 pub(super) struct PrometheusFlags {
-    /// Ask this Prometheus, not the one that the cluster's route names
+    /// Query this Prometheus instead of the cluster's
     #[arg(long = "prometheus", alias = "host", value_name = "URL")]
     pub(super) url: Option<String>,
-    /// How to reach the cluster's Prometheus
+    /// Way to reach the cluster's Prometheus
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub(super) via: Via,
-    /// Trust the certificates of this file too, for Prometheus
+    /// Trust the certificates in this file too, for Prometheus
     #[arg(long, value_name = "FILE")]
     pub(super) prometheus_ca: Option<PathBuf>,
-    /// Do not verify Prometheus's certificate: anybody on the way may read the token
+    /// Do not verify Prometheus's certificate: others on the network may read the token
     #[arg(long)]
     pub(super) insecure_prometheus: bool,
 }
 
-/// kubectl's shared flags, with kubectl's meaning, for the API server alone.
+/// Global flags of kubectl, with the same meaning. They affect the API server alone.
 #[derive(Args)]
 #[command(next_help_heading = "API server (as kubectl)")]
 pub(super) struct ApiFlags {
-    /// Kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+    /// Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context
+    /// Context in the kubeconfig
     #[arg(long, value_name = "NAME")]
     pub(super) context: Option<String>,
-    /// The kubeconfig's cluster
+    /// Cluster in the kubeconfig
     #[arg(long, value_name = "NAME")]
     pub(super) cluster: Option<String>,
-    /// The kubeconfig's user
+    /// User in the kubeconfig
     #[arg(long, value_name = "NAME")]
     pub(super) user: Option<String>,
-    /// The API server's address
+    /// Address of the API server
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<String>,
-    /// The bearer token; others can see it in the process list
+    /// Bearer token; others can see it in the process list
     #[arg(long, value_name = "TOKEN")]
     pub(super) token: Option<String>,
     /// Act as this user
@@ -54,31 +53,31 @@ pub(super) struct ApiFlags {
     /// Act as a member of these groups
     #[arg(long = "as-group", value_name = "GROUP")]
     pub(super) as_groups: Vec<String>,
-    /// Act as the user of this UID, together with --as
+    /// Act as the user with this UID, together with --as
     #[arg(long = "as-uid", value_name = "UID")]
     pub(super) as_uid: Option<String>,
-    /// Authenticate by the certificate of this file
+    /// Authenticate with the certificate in this file
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) client_certificate: Option<PathBuf>,
-    /// The key of that certificate
+    /// Key of that certificate
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) client_key: Option<PathBuf>,
-    /// Trust the certificates of this file
+    /// Trust the certificates in this file
     #[arg(long, value_name = "FILE", value_parser = path_parser())]
     pub(super) certificate_authority: Option<PathBuf>,
     /// Do not verify the API server's certificate
     #[arg(long, value_name = "BOOL", default_missing_value = "true", num_args = 0..=1, require_equals = true, default_value_t = false, hide_default_value = true, hide_possible_values = true, value_parser = flag_parser(), action = clap::ArgAction::Set)]
     pub(super) insecure_skip_tls_verify: bool,
-    /// The name that the API server's certificate must hold
+    /// Name that the API server's certificate must hold
     #[arg(long, value_name = "NAME")]
     pub(super) tls_server_name: Option<String>,
-    /// Give up on a request after this long; 0 is never
+    /// Longest time for a request; 0 is no limit
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout, allow_hyphen_values = true)]
     pub(super) request_timeout: Option<Limit>,
 }
 
 impl ApiFlags {
-    /// An empty value is no value, as kubectl's.
+    /// Returns the options of a session. As in kubectl, an empty value counts as not given.
     pub(super) fn session(self) -> SessionOptions {
         let timeout = self.request_timeout.and_then(|Limit(limit)| limit);
         SessionOptions {
@@ -96,12 +95,12 @@ impl ApiFlags {
             certificate_authority: path(self.certificate_authority),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
             tls_server_name: text(self.tls_server_name),
-            request_timeout: timeout.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+            request_timeout: timeout,
         }
     }
 }
 
-/// A flag's text; none if a script left it empty.
+/// Returns a flag's text; `None` if it is empty, as scripts may leave it.
 pub(super) fn text(given: Option<String>) -> Option<String> {
     given.filter(|text| !text.is_empty())
 }
@@ -112,7 +111,7 @@ fn path(given: Option<PathBuf>) -> Option<PathBuf> {
 
 impl PrometheusFlags {
     pub(super) fn typed(self) -> Result<PrometheusOptions> {
-        // Not a type of the flag: clap would repeat a bad address, with the password that may be in it.
+        // clap does not parse the address: its error would repeat a bad one, with a password that may be in it.
         let url = self.url.as_deref().map(cluster::address).transpose();
         Ok(PrometheusOptions {
             url: url.map_err(|error| Usage(error.to_string()))?,
@@ -123,24 +122,25 @@ impl PrometheusFlags {
     }
 }
 
-/// Whether standard output is a terminal that obeys.
+/// Returns true if standard output is a terminal that obeys escape sequences.
 pub(super) fn screen() -> bool {
     io::stdout().is_terminal() && obeys(std::env::var_os("TERM").as_deref(), cfg!(windows))
 }
 
-/// Windows' terminals have no `TERM`; elsewhere one without is none to rely on.
+/// Returns true if a terminal with this `TERM` obeys escape sequences. Terminals on Windows have no `TERM`. Elsewhere,
+/// one without it cannot be relied on.
 fn obeys(term: Option<&OsStr>, windows: bool) -> bool {
     term.map_or(windows, |term| term != "dumb")
 }
 
-/// Whether standard output takes colours.
+/// Returns true if standard output takes colours.
 pub(super) fn colour() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    // What Windows' obey they have to be told first, and only the screen does.
+    // On Windows a program has to enable escape sequences first, and only the screen of `--watch` does.
     screen() && !plain && std::env::var_os("TERM").is_some()
 }
 
-/// Flags that contradict each other in a way that clap cannot tell.
+/// Usage error that clap cannot detect.
 #[derive(Debug)]
 pub(super) struct Usage(pub(super) String);
 
@@ -157,7 +157,7 @@ mod tests {
     use super::obeys;
 
     #[test]
-    fn a_terminal_obeys_unless_it_is_dumb_and_without_a_name_on_windows_alone() {
+    fn a_terminal_obeys_unless_it_is_dumb_or_has_no_name_off_windows() {
         for (term, windows, expected) in [
             (Some("xterm"), false, true),
             (Some("dumb"), false, false),

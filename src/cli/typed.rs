@@ -1,38 +1,40 @@
-//! From flags to the types that the rest works with, once, before any I/O.
+//! Turns the flags of `top` into the types of the program, once, before any I/O.
 use super::flags::{ClassFlag, SourceFlag, TopFlags};
 use super::shared::{Usage, colour, text};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
-use crate::print::{Format, Look};
+use crate::print::{Format, PageOptions};
 use crate::report::{Class, SortBy};
-use crate::top::{Filter, Question, Whose};
+use crate::top::{Filter, Question, SourceChoice};
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
-/// How long `top --local` measures where nothing else is asked for, and what a cluster is asked about, milliseconds.
-const LOCAL_INTERVAL: i64 = 10_000;
-const CLUSTER_INTERVAL: i64 = 3_600_000;
-/// The same of `--watch`: what is seen at a glance.
-const LOCAL_WATCH: i64 = 120_000;
-const CLUSTER_WATCH: i64 = 900_000;
+/// Default interval of `top --local`, and of `top` in a cluster.
+const LOCAL_INTERVAL: Duration = Duration::from_secs(10);
+const CLUSTER_INTERVAL: Duration = Duration::from_secs(3600);
+/// Default interval with `--watch`: short enough to be seen at a glance.
+const LOCAL_WATCH: Duration = Duration::from_secs(120);
+const CLUSTER_WATCH: Duration = Duration::from_secs(900);
 
-/// Characters of a row's course in `wide`.
+/// Characters of a row's trend in `wide`.
 const SPARKS: usize = 20;
 
 impl TopFlags {
-    pub(super) fn look(&self) -> Look {
+    pub(super) fn page_options(&self) -> PageOptions {
         let terminal = io::stdout().is_terminal();
         let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
-        Look { format: self.output, headers: !self.no_headers, colour: colour(), width }
+        let fold = self.output == Format::Table && !self.all_rows && self.limit.is_none();
+        PageOptions { format: self.output, headers: !self.no_headers, colour: colour(), fold, width }
     }
 
     pub(super) fn typed(self) -> Result<(Question, SessionOptions, PrometheusOptions)> {
         if let SortBy::Percentile(name) = &self.sort_by {
-            let asked = self.percentiles.iter().any(|percentile| percentile.name == *name);
-            ensure!(asked, Usage(format!("--sort-by {name} needs --percentiles {name}")));
+            let given = self.percentiles.iter().any(|percentile| percentile.name == *name);
+            ensure!(given, Usage(format!("--sort-by {name} needs --percentiles {name}")));
         }
-        if !self.local && self.interval.is_some_and(|interval| interval < 1000) {
+        if !self.local && self.interval.is_some_and(|interval| interval < Duration::from_secs(1)) {
             bail!(Usage("--interval is below a second, and no cluster is sampled that often".to_owned()));
         }
         let mut percentiles = self.percentiles;
@@ -45,7 +47,7 @@ impl TopFlags {
             (true, true) => LOCAL_WATCH,
             (false, true) => CLUSTER_WATCH,
         };
-        let course = match (watched, self.output) {
+        let trend = match (watched, self.output) {
             (true, Format::Table | Format::Wide) => usize::MAX,
             (false, Format::Wide) => SPARKS,
             _ => 0,
@@ -58,7 +60,7 @@ impl TopFlags {
             exporter: self.include_exporter,
         };
         let question = Question {
-            source: self.source.map_or(Whose::Either, Whose::from),
+            source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
             end: self.time.unwrap_or_else(now),
             interval: self.interval.unwrap_or(interval),
             by: self.by,
@@ -66,7 +68,8 @@ impl TopFlags {
             filter,
             percentiles,
             present: matches!(self.output, Format::Wide | Format::Json | Format::Yaml),
-            course,
+            trend,
+            at_peak: self.at_peak,
             sort: self.sort_by,
             limit: self.limit,
         };
@@ -86,11 +89,11 @@ impl From<ClassFlag> for Class {
     }
 }
 
-impl From<SourceFlag> for Whose {
-    fn from(flag: SourceFlag) -> Whose {
+impl From<SourceFlag> for SourceChoice {
+    fn from(flag: SourceFlag) -> SourceChoice {
         match flag {
-            SourceFlag::Exporter => Whose::Exporter,
-            SourceFlag::Platform => Whose::Platform,
+            SourceFlag::Exporter => SourceChoice::Exporter,
+            SourceFlag::Platform => SourceChoice::Platform,
         }
     }
 }

@@ -1,38 +1,39 @@
-//! Values of flags, from strings to types; errors are what is wrong with the value.
-use crate::query::time;
+//! Parsers of the values of flags. Their errors say what is wrong with the value.
 use crate::report::SortBy;
+use crate::time::{self, Timestamp};
 use crate::top::{Namespaces, Percentile};
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
+use std::time::Duration;
 
-pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
-    time::duration_ms(text).map_err(|error| format!("{error:#}"))
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    time::parse_duration(text).map_err(|error| format!("{error:#}"))
 }
 
-/// A time limit in milliseconds, if one is given; zero is none.
+/// Time limit, if given. Zero is no limit.
 #[derive(Clone, Copy)]
-pub(super) struct Limit(pub(super) Option<i64>);
+pub(super) struct Limit(pub(super) Option<Duration>);
 
-/// As kubectl has it: `0` is no limit, a bare number is seconds, empty is not given.
+/// Parses a limit as kubectl does: `0` is no limit, a bare number is seconds, empty is not given.
 pub(super) fn parse_timeout(text: &str) -> Result<Limit, String> {
-    // Below zero it is no limit either, as kubectl's.
+    // As for kubectl, below zero is no limit either.
     if let Some(below) = text.strip_prefix('-') {
-        return parse_timeout(below).map(|_| Limit(Some(0)));
+        return parse_timeout(below).map(|_| Limit(Some(Duration::ZERO)));
     }
     match text.parse::<u32>() {
-        Ok(seconds) => Ok(Limit(Some(i64::from(seconds) * 1000))),
+        Ok(seconds) => Ok(Limit(Some(Duration::from_secs(u64::from(seconds))))),
         Err(_) if text.is_empty() => Ok(Limit(None)),
-        Err(_) if text == "0s" => Ok(Limit(Some(0))),
+        Err(_) if text == "0s" => Ok(Limit(Some(Duration::ZERO))),
         Err(_) => {
             // Go's durations have fractions, ours have years.
             let fraction = text.contains('.').then(|| text.parse::<jiff::SignedDuration>().ok()).flatten();
-            let milliseconds = fraction.and_then(|limit| i64::try_from(limit.as_millis()).ok());
-            milliseconds.map_or_else(|| parse_duration(text), Ok).map(|limit| Limit(Some(limit)))
+            let limit = fraction.and_then(|limit| Duration::try_from(limit).ok());
+            limit.map_or_else(|| parse_duration(text), Ok).map(|limit| Limit(Some(limit)))
         }
     }
 }
 
-/// True or false, in each of Go's words for them.
+/// Makes a parser of booleans, in all of Go's spellings.
 pub(super) fn flag_parser() -> impl TypedValueParser<Value = bool> {
     let word = |name: &'static str, others: [&'static str; 5]| PossibleValue::new(name).aliases(others);
     let words =
@@ -40,7 +41,7 @@ pub(super) fn flag_parser() -> impl TypedValueParser<Value = bool> {
     PossibleValuesParser::new(words).map(|text| text.starts_with(['1', 't', 'T']))
 }
 
-/// A path that may be empty, as scripts leave it.
+/// Makes a parser of paths that may be empty, as scripts leave them.
 pub(super) fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
@@ -70,11 +71,11 @@ pub(super) fn parse_limit(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "give a whole number such as 20".to_owned())
 }
 
-pub(super) fn parse_time(text: &str) -> Result<i64, String> {
-    time::time_ms(text, now()).map_err(|error| format!("{error:#}"))
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text, now()).map_err(|error| format!("{error:#}"))
 }
 
-/// A label and its value.
+/// Parses a label and its value.
 pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -82,22 +83,8 @@ pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Returns the end of the second that it is, Unix milliseconds. A whole second reads well, and its end holds what was sampled
-/// just now: right after an installation that is all there is.
-pub(super) fn now() -> i64 {
-    end_of_second(jiff::Timestamp::now().as_millisecond())
-}
-
-fn end_of_second(at: i64) -> i64 {
-    at + (-at).rem_euclid(1000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::end_of_second;
-
-    #[test]
-    fn a_window_that_ends_now_holds_what_was_sampled_just_now() {
-        assert_eq!([7000, 7001, 7999, 8000].map(end_of_second), [7000, 8000, 8000, 8000]);
-    }
+/// Returns the end of the current second. A whole second reads well, and its end includes the newest samples. Right
+/// after an installation there are no others.
+pub(super) fn now() -> Timestamp {
+    Timestamp::now().end_of_second()
 }

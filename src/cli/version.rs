@@ -1,4 +1,4 @@
-//! `version`: what is here, and what is in the cluster.
+//! `version`: versions of this program, its exporter, the cluster, and the installed exporter.
 use super::shared::ApiFlags;
 use crate::cluster::Cluster;
 use crate::install::{self, ClusterVersions, Exporters};
@@ -9,10 +9,10 @@ use std::io::{self, ErrorKind, Write};
 
 #[derive(Args)]
 pub(super) struct VersionFlags {
-    /// Do not ask the cluster
+    /// Do not contact the cluster
     #[arg(long)]
     client: bool,
-    /// How to print it [default: lines of text]
+    /// Output format [default: lines of text]
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Output>,
     #[command(flatten)]
@@ -25,7 +25,7 @@ enum Output {
     Yaml,
 }
 
-/// All that is known.
+/// Versions that are known.
 #[derive(Serialize)]
 struct Versions {
     plugin: &'static str,
@@ -35,7 +35,8 @@ struct Versions {
 }
 
 impl VersionFlags {
-    /// Prints on `out`, as kubectl what is known here even where the cluster does not answer. Errors: that it does not.
+    /// Prints the versions on `out`. Errors if the cluster does not respond, after it prints the local ones, as kubectl
+    /// does.
     pub(super) async fn run(self, out: &mut impl Write) -> Result<()> {
         let exporter = install::carried()?;
         let (cluster, error) = if self.client {
@@ -104,14 +105,14 @@ mod tests {
         all.iter().map(|&(architecture, hash)| (architecture.to_owned(), hash.to_owned())).collect()
     }
 
-    fn page(versions: &Versions, output: Option<Output>) -> String {
-        let mut page = Vec::new();
-        versions.print(output, &mut page).unwrap();
-        String::from_utf8(page).unwrap()
+    fn printed(versions: &Versions, output: Option<Output>) -> String {
+        let mut text = Vec::new();
+        versions.print(output, &mut text).unwrap();
+        String::from_utf8(text).unwrap()
     }
 
     #[test]
-    fn pages() {
+    fn versions_are_text_json_or_yaml() {
         let installed = Installed {
             image: "node-exporter:1".to_owned(),
             exporter: exporters(&[("amd64", "0123456789ab"), ("arm64", "ba9876543210")]),
@@ -123,16 +124,16 @@ mod tests {
             installed,
         };
         let mut versions = Versions { plugin: "0.2.0", exporter: Exporters::new(), cluster: None };
-        check("tests/golden/version/client.txt", &page(&versions, None));
+        check("tests/golden/version/client.txt", &printed(&versions, None));
         versions.cluster = Some(cluster(None, None));
-        check("tests/golden/version/nothing-installed.txt", &page(&versions, None));
+        check("tests/golden/version/nothing-installed.txt", &printed(&versions, None));
         let image = Installed { image: "registry.example/exporter:1".to_owned(), exporter: Exporters::new() };
         versions.cluster = Some(cluster(Some("4.20.1"), Some(image)));
-        check("tests/golden/version/image.txt", &page(&versions, None));
+        check("tests/golden/version/image.txt", &printed(&versions, None));
         versions.exporter = exporters(&[("amd64", "56789abcdef0")]);
         versions.cluster = Some(cluster(Some("4.20.1"), Some(installed)));
-        check("tests/golden/version/installed.txt", &page(&versions, None));
-        check("tests/golden/version/installed.json", &page(&versions, Some(Output::Json)));
-        check("tests/golden/version/installed.yaml", &page(&versions, Some(Output::Yaml)));
+        check("tests/golden/version/installed.txt", &printed(&versions, None));
+        check("tests/golden/version/installed.json", &printed(&versions, Some(Output::Json)));
+        check("tests/golden/version/installed.yaml", &printed(&versions, Some(Output::Yaml)));
     }
 }

@@ -1,9 +1,9 @@
-//! `top --watch`: a report again and again, on a screen of its own where there is one, else one after the other.
+//! `top --watch`: repeats the report, on a screen if there is a terminal, else one after another.
 use super::values::now;
-use super::{complain, shared, show};
+use super::{print_stderr, shared, show};
 use crate::cluster::Cluster;
-use crate::print::{Format, Look, Next, Screen};
-use crate::prometheus::{Client, is_of_token};
+use crate::print::{Format, Next, PageOptions, Screen};
+use crate::prometheus::{Client, is_token_refused};
 use crate::report::Report;
 use crate::top::{LocalWatch, Question, Watch};
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,36 +14,34 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
-/// How often this machine is measured where nothing else is said, and no more often than the kernel's ticks tell anything.
+/// Default interval with `--local`.
 const LOCAL_STEP: Duration = Duration::from_secs(2);
+/// Shortest interval: at shorter ones the kernel's ticks show nothing.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// Watches this machine. Ends when it is told to, or nobody reads on.
-pub(super) async fn local(question: Question, every: Option<i64>, look: Look) -> Result<()> {
-    let step = every.map_or(LOCAL_STEP, duration);
+/// Watches this machine, until the user ends it or the reader closes the pipe.
+pub(super) async fn local(question: Question, every: Option<Duration>, options: PageOptions) -> Result<()> {
+    let step = every.map_or(LOCAL_STEP, |every| every.max(SHORTEST));
     let sort = question.sort.clone();
     let due = Instant::now() + step;
     let feed =
         Feed { source: Source::Local(Box::new(LocalWatch::start(question, step)?)), every: Some(step), due };
-    run(feed, Screen::new(sort, look.colour), look).await
+    run(feed, Screen::new(sort, options.colour), options).await
 }
 
-/// Watches a cluster, likewise. A token that is refused is looked for again where it came from.
+/// Watches a cluster, until the user ends it or the reader closes the pipe. If the server refuses the token, the watch
+/// fetches it again from its source.
 pub(super) async fn cluster(
     cluster: &Cluster,
     client: &Client,
     question: Question,
-    every: Option<i64>,
-    look: Look,
+    every: Option<Duration>,
+    options: PageOptions,
 ) -> Result<()> {
     let sort = question.sort.clone();
     let source = Source::Cluster { watch: Box::new(Watch::new(client, question)), client, cluster };
-    let feed = Feed { source, every: every.map(duration), due: Instant::now() };
-    run(feed, Screen::new(sort, look.colour), look).await
-}
-
-fn duration(milliseconds: i64) -> Duration {
-    Duration::from_millis(milliseconds.unsigned_abs()).max(SHORTEST)
+    let feed = Feed { source, every, due: Instant::now() };
+    run(feed, Screen::new(sort, options.colour), options).await
 }
 
 enum Source<'a> {
@@ -56,8 +54,8 @@ impl Source<'_> {
         match self {
             Source::Local(watch) => watch.report(),
             Source::Cluster { watch, client, cluster } => match watch.report(now()).await {
-                Err(error) if is_of_token(&error) => match cluster.renewed_token().await? {
-                    Some(token) if client.renew(&token)? => watch.report(now()).await,
+                Err(error) if is_token_refused(&error) => match cluster.renewed_token().await? {
+                    Some(token) if client.replace_token(&token)? => watch.report(now()).await,
                     _ => Err(error),
                 },
                 other => other,
@@ -66,44 +64,40 @@ impl Source<'_> {
     }
 }
 
-/// Where reports come from, and when.
+/// Source of reports, and the time of the next one.
 struct Feed<'a> {
     source: Source<'a>,
-    /// None is the samples' own distance.
+    /// Time between two reports; `None` is the interval of the samples.
     every: Option<Duration>,
     due: Instant,
 }
 
 impl Feed<'_> {
-    /// The next report, when it is due.
+    /// Waits until the next report is due, and makes it.
     async fn next(&mut self) -> Result<Report> {
         sleep_until(self.due).await;
-        let begun = Instant::now();
+        let started = Instant::now();
         let report = self.source.report().await;
-        let own = report.as_ref().map_or(LOCAL_STEP, |report| {
+        let sampled = report.as_ref().map_or(LOCAL_STEP, |report| {
             Duration::try_from_secs_f64(report.window.step_seconds).unwrap_or(LOCAL_STEP)
         });
-        let every = self.every.unwrap_or(own).max(SHORTEST);
-        // What was missed is not made up for.
-        self.due = Instant::max(begun + every, Instant::now());
+        let every = self.every.unwrap_or(sampled).max(SHORTEST);
+        // Skips the reports that were missed.
+        self.due = Instant::max(started + every, Instant::now());
         report
     }
 }
 
-async fn run(feed: Feed<'_>, screen: Screen, look: Look) -> Result<()> {
-    let table = matches!(look.format, Format::Table | Format::Wide);
-    if table && shared::screen() {
-        on_screen(feed, screen).await
-    } else {
-        one_after_the_other(feed, look).await
-    }
+async fn run(feed: Feed<'_>, screen: Screen, options: PageOptions) -> Result<()> {
+    let table = matches!(options.format, Format::Table | Format::Wide);
+    if table && shared::screen() { on_screen(feed, screen).await } else { print_each(feed, options).await }
 }
 
-/// On a screen of its own, until a key ends it.
+/// Shows reports on a screen, until a key or a signal ends it.
 async fn on_screen(mut feed: Feed<'_>, mut screen: Screen) -> Result<()> {
     let mut terminal = Terminal::enter()?;
     let mut events = events();
-    let mut ended = std::pin::pin!(ended());
+    let mut ended = std::pin::pin!(termination());
     loop {
         let mut next = std::pin::pin!(feed.next());
         let outcome = loop {
@@ -111,8 +105,8 @@ async fn on_screen(mut feed: Feed<'_>, mut screen: Screen) -> Result<()> {
             tokio::select! {
                 outcome = &mut next => break outcome,
                 event = events.recv() => match event {
-                    Some(event) if screen.take(&event) == Next::Stay => {}
-                    // A terminal that is gone has no more events.
+                    Some(event) if screen.handle(&event) == Next::Stay => {}
+                    // The events end if the terminal is gone.
                     _ => return Ok(()),
                 },
                 () = &mut ended => return Ok(()),
@@ -126,7 +120,7 @@ async fn on_screen(mut feed: Feed<'_>, mut screen: Screen) -> Result<()> {
     }
 }
 
-/// Keys and changes of size, read by a thread that ends with the program.
+/// Starts a thread that sends keys and changes of size until the program ends.
 fn events() -> UnboundedReceiver<Event> {
     let (sender, receiver) = unbounded_channel();
     std::thread::spawn(move || {
@@ -139,7 +133,7 @@ fn events() -> UnboundedReceiver<Event> {
     receiver
 }
 
-/// The terminal, which is as it was once this is dropped, and after a panic.
+/// Terminal that shows the screen. Dropping this restores it, and so does a panic.
 struct Terminal(DefaultTerminal);
 
 impl Terminal {
@@ -151,16 +145,16 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Where the terminal is gone there is nothing to put back.
+        // If the terminal is gone, there is nothing to restore.
         let _ = self.0.show_cursor();
         let _ = ratatui::try_restore();
     }
 }
 
-/// One report after the other, on stdout.
-async fn one_after_the_other(mut feed: Feed<'_>, look: Look) -> Result<()> {
-    let mut ended = std::pin::pin!(ended());
-    let (mut first, mut said) = (true, Vec::new());
+/// Prints reports on stdout, one after another.
+async fn print_each(mut feed: Feed<'_>, options: PageOptions) -> Result<()> {
+    let mut ended = std::pin::pin!(termination());
+    let (mut first, mut printed) = (true, Vec::new());
     loop {
         let outcome = tokio::select! {
             outcome = feed.next() => outcome,
@@ -168,24 +162,24 @@ async fn one_after_the_other(mut feed: Feed<'_>, look: Look) -> Result<()> {
         };
         match outcome {
             Err(error) if first => bail!(error),
-            Err(error) => complain("error", &format!("{error:#}")),
+            Err(error) => print_stderr("error", &format!("{error:#}")),
             Ok(mut report) => {
-                if look.has_no_notes() {
-                    // Each is said once, as long as it holds.
+                if options.has_no_notes() {
+                    // Prints each note once, as long as it holds.
                     let notes = report.notes.clone();
-                    report.notes.retain(|note| !said.contains(note));
-                    said = notes;
+                    report.notes.retain(|note| !printed.contains(note));
+                    printed = notes;
                 }
-                // Headers of rows are said once; documents and pages are kept apart.
-                let headers = look.headers && (first || look.format != Format::Csv);
-                let between = match look.format {
+                // CSV has one header line. Tables and YAML documents have a separator.
+                let headers = options.headers && (first || options.format != Format::Csv);
+                let separator = match options.format {
                     _ if first => "",
                     Format::Table | Format::Wide => "\n",
                     Format::Yaml => "---\n",
                     Format::Csv | Format::Json => "",
                 };
-                let apart = io::stdout().lock().write_all(between.as_bytes());
-                if apart.is_err() || !show(&report, Look { headers, ..look })? {
+                let separated = io::stdout().lock().write_all(separator.as_bytes());
+                if separated.is_err() || !show(&report, PageOptions { headers, ..options })? {
                     return Ok(());
                 }
                 first = false;
@@ -194,8 +188,8 @@ async fn one_after_the_other(mut feed: Feed<'_>, look: Look) -> Result<()> {
     }
 }
 
-/// Ctrl-C or, where there are such, a signal that asks to end. Without a way to hear of them, never.
-async fn ended() {
+/// Waits for Ctrl-C or, on Unix, SIGTERM. Never returns if the program cannot listen for them.
+async fn termination() {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! The API server asked with a time limit, and its ways of failing in one line each.
+//! Requests to the API server with a time limit. Each failure is one line.
 
 use std::time::Duration;
 
@@ -6,91 +6,81 @@ use anyhow::{Result, anyhow};
 use kube::core::response::Status;
 use kube::{Client, Config};
 
-use super::{connector, trust};
+use super::{connector, tls};
 use crate::prometheus::failure::{self, Party, one_line};
 
-/// A client of one API server.
+/// Client of one API server.
 pub(super) struct Api {
     pub(super) client: Client,
-    /// The server's URL, and its proxy's host: for messages.
+    /// Server's URL and its proxy's host, for messages.
     server: String,
     timeout: Option<Duration>,
 }
 
-/// Why the API server gave no answer.
+/// Reason why a request has no result.
 pub(super) enum Refusal {
-    /// 404: neither this object, nor perhaps its kind.
+    /// 404: the server has no such object, or not even its kind.
     NotFound,
-    /// 403, in the server's words.
+    /// 403: the user has no right to it, in the server's words.
     Forbidden(String),
-    /// 400, in the server's words: the question itself is wrong.
+    /// 400: the request itself is wrong, in the server's words.
     Invalid(String),
-    /// Anything that will not be better for another object.
+    /// Any failure that a request for another object would meet too.
     Failed(anyhow::Error),
 }
 
-/// Why there is no answer.
-pub(super) enum Unanswered {
-    /// The server refused: its status.
+/// Reason why a request has no result, with the server's own status.
+pub(super) enum SendError {
+    /// Refusal by the server, with its status.
     Status(Box<Status>),
-    /// It said nothing that is an answer; the line says what to do.
-    Silent(anyhow::Error),
-}
-
-/// Why a way does not lead to Prometheus.
-pub(super) enum NoWay {
-    /// Another one still may.
-    Absent {
-        /// What is missing.
-        reason: String,
-        /// What helps those who want this way and no other.
-        remedy: &'static str,
-    },
-    /// The API server itself gave no answer.
-    Failed(anyhow::Error),
+    /// Missing or invalid response. The line includes the remedy.
+    NoResponse(anyhow::Error),
 }
 
 impl Api {
-    /// Prepares a client; nothing is sent yet. `timeout`: for each request as a whole. Errors: one line that says what is
-    /// wrong with the kubeconfig.
+    /// Prepares a client; sends no request. `timeout` limits each request as a whole; `None` is no limit. Errors are
+    /// one line that says what is wrong with the kubeconfig.
     pub(super) fn new(config: &Config, server: &str, timeout: Option<Duration>) -> Result<Api> {
         let proxy = config.proxy_url.as_ref().and_then(|proxy| {
-            // Without what may stand before the host: a password.
+            // Leaves out what stands before the host, since it may be a password.
             let (host, port) =
                 (proxy.host()?, proxy.port().map(|port| format!(":{port}")).unwrap_or_default());
             Some(format!(" (through the proxy {host}{port})"))
         });
-        let client = trust::api_server(config).and_then(|tls| connector::client(config, &tls));
+        let client = tls::for_api_server(config).and_then(|tls| connector::client(config, &tls));
         let client = client.map_err(|why| {
             anyhow!("the kubeconfig for {server} is wrong ({why}): correct it, or log in again with oc login")
         })?;
         Ok(Api { client, server: format!("{server}{}", proxy.unwrap_or_default()), timeout })
     }
 
-    /// The server's URL, and its proxy's host.
+    /// Returns the server's URL and its proxy's host, for messages.
     pub(super) fn name(&self) -> &str {
         &self.server
     }
 
-    /// Waits for `answer`, within the limit of one request.
-    pub(super) async fn ask<T>(&self, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Refusal> {
-        self.attempt(answer).await.map_err(|failure| match failure {
-            Unanswered::Status(status) => self.refusal(&status),
-            Unanswered::Silent(error) => Refusal::Failed(error),
+    /// Awaits `response` within the time limit. Classifies errors for a single object.
+    pub(super) async fn request<T>(
+        &self,
+        response: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, Refusal> {
+        self.send(response).await.map_err(|error| match error {
+            SendError::Status(status) => self.refusal(&status),
+            SendError::NoResponse(error) => Refusal::Failed(error),
         })
     }
 
-    /// The same, and where the server refuses, its own status.
-    pub(super) async fn attempt<T>(
+    /// Awaits `response` within the time limit. If the server refuses, the error is its own status.
+    pub(super) async fn send<T>(
         &self,
-        answer: impl Future<Output = kube::Result<T>>,
-    ) -> Result<T, Unanswered> {
+        response: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, SendError> {
         let Some(timeout) = self.timeout else {
-            return answer.await.map_err(|error| self.unanswered(error));
+            return response.await.map_err(|error| self.send_error(error));
         };
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(answer) => answer.map_err(|error| self.unanswered(error)),
-            Err(_) => Err(Unanswered::Silent(anyhow!(failure::Cause::Timeout.explain(&self.party())))),
+        match tokio::time::timeout(timeout, response).await {
+            Ok(response) => response.map_err(|error| self.send_error(error)),
+            Err(_) => Err(SendError::NoResponse(anyhow!(failure::Cause::Timeout.explain(&self.party())))),
         }
     }
 
@@ -103,15 +93,15 @@ impl Api {
         }
     }
 
-    fn unanswered(&self, error: kube::Error) -> Unanswered {
+    fn send_error(&self, error: kube::Error) -> SendError {
         let server = &self.server;
         match error {
-            kube::Error::Api(status) => Unanswered::Status(status),
-            kube::Error::UpgradeConnection(_) => Unanswered::Silent(anyhow!(
+            kube::Error::Api(status) => SendError::Status(status),
+            kube::Error::UpgradeConnection(_) => SendError::NoResponse(anyhow!(
                 "the API server {server} forwards no ports over WebSocket ({}): check proxies in between",
                 one_line(&error.to_string())
             )),
-            error => Unanswered::Silent(anyhow!(failure::cause(&error).explain(&self.party()))),
+            error => SendError::NoResponse(anyhow!(failure::cause(&error).explain(&self.party()))),
         }
     }
 
@@ -120,21 +110,21 @@ impl Api {
             404 => Refusal::NotFound,
             403 => Refusal::Forbidden(one_line(&status.message)),
             400 => Refusal::Invalid(one_line(&status.message)),
-            _ => Refusal::Failed(self.trouble(status)),
+            _ => Refusal::Failed(self.status_error(status)),
         }
     }
 
-    /// What is to be done about a status that is not about the object asked for.
-    pub(super) fn trouble(&self, status: &Status) -> anyhow::Error {
+    /// Words a status that does not concern the requested object, with the remedy.
+    pub(super) fn status_error(&self, status: &Status) -> anyhow::Error {
         let server = &self.server;
         match status.code {
             401 => {
                 anyhow!("the API server {server} refused the credentials (401): log in again with oc login")
             }
             code => {
-                // An admission webhook that is asked and does not answer.
+                // The API server called an admission webhook, which did not respond.
                 let remedy = if status.message.contains("failed calling webhook") {
-                    "have that webhook brought up, or wait for it"
+                    "start that webhook, or wait for it"
                 } else {
                     "check its health"
                 };
@@ -143,19 +133,6 @@ impl Api {
                     one_line(&status.message)
                 )
             }
-        }
-    }
-}
-
-impl Refusal {
-    /// What a way to Prometheus lacks without an object: `what` names action and object.
-    pub(super) fn for_want_of(self, what: &str, remedy: &'static str) -> NoWay {
-        match self {
-            Refusal::NotFound => NoWay::Absent { reason: format!("{what}: there is none"), remedy },
-            Refusal::Forbidden(said) | Refusal::Invalid(said) => {
-                NoWay::Absent { reason: format!("{what}: {said}"), remedy }
-            }
-            Refusal::Failed(error) => NoWay::Failed(error),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a certificate says of itself, as far as rustls does not ask authorities that are trusted: it takes their keys, and
-//! Go their word.
+//! Claims of a certificate about itself. rustls takes no more than the key of a trusted authority, but Go enforces
+//! these claims too.
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::Certificate;
@@ -8,10 +8,10 @@ use x509_cert::der::Decode as _;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
-/// Any purpose, and a server's.
+/// Purposes that include a server's: any, and server authentication.
 const PURPOSES: [ObjectIdentifier; 2] =
     [ObjectIdentifier::new_unwrap("2.5.29.37.0"), ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1")];
-/// Extensions that are understood here or in rustls, also if they are critical.
+/// Extensions that this module or rustls understands, so that they may be critical.
 const KNOWN: [ObjectIdentifier; 11] = [
     ObjectIdentifier::new_unwrap("2.5.29.14"), // subjectKeyIdentifier
     ObjectIdentifier::new_unwrap("2.5.29.15"), // keyUsage
@@ -26,25 +26,25 @@ const KNOWN: [ObjectIdentifier; 11] = [
     ObjectIdentifier::new_unwrap("2.5.29.54"), // inhibitAnyPolicy
 ];
 
-/// What one says.
+/// Claims of a certificate about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Word {
-    /// Whether it is an authority's. Before version 3 they could not say.
+pub(super) struct Claims {
+    /// True if it is an authority's. Before version 3 a certificate could not say, so it counts as one.
     pub(super) may_sign: bool,
-    /// Whether it, or what it signs, may be a server's.
+    /// True if it, or what it signs, may be a server's.
     pub(super) for_servers: bool,
-    /// Whether all that must be understood of it is.
+    /// True if every critical extension is known here.
     pub(super) is_understood: bool,
-    /// Number of authorities that may be below it in a chain; `None` if it sets no limit.
+    /// Number of authorities that it allows below it in a chain; `None` if it sets no limit.
     pub(super) path: Option<u8>,
-    /// Seconds since 1970 between which it is valid.
+    /// First and last second of its validity, since 1970.
     valid: (u64, u64),
 }
 
-impl Word {
-    /// Reads it; `None` if that fails here, which is left to rustls. What cannot be read of it alone, it does not say: such
-    /// a one is no authority's.
-    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Word> {
+impl Claims {
+    /// Parses a certificate; `None` if that fails, which leaves the decision to rustls. A broken extension counts as
+    /// absent, and its certificate as no authority's.
+    pub(super) fn parse(certificate: &CertificateDer<'_>) -> Option<Claims> {
         let certificate = Certificate::from_der(certificate).ok()?;
         let certificate = certificate.tbs_certificate();
         let constraints = certificate.get_extension::<BasicConstraints>();
@@ -55,7 +55,7 @@ impl Word {
         let purposes = purposes.ok().flatten();
         let validity = certificate.validity();
         let mut extensions = certificate.extensions().into_iter().flatten();
-        Some(Word {
+        Some(Claims {
             may_sign: is_readable
                 && (certificate.version() != Version::V3
                     || (constraints.as_ref().is_some_and(|constraints| constraints.ca)
@@ -72,7 +72,7 @@ impl Word {
         })
     }
 
-    /// Whether it is valid at this time.
+    /// Returns true if `now` is inside its validity.
     pub(super) fn is_valid(&self, now: UnixTime) -> bool {
         (self.valid.0..=self.valid.1).contains(&now.as_secs())
     }

@@ -1,5 +1,5 @@
-//! kube's client of the API server over our own TLS: by the verifier of verifier.rs, and by way of a proxy if there is one.
-//! kube's own would accept fewer certificates than Go does.
+//! kube's client of the API server over the TLS settings of `tls`, through a proxy if there is one. kube's own TLS
+//! would accept fewer certificates than Go does.
 
 use std::time::Duration;
 
@@ -20,34 +20,38 @@ use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
 
-/// Where a SOCKS proxy listens whose address names no port.
+/// Port of a SOCKS proxy whose address names none.
 const SOCKS_PORT: &str = ":1080";
-/// A server that is busy is asked again so often, at its own `Retry-After` or after so long; then its words are told.
+/// Number of retries of a busy server, each after its own `Retry-After` or a pause. Then the error has the server's
+/// words.
 const RETRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Prepares the client that `config` describes, with `tls` in the place of what it says of certificates; nothing is sent
-/// yet. Errors: what is wrong with the kubeconfig, without its secrets.
+/// Prepares the client that `config` describes; sends no request. `tls` replaces the certificates of `config`. Errors
+/// say what is wrong with the kubeconfig, without its secrets.
 pub(super) fn client(config: &Config, tls: &ClientConfig) -> Result<Client> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_connect_timeout(config.connect_timeout);
-    let Some(proxy) = &config.proxy_url else { return over(config, named(config, tls, http)?) };
+    let Some(proxy) = &config.proxy_url else {
+        return kube_client(config, tls_connector(config, tls, http)?);
+    };
     match proxy.scheme_str() {
-        // Either way the proxy looks the names up, as with Go.
-        Some("socks5" | "socks5h") => over(config, named(config, tls, socks(proxy, http)?)?),
-        Some("http") => over(config, named(config, tls, tunnel(proxy, http))?),
+        // Either way the proxy resolves host names, as with Go.
+        Some("socks5" | "socks5h") => kube_client(config, tls_connector(config, tls, socks(proxy, http)?)?),
+        Some("http") => kube_client(config, tls_connector(config, tls, tunnel(proxy, http))?),
         Some("https") => {
             let to_proxy = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-            over(config, named(config, tls, tunnel(proxy, to_proxy.enable_http1().wrap_connector(http)))?)
+            let tunnel = tunnel(proxy, to_proxy.enable_http1().wrap_connector(http));
+            kube_client(config, tls_connector(config, tls, tunnel)?)
         }
         _ => bail!("its proxy is neither http, https nor socks5"),
     }
 }
 
-/// TLS over `connector`, with the name that the kubeconfig says the server's certificate has.
-fn named<C>(config: &Config, tls: &ClientConfig, connector: C) -> Result<HttpsConnector<C>> {
+/// Adds TLS to `connector`, with the kubeconfig's `tls-server-name` if it sets one.
+fn tls_connector<C>(config: &Config, tls: &ClientConfig, connector: C) -> Result<HttpsConnector<C>> {
     let mut https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
     if let Some(name) = &config.tls_server_name {
         let name = name.clone().try_into().map_err(|_| anyhow!("its tls-server-name is no host name"))?;
@@ -56,10 +60,10 @@ fn named<C>(config: &Config, tls: &ClientConfig, connector: C) -> Result<HttpsCo
     Ok(https.enable_http1().wrap_connector(connector))
 }
 
-/// A tunnel through an HTTP proxy, with the password in its address, if any.
+/// Makes a tunnel through an HTTP proxy, with user and password if the proxy's address has them.
 fn tunnel<C>(proxy: &Uri, connector: C) -> Tunnel<C> {
     let tunnel = Tunnel::new(proxy.clone(), connector);
-    let Some(user) = user(proxy) else { return tunnel };
+    let Some(user) = user_info(proxy) else { return tunnel };
     let user: Vec<u8> = percent_decode_str(user).collect();
     match HeaderValue::from_str(&format!("Basic {}", BASE64.encode(user))) {
         Ok(mut header) => {
@@ -70,20 +74,23 @@ fn tunnel<C>(proxy: &Uri, connector: C) -> Tunnel<C> {
     }
 }
 
-/// The user and the password in a proxy's address, as they stand there.
-fn user(proxy: &Uri) -> Option<&str> {
+/// Returns user and password in a proxy's address, still percent-encoded; `None` if it has none.
+fn user_info(proxy: &Uri) -> Option<&str> {
     Some(proxy.authority()?.as_str().rsplit_once('@')?.0)
 }
 
-/// A way through a SOCKS proxy, with the user and the password in its address, if any. Errors: those are no text.
+/// Makes a connector through a SOCKS proxy, with user and password if its address has both. Errors if they are not
+/// UTF-8.
 fn socks<C>(proxy: &Uri, connector: C) -> Result<SocksV5<C>> {
     let host = proxy.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
     let host = host.unwrap_or_default();
     let port = if proxy.port().is_none() { SOCKS_PORT } else { "" };
     let address = format!("socks5://{host}{port}").parse().map_err(|_| anyhow!("its proxy is no address"))?;
     let socks = SocksV5::new(address, connector);
-    // A name alone is none that a proxy asks for: who offers it offers nothing else.
-    let Some((name, password)) = user(proxy).and_then(|user| user.split_once(':')) else { return Ok(socks) };
+    // With a login, the client offers the proxy no other method. A user without a password is no login.
+    let Some((name, password)) = user_info(proxy).and_then(|user| user.split_once(':')) else {
+        return Ok(socks);
+    };
     let text = |part| {
         let text = percent_decode_str(part).decode_utf8();
         text.map(String::from).map_err(|_| anyhow!("the user or the password of its proxy is no text"))
@@ -91,9 +98,8 @@ fn socks<C>(proxy: &Uri, connector: C) -> Result<SocksV5<C>> {
     Ok(socks.with_auth(text(name)?, text(password)?))
 }
 
-/// What kube does with a request: the address, the credentials, who is impersonated, and another try if the server asks
-/// for one.
-fn over<C>(config: &Config, connector: C) -> Result<Client>
+/// Makes a client with kube's own layers: base address, decompression, retries, credentials and impersonation.
+fn kube_client<C>(config: &Config, connector: C) -> Result<Client>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
@@ -120,17 +126,17 @@ mod tests {
 
     use super::*;
 
-    /// A SOCKS proxy is told the password and the name of the server, which it looks up.
+    /// The proxy resolves the name of the server itself.
     #[tokio::test]
-    async fn a_socks_proxy_gets_its_password() {
+    async fn a_socks_proxy_gets_its_password_and_the_servers_name() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let proxy = format!("socks5h://us%40er:pass@{}", listener.local_addr().unwrap()).parse().unwrap();
-        let asked = tokio::spawn(async move {
+        let received = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut read = async |answer: &[u8]| {
+            let mut read = async |response: &[u8]| {
                 let mut bytes = [0; 64];
                 let length = stream.read(&mut bytes).await.unwrap();
-                stream.write_all(answer).await.unwrap();
+                stream.write_all(response).await.unwrap();
                 String::from_utf8_lossy(&bytes[..length]).into_owned()
             };
             let _methods = read(&[5, 2]).await;
@@ -141,7 +147,7 @@ mod tests {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         socks(&proxy, http).unwrap().oneshot(server).await.unwrap();
-        let (login, target) = asked.await.unwrap();
+        let (login, target) = received.await.unwrap();
         assert_eq!(login, "\u{1}\u{5}us@er\u{4}pass");
         assert!(target.contains("api.example"), "{target:?}");
     }

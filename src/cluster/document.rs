@@ -1,25 +1,25 @@
-//! Bytes of a kubeconfig made into a value, as kubectl's reader does: its encodings, a key given twice, merge keys.
+//! Parser of one kubeconfig file, as lenient as kubectl's: encodings, duplicate keys and merge keys.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess as _, Visitor};
 use serde_json::{Map, Value};
 
-/// The key by which YAML takes over another mapping.
+/// Key of YAML that merges another mapping into its own.
 const MERGE: &str = "<<";
 
-/// Why bytes are no document. Nothing of them is in it: they may hold secrets.
+/// Reason why bytes are no document, without any of them: they may hold secrets.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
-    /// No text in UTF-8, nor in UTF-16 with its mark.
+    /// Neither UTF-8 nor UTF-16 with a byte order mark.
     Encoding,
-    /// Neither YAML nor JSON from this line and column on, if they are known.
+    /// Neither YAML nor JSON from this line and column on; `None` if they are not known.
     Syntax(Option<(usize, usize)>),
 }
 
-/// Reads the first document, null if there is none; kubectl reads no further either.
+/// Parses the first document, as kubectl does; null if there is none.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, Malformed> {
-    let text = text(bytes).filter(|text| !text.contains('\0')).ok_or(Malformed::Encoding)?;
+    let text = decode(bytes).filter(|text| !text.contains('\0')).ok_or(Malformed::Encoding)?;
     if let Ok(Lenient(value)) = serde_json::from_str(&text) {
         return Ok(value);
     }
@@ -30,23 +30,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, Malformed> {
     Ok(value)
 }
 
-/// Decodes what kubectl decodes: UTF-8 with or without its mark, and UTF-16 with its mark.
-fn text(bytes: &[u8]) -> Option<String> {
+/// Decodes what kubectl decodes: UTF-8 with or without a byte order mark, and UTF-16 with one.
+fn decode(bytes: &[u8]) -> Option<String> {
     match bytes {
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xFF, 0xFE, rest @ ..] => decode_utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => decode_utf16(rest, u16::from_be_bytes),
         [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
         _ => String::from_utf8(bytes.to_vec()).ok(),
     }
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
     String::from_utf16(&units).ok().filter(|_| rest.is_empty())
 }
 
-/// A value of any shape. The last of several equal keys counts, a tag does not.
+/// Value of any shape. The last of several equal keys counts. Tags are ignored.
 struct Lenient(Value);
 
 impl<'de> Deserialize<'de> for Lenient {
@@ -127,9 +127,9 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
-/// Puts in what merge keys take over. The mapping's own keys count, and of several mappings the first.
+/// Replaces a merge key by the keys of its mappings. The map's own keys win, then those of the first mapping.
 fn merge(map: &mut Map<String, Value>) {
-    let taken = match map.get(MERGE) {
+    let others = match map.get(MERGE) {
         Some(Value::Object(_)) => map.remove(MERGE).into_iter().collect(),
         Some(Value::Array(all)) if all.iter().all(Value::is_object) => match map.remove(MERGE) {
             Some(Value::Array(all)) => all,
@@ -137,7 +137,7 @@ fn merge(map: &mut Map<String, Value>) {
         },
         _ => return,
     };
-    for other in taken {
+    for other in others {
         let Value::Object(other) = other else { continue };
         for (key, value) in other {
             map.entry(key).or_insert(value);
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_encoding_that_kubectl_reads_is_read() {
+    fn every_encoding_of_kubectl_is_decoded() {
         let text = "server: ü";
         let units: Vec<u16> = text.encode_utf16().collect();
         let little = units.iter().flat_map(|unit| unit.to_le_bytes());
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubectl_lets_pass_passes() {
+    fn leniences_of_kubectl_are_kept() {
         for (text, expected) in [
             ("{a: 1, a: 2}", json!({"a": 2})),
             (r#"{"a": 1, "a": 2}"#, json!({"a": 2})),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_is_located() {
+    fn errors_have_the_line_of_the_syntax_error() {
         for (text, line) in [("a: [", 2), ("a: b\nc: : d", 2), ("a:\n\tb: c", 2), ("\u{1}", 1), ("*a", 1)] {
             let Err(Malformed::Syntax(at)) = parse(text.as_bytes()) else { panic!("{text}") };
             assert!(at.is_none_or(|(found, _)| found <= line), "{text}: {at:?}");

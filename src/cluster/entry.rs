@@ -1,4 +1,5 @@
-//! One entry of a kubeconfig, read only if the chosen context leads to it: null and empty are unset, unknown keys nothing.
+//! Entry of a kubeconfig. Parsed only if the context leads to it. Null and empty are unset, and unknown keys are
+//! ignored.
 
 use std::collections::HashMap;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
@@ -9,52 +10,53 @@ use serde_json::{Map, Value};
 
 const REMEDY: &str = "correct it in the kubeconfig, or log in again with oc login";
 
-/// What a kubeconfig says under one name.
+/// Entry of a kubeconfig under one name, unparsed.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// `context`, `cluster` or `user`: the key in its file, and the word for messages.
+    /// Key in its file, and word for messages: `context`, `cluster` or `user`.
     pub(super) kind: &'static str,
     pub(super) name: String,
-    /// As it stands in the file.
+    /// Value in the file.
     pub(super) body: Value,
-    /// The file's folder: relative paths are relative to it.
+    /// File's folder, the base of relative paths.
     pub(super) folder: PathBuf,
 }
 
-/// What a context leads to.
+/// Names that a context leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) cluster: String,
     pub(super) user: String,
 }
 
-/// The keys of an entry, or of an object in it.
+/// Keys of an entry, or of an object in it.
 struct Fields<'a> {
-    /// Whose keys, for messages.
+    /// Name of the entry or the object, for messages.
     owner: String,
     map: Option<&'a Map<String, Value>>,
     folder: &'a Path,
 }
 
 impl Entry {
-    /// The entry of `item` in a file's list; `None` if it has no name that anything could lead to.
-    pub(super) fn of(kind: &'static str, item: &Value, folder: &Path) -> Option<Entry> {
+    /// Makes an entry from an item of a file's list; `None` if its name is a list or an object. A missing name is
+    /// empty.
+    pub(super) fn from_item(kind: &'static str, item: &Value, folder: &Path) -> Option<Entry> {
         let name = match item.get("name") {
             Some(Value::Null) | None => String::new(),
-            Some(name) => word(name)?,
+            Some(name) => scalar(name)?,
         };
         let body = item.get(kind).cloned().unwrap_or_default();
         Some(Entry { kind, name, body, folder: folder.to_owned() })
     }
 
-    /// Errors: a key of the wrong type, without its value.
+    /// Parses a context. Errors if a key has the wrong type, without its value.
     pub(super) fn context(&self) -> Result<Names> {
         let fields = self.fields()?;
         let named = |key| fields.text(key).map(Option::unwrap_or_default);
         Ok(Names { cluster: named("cluster")?, user: named("user")? })
     }
 
-    /// Errors: a key of the wrong type, without its value.
+    /// Parses a cluster. Errors if a key has the wrong type, without its value.
     pub(super) fn cluster(&self) -> Result<Cluster> {
         let fields = self.fields()?;
         Ok(Cluster {
@@ -70,7 +72,7 @@ impl Entry {
         })
     }
 
-    /// Errors: a key of the wrong type, without its value.
+    /// Parses a user. Errors if a key has the wrong type, without its value.
     pub(super) fn user(&self) -> Result<AuthInfo> {
         let fields = self.fields()?;
         Ok(AuthInfo {
@@ -102,13 +104,13 @@ impl Entry {
     }
 }
 
-/// Null and empty say nothing.
+/// Returns true if the value is null or empty text, which both count as unset.
 pub(super) fn is_unset(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
-/// A name or another scalar, as a reader sees it.
-pub(super) fn word(value: &Value) -> Option<String> {
+/// Returns a scalar as text; `None` if the value is null, a list or an object.
+pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
@@ -127,23 +129,23 @@ impl<'a> Fields<'a> {
 
     fn text(&self, key: &str) -> Result<Option<String>> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        let Some(text) = word(value) else { return self.wrong(key, "no text") };
+        let Some(text) = scalar(value) else { return self.wrong(key, "no text") };
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
-    /// A path; relative ones are relative to the file that they stand in.
+    /// Returns a path. A relative path is relative to its file.
     fn path(&self, key: &str) -> Result<Option<String>> {
-        Ok(self.text(key)?.map(|path| self.placed(path)))
+        Ok(self.text(key)?.map(|path| self.resolve(path)))
     }
 
-    fn placed(&self, path: String) -> String {
+    fn resolve(&self, path: String) -> String {
         if Path::new(&path).is_relative() {
             return self.folder.join(&path).to_str().map_or(path, str::to_owned);
         }
         path
     }
 
-    /// Base64 without its line breaks and spaces.
+    /// Returns base64 text without its line breaks and spaces.
     fn data(&self, key: &str) -> Result<Option<String>> {
         let text = self.text(key)?.map(|text| text.split_whitespace().collect::<String>());
         Ok(text.filter(|text| !text.is_empty()))
@@ -151,7 +153,7 @@ impl<'a> Fields<'a> {
 
     fn flag(&self, key: &str) -> Result<Option<bool>> {
         let Some(text) = self.text(key)? else { return Ok(None) };
-        // YAML 1.1's words, which kubectl's reader knows.
+        // kubectl's parser knows the words of YAML 1.1.
         match text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "y" => Ok(Some(true)),
             "false" | "no" | "off" | "n" => Ok(Some(false)),
@@ -161,7 +163,7 @@ impl<'a> Fields<'a> {
 
     fn texts(&self, key: &str) -> Result<Vec<String>> {
         let Some(value) = self.value(key) else { return Ok(Vec::new()) };
-        let Some(texts) = words(value) else { return self.wrong(key, "no list of texts") };
+        let Some(texts) = scalars(value) else { return self.wrong(key, "no list of texts") };
         Ok(texts)
     }
 
@@ -173,25 +175,28 @@ impl<'a> Fields<'a> {
 
     fn extra(&self, key: &str) -> Result<Option<HashMap<String, Vec<String>>>> {
         let Some(Fields { map: Some(map), .. }) = self.object(key)? else { return Ok(None) };
-        let each = map.iter().map(|(name, value)| Some((name.clone(), words(value)?)));
+        let each = map.iter().map(|(name, value)| Some((name.clone(), scalars(value)?)));
         match each.collect() {
             Some(extra) => Ok(Some(extra)),
             None => self.wrong(key, "no lists of texts"),
         }
     }
 
-    /// What plugins are told of their cluster. Those of no use are left out.
+    /// Returns the extensions, which an exec credential's program receives. Skips those without a name or a value.
     fn extensions(&self) -> Vec<NamedExtension> {
         let items = self.value("extensions").and_then(Value::as_array).into_iter().flatten();
         let named = items.filter_map(|item| {
-            Some(NamedExtension { name: word(item.get("name")?)?, extension: item.get("extension")?.clone() })
+            Some(NamedExtension {
+                name: scalar(item.get("name")?)?,
+                extension: item.get("extension")?.clone(),
+            })
         });
         named.collect()
     }
 
     fn provider(&self) -> Result<AuthProviderConfig> {
         let config = self.object("config")?.and_then(|config| config.map).into_iter().flatten();
-        let config = config.filter_map(|(key, value)| Some((key.clone(), word(value)?))).collect();
+        let config = config.filter_map(|(key, value)| Some((key.clone(), scalar(value)?))).collect();
         Ok(AuthProviderConfig {
             name: self.text("name")?.unwrap_or_default(),
             config,
@@ -207,10 +212,10 @@ impl<'a> Fields<'a> {
             Some("Always") => Some(ExecInteractiveMode::Always),
             Some(_) => return self.wrong("interactiveMode", "neither Never, IfAvailable nor Always"),
         };
-        // A bare name is looked up in PATH.
+        // The system looks a bare name up in PATH.
         let command = self
             .text("command")?
-            .map(|command| if command.contains(MAIN_SEPARATOR) { self.placed(command) } else { command });
+            .map(|command| if command.contains(MAIN_SEPARATOR) { self.resolve(command) } else { command });
         Ok(ExecConfig {
             api_version: self.text("apiVersion")?,
             command,
@@ -223,13 +228,16 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Variables as kube has them; one without a value is empty.
+    /// Returns the environment variables in kube's form. A variable without a value is empty.
     fn variables(&self) -> Result<Vec<HashMap<String, String>>> {
         let Some(value) = self.value("env") else { return Ok(Vec::new()) };
         let pair = |item: &Value| {
             let value = item.get("value").filter(|value| !value.is_null());
-            let value = value.map_or_else(|| Some(String::new()), word)?;
-            Some(HashMap::from([("name".to_owned(), word(item.get("name")?)?), ("value".to_owned(), value)]))
+            let value = value.map_or_else(|| Some(String::new()), scalar)?;
+            Some(HashMap::from([
+                ("name".to_owned(), scalar(item.get("name")?)?),
+                ("value".to_owned(), value),
+            ]))
         };
         match value.as_array().and_then(|items| items.iter().map(pair).collect()) {
             Some(pairs) => Ok(pairs),
@@ -238,9 +246,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A list's scalars; null is an empty one.
-fn words(value: &Value) -> Option<Vec<String>> {
-    let text = |item: &Value| if item.is_null() { Some(String::new()) } else { word(item) };
+/// Returns a list's scalars as text; `None` if it is no such list. A null list has no items, and a null item is empty.
+fn scalars(value: &Value) -> Option<Vec<String>> {
+    let text = |item: &Value| if item.is_null() { Some(String::new()) } else { scalar(item) };
     match value {
         Value::Null => Some(Vec::new()),
         value => value.as_array()?.iter().map(text).collect(),

@@ -1,4 +1,4 @@
-//! Kubeconfig files by kubectl's rules: which ones, read and merged.
+//! Kubeconfig files by kubectl's rules: chooses, reads and merges them.
 
 use std::ffi::OsStr;
 use std::io;
@@ -8,13 +8,13 @@ use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 
 use super::document::{self, Malformed};
-use super::entry::{Entry, is_unset, word};
+use super::entry::{Entry, is_unset, scalar};
 use crate::prometheus::failure::one_line;
 
 const NO_KUBECONFIG: &str = "it is no kubeconfig";
 const ANEW: &str = "write it anew with oc login, or name another with --kubeconfig FILE";
 
-/// What the files say, merged.
+/// Contents of the files, merged.
 #[derive(Debug, Default)]
 pub(super) struct Filed {
     /// Empty if no file sets it.
@@ -24,16 +24,17 @@ pub(super) struct Filed {
     pub(super) users: Vec<Entry>,
 }
 
-/// Which files to read, and whether each of them has to be there.
+/// Files to read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Files {
     paths: Vec<PathBuf>,
+    /// True if each of them must exist.
     required: bool,
 }
 
 impl Files {
-    /// `--kubeconfig`, else `$KUBECONFIG`'s list, else `~/.kube/config`.
-    pub(super) fn of(flag: Option<&Path>, variable: Option<&OsStr>, home: Option<PathBuf>) -> Files {
+    /// Chooses `--kubeconfig`, else `$KUBECONFIG`'s list, else `~/.kube/config`.
+    pub(super) fn choose(flag: Option<&Path>, variable: Option<&OsStr>, home: Option<PathBuf>) -> Files {
         if let Some(path) = flag {
             return Files { paths: vec![path.to_owned()], required: true };
         }
@@ -44,7 +45,7 @@ impl Files {
         Files { paths, required: false }
     }
 
-    /// Reads and merges all files, the first to say something wins; `None` if there is no file. Errors: a file that
+    /// Reads and merges the files. The first file that sets a value wins. `None` if no file exists. Errors if a file
     /// cannot be read or is no kubeconfig, without any of its text.
     pub(super) fn read(&self) -> Result<Option<Filed>> {
         let mut merged: Option<Filed> = None;
@@ -61,7 +62,7 @@ impl Files {
         Ok(merged)
     }
 
-    /// The files' names, for messages.
+    /// Returns the files' names, for messages.
     pub(super) fn names(&self) -> String {
         if self.paths.is_empty() {
             return "the list $KUBECONFIG".to_owned();
@@ -71,32 +72,32 @@ impl Files {
 }
 
 impl Filed {
-    /// Reads one file's text. Its entries are looked at only if something leads to them.
+    /// Parses one file. Leaves its entries unparsed, since only the chosen ones must be valid.
     fn parse(bytes: &[u8], folder: &Path) -> Result<Filed> {
-        let file = document::parse(bytes).map_err(|malformed| anyhow!(no_kubeconfig(&malformed)))?;
+        let file = document::parse(bytes).map_err(|malformed| anyhow!(not_a_kubeconfig(&malformed)))?;
         if !matches!(file, Value::Object(_) | Value::Null) {
             return Err(anyhow!("{NO_KUBECONFIG}: {ANEW}"));
         }
         if file.get("kind").filter(|kind| !is_unset(kind)).is_some_and(|kind| kind != "Config") {
-            return Err(anyhow!("{NO_KUBECONFIG}, its kind is another: {ANEW}"));
+            return Err(anyhow!("{NO_KUBECONFIG}, since its kind is not Config: {ANEW}"));
         }
         let entries = |list: &str, kind| match file.get(list) {
             None => Ok(Vec::new()),
             Some(unset) if is_unset(unset) => Ok(Vec::new()),
             Some(Value::Array(items)) => {
-                Ok(items.iter().filter_map(|item| Entry::of(kind, item, folder)).collect())
+                Ok(items.iter().filter_map(|item| Entry::from_item(kind, item, folder)).collect())
             }
             Some(_) => Err(anyhow!("its {list} are no list: {ANEW}")),
         };
         Ok(Filed {
-            current_context: file.get("current-context").and_then(word).unwrap_or_default(),
+            current_context: file.get("current-context").and_then(scalar).unwrap_or_default(),
             contexts: entries("contexts", "context")?,
             clusters: entries("clusters", "cluster")?,
             users: entries("users", "user")?,
         })
     }
 
-    /// Adds what a later file says. Of entries of one name the first counts, so none needs to be taken out.
+    /// Adds the contents of a later file. The first entry of a name counts, so none has to be removed.
     fn add(&mut self, next: Filed) {
         if self.current_context.is_empty() {
             self.current_context = next.current_context;
@@ -118,8 +119,8 @@ fn unreadable(error: &io::Error) -> String {
     )
 }
 
-/// Says where to look, and nothing of the file's text: it may hold secrets.
-fn no_kubeconfig(malformed: &Malformed) -> String {
+/// Words the error with its line and column, without the file's text: it may hold secrets.
+fn not_a_kubeconfig(malformed: &Malformed) -> String {
     match malformed {
         Malformed::Encoding => {
             "it is no text in UTF-8: save it as UTF-8, or name another with --kubeconfig FILE".to_owned()
@@ -140,16 +141,19 @@ mod tests {
         let home = || Some(PathBuf::from("/h"));
         let paths = |files: Files| (files.names(), files.required);
         assert_eq!(
-            paths(Files::of(Some(Path::new("/f")), Some(OsStr::new("/a:/b")), home())),
+            paths(Files::choose(Some(Path::new("/f")), Some(OsStr::new("/a:/b")), home())),
             ("/f".into(), true)
         );
-        assert_eq!(paths(Files::of(None, Some(OsStr::new("/a::/b")), home())), ("/a, /b".into(), false));
-        assert_eq!(paths(Files::of(None, Some(OsStr::new("")), home())), ("/h/.kube/config".into(), false));
-        assert_eq!(paths(Files::of(None, Some(OsStr::new(":")), home())).0, "the list $KUBECONFIG");
+        assert_eq!(paths(Files::choose(None, Some(OsStr::new("/a::/b")), home())), ("/a, /b".into(), false));
+        assert_eq!(
+            paths(Files::choose(None, Some(OsStr::new("")), home())),
+            ("/h/.kube/config".into(), false)
+        );
+        assert_eq!(paths(Files::choose(None, Some(OsStr::new(":")), home())).0, "the list $KUBECONFIG");
     }
 
     #[test]
-    fn only_a_file_named_by_flag_has_to_be_there() {
+    fn only_a_file_named_by_flag_must_exist() {
         let gone = || vec![PathBuf::from("/nonexistent/kubeconfig")];
         assert!(Files { paths: gone(), required: false }.read().unwrap().is_none());
         let error = Files { paths: gone(), required: true }.read().unwrap_err();
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_not_quoted() {
+    fn errors_do_not_quote_a_broken_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k");
         std::fs::write(&path, "users:\n- name: u\n  user: {token: hidden, exec: [hidden}\n").unwrap();

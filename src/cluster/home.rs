@@ -1,9 +1,9 @@
-//! The folder that holds `.kube`, by client-go's rules.
+//! Home folder, which holds `.kube`, by client-go's rules.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The home whose `.kube/config` is read if nothing names another file.
+/// Returns the home whose `.kube/config` is the default kubeconfig; `None` if there is none.
 pub(super) fn folder() -> Option<PathBuf> {
     if cfg!(windows) {
         return on_windows(|name| std::env::var_os(name), Path::exists);
@@ -11,8 +11,8 @@ pub(super) fn folder() -> Option<PathBuf> {
     dirs::home_dir()
 }
 
-/// Returns the first home that holds a kubeconfig. Without one: the first that exists, else the first that is set; both
-/// in the order of the tools that write one.
+/// Returns the first home that holds a kubeconfig. Without one, returns the first that exists, else the first that is
+/// set. Both of these follow the order of the tools that write a kubeconfig.
 fn on_windows(
     variable: impl Fn(&str) -> Option<OsString>,
     exists: impl Fn(&Path) -> bool,
@@ -20,7 +20,7 @@ fn on_windows(
     let set = |name| variable(name).filter(|value| !value.is_empty());
     let home = set("HOME").map(PathBuf::from);
     let profile = set("USERPROFILE").map(PathBuf::from);
-    // Joined as text: the path begins at the drive's root.
+    // Joins them as text, since the path begins at the drive's root.
     let drive = set("HOMEDRIVE").zip(set("HOMEPATH")).map(|(mut drive, path)| {
         drive.push(path);
         PathBuf::from(drive)
@@ -37,8 +37,8 @@ fn on_windows(
 mod tests {
     use super::*;
 
-    /// The home that is found with these variables set and these paths there.
-    fn found(variables: &[(&str, &str)], paths: &[&str]) -> Option<String> {
+    /// Returns the home on a Windows that has these variables and paths.
+    fn home(variables: &[(&str, &str)], paths: &[&str]) -> Option<String> {
         let variable = |name: &str| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| OsString::from(value))
@@ -54,29 +54,29 @@ mod tests {
     const PROFILE: &str = "/profile/.kube/config";
 
     #[test]
-    fn the_first_that_holds_a_kubeconfig_is_the_home() {
+    fn the_home_is_the_first_that_holds_a_kubeconfig() {
         for (paths, expected) in [
             (&[PROFILE, DRIVE, HOME][..], "/home"),
             (&[PROFILE, DRIVE, "/home"], "/drive/path"),
             (&[PROFILE, "/home", "/drive/path"], "/profile"),
         ] {
-            assert_eq!(found(&ALL, paths).as_deref(), Some(expected), "{paths:?}");
+            assert_eq!(home(&ALL, paths).as_deref(), Some(expected), "{paths:?}");
         }
     }
 
     #[test]
-    fn without_a_kubeconfig_the_first_that_exists_is_the_home_and_then_the_first_that_is_set() {
-        assert_eq!(found(&ALL, &["/drive/path", "/profile"]).as_deref(), Some("/profile"));
-        assert_eq!(found(&ALL, &["/drive/path"]).as_deref(), Some("/drive/path"));
-        assert_eq!(found(&ALL, &[]).as_deref(), Some("/home"));
-        assert_eq!(found(&ALL[1..], &[]).as_deref(), Some("/profile"));
-        assert_eq!(found(&ALL[1..3], &[]).as_deref(), Some("/drive/path"));
+    fn without_a_kubeconfig_the_home_is_the_first_that_exists_else_the_first_that_is_set() {
+        assert_eq!(home(&ALL, &["/drive/path", "/profile"]).as_deref(), Some("/profile"));
+        assert_eq!(home(&ALL, &["/drive/path"]).as_deref(), Some("/drive/path"));
+        assert_eq!(home(&ALL, &[]).as_deref(), Some("/home"));
+        assert_eq!(home(&ALL[1..], &[]).as_deref(), Some("/profile"));
+        assert_eq!(home(&ALL[1..3], &[]).as_deref(), Some("/drive/path"));
     }
 
     #[test]
-    fn empty_and_halves_are_unset() {
-        assert_eq!(found(&[], &[]), None);
-        assert_eq!(found(&[("HOME", ""), ("HOMEDRIVE", "C:"), ("USERPROFILE", "")], &[]), None);
-        assert_eq!(found(&[("HOME", ""), ("USERPROFILE", "/profile")], &[]).as_deref(), Some("/profile"));
+    fn empty_variables_and_half_a_drive_path_are_unset() {
+        assert_eq!(home(&[], &[]), None);
+        assert_eq!(home(&[("HOME", ""), ("HOMEDRIVE", "C:"), ("USERPROFILE", "")], &[]), None);
+        assert_eq!(home(&[("HOME", ""), ("USERPROFILE", "/profile")], &[]).as_deref(), Some("/profile"));
     }
 }

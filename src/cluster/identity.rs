@@ -1,4 +1,4 @@
-//! The certificate that a user shows to the API server, and its key.
+//! Certificate that a user shows to the API server, and its key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,15 +11,15 @@ use secrecy::ExposeSecret as _;
 
 use super::crypto;
 
-/// A certificate with what leads from it to its authority, and its private key.
+/// Certificate with its chain up to its authority, and its private key.
 pub(super) struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
 }
 
-/// Reads a user's certificate and key; `None` if there is no certificate. Errors: what is wrong with which of the two,
-/// without any of their text.
-pub(super) fn of(user: &AuthInfo) -> Result<Option<Identity>, String> {
+/// Reads a user's certificate and key; `None` if there is no certificate. Errors say what is wrong with which of the
+/// two, without any of their text.
+pub(super) fn from_user(user: &AuthInfo) -> Result<Option<Identity>, String> {
     let Some(certificate) =
         read("certificate", user.client_certificate_data.as_deref(), user.client_certificate.as_deref())?
     else {
@@ -33,30 +33,31 @@ pub(super) fn of(user: &AuthInfo) -> Result<Option<Identity>, String> {
     if chain.is_empty() {
         return Err("its client certificate is no PEM".to_owned());
     }
-    // What stands beside it, such as the parameters that openssl writes before a key on a curve, is passed over.
+    // Skips other blocks, such as the parameters that openssl writes before a key on a curve.
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| "its client key is no PEM")?;
-    Ok(Some(Identity { chain, key: as_it_is(key) }))
+    Ok(Some(Identity { chain, key: relabel(key) }))
 }
 
-/// The certificates of a PEM file; what else it holds is passed over, as Go does, a broken one too.
+/// Parses the certificates of a PEM file. Skips other blocks and broken certificates, as Go does.
 pub(super) fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
 }
 
-/// The key by what it is, which its label may not say: Go does not look at that.
-fn as_it_is(key: PrivateKeyDer<'static>) -> PrivateKeyDer<'static> {
+/// Returns the key under the label of its own format. Its label in the file may be wrong, and Go ignores that label.
+fn relabel(key: PrivateKeyDer<'static>) -> PrivateKeyDer<'static> {
     let provider = crypto::provider();
-    let is = |key: &PrivateKeyDer<'static>| provider.key_provider.load_private_key(key.clone_key()).is_ok();
+    let loads =
+        |key: &PrivateKeyDer<'static>| provider.key_provider.load_private_key(key.clone_key()).is_ok();
     let bytes = key.secret_der().to_vec();
     let kinds: [PrivateKeyDer<'static>; 3] = [
         PrivatePkcs8KeyDer::from(bytes.clone()).into(),
         PrivateSec1KeyDer::from(bytes.clone()).into(),
         PrivatePkcs1KeyDer::from(bytes).into(),
     ];
-    if is(&key) { key } else { kinds.into_iter().find(is).unwrap_or(key) }
+    if loads(&key) { key } else { kinds.into_iter().find(loads).unwrap_or(key) }
 }
 
-/// What stands in the kubeconfig, else in the file that it names.
+/// Reads what the kubeconfig holds itself, else the file that it names; `None` if it has neither.
 fn read(what: &str, data: Option<&str>, file: Option<&str>) -> Result<Option<Vec<u8>>, String> {
     match (data, file) {
         (Some(data), _) => {
@@ -87,18 +88,18 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_found_beside_other_things() {
+    fn a_key_may_stand_beside_other_blocks() {
         let both = format!("{CERTIFICATE}{KEY}");
         for (certificate, key) in [(CERTIFICATE, KEY), (&both, &both)] {
-            let found = of(&user(certificate, key)).unwrap().unwrap();
+            let found = from_user(&user(certificate, key)).unwrap().unwrap();
             assert!(found.chain.len() == 1 && matches!(found.key, PrivateKeyDer::Sec1(_)));
         }
-        assert!(of(&AuthInfo::default()).unwrap().is_none());
+        assert!(from_user(&AuthInfo::default()).unwrap().is_none());
     }
 
     #[test]
-    fn what_is_wrong_is_said_of_the_right_one() {
-        let refused = |user: AuthInfo| of(&user).err().unwrap();
+    fn errors_name_the_certificate_or_the_key() {
+        let refused = |user: AuthInfo| from_user(&user).err().unwrap();
         assert_eq!(refused(user("hidden", KEY)), "its client certificate is no PEM");
         assert_eq!(refused(user(CERTIFICATE, "hidden")), "its client key is no PEM");
         let cut = CERTIFICATE.replace("-----END CERTIFICATE-----", "hidden");

@@ -1,32 +1,32 @@
-//! A kubeconfig's entries by kubectl's rules: which of them the flags choose, and how they change them.
+//! Context, cluster and user by kubectl's rules: the flags choose them among a kubeconfig's entries, and change them.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use kube::config::{AuthInfo, Cluster};
 
-use super::SessionOptions;
 use super::entry::{Entry, Names};
 use super::files::Filed;
+use super::options::SessionOptions;
 
-/// The entries of the files that are in force, the flags already put in.
+/// Entries to use, already changed by the flags.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    /// The context's name; empty when the flags alone say everything.
+    /// Context's name; empty if no context was used.
     pub(super) context: String,
-    /// The cluster as the files have it.
+    /// Cluster in the files.
     pub(super) filed_cluster: Cluster,
-    /// The cluster as the flags change it.
+    /// Cluster after the flags' changes.
     pub(super) cluster: Cluster,
     pub(super) user: AuthInfo,
 }
 
-/// Picks context, cluster and user, and lets the flags change them with kubectl's meaning. Only these three have to be
-/// well formed. Errors name what is missing in which files.
+/// Chooses context, cluster and user, and applies the flags to them by kubectl's rules. Parses these three entries
+/// only. Errors name what is missing, and in which files.
 pub(super) fn choose(filed: &Filed, names: &str, options: &SessionOptions) -> Result<Chosen> {
     let within = || format!("kubeconfig {names}");
     let context = options.context.as_ref().unwrap_or(&filed.current_context);
-    let mut leads = match find(&filed.contexts, context) {
+    let mut leads = match first_named(&filed.contexts, context) {
         Some(found) => found.context().with_context(within)?,
         None if !context.is_empty() => {
             bail!(
@@ -47,7 +47,7 @@ pub(super) fn choose(filed: &Filed, names: &str, options: &SessionOptions) -> Re
         leads.user.clone_from(name);
     }
     let Names { cluster, user } = leads;
-    let filed_cluster = match find(&filed.clusters, &cluster) {
+    let filed_cluster = match first_named(&filed.clusters, &cluster) {
         Some(found) => found.cluster().with_context(within)?,
         None if options.server.is_some() && options.cluster.is_none() => Cluster::default(),
         None if cluster.is_empty() => {
@@ -61,19 +61,20 @@ pub(super) fn choose(filed: &Filed, names: &str, options: &SessionOptions) -> Re
             )
         }
     };
-    let filed_user = match find(&filed.users, &user) {
+    let filed_user = match first_named(&filed.users, &user) {
         Some(found) => found.user().with_context(within)?,
-        // kubectl goes on as nobody if a context names a user that is not there; that only hides the mistake.
+        // kubectl would go on without credentials, which hides the mistake.
         None if !user.is_empty() && (options.user.is_some() || options.token.is_none()) => {
             bail!("no user \"{user}\" in kubeconfig {names}: oc config get-users lists those there are")
         }
         None => AuthInfo::default(),
     };
-    changed(context.clone(), filed_cluster, filed_user, options)
+    apply_flags(context.clone(), filed_cluster, filed_user, options)
 }
 
-/// Lets the flags change a cluster and a user with kubectl's meaning.
-pub(super) fn changed(
+/// Applies the flags to a cluster and a user by kubectl's rules. Errors if they contradict each other or the
+/// kubeconfig.
+pub(super) fn apply_flags(
     context: String,
     filed_cluster: Cluster,
     mut user: AuthInfo,
@@ -82,17 +83,18 @@ pub(super) fn changed(
     let mut cluster = filed_cluster.clone();
     change_cluster(&mut cluster, options)?;
     change_user(&mut user, options)?;
-    one_of_each(&cluster, &user)?;
+    reject_duplicates(&cluster, &user)?;
     Ok(Chosen { context, filed_cluster, cluster, user })
 }
 
-/// The first of this name: of several files, the first to say something wins.
-fn find<'a>(entries: &'a [Entry], name: &str) -> Option<&'a Entry> {
+/// Returns the first entry of this name, since the first of several files wins.
+fn first_named<'a>(entries: &'a [Entry], name: &str) -> Option<&'a Entry> {
     entries.iter().find(|entry| entry.name == name)
 }
 
-/// What stands in the kubeconfig and in a file too: kubectl does not choose either. Errors: that there are both.
-fn one_of_each(cluster: &Cluster, user: &AuthInfo) -> Result<()> {
+/// Rejects a kubeconfig that both holds and names a certificate or a key. kubectl does not choose between the two
+/// either.
+fn reject_duplicates(cluster: &Cluster, user: &AuthInfo) -> Result<()> {
     for (name, both) in [
         (
             "certificate-authority",
@@ -112,7 +114,7 @@ fn change_cluster(cluster: &mut Cluster, options: &SessionOptions) -> Result<()>
     if let Some(server) = &options.server {
         cluster.server = Some(server.clone());
     }
-    // Another server's name is not this one's, so --server drops the file's.
+    // The file's name belongs to another server, so --server drops it.
     if options.server.is_some() || options.tls_server_name.is_some() {
         cluster.tls_server_name.clone_from(&options.tls_server_name);
     }
@@ -150,24 +152,24 @@ fn change_user(user: &mut AuthInfo, options: &SessionOptions) -> Result<()> {
     }
     if user.impersonate.is_none() {
         if user.impersonate_groups.is_some() {
-            bail!("--as-group says whose groups only together with --as: add --as USER");
+            bail!("--as-group needs --as: add --as USER");
         }
         if user.impersonate_uid.is_some() {
-            bail!("--as-uid says whose UID only together with --as: add --as USER");
+            bail!("--as-uid needs --as: add --as USER");
         }
         if user.impersonate_user_extra.is_some() {
-            bail!("the kubeconfig's as-user-extra says of whom only together with as: add --as USER");
+            bail!("the kubeconfig's as-user-extra needs as: add --as USER");
         }
     }
     change_certificate(user, options)?;
-    // An empty password is one too; kube needs both.
+    // An empty password is valid, and kube needs both.
     if user.username.is_some() && user.token.is_none() && user.token_file.is_none() && user.exec.is_none() {
         user.password.get_or_insert_default();
     }
     Ok(())
 }
 
-/// A certificate and its key, which are nothing without each other.
+/// Applies the flags for the certificate and its key. Errors if a flag sets one of them and the other is missing.
 fn change_certificate(user: &mut AuthInfo, options: &SessionOptions) -> Result<()> {
     let text = |path: &PathBuf| Some(path.to_string_lossy().into_owned());
     if let Some(path) = &options.client_certificate {
@@ -181,12 +183,12 @@ fn change_certificate(user: &mut AuthInfo, options: &SessionOptions) -> Result<(
     let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();
     let has_key = user.client_key.is_some() || user.client_key_data.is_some();
     if options.client_certificate.is_some() && !has_key {
-        bail!("--client-certificate is of use only together with its key: add --client-key FILE");
+        bail!("--client-certificate needs its key: add --client-key FILE");
     }
     if options.client_key.is_some() && !has_certificate {
-        bail!("--client-key is of use only together with its certificate: add --client-certificate FILE");
+        bail!("--client-key needs its certificate: add --client-certificate FILE");
     }
-    // kubectl looks at a key beside a certificate only.
+    // kubectl ignores a key without a certificate.
     if !has_certificate {
         (user.client_key, user.client_key_data) = (None, None);
     }

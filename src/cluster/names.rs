@@ -1,14 +1,14 @@
-//! Names for those who complete a command line: a kubeconfig's own entries, and what the API server lists.
+//! Names for completion of a command line: a kubeconfig's own entries, and objects that the API server lists.
 
 use anyhow::{Result, anyhow};
 use serde::Deserialize;
 
+use super::context::Cluster;
 use super::server::{Failure, Part, Server};
-use super::session::files;
-use super::{Cluster, no_kubeconfig};
+use super::session::kubeconfig_files;
 use crate::prometheus::null_is_empty;
 
-/// What there are names of.
+/// Kind of thing that has names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
     /// Contexts of the kubeconfig.
@@ -17,7 +17,7 @@ pub enum Named {
     Clusters,
     /// Users of the kubeconfig.
     Users,
-    /// Namespaces; projects, for those who may not list namespaces.
+    /// Namespaces. If the user may not list them, OpenShift's projects.
     Namespaces,
     /// Nodes.
     Nodes,
@@ -25,7 +25,7 @@ pub enum Named {
     Groups,
 }
 
-/// What the API server makes of a list for people: the first column is the name.
+/// List in the API server's form for people. The first column is the name.
 #[derive(Deserialize)]
 struct Table {
     #[serde(deserialize_with = "null_is_empty")]
@@ -39,24 +39,25 @@ struct Row {
 }
 
 impl Cluster {
-    /// The names, sorted; none is no error. Errors: no kubeconfig, no API server, no right to list them.
-    pub async fn names(&self, of: Named) -> Result<Vec<String>> {
-        let mut names = match of {
-            Named::Contexts | Named::Clusters | Named::Users => self.filed(of)?,
-            Named::Nodes => self.listed(&["/api/v1/nodes"]).await?,
-            Named::Groups => self.listed(&["/apis/user.openshift.io/v1/groups"]).await?,
+    /// Returns the sorted names of a kind; may be empty. Errors if there is no kubeconfig, the API server fails, or the
+    /// user may not list them.
+    pub async fn names(&self, kind: Named) -> Result<Vec<String>> {
+        let mut names = match kind {
+            Named::Contexts | Named::Clusters | Named::Users => self.kubeconfig_names(kind)?,
+            Named::Nodes => self.list_names(&["/api/v1/nodes"]).await?,
+            Named::Groups => self.list_names(&["/apis/user.openshift.io/v1/groups"]).await?,
             Named::Namespaces => {
-                self.listed(&["/api/v1/namespaces", "/apis/project.openshift.io/v1/projects"]).await?
+                self.list_names(&["/api/v1/namespaces", "/apis/project.openshift.io/v1/projects"]).await?
             }
         };
         names.sort();
         Ok(names)
     }
 
-    /// From the kubeconfig's files alone.
-    fn filed(&self, of: Named) -> Result<Vec<String>> {
-        let Some(filed) = files(&self.options).read()? else { return Err(no_kubeconfig(&self.options)) };
-        let entries = match of {
+    /// Reads the names from the kubeconfig's files.
+    fn kubeconfig_names(&self, kind: Named) -> Result<Vec<String>> {
+        let Some(filed) = kubeconfig_files(&self.options).read()? else { return Err(self.no_kubeconfig()) };
+        let entries = match kind {
             Named::Clusters => filed.clusters,
             Named::Users => filed.users,
             _ => filed.contexts,
@@ -68,12 +69,12 @@ impl Cluster {
         Ok(names)
     }
 
-    /// Of the first of these lists that the server gives.
-    async fn listed(&self, paths: &[&str]) -> Result<Vec<String>> {
+    /// Fetches the names of the first of these lists that the server does not refuse.
+    async fn list_names(&self, paths: &[&str]) -> Result<Vec<String>> {
         let server = self.server().await?;
         let mut refused = anyhow!("there is nothing to list");
         for path in paths {
-            match list(&server, path).await {
+            match fetch_table(&server, path).await {
                 Ok(table) => {
                     let first = |row: Row| Some(row.cells.first()?.as_str()?.to_owned());
                     return Ok(table.rows.into_iter().filter_map(first).collect());
@@ -85,8 +86,8 @@ impl Cluster {
     }
 }
 
-/// Without the objects: a thousand nodes with their status are tens of megabytes.
-async fn list(server: &Server<'_>, path: &str) -> Result<Table, Failure> {
+/// Fetches a list without its objects, since a thousand nodes with their status are tens of megabytes.
+async fn fetch_table(server: &Server<'_>, path: &str) -> Result<Table, Failure> {
     server.get(&format!("{path}?includeObject=None"), Part::Table).await
 }
 

@@ -1,17 +1,17 @@
-//! Access from within a pod without a kubeconfig, as client-go's: by the service account that is mounted.
+//! Access from within a pod without a kubeconfig, as client-go has it: by the mounted service account.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use kube::config::{AuthInfo, Cluster};
 
-/// Where every pod finds its service account.
+/// Folder of the service account in every pod.
 const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const REMEDY: &str = "log in with oc login, or name a kubeconfig with --kubeconfig FILE";
 
-/// What a pod is told of its API server.
+/// Environment of a pod, which names its API server and service account.
 pub(super) struct Pod {
-    /// Folder with `token` and `ca.crt`.
+    /// Folder that holds `token` and `ca.crt`.
     mount: PathBuf,
     /// `KUBERNETES_SERVICE_HOST`
     host: Option<String>,
@@ -20,31 +20,31 @@ pub(super) struct Pod {
 }
 
 impl Pod {
-    /// The pod that this program runs in, if it runs in one.
-    pub(super) fn here() -> Pod {
+    /// Reads the environment of this process. Outside of pods, the variables are unset.
+    pub(super) fn from_env() -> Pod {
         let variable = |name| std::env::var(name).ok();
         Pod::new(MOUNT, variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"))
     }
 
-    /// A pod with its service account in the folder `mount`.
+    /// Makes a pod whose service account is in the folder `mount`. An empty variable counts as unset.
     pub(super) fn new(mount: impl Into<PathBuf>, host: Option<String>, port: Option<String>) -> Pod {
         let set = |value: Option<String>| value.filter(|value| !value.is_empty());
         Pod { mount: mount.into(), host: set(host), port: set(port) }
     }
 
-    /// The API server and the service account; `None` outside of pods. The certificates are not needed if
-    /// `has_authority`. Errors: one line that names what a pod should have and this one lacks.
+    /// Returns the API server and the service account; `None` outside of pods. Needs no `ca.crt` if `has_authority`.
+    /// Errors are one line that names what this pod lacks.
     pub(super) fn access(&self, has_authority: bool) -> Result<Option<(Cluster, AuthInfo)>> {
         let (host, port) = match (&self.host, &self.port) {
             (None, None) => return Ok(None),
             (Some(host), Some(port)) => (host, port),
-            (None, Some(_)) => bail!("{}", lacking("KUBERNETES_SERVICE_HOST is not set")),
-            (Some(_), None) => bail!("{}", lacking("KUBERNETES_SERVICE_PORT is not set")),
+            (None, Some(_)) => bail!("{}", incomplete("KUBERNETES_SERVICE_HOST is not set")),
+            (Some(_), None) => bail!("{}", incomplete("KUBERNETES_SERVICE_PORT is not set")),
         };
         let token = self.mount.join("token");
         let text = read(&token, "set automountServiceAccountToken in the pod")?;
         if text.trim_ascii().is_empty() {
-            bail!("{}", lacking(&format!("{} is empty", token.display())));
+            bail!("{}", incomplete(&format!("{} is empty", token.display())));
         }
         let authority = self.mount.join("ca.crt");
         if !has_authority {
@@ -52,17 +52,17 @@ impl Pod {
         }
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let cluster = Cluster {
-            server: Some(address(host, port)),
+            server: Some(url(host, port)),
             certificate_authority: Some(text(authority)).filter(|_| !has_authority),
             ..Cluster::default()
         };
-        // The file and not its text: it is written anew before the token ends.
+        // Names the file instead of its text, since the kubelet renews the file before the token expires.
         Ok(Some((cluster, AuthInfo { token_file: Some(text(token)), ..AuthInfo::default() })))
     }
 }
 
-/// IPv6 addresses stand in brackets.
-fn address(host: &str, port: &str) -> String {
+/// Joins host and port to a URL, with an IPv6 address in brackets.
+fn url(host: &str, port: &str) -> String {
     if host.contains(':') && !host.starts_with('[') {
         return format!("https://[{host}]:{port}");
     }
@@ -71,13 +71,13 @@ fn address(host: &str, port: &str) -> String {
 
 fn read(path: &Path, remedy: &str) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| {
-        let why = lacking(&format!("{} cannot be read ({error})", path.display()));
+        let why = incomplete(&format!("{} cannot be read ({error})", path.display()));
         anyhow!("{why}, or {remedy}")
     })
 }
 
-fn lacking(what: &str) -> String {
-    format!("no kubeconfig, and the service account of this pod is not whole ({what}): {REMEDY}")
+fn incomplete(why: &str) -> String {
+    format!("no kubeconfig, and the service account of this pod is not complete ({why}): {REMEDY}")
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_account_is_found_in_its_folder() {
+    fn a_pod_has_the_service_account_in_its_folder() {
         let mount = mount(&[("token", "T"), ("ca.crt", "C")]);
         let (cluster, user) = pod(mount.path(), "10.0.0.1", "443").access(false).unwrap().unwrap();
         assert_eq!(cluster.server.as_deref(), Some("https://10.0.0.1:443"));
@@ -113,19 +113,19 @@ mod tests {
             ("[fd00:10::1]", "https://[fd00:10::1]:6443"),
             ("kubernetes.default.svc", "https://kubernetes.default.svc:6443"),
         ] {
-            assert_eq!(address(host, "6443"), expected);
+            assert_eq!(url(host, "6443"), expected);
         }
     }
 
     #[test]
-    fn outside_of_pods_there_is_none() {
+    fn outside_of_pods_there_is_no_service_account() {
         let folder = mount(&[("token", "T"), ("ca.crt", "C")]);
         assert!(Pod::new(folder.path(), None, None).access(false).unwrap().is_none());
         assert!(pod(folder.path(), "", "").access(false).unwrap().is_none());
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn errors_name_the_missing_variable_or_file() {
         let refused = |pod: &Pod| pod.access(false).unwrap_err().to_string();
         let whole = mount(&[("token", "hidden"), ("ca.crt", "C")]);
         for (host, port, expected) in

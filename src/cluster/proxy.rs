@@ -1,4 +1,4 @@
-//! The proxy to the API server, by kubectl's rules.
+//! Proxy to the API server, by kubectl's rules.
 
 use anyhow::{Result, anyhow};
 use http::Uri;
@@ -6,10 +6,10 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::prometheus::{Url, is_loopback};
 
-/// The kubeconfig's `proxy-url`, else `HTTPS_PROXY` unless `NO_PROXY` names the server; never from the environment for
-/// this machine itself. (kube holds `NO_PROXY` against the proxy's own name.) Errors: an address that is none, unquoted
-/// since it may hold a password.
-pub(super) fn of(server: &Url, own: Option<&str>) -> Result<Option<Uri>> {
+/// Returns the kubeconfig's `proxy-url`, else `HTTPS_PROXY` unless `NO_PROXY` names the server. Ignores the environment
+/// for a loopback server. Errors if the address is invalid, without it: it may hold a password.
+pub(super) fn resolve(server: &Url, own: Option<&str>) -> Result<Option<Uri>> {
+    // Not left to kube, which compares `NO_PROXY` with the proxy's own name.
     let variable = ["HTTPS_PROXY", "https_proxy"].into_iter().filter_map(|name| std::env::var(name).ok());
     let environment = variable.into_iter().find(|value| !value.is_empty());
     choose(server, own, environment.as_deref(), &Matcher::from_env())

@@ -1,77 +1,80 @@
-//! The route to Prometheus: the host under which the router admitted it. Only for a user who may not read routes it is
-//! put together, from the domain that the console's address shows.
+//! Route to Prometheus: the host that the router admitted. For a user who may not read routes, the host is a guess from
+//! the console's domain.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api as Objects, DynamicObject, GroupVersionKind};
 use kube::discovery::ApiResource;
 use serde_json::Value;
 
-use super::api::{Api, NoWay, Refusal};
-use super::{NAMESPACE, ROUTE};
+use super::api::{Api, Refusal};
+use super::monitoring::{NAMESPACE, ROUTE};
+use super::unreachable::Unreachable;
 use crate::prometheus::Url;
 use crate::prometheus::failure::one_line;
 
-/// Where every logged-in user may read the console's address.
+/// Namespace and name of the ConfigMap with the console's address. Every logged-in user may read it.
 const CONSOLE: (&str, &str) = ("openshift-config-managed", "console-public");
-/// What the console's host is before the domain of all routes, unless somebody chose another.
+/// Console's host before the domain of all routes, unless an administrator chose another.
 const CONSOLE_HOST: &str = "console-openshift-console";
 const REMEDY: &str = "use --via port-forward, or name the address with --prometheus URL";
 
-/// Where the route leads.
-pub(super) struct Found {
-    /// The base address of Prometheus.
+/// URL of the route.
+pub(super) struct RouteUrl {
+    /// Base address of Prometheus.
     pub(super) url: Url,
-    /// Why it is not the admitted route's own word, if it is not.
+    /// Reason why it is a guess; `None` if it comes from the admitted route.
     pub(super) note: Option<String>,
 }
 
-/// Finds the base address of Prometheus by its route.
-pub(super) async fn find(api: &Api) -> Result<Found, NoWay> {
+/// Fetches the base address of Prometheus from its route. Errors if no router admitted the route, or it cannot be read.
+pub(super) async fn fetch_url(api: &Api) -> Result<RouteUrl, Unreachable> {
     let kind = ApiResource::from_gvk_with_plural(
         &GroupVersionKind::gvk("route.openshift.io", "v1", "Route"),
         "routes",
     );
     let routes = Objects::<DynamicObject>::namespaced_with(api.client.clone(), NAMESPACE, &kind);
     let name = format!("route {ROUTE} in {NAMESPACE}");
-    match api.ask(routes.get(ROUTE)).await {
+    match api.request(routes.get(ROUTE)).await {
         Ok(route) => {
-            let url = admitted(&route.data).and_then(|host| Url::parse(&format!("https://{host}")).ok());
-            let absent =
-                || NoWay::Absent { reason: format!("{name} is not admitted by any router"), remedy: REMEDY };
-            Ok(Found { url: url.ok_or_else(absent)?, note: None })
+            let url = admitted_host(&route.data).and_then(|host| Url::parse(&format!("https://{host}")).ok());
+            let not_admitted = || absent(format!("{name} is not admitted by any router"));
+            Ok(RouteUrl { url: url.ok_or_else(not_admitted)?, note: None })
         }
-        Err(Refusal::NotFound) => {
-            Err(NoWay::Absent { reason: format!("there is no {name}"), remedy: REMEDY })
-        }
-        Err(Refusal::Forbidden(said)) => by_console(api, &format!("reading {name}: {said}")).await,
-        Err(refusal) => Err(refusal.for_want_of(&format!("reading {name}"), REMEDY)),
+        Err(Refusal::NotFound) => Err(absent(format!("there is no {name}"))),
+        Err(Refusal::Forbidden(message)) => guess_url(api, &format!("reading {name}: {message}")).await,
+        Err(refusal) => Err(Unreachable::from_refusal(refusal, &format!("reading {name}"), REMEDY)),
     }
 }
 
-/// The host that the router gives the route by default, since the route itself cannot be read for the reason `unread`.
-async fn by_console(api: &Api, unread: &str) -> Result<Found, NoWay> {
+fn absent(reason: String) -> Unreachable {
+    Unreachable::Absent { reason, remedy: REMEDY }
+}
+
+/// Guesses the host that the router gives the route by default. `unread` is the reason why the route cannot be read.
+async fn guess_url(api: &Api, unread: &str) -> Result<RouteUrl, Unreachable> {
     let (namespace, map) = CONSOLE;
     let maps = Objects::<ConfigMap>::namespaced(api.client.clone(), namespace);
     let reading = format!("{unread}; reading the console's address from configmap {map} in {namespace}");
-    let console = api.ask(maps.get(map)).await.map_err(|refusal| refusal.for_want_of(&reading, REMEDY))?;
+    let console = api.request(maps.get(map)).await;
+    let console = console.map_err(|refusal| Unreachable::from_refusal(refusal, &reading, REMEDY))?;
     let address = console.data.unwrap_or_default().remove("consoleURL").unwrap_or_default();
-    let Some(url) = beside_console(&address) else {
+    let Some(url) = url_beside_console(&address) else {
         let reason = format!("{reading}: \"{}\" does not show the domain of routes", one_line(&address));
-        return Err(NoWay::Absent { reason, remedy: REMEDY });
+        return Err(absent(reason));
     };
     let note = format!("asking {url}, which the console's address suggests ({unread})");
-    Ok(Found { url, note: Some(note) })
+    Ok(RouteUrl { url, note: Some(note) })
 }
 
-/// Prometheus's address in the domain of a console that has not been given a host of its own.
-fn beside_console(console: &str) -> Option<Url> {
+/// Returns Prometheus's address in the console's domain; `None` if an administrator chose the console's host.
+fn url_beside_console(console: &str) -> Option<Url> {
     let console = Url::parse(console).ok()?;
     let domain = console.host_str()?.strip_prefix(CONSOLE_HOST)?.strip_prefix('.')?;
     Url::parse(&format!("https://{ROUTE}-{NAMESPACE}.{domain}")).ok()
 }
 
-/// The host of the first ingress whose condition `Admitted` is `True`.
-fn admitted(route: &Value) -> Option<&str> {
+/// Returns the host of the first ingress whose condition `Admitted` is `True`.
+fn admitted_host(route: &Value) -> Option<&str> {
     let is_admitted = |condition: &Value| {
         condition.get("type").and_then(Value::as_str) == Some("Admitted")
             && condition.get("status").and_then(Value::as_str) == Some("True")
@@ -102,12 +105,12 @@ mod tests {
             (json!({"spec": {"host": "a.example"}, "status": {}}), None),
             (json!({"spec": {"host": "a.example"}}), None),
         ] {
-            assert_eq!(admitted(&route), expected, "{route}");
+            assert_eq!(admitted_host(&route), expected, "{route}");
         }
     }
 
     #[test]
-    fn only_the_console_of_the_routes_domain_shows_it() {
+    fn only_a_console_with_its_default_host_shows_the_domain_of_routes() {
         for (console, expected) in [
             (
                 "https://console-openshift-console.apps.c.example",
@@ -123,7 +126,7 @@ mod tests {
             ("console-openshift-console.apps.c.example", None),
             ("", None),
         ] {
-            assert_eq!(beside_console(console).as_ref().map(Url::as_str), expected, "{console}");
+            assert_eq!(url_beside_console(console).as_ref().map(Url::as_str), expected, "{console}");
         }
     }
 }

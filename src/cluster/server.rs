@@ -1,4 +1,6 @@
-//! The API server for those who change things: requests by path, answers as JSON, refusals told apart from silence.
+//! Client of the API server for `install` and `status`: requests by path, responses as JSON.
+//!
+//! It distinguishes a server that refuses from one that is unavailable, which it can retry.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -14,81 +16,81 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::api::{Api, Unanswered};
-use super::{Cluster, no_kubeconfig};
+use super::api::{Api, SendError};
+use super::context::Cluster;
 use crate::prometheus::failure::one_line;
 
-/// Under which the fields that are applied are ours.
+/// Name of this program as the manager of the fields that it applies.
 pub const FIELD_MANAGER: &str = "oc-interrogate";
-/// Between two tries of a server that gives no answer.
+/// Time between two tries of an unavailable server.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How much of an object is asked for.
+/// Part of an object that a request fetches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// Whole object.
     Whole,
-    /// Its metadata alone.
+    /// Metadata of one object.
     Metadata,
-    /// The metadata alone of all that a list holds.
+    /// Metadata of each object in a list.
     MetadataList,
-    /// What kubectl shows of it in columns.
+    /// Columns that kubectl prints.
     Table,
 }
 
-/// How an object is applied.
+/// Options of an apply.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Applied {
-    /// The server says what would be, and changes nothing.
+    /// Changes nothing: the server returns what the result would be.
     pub dry_run: bool,
-    /// Fields of other managers are taken over.
+    /// Takes over fields of other managers.
     pub force: bool,
 }
 
-/// Why a request came to nothing.
+/// Reason why a request has no result.
 #[derive(Debug)]
 pub enum Failure {
-    /// 401: the login is no longer good; the line says what to do.
+    /// 401: the login is no longer valid. The line includes the remedy.
     LoggedOut(anyhow::Error),
-    /// The server's own no, in its words.
+    /// Refusal by the server, with its status.
     Refused(Box<Status>),
-    /// No answer, or one that speaks of the server's own trouble; the line says what to do.
-    Silent(anyhow::Error),
+    /// Missing or invalid response, or a status of 429 or from 500 up. The line includes the remedy.
+    Unavailable(anyhow::Error),
 }
 
-/// What a watch sends.
+/// Stream of a watch.
 pub type Events<T> = Pin<Box<dyn Stream<Item = Result<WatchEvent<T>, Failure>>>>;
 
-/// Who is told of a server that is silent: the kind of line, and its text.
-type Tell<'a> = &'a dyn Fn(&str, &str);
+/// Prints a line about an unavailable server, from the kind of line and its text.
+type Warn<'a> = &'a dyn Fn(&str, &str);
 
-/// One API server, as one user. Paths are the server's own, from the first `/`.
+/// Client of one API server, as one user. Paths are the server's own, from the first `/`.
 pub struct Server<'a> {
     api: &'a Api,
-    /// Until when a silent server is asked again, and who is told; not at all while there is none.
-    patience: Cell<Option<(Instant, Tell<'a>)>>,
+    /// Deadline of retries of an unavailable server, and the function that reports them. `None` means no retries.
+    retry: Cell<Option<(Instant, Warn<'a>)>>,
 }
 
 impl Cluster {
-    /// The API server that the kubeconfig names. Errors: one line with the remedy; nothing is asked yet.
+    /// Returns the API server that the kubeconfig names; sends it no request. Errors are one line with the remedy.
     pub async fn server(&self) -> Result<Server<'_>> {
-        let Some(opened) = self.opened().await? else { return Err(no_kubeconfig(&self.options)) };
-        Ok(Server { api: &opened.api, patience: Cell::new(None) })
+        Ok(Server { api: &self.required_session().await?.api, retry: Cell::new(None) })
     }
 }
 
 impl<'a> Server<'a> {
-    /// Its URL, and its proxy's host.
+    /// Returns the server's URL and its proxy's host, for messages.
     pub fn name(&self) -> &str {
         self.api.name()
     }
 
-    /// From now on a server that gives no answer is asked again until `until`; `tell` is told of it once each time.
-    pub fn insist(&self, until: Instant, tell: Tell<'a>) {
-        self.patience.set(Some((until, tell)));
+    /// Makes later requests to an unavailable server retry until `deadline`. Calls `warn` once for each such
+    /// request.
+    pub fn retry_until(&self, deadline: Instant, warn: Warn<'a>) {
+        self.retry.set(Some((deadline, warn)));
     }
 
-    /// Reads an object or a list.
+    /// Fetches an object or a list.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, part: Part) -> Result<T, Failure> {
         let accept = match part {
             Part::Whole => "application/json",
@@ -99,54 +101,54 @@ impl<'a> Server<'a> {
         self.send(Method::GET, path, accept, None).await
     }
 
-    /// Reads an object or a list; none where there is none.
-    pub async fn find<T: DeserializeOwned>(&self, path: &str, part: Part) -> Result<Option<T>, Failure> {
+    /// Fetches an object or a list; `None` if there is none.
+    pub async fn get_opt<T: DeserializeOwned>(&self, path: &str, part: Part) -> Result<Option<T>, Failure> {
         match self.get(path, part).await {
-            Ok(found) => Ok(Some(found)),
+            Ok(object) => Ok(Some(object)),
             Err(failure) if failure.code() == 404 => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
-    /// Has a review answered.
+    /// Posts a review, such as a SelfSubjectAccessReview, and returns it with its result.
     pub async fn review(&self, path: &str, review: &Value) -> Result<Value, Failure> {
         self.send(Method::POST, path, "application/json", Some(("application/json", review))).await
     }
 
-    /// Applies an object at its own path and returns it as it is, or would be, afterwards.
-    pub async fn apply(&self, path: &str, object: &Value, how: Applied) -> Result<Value, Failure> {
-        let dry_run = if how.dry_run { "&dryRun=All" } else { "" };
-        let path = format!("{path}?fieldManager={FIELD_MANAGER}&force={}{dry_run}", how.force);
+    /// Applies an object at its own path, and returns the result. In a dry run, returns what the result would be.
+    pub async fn apply(&self, path: &str, object: &Value, options: Applied) -> Result<Value, Failure> {
+        let dry_run = if options.dry_run { "&dryRun=All" } else { "" };
+        let path = format!("{path}?fieldManager={FIELD_MANAGER}&force={}{dry_run}", options.force);
         let body = ("application/apply-patch+yaml", object); // JSON is YAML
         self.send(Method::PATCH, &path, "application/json", Some(body)).await
     }
 
-    /// Deletes the object with this uid; what is gone already is no error. With its dependents, it stays until those
-    /// are gone; otherwise it goes at once.
+    /// Deletes the object with this uid. It is no error if it is already gone. If `dependents`, the object stays until
+    /// its dependents are gone; otherwise it goes at once.
     pub async fn delete(&self, path: &str, uid: &str, dependents: bool) -> Result<(), Failure> {
         let policy = if dependents { "Foreground" } else { "Background" };
         let options = serde_json::json!({"apiVersion": "v1", "kind": "DeleteOptions",
             "propagationPolicy": policy, "preconditions": {"uid": uid}});
         let body = Some(("application/json", &options));
         match self.send::<Value>(Method::DELETE, path, "application/json", body).await {
-            // Another object of that name is not the one that was meant.
+            // 409: an object of that name exists, but with another uid.
             Err(failure) if matches!(failure.code(), 404 | 409) => Ok(()),
-            answer => answer.map(drop),
+            response => response.map(drop),
         }
     }
 
-    /// Watches what `path` lists: all there is first, then each change, until the server ends it.
+    /// Watches the list at `path`: yields each object first, then each change, until the server ends the watch.
     pub async fn watch<T>(&self, path: &str) -> Result<Events<T>, Failure>
     where
         T: Clone + DeserializeOwned + 'static,
     {
         let request = request(&Method::GET, path, "application/json", None)?;
-        let events = self.api.attempt(self.api.client.request_events(request)).await;
-        let events = events.map_err(|failure| self.failure(failure))?;
+        let events = self.api.send(self.api.client.request_events(request)).await;
+        let events = events.map_err(|error| self.failure(error))?;
         Ok(Box::pin(events.map(|event| {
             event.map_err(|error| match error {
                 kube::Error::Api(status) => Failure::Refused(status),
-                error => Failure::Silent(anyhow!(
+                error => Failure::Unavailable(anyhow!(
                     "the watch was cut ({}): try again",
                     one_line(&error.to_string())
                 )),
@@ -161,31 +163,31 @@ impl<'a> Server<'a> {
         accept: &str,
         body: Option<(&str, &Value)>,
     ) -> Result<T, Failure> {
-        let mut is_told = false;
+        let mut has_warned = false;
         loop {
             let request = request(&method, path, accept, body)?;
-            let answer = self.api.attempt(self.api.client.request(request)).await;
-            match (answer.map_err(|failure| self.failure(failure)), self.patience.get()) {
-                (Err(Failure::Silent(error)), Some((until, tell))) if Instant::now() < until => {
-                    if !is_told {
-                        tell("warning", &format!("{error:#}; trying again until --timeout"));
-                        is_told = true;
+            let response = self.api.send(self.api.client.request(request)).await;
+            match (response.map_err(|error| self.failure(error)), self.retry.get()) {
+                (Err(Failure::Unavailable(error)), Some((deadline, warn))) if Instant::now() < deadline => {
+                    if !has_warned {
+                        warn("warning", &format!("{error:#}; trying again until --timeout"));
+                        has_warned = true;
                     }
                     sleep(PAUSE).await;
                 }
-                (answer, _) => return answer,
+                (response, _) => return response,
             }
         }
     }
 
-    fn failure(&self, failure: Unanswered) -> Failure {
-        match failure {
-            Unanswered::Status(status) => match status.code {
-                401 => Failure::LoggedOut(self.api.trouble(&status)),
-                429 | 500.. => Failure::Silent(self.api.trouble(&status)),
+    fn failure(&self, error: SendError) -> Failure {
+        match error {
+            SendError::Status(status) => match status.code {
+                401 => Failure::LoggedOut(self.api.status_error(&status)),
+                429 | 500.. => Failure::Unavailable(self.api.status_error(&status)),
                 _ => Failure::Refused(status),
             },
-            Unanswered::Silent(error) => Failure::Silent(error),
+            SendError::NoResponse(error) => Failure::Unavailable(error),
         }
     }
 }
@@ -201,23 +203,24 @@ fn request(
         request = request.header(CONTENT_TYPE, kind);
     }
     let body = body.map(|(_, value)| value.to_string().into_bytes()).unwrap_or_default();
-    request.body(body).map_err(|error| Failure::Silent(anyhow!("asking {path}: {error}")))
+    request.body(body).map_err(|error| Failure::Unavailable(anyhow!("asking {path}: {error}")))
 }
 
 impl Failure {
-    /// The server's status code; 0 where it gave none.
+    /// Returns the server's status code; 0 if it was unavailable.
     pub fn code(&self) -> u16 {
         match self {
             Failure::LoggedOut(_) => 401,
             Failure::Refused(status) => status.code,
-            Failure::Silent(_) => 0,
+            Failure::Unavailable(_) => 0,
         }
     }
 
-    /// As one line: `action` names what was done with what, `remedy` helps where the server said no.
+    /// Words the failure in one line. `action` names what the client did, and with which object. `remedy` is for a
+    /// refusal.
     pub fn during(self, action: &str, remedy: &str) -> anyhow::Error {
         match self {
-            Failure::LoggedOut(error) | Failure::Silent(error) => error.context(action.to_owned()),
+            Failure::LoggedOut(error) | Failure::Unavailable(error) => error.context(action.to_owned()),
             Failure::Refused(status) => {
                 anyhow!("{action}: {} ({}): {remedy}", one_line(&status.message), status.code)
             }

@@ -1,6 +1,5 @@
-//! One user's access to one API server: kubeconfig and flags made into a client, its token and what it trusts.
+//! Session: one user's access to one API server, with client, token and certificate authorities.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -17,86 +16,47 @@ use super::api::Api;
 use super::files::{Filed, Files};
 use super::identity::certificates;
 use super::kubeconfig::{self, Chosen};
+use super::options::SessionOptions;
 use super::pod::Pod;
 use super::{home, proxy, token};
 use crate::prometheus::failure::one_line;
 use crate::prometheus::{Secret, Url, is_loopback};
 
 const CORRECT: &str = "correct it in the kubeconfig, or log in again with oc login";
-/// Without `--request-timeout` a silent API server is given up after this.
+/// Limit of one request to the API server without `--request-timeout`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// kubectl's shared flags, with kubectl's meaning, for the API server alone.
-#[derive(Debug, Clone, Default)]
-pub struct SessionOptions {
-    /// `--kubeconfig`: this file instead of `$KUBECONFIG` or `~/.kube/config`.
-    pub kubeconfig: Option<PathBuf>,
-    /// `--context`
-    pub context: Option<String>,
-    /// `--cluster`
-    pub cluster: Option<String>,
-    /// `--user`
-    pub user: Option<String>,
-    /// `--server`: the API server's URL.
-    pub server: Option<String>,
-    /// `--token`: instead of the context's credential; for Prometheus too.
-    pub token: Option<Secret>,
-    /// `--as`
-    pub impersonate_user: Option<String>,
-    /// `--as-group`
-    pub impersonate_groups: Vec<String>,
-    /// `--as-uid`
-    pub impersonate_uid: Option<String>,
-    /// `--client-certificate`: a PEM file, instead of the user's.
-    pub client_certificate: Option<PathBuf>,
-    /// `--client-key`: a PEM file, instead of the user's.
-    pub client_key: Option<PathBuf>,
-    /// `--certificate-authority`: a PEM file, instead of the cluster's.
-    pub certificate_authority: Option<PathBuf>,
-    /// `--insecure-skip-tls-verify`: of the API server; Prometheus is verified all the same.
-    pub insecure_skip_tls_verify: bool,
-    /// `--tls-server-name`
-    pub tls_server_name: Option<String>,
-    /// `--request-timeout` for one request to the API server; zero is no limit, none is 30 s.
-    pub request_timeout: Option<Duration>,
-}
-
-/// Access to one API server.
+/// Access of one user to one API server.
 pub(super) struct Session {
-    /// The context's name, or the server's where only flags were given.
+    /// Context's name; the server's address if no context was used.
     pub(super) name: String,
-    /// The same, where it is a context's.
+    /// Context's name; `None` if no context was used.
     pub(super) context: Option<String>,
-    /// The API server's address.
+    /// API server's address.
     pub(super) server: Url,
     pub(super) token: Option<Secret>,
-    /// What the context has where it has no token, for messages.
+    /// Kind of credential that a context without a token has, for messages.
     pub(super) instead_of_token: &'static str,
-    /// Whether what the API server says is known to be its own word.
+    /// True if the client verifies the API server, so that it can trust the responses.
     pub(super) verified: bool,
-    /// The certificate authorities that the kubeconfig and the flags name.
+    /// Certificate authorities that the kubeconfig and the flags name.
     pub(super) authorities: Vec<CertificateDer<'static>>,
-    /// The kubeconfig's own `proxy-url`.
+    /// Kubeconfig's own `proxy-url`.
     pub(super) proxy: Option<Url>,
     pub(super) api: Api,
 }
 
 impl Session {
-    /// Reads the kubeconfig and runs its credential plugin, if any; without one, a pod's service account. `None` if
-    /// there is nothing of that and no `--server`. Errors: one line naming file, context or flag.
+    /// Reads the kubeconfig, else a pod's service account. Runs an exec credential if the user has one. `None` if there
+    /// is neither of these, nor `--server`. Errors are one line that names file, context or flag.
     pub(super) async fn open(options: &SessionOptions) -> Result<Option<Session>> {
-        match chosen(&files(options), &Pod::here(), options)? {
-            Some(chosen) => Session::of(chosen, options).await.map(Some),
+        match choose(&kubeconfig_files(options), &Pod::from_env(), options)? {
+            Some(chosen) => Session::from_chosen(chosen, options).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// Where a kubeconfig was looked for, for the message that there is none.
-    pub(super) fn looked_in(options: &SessionOptions) -> String {
-        files(options).names()
-    }
-
-    async fn of(chosen: Chosen, options: &SessionOptions) -> Result<Session> {
+    async fn from_chosen(chosen: Chosen, options: &SessionOptions) -> Result<Session> {
         let Chosen { context, filed_cluster, mut cluster, user } = chosen;
         let server = cluster
             .server
@@ -111,17 +71,18 @@ impl Session {
         };
         let context = Some(context).filter(|context| !context.is_empty());
         let name = context.as_ref().unwrap_or(&server).clone();
-        // The kubeconfig's own stay good for the route whatever the flags say of the API server. What is wrong with them is
-        // told below, unless the flags name others.
-        let mut authorities = authorities(&filed_cluster).ok().flatten().unwrap_or_default();
+        // The route may need the kubeconfig's own authorities, even if the flags name others for the API server.
+        // `kube_config` reports an error in them, unless the flags replace them.
+        let mut authorities = read_authorities(&filed_cluster).ok().flatten().unwrap_or_default();
         let own_proxy = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
         let user = NamedAuthInfo { name: name.clone(), auth_info: Some(user), ..NamedAuthInfo::default() };
-        let mut config = config(cluster, user).await.with_context(|| format!("using context \"{name}\""))?;
+        let mut config =
+            kube_config(cluster, user).await.with_context(|| format!("using context \"{name}\""))?;
         let verified = url.scheme() == "https" && !config.accept_invalid_certs;
         if !config.accept_invalid_certs {
             authorities.extend(config.root_cert.iter().flatten().cloned().map(CertificateDer::from));
         }
-        config.proxy_url = proxy::of(&url, own_proxy.as_deref())?;
+        config.proxy_url = proxy::resolve(&url, own_proxy.as_deref())?;
         let token = token::resolve(&mut config)
             .await
             .with_context(|| format!("authenticating as context \"{name}\""))?;
@@ -152,7 +113,7 @@ impl Session {
     }
 }
 
-/// A server as kubectl reads it: without a scheme it is plain http.
+/// Adds `http://` to a server without a scheme, as kubectl does.
 fn with_scheme(server: String) -> String {
     match server.is_empty() || server.contains("://") {
         true => server,
@@ -160,18 +121,21 @@ fn with_scheme(server: String) -> String {
     }
 }
 
-pub(super) fn files(options: &SessionOptions) -> Files {
-    Files::of(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), home::folder())
+/// Returns the kubeconfig files that flag, environment and home folder name.
+pub(super) fn kubeconfig_files(options: &SessionOptions) -> Files {
+    Files::choose(options.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG").as_deref(), home::folder())
 }
 
-/// Whether the context has a token, or what yields one; nothing is run or asked for it.
+/// Returns true if the context has a token or a source of one. Runs no program and sends no request.
 pub(super) fn has_token(options: &SessionOptions) -> bool {
-    let Ok(Some(Chosen { user, .. })) = chosen(&files(options), &Pod::here(), options) else { return false };
+    let chosen = choose(&kubeconfig_files(options), &Pod::from_env(), options);
+    let Ok(Some(Chosen { user, .. })) = chosen else { return false };
     user.token.is_some() || user.token_file.is_some() || user.exec.is_some() || user.auth_provider.is_some()
 }
 
-/// What the files, else the pod, and the flags make together.
-fn chosen(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<Chosen>> {
+/// Chooses cluster and user from the files, and applies the flags. Tries the pod first if neither flags nor files
+/// choose any.
+fn choose(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<Chosen>> {
     let filed = files.read()?;
     let is_named = options.server.is_some()
         || [&options.context, &options.cluster, &options.user].into_iter().any(Option::is_some);
@@ -179,10 +143,10 @@ fn chosen(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<C
         let has_authority = options.insecure_skip_tls_verify || options.certificate_authority.is_some();
         match pod.access(has_authority) {
             Ok(Some((cluster, user))) => {
-                return kubeconfig::changed(String::new(), cluster, user, options).map(Some);
+                return kubeconfig::apply_flags(String::new(), cluster, user, options).map(Some);
             }
             Err(error) if filed.is_none() => return Err(error),
-            // What the kubeconfig lacks is said.
+            // The match below reports what the kubeconfig lacks.
             Ok(None) | Err(_) => {}
         }
     }
@@ -195,8 +159,9 @@ fn chosen(files: &Files, pod: &Pod, options: &SessionOptions) -> Result<Option<C
     }
 }
 
-/// kube's own reading of one cluster and one user: certificate files, keys, what a plugin is told of its cluster.
-async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
+/// Makes kube's settings from one cluster and one user. kube reads certificate files and keys, and the exec
+/// credential's cluster.
+async fn kube_config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
     let name = user.name.clone();
     let cluster = with_authorities(cluster)?;
     let context = Context { cluster: name.clone(), user: Some(name.clone()), ..Context::default() };
@@ -217,12 +182,12 @@ async fn config(cluster: Cluster, user: NamedAuthInfo) -> Result<Config> {
     };
     Config::from_custom_kubeconfig(one, &KubeConfigOptions::default())
         .await
-        .map_err(|error| anyhow!(unusable(&error)))
+        .map_err(|error| anyhow!(explain(&error)))
 }
 
-/// The certificates of a cluster's authority; `None` if it names none. Those that cannot be read are left out, as with Go.
-/// Errors: there is none that can.
-fn authorities(cluster: &Cluster) -> Result<Option<Vec<CertificateDer<'static>>>> {
+/// Reads the certificates of a cluster's authority; `None` if it names none. Skips broken ones, as Go does. Errors if
+/// they cannot be read, or none is valid.
+fn read_authorities(cluster: &Cluster) -> Result<Option<Vec<CertificateDer<'static>>>> {
     const REMEDY: &str = "name a PEM file with --certificate-authority FILE";
     let pem = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
         (Some(data), _) => BASE64
@@ -239,10 +204,10 @@ fn authorities(cluster: &Cluster) -> Result<Option<Vec<CertificateDer<'static>>>
     Ok(Some(found))
 }
 
-/// The cluster with its authority's certificates in the place of their file: of a file with a broken one kube would refuse
-/// all. Errors as above.
+/// Replaces the file of a cluster's authority by its valid certificates, since kube would refuse a file with a broken
+/// one. Errors as `read_authorities` does.
 fn with_authorities(mut cluster: Cluster) -> Result<Cluster> {
-    let Some(found) = authorities(&cluster)? else { return Ok(cluster) };
+    let Some(found) = read_authorities(&cluster)? else { return Ok(cluster) };
     let block = |certificate: &CertificateDer<'_>| {
         let text = BASE64.encode(certificate);
         format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
@@ -252,8 +217,8 @@ fn with_authorities(mut cluster: Cluster) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// kube's words say everything twice in a chain of causes, and no remedy.
-fn unusable(error: &KubeconfigError) -> String {
+/// Words an error of kube, whose chain of causes repeats itself and has no remedy.
+fn explain(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::ParseClusterUrl(_) => format!("its server is no address: {CORRECT}"),
         KubeconfigError::ParseProxyUrl(_) => format!("its proxy-url is no address: {CORRECT}"),

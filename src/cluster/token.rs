@@ -1,4 +1,4 @@
-//! The context's bearer token, whatever it comes from: the file, a credential plugin, an OpenID provider.
+//! Bearer token of a context, from any source: the kubeconfig, a file, an exec credential or an OpenID provider.
 
 use std::time::Duration;
 
@@ -12,22 +12,23 @@ use kube::client::ConfigExt as _;
 use secrecy::ExposeSecret as _;
 use tower::{BoxError, Layer as _, ServiceExt as _, service_fn};
 
-use super::plugin::{self, Credential};
+use super::exec_credential::{self, Credential};
 use crate::prometheus::Secret;
 
-/// For an OpenID provider to renew a token.
+/// Limit of an OpenID provider's renewal of a token.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Finds the token and leaves it in `config` in place of its source, so that a plugin runs once and not for every use.
-/// A file stays the source: it is read again, as its token is renewed. Beside a token in the kubeconfig, the file wins.
-/// `None`: the context has another kind of credential. Errors: the source yields nothing; never the token.
+/// Resolves the token and puts it into `config` in place of its source, so that an exec credential runs only once. A
+/// token file that kube can read again stays the source, since its token may be renewed. A token file wins over a token
+/// in the kubeconfig. `None` if the context has another kind of credential. Errors if the source yields no usable token;
+/// they never contain the token.
 pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
     let user = &config.auth_info;
     let mut is_reread = false;
     let token = if let Some(path) = &user.token_file {
-        match (file(path), &user.token) {
+        match (read(path), &user.token) {
             (Ok(text), inline) if inline.is_none() || !text.trim().is_empty() => {
-                // kube sends the text as it is, and reads a pipe to its end.
+                // kube sends the text untrimmed, and would find a pipe already at its end.
                 is_reread = text.trim() == text && std::fs::metadata(path).is_ok_and(|file| file.is_file());
                 Some(Secret::from(text))
             }
@@ -37,7 +38,8 @@ pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
     } else if let Some(token) = &user.token {
         Some(token.clone())
     } else if let Some(exec) = &user.exec {
-        let Credential { token, client_certificate_data, client_key_data } = plugin::run(exec).await?;
+        let Credential { token, client_certificate_data, client_key_data } =
+            exec_credential::run(exec).await?;
         let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();
         if let (Some(certificate), Some(key), false) =
             (client_certificate_data, client_key_data, has_certificate)
@@ -48,7 +50,7 @@ pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
         config.auth_info.exec = None;
         token
     } else if let Some(provider) = &user.auth_provider {
-        refreshed(config, &provider.name).await?
+        refresh(config, &provider.name).await?
     } else {
         None
     };
@@ -57,7 +59,7 @@ pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
     if trimmed.is_empty() {
         bail!("the context's token is empty: log in again with oc login");
     }
-    // No header can hold others, and what builds it would panic.
+    // A header cannot hold other characters, and its builder would panic.
     if !trimmed.bytes().all(|byte| byte.is_ascii_graphic()) {
         bail!("the context's token holds characters that no token has: log in again with oc login");
     }
@@ -72,22 +74,23 @@ pub(super) async fn resolve(config: &mut Config) -> Result<Option<Secret>> {
     Ok(Some(token))
 }
 
-/// Reads a token file. Errors: one line without any of its text.
-fn file(path: &str) -> Result<String> {
+/// Reads a token file. Errors are one line without any of its text.
+fn read(path: &str) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| {
         anyhow!("its token file {path} cannot be read ({error}): correct the kubeconfig, or log in again with oc login")
     })
 }
 
-/// Lets kube authenticate a request that goes nowhere, refreshing an OpenID token, and reads what it would have sent.
-async fn refreshed(config: &Config, provider: &str) -> Result<Option<Secret>> {
+/// Refreshes an OpenID token. kube does so when it authenticates a request, so this reads the token off a request to
+/// nowhere.
+async fn refresh(config: &Config, provider: &str) -> Result<Option<Secret>> {
     let failed =
         || anyhow!("the kubeconfig's auth-provider {provider} gave no token: log in again with oc login");
-    // The others are gone from kubectl too, and would run programs without a limit of time.
+    // kubectl dropped the other providers. kube would run their programs without a time limit.
     if provider != "oidc" {
         bail!("the kubeconfig's auth-provider {provider} is no longer supported: log in again with oc login");
     }
-    // kube's own words would quote the provider's answer.
+    // kube's own message would quote the provider's response.
     let Some(layer) = config.auth_layer().map_err(|_| failed())? else { return Ok(None) };
     let reader = service_fn(|request: Request<String>| async move {
         Ok::<_, BoxError>(Response::new(request.headers().get(AUTHORIZATION).cloned()))
@@ -108,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn with_plugin(script: &str) -> Config {
+    fn with_exec(script: &str) -> Config {
         let mut config = Config::new("https://127.0.0.1:1".parse().unwrap());
         config.auth_info = AuthInfo {
             exec: Some(ExecConfig {
@@ -123,13 +126,13 @@ mod tests {
         config
     }
 
-    const ANSWER: &str = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"sha256~T","expirationTimestamp":"2100-01-01T00:00:00Z"}}"#;
+    const CREDENTIAL: &str = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"sha256~T","expirationTimestamp":"2100-01-01T00:00:00Z"}}"#;
 
     #[tokio::test]
-    async fn a_plugin_runs_once_and_yields_its_token() {
+    async fn an_exec_credential_runs_once_and_yields_its_token() {
         let folder = tempfile::tempdir().unwrap();
         let runs = folder.path().join("runs");
-        let mut config = with_plugin(&format!("echo x >> {}; echo '{ANSWER}'", runs.display()));
+        let mut config = with_exec(&format!("echo x >> {}; echo '{CREDENTIAL}'", runs.display()));
         let token = resolve(&mut config).await.unwrap().unwrap();
         assert_eq!(token.expose_secret(), "sha256~T");
         drop(kube::Client::try_from(config).unwrap());
@@ -137,16 +140,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_plugin_may_yield_a_certificate_instead() {
-        let mut config =
-            with_plugin(r#"echo '{"status":{"clientCertificateData":"C","clientKeyData":"K"}}'"#);
+    async fn an_exec_credential_may_yield_a_certificate_instead() {
+        let mut config = with_exec(r#"echo '{"status":{"clientCertificateData":"C","clientKeyData":"K"}}'"#);
         assert!(resolve(&mut config).await.unwrap().is_none());
         assert_eq!(config.auth_info.client_certificate_data.as_deref(), Some("Qw=="));
         assert!(config.auth_info.exec.is_none());
     }
 
     #[tokio::test]
-    async fn a_provider_that_kubectl_dropped_is_named() {
+    async fn the_error_names_a_provider_that_kubectl_dropped() {
         let mut config = Config::new("https://127.0.0.1:1".parse().unwrap());
         config.auth_info.auth_provider =
             serde_json::from_str(r#"{"name":"gcp","config":{"cmd-path":"sh"}}"#).unwrap();
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_file_is_read_without_its_newline() {
+    async fn the_newline_of_a_token_file_is_no_part_of_the_token() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "sha256~F\n").unwrap();
         let mut config = Config::new("https://127.0.0.1:1".parse().unwrap());
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_file_wins_and_is_read_again() {
+    async fn a_token_file_wins_and_stays_the_source() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = || Some(file.path().to_str().unwrap().to_owned());
         let with = |token_file| {

@@ -1,8 +1,9 @@
-//! Certificate verification as Go's, and with it `oc`'s and `kubectl`'s: for the API server and for Prometheus.
+//! Certificate verification by Go's rules, so by those of `oc` and `kubectl`: for the API server and for Prometheus.
 //!
-//! A custom certificate may be listed without its authority. rustls then finds no issuer, but Go accepts the certificate
-//! because it is in the list, byte for byte; host name and validity still count. On the other hand Go takes a listed
-//! certificate for an authority only if it says that it is one: else the key of any listed server could vouch for others.
+//! A user may list a custom certificate without its authority. rustls then finds no issuer, but Go accepts the
+//! certificate because the list holds it, byte for byte. Host name and validity still count. Go takes a listed
+//! certificate for an authority only if it claims to be one. Otherwise the key of any listed server could vouch for
+//! other servers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,26 +18,26 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use super::certificate::Word;
+use super::certificate::Claims;
 
-/// See `as_many`.
-const CHOSEN_FROM: usize = 8;
+/// Number of certificates that `combinations` chooses from.
+const COMBINED: usize = 8;
 
-/// Trusts chains up to a root, and the listed certificates themselves.
+/// Verifier that trusts chains up to a root, and the listed certificates themselves.
 #[derive(Debug)]
 pub(super) struct Listed {
-    /// Up to authorities, with the number of others that each lets stand between; none: then nothing has a chain.
+    /// Verifiers by the number of authorities that their roots allow below them; `None` is no limit.
     chains: Vec<(Option<u8>, Arc<WebPkiServerVerifier>)>,
-    /// Up to authorities that are out of date, which vouch for nobody; for the message.
+    /// Verifier up to authorities outside of their validity. It vouches for no server, and only words the error.
     lapsed: Option<Arc<WebPkiServerVerifier>>,
-    /// Of listed certificates alone, with each of them as its own root.
+    /// Verifier of the listed certificates themselves, with each as its own root.
     itself: Option<Arc<WebPkiServerVerifier>>,
     listed: Vec<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Listed {
-    /// `system`: authorities only. `listed`: authorities or servers' own certificates, as they come.
+    /// Sorts the certificates into verifiers. `system` holds authorities, `listed` also servers' own certificates.
     pub(super) fn new(
         system: Vec<CertificateDer<'static>>,
         listed: Vec<CertificateDer<'static>>,
@@ -45,10 +46,10 @@ impl Listed {
         let now = UnixTime::now();
         let (mut valid, mut lapsed) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
         for certificate in system.into_iter().chain(listed.iter().cloned()) {
-            match Word::of(&certificate) {
-                Some(word) if !(word.may_sign && word.for_servers && word.is_understood) => {}
-                Some(word) if !word.is_valid(now) => lapsed.push(certificate),
-                word => valid.entry(word.and_then(|word| word.path)).or_default().push(certificate),
+            match Claims::parse(&certificate) {
+                Some(claims) if !(claims.may_sign && claims.for_servers && claims.is_understood) => {}
+                Some(claims) if !claims.is_valid(now) => lapsed.push(certificate),
+                claims => valid.entry(claims.and_then(|claims| claims.path)).or_default().push(certificate),
             }
         }
         let mut chains = Vec::new();
@@ -65,13 +66,13 @@ impl Listed {
     }
 }
 
-/// Verifies chains up to these; `None` if none of them can be read.
+/// Makes a verifier of chains up to these authorities; `None` if none of them can be read.
 fn up_to(
     authorities: impl Iterator<Item = CertificateDer<'static>>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Option<Arc<WebPkiServerVerifier>>> {
     let mut roots = RootCertStore::empty();
-    // Bundles hold certificates that no one can read any more: each is judged alone.
+    // Skips those that cannot be read, since bundles hold certificates that no program can read any more.
     roots.add_parsable_certificates(authorities);
     if roots.is_empty() {
         return Ok(None);
@@ -80,24 +81,24 @@ fn up_to(
     Ok(Some(verifier.build().context("preparing certificate verification")?))
 }
 
-/// Each choice of `most` of these, in their order: what is sent besides may be of no use to any chain. Of more than eight only the
-/// first are chosen from.
-fn as_many<'a>(all: &[CertificateDer<'a>], most: usize) -> Vec<Vec<CertificateDer<'a>>> {
+/// Returns each combination of `most` certificates, in their order, since a server may send some that no chain needs.
+/// Of more than `COMBINED` certificates it uses the first ones only.
+fn combinations<'a>(all: &[CertificateDer<'a>], most: usize) -> Vec<Vec<CertificateDer<'a>>> {
     if all.len() <= most {
         return vec![all.to_vec()];
     }
-    let all = all.get(..CHOSEN_FROM).unwrap_or(all);
+    let all = all.get(..COMBINED).unwrap_or(all);
     let most = u32::try_from(most.min(all.len())).unwrap_or_default();
     let choices = (0u32..1 << all.len()).filter(|choice| choice.count_ones() == most);
     let chosen = |choice: u32| {
-        let some = all.iter().enumerate().filter(|(place, _)| choice >> place & 1 == 1);
+        let some = all.iter().enumerate().filter(|(index, _)| choice >> index & 1 == 1);
         some.map(|(_, certificate)| certificate.clone()).collect()
     };
     choices.map(chosen).collect()
 }
 
-/// Whether `error` is about a certificate's issuer alone. webpki looks for an issuer only after it has found the
-/// certificate valid in time; a self-signed one that is marked as an authority it refuses by a name of its own.
+/// Returns true if `error` is about a certificate's issuer alone. webpki checks the validity before it looks for an
+/// issuer. It has an error of its own for a self-signed certificate that is marked as an authority.
 fn concerns_only_the_issuer(error: &Error) -> bool {
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => true,
@@ -108,7 +109,7 @@ fn concerns_only_the_issuer(error: &Error) -> bool {
     }
 }
 
-/// Whether `error` is about how a certificate was signed, which does not matter for one that is listed.
+/// Returns true if `error` is about a signature's algorithm, which does not matter for a listed certificate.
 fn concerns_the_signature(error: &Error) -> bool {
     matches!(
         error,
@@ -131,12 +132,14 @@ impl ServerCertVerifier for Listed {
         let by = |verifier: &WebPkiServerVerifier, intermediates: &[CertificateDer<'_>]| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        // Others' word is taken for what it says: a server's certificate is no authority's.
-        let between = intermediates.iter().filter(|its| Word::of(its).is_none_or(|word| word.may_sign));
+        // Drops certificates that claim to be no authority, so that the key of a server vouches for no other.
+        let is_authority =
+            |its: &&CertificateDer<'_>| Claims::parse(its).is_none_or(|claims| claims.may_sign);
+        let between = intermediates.iter().filter(is_authority);
         let between: Vec<CertificateDer<'_>> = between.cloned().collect();
         let mut error: Error = CertificateError::UnknownIssuer.into();
         for (path, chains) in &self.chains {
-            for some in as_many(&between, path.map_or(usize::MAX, usize::from)) {
+            for some in combinations(&between, path.map_or(usize::MAX, usize::from)) {
                 match by(chains, &some) {
                     Ok(verified) => return Ok(verified),
                     Err(why) if concerns_only_the_issuer(&error) => error = why,
@@ -144,9 +147,10 @@ impl ServerCertVerifier for Listed {
                 }
             }
         }
-        let for_servers = Word::of(end_entity).is_none_or(|word| word.for_servers && word.is_understood);
+        let for_servers =
+            Claims::parse(end_entity).is_none_or(|claims| claims.for_servers && claims.is_understood);
         if let Some(itself) = self.itself.as_ref().filter(|_| self.listed.contains(end_entity)) {
-            // What the server sends along says nothing of a certificate that is listed itself.
+            // A certificate that is itself listed needs no intermediates.
             match by(itself, &[]) {
                 Ok(verified) => return Ok(verified),
                 Err(why)
@@ -189,7 +193,7 @@ impl ServerCertVerifier for Listed {
     }
 }
 
-/// Trusts any certificate whose key the server has.
+/// Verifier that trusts any certificate, if the server has its key.
 #[derive(Debug)]
 pub(super) struct Unverified(pub(super) WebPkiSupportedAlgorithms);
 

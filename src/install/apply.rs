@@ -37,7 +37,7 @@ pub(super) async fn replace(
         let deleted = server.delete(&object.path(), &metadata.uid, true).await;
         deleted.map_err(|failure| failure.during(&deleting, remedy))?;
         loop {
-            let found = server.find::<Outline>(&object.path(), Part::Metadata).await;
+            let found = server.get_opt::<Outline>(&object.path(), Part::Metadata).await;
             let found = found.map_err(|failure| failure.during(&deleting, remedy))?;
             if found.is_none_or(|outline| outline.metadata.uid != metadata.uid) {
                 break;

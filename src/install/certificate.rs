@@ -24,7 +24,7 @@ pub(crate) fn refused(service: &Value) -> Option<Trouble> {
 
 /// The same of the Service as the server has it. Errors: the server does not show it.
 pub(super) async fn refusal(server: &Server<'_>) -> Result<Option<Trouble>, Failure> {
-    let service: Option<Value> = server.find(&SERVICES.path_of(NAME), Part::Metadata).await?;
+    let service: Option<Value> = server.get_opt(&SERVICES.path_of(NAME), Part::Metadata).await?;
     Ok(service.as_ref().and_then(refused))
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn show(
             }
             continue;
         }
-        let found = server.find::<Value>(&object.path(), Part::Whole).await;
+        let found = server.get_opt::<Value>(&object.path(), Part::Whole).await;
         let before = found
             .map_err(|failure| failure.during(&format!("reading {}", object.title()), "run this again"))?;
         let kept = object.is_users() && options.wanted.config.is_none();
@@ -110,7 +110,11 @@ mod tests {
             let objects = all(&wanted, &Program::Image("registry.example/exporter:1".into())).unwrap();
             objects.into_iter().map(|object| (object.title(), text(&object.value).unwrap()))
         };
-        let wanted = Wanted { threads: false, scrape_interval: 30_000, ..Wanted::default() };
+        let wanted = Wanted {
+            threads: false,
+            scrape_interval: std::time::Duration::from_secs(30),
+            ..Wanted::default()
+        };
         let changed = texts(Wanted::default()).zip(texts(wanted)).filter(|(old, new)| old != new);
         let page: String = changed.map(|((title, old), (_, new))| difference(&title, &old, &new)).collect();
         check("tests/golden/install/diff.txt", &page);

@@ -102,7 +102,7 @@ pub async fn install(
         console.say("note", &format!("the exporter comes along and runs in the image of node-exporter, which every node has: {image}"));
     }
     let until = Instant::now() + options.timeout;
-    server.insist(until, console.err);
+    server.retry_until(until, console.err);
     ending::wait(&server, &objects, &mut existing, until, console).await?;
     // Somebody else may have taken a name meanwhile.
     let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;

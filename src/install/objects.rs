@@ -2,12 +2,14 @@
 use super::manifest::{at, list, put};
 use super::payload::{Part, Payload, mount};
 use super::place::{NAME, NAMESPACE, Place};
+use crate::time::show_duration;
 use anyhow::{Context, Result, anyhow};
 use node_cpu::check_rules;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 /// The manifests as people read and apply them, in the order in which they are applied.
 const MANIFESTS: [&str; 11] = [
@@ -23,13 +25,13 @@ const MANIFESTS: [&str; 11] = [
     include_str!("../../manifests/prometheusrule.yaml"),
     include_str!("../../manifests/dashboard.yaml"),
 ];
-/// The interval that the manifests have, in milliseconds, and the range of the rules that goes with it.
-const USUAL_INTERVAL: i64 = 15_000;
+/// Interval that the manifests have, and the range of the rules that goes with it.
+const USUAL_INTERVAL: Duration = Duration::from_secs(15);
 const USUAL_RANGE: &str = "[1m]";
 /// A range spans so many scrapes: one may be missed.
-const SCRAPES: i64 = 4;
+const SCRAPES: u32 = 4;
 /// Prometheus refuses a scrape that may last longer than the interval; the manifests' own is 10 s.
-const USUAL_TIMEOUT: i64 = 10_000;
+const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The exporter's flag for the lowest version of TLS.
 const MIN_TLS_FLAG: &str = "--web.tls-min-version=";
@@ -41,8 +43,8 @@ pub struct Wanted {
     pub threads: bool,
     /// `--node-selector`: labels of the nodes that run it.
     pub node_selector: Vec<(String, String)>,
-    /// `--scrape-interval` in milliseconds.
-    pub scrape_interval: i64,
+    /// `--scrape-interval`.
+    pub scrape_interval: Duration,
     /// `--config`: the text of the user's own groups.
     pub config: Option<String>,
     /// The lowest version of TLS that the exporter speaks: what the cluster's TLS profile asks for.
@@ -224,19 +226,19 @@ fn daemon_set(set: &mut Value, wanted: &Wanted, program: &Program) -> Result<()>
     Ok(())
 }
 
-fn service_monitor(monitor: &mut Value, interval: i64) -> Result<()> {
-    *at(monitor, "/spec/endpoints/0/interval")? = json!(duration(interval));
-    *at(monitor, "/spec/endpoints/0/scrapeTimeout")? = json!(duration(interval.min(USUAL_TIMEOUT)));
+fn service_monitor(monitor: &mut Value, interval: Duration) -> Result<()> {
+    *at(monitor, "/spec/endpoints/0/interval")? = json!(show_duration(interval));
+    *at(monitor, "/spec/endpoints/0/scrapeTimeout")? = json!(show_duration(interval.min(USUAL_TIMEOUT)));
     Ok(())
 }
 
-fn rules(rule: &mut Value, interval: i64) -> Result<()> {
-    let range = format!("[{}]", duration(SCRAPES * interval));
+fn rules(rule: &mut Value, interval: Duration) -> Result<()> {
+    let range = format!("[{}]", show_duration(SCRAPES * interval));
     for group in list(rule, "/spec/groups")? {
-        if group.get("interval").and_then(Value::as_str) != Some(&duration(USUAL_INTERVAL)) {
+        if group.get("interval").and_then(Value::as_str) != Some(&show_duration(USUAL_INTERVAL)) {
             continue;
         }
-        put(group, "interval", json!(duration(interval)))?;
+        put(group, "interval", json!(show_duration(interval)))?;
         for rule in list(group, "/rules")? {
             let expression = at(rule, "/expr")?;
             let text = expression.as_str().map(|text| text.replace(USUAL_RANGE, &range));
@@ -244,15 +246,6 @@ fn rules(rule: &mut Value, interval: i64) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// As Prometheus writes it: whole minutes, whole seconds, or milliseconds.
-fn duration(ms: i64) -> String {
-    match ms {
-        ms if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
-        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
-        ms => format!("{ms}ms"),
-    }
 }
 
 /// The user's own groups, once the exporter's own parser has taken them. Errors: what is wrong with them, and in which line.

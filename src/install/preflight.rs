@@ -101,7 +101,7 @@ pub(super) async fn served(server: &Server<'_>) -> Result<()> {
     let groups: BTreeSet<_> = foreign.clone().map(|place| (place.group, place.version)).collect();
     let lists = try_join_all(groups.iter().map(async |(group, version)| {
         let path = format!("/apis/{group}/{version}");
-        let found = server.find::<Value>(&path, Part::Whole).await;
+        let found = server.get_opt::<Value>(&path, Part::Whole).await;
         found.map_err(|failure| failure.during(&format!("asking whether {group} is served"), HEALTH))
     }));
     let lists = lists.await?;
@@ -122,7 +122,8 @@ pub(super) async fn served(server: &Server<'_>) -> Result<()> {
 /// Whether there is where to install into. Errors: a namespace that is not there.
 pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
     for namespace in [NAMESPACE, DASHBOARDS] {
-        let found = server.find::<Outline>(&format!("/api/v1/namespaces/{namespace}"), Part::Metadata).await;
+        let found =
+            server.get_opt::<Outline>(&format!("/api/v1/namespaces/{namespace}"), Part::Metadata).await;
         let found =
             found.map_err(|failure| failure.during(&format!("reading namespace {namespace}"), HEALTH))?;
         ensure!(
@@ -135,7 +136,7 @@ pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
 
 /// The image that every node has: node-exporter's own; none where there is no such DaemonSet or container.
 pub(crate) async fn node_exporter_image(server: &Server<'_>) -> Result<Option<String>, Failure> {
-    let set = server.find::<Value>(&DAEMON_SETS.path_of("node-exporter"), Part::Whole).await?;
+    let set = server.get_opt::<Value>(&DAEMON_SETS.path_of("node-exporter"), Part::Whole).await?;
     let containers = set.as_ref().and_then(|set| set.pointer("/spec/template/spec/containers")?.as_array());
     let named = |container: &&Value| container.get("name").and_then(Value::as_str) == Some("node-exporter");
     let image = containers.and_then(|all| all.iter().find(named)?.get("image")?.as_str());
@@ -146,7 +147,7 @@ pub(crate) async fn node_exporter_image(server: &Server<'_>) -> Result<Option<St
 /// without such a profile have TLS 1.2. Errors: the server does not answer.
 pub(super) async fn min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
     let reading = "reading the cluster's TLS profile (apiserver.config.openshift.io/cluster)";
-    match server.find::<Value>("/apis/config.openshift.io/v1/apiservers/cluster", Part::Whole).await {
+    match server.get_opt::<Value>("/apis/config.openshift.io/v1/apiservers/cluster", Part::Whole).await {
         Ok(found) => Ok(Some(profile_min_tls(
             found.as_ref().and_then(|found| found.pointer("/spec/tlsSecurityProfile")),
         ))),
@@ -158,7 +159,7 @@ pub(super) async fn min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
 /// The lowest version of TLS that the installed exporter speaks; `None` if none is installed. Errors: the server does not
 /// answer.
 pub(super) async fn installed_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
-    let found = server.find::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
+    let found = server.get_opt::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
     let set = found.map_err(|failure| failure.during("reading the installed daemonset", HEALTH))?;
     Ok(set.as_ref().and_then(TlsVersion::of_installed))
 }
@@ -185,7 +186,7 @@ pub(super) async fn image(server: &Server<'_>) -> Result<String> {
 /// What is there of `objects`, one by one. Errors: the server does not answer.
 pub(super) async fn existing(server: &Server<'_>, objects: &[Object]) -> Result<Vec<Option<Metadata>>> {
     let found = join_all(objects.iter().map(async |object| {
-        let found = server.find::<Outline>(&object.path(), Part::Metadata).await;
+        let found = server.get_opt::<Outline>(&object.path(), Part::Metadata).await;
         let found =
             found.map_err(|failure| failure.during(&format!("reading {}", object.title()), HEALTH))?;
         anyhow::Ok(found.map(|outline| outline.metadata))

@@ -104,7 +104,7 @@ impl Wait<'_, '_> {
             match self.server.watch(&path).await {
                 Ok(events) => return Ok(Some(events)),
                 Err(Failure::LoggedOut(error)) => return Err(interrupted(error)),
-                Err(Failure::Silent(error)) => {
+                Err(Failure::Unavailable(error)) => {
                     self.tell(vec![format!("{error:#}; trying again until --timeout")], console);
                     sleep(PAUSE).await;
                 }
@@ -127,7 +127,7 @@ impl Wait<'_, '_> {
         let (ready, desired) = self.set.ready();
         let state = self.state();
         let progress = self.progress.get_or_insert_with(|| Progress::start(state.clone()));
-        progress.tell(ready as f64 / desired.max(1) as f64, state);
+        progress.update(ready as f64 / desired.max(1) as f64, state);
     }
 
     /// Tells what has not been told yet.

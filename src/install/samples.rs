@@ -3,8 +3,8 @@
 use super::console::Console;
 use crate::cluster::{Cluster, PrometheusOptions};
 use crate::progress::Progress;
+use crate::time::Timestamp;
 use anyhow::Result;
-use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -45,12 +45,12 @@ async fn seen(
     let connection = cluster.connect(prometheus).await?;
     let progress = Progress::start("first samples in Prometheus");
     loop {
-        let now = Timestamp::now().as_millisecond();
+        let now = Timestamp::now();
         let seen = connection.client.one(QUERY, now).await?.unwrap_or_default() as usize;
         if seen >= nodes || Instant::now() + PAUSE > until {
             return Ok(seen);
         }
-        progress.tell(seen as f64 / nodes.max(1) as f64, format!("{seen} of {nodes} nodes have samples"));
+        progress.update(seen as f64 / nodes.max(1) as f64, format!("{seen} of {nodes} nodes have samples"));
         sleep(PAUSE).await;
     }
 }

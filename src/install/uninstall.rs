@@ -51,7 +51,7 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
         bail!("nothing was deleted: answer y, or pass -y");
     }
     let until = Instant::now() + removal.timeout;
-    server.insist(until, console.err);
+    server.retry_until(until, console.err);
     let mut deleted = Vec::new();
     for (place, metadata) in found {
         let title = place.name_of(&metadata.name);
@@ -95,7 +95,7 @@ enum Gone {
 async fn list(server: &Server<'_>, places: &[Place]) -> Result<(Vec<Found>, Vec<String>)> {
     let lists = join_all(places.iter().map(async |place| {
         let path = format!("{}?labelSelector={OURS}", place.path());
-        (place, server.find::<Outlines>(&path, Part::MetadataList).await)
+        (place, server.get_opt::<Outlines>(&path, Part::MetadataList).await)
     }));
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for (place, list) in lists.await {

@@ -47,7 +47,7 @@ pub async fn in_cluster(cluster: &Cluster) -> Result<ClusterVersions> {
     let kubernetes = text(&version, "/gitVersion").unwrap_or("unknown").to_owned();
     // Not every cluster is OpenShift, and not every user may ask.
     let path = "/apis/config.openshift.io/v1/clusterversions/version";
-    let openshift: Option<Value> = server.find(path, cluster::Part::Whole).await.ok().flatten();
+    let openshift: Option<Value> = server.get_opt(path, cluster::Part::Whole).await.ok().flatten();
     let openshift = openshift.as_ref().and_then(|found| text(found, "/status/desired/version"));
     let openshift = openshift.map(ToOwned::to_owned);
     let name = server.name().to_owned();
@@ -56,7 +56,7 @@ pub async fn in_cluster(cluster: &Cluster) -> Result<ClusterVersions> {
 
 async fn installed(server: &Server<'_>) -> Result<Option<Installed>> {
     let set: Option<Value> = server
-        .find(&DAEMON_SETS.path_of(NAME), cluster::Part::Whole)
+        .get_opt(&DAEMON_SETS.path_of(NAME), cluster::Part::Whole)
         .await
         .map_err(|failure| failure.during("reading DaemonSet process-exporter", "ask its administrator"))?;
     let Some(set) = set else { return Ok(None) };

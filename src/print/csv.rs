@@ -1,42 +1,47 @@
-//! Rows as CSV: always the same columns, empty where they do not apply, then the percentiles asked for.
-use super::Look;
+//! Rows as CSV. The columns are those of the contract with scripts, empty if they do not apply; then come the percentiles
+//! and the column of the peak that were asked for.
+use super::PageOptions;
 use crate::report::Report;
 use std::io::{self, Write};
 
-const COLUMNS: [&str; 8] = ["class", "namespace", "name", "node", "thread", "avg", "min", "max"];
+const NAMES: [&str; 5] = ["class", "namespace", "name", "node", "thread"];
+const TYPE: &str = "workload_type";
+const FIGURES: [&str; 3] = ["avg", "min", "max"];
+const PEAK: &str = "at_peak";
 
 /// Writes the header and the rows.
-pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    if look.headers {
-        csv.write_record(COLUMNS.into_iter().chain(report.percentiles.iter().map(String::as_str)))?;
+    if options.headers {
+        let mut headers = NAMES.to_vec();
+        if report.of_workloads {
+            headers.insert(3, TYPE);
+        }
+        let percentiles = report.percentiles.iter().map(String::as_str);
+        headers.extend(FIGURES.into_iter().chain(percentiles).chain(report.peak.map(|_| PEAK)));
+        csv.write_record(headers)?;
     }
     for row in &report.rows {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let names = [
-            row.class.as_str().to_owned(),
-            text(&row.namespace),
-            row.name.clone(),
-            text(&row.node),
-            text(&row.thread),
-        ];
-        let figures = [row.stats.avg, row.stats.min, row.stats.max];
+        let mut cells = vec![row.class.as_str().to_owned(), text(&row.namespace), row.name.clone()];
+        cells.extend(report.of_workloads.then(|| text(&row.workload_type)));
+        cells.extend([text(&row.node), text(&row.thread)]);
         let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
-        csv.write_record(
-            names.into_iter().chain(figures.into_iter().chain(percentiles).map(|figure| figure.to_string())),
-        )?;
+        let figures = [row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles);
+        cells.extend(figures.chain(row.at_peak).map(|figure| figure.to_string()));
+        csv.write_record(cells)?;
     }
     csv.flush()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::print::{Format, example::hostile, report, tests::look};
+    use crate::print::{Format, example::hostile, report, tests::options};
 
     #[test]
     fn names_round_trip_whatever_they_hold() {
         let mut page = Vec::new();
-        report(&hostile(), look(Format::Csv), &mut page).unwrap();
+        report(&hostile(), options(Format::Csv), &mut page).unwrap();
         let mut csv = csv::Reader::from_reader(page.as_slice());
         assert_eq!(
             csv.headers().unwrap().iter().collect::<Vec<_>>().join(","),

@@ -1,5 +1,7 @@
 //! Reports for tests, one of each shape.
-use crate::report::{Class, ClassTotal, Percentiles, Report, Row, Source, SourceKind, Stats, Window};
+use crate::report::{
+    Class, ClassTotal, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Window,
+};
 
 fn stats(avg: f64, min: f64, max: f64) -> Stats {
     Stats { avg, min, max }
@@ -25,28 +27,30 @@ fn source() -> Source {
     }
 }
 
-/// A row of a class, with nothing that a question has to ask for.
+/// Returns a row of a class, with nothing that a question has to ask for.
 fn row(class: Class, namespace: Option<&str>, name: &str, stats: Stats) -> Row {
     Row {
         class,
         namespace: namespace.map(str::to_owned),
         name: name.to_owned(),
+        workload_type: None,
         node: None,
         thread: None,
         stats,
         percentiles: None,
         present: None,
-        course: Vec::new(),
+        at_peak: None,
+        trend: Vec::new(),
     }
 }
 
-/// Two rows with percentiles and a trend, one of them with a hostile name; a window that was cut.
+/// Returns two rows with percentiles and a trend, one of them with a hostile name, of a window that was cut.
 pub(super) fn hostile() -> Report {
     let mut report = Report::new(Window { asked_seconds: Some(7200.0), ..window() }, source());
     let host = stats(1.25, 0.5, 2.0);
     let percentile = |value| Some(Percentiles(vec![("p95".to_owned(), value)]));
     let pod = row(Class::Workload, Some("shop"), "a \"b\",\n\u{1b}[1mc", stats(0.5, 0.25, 0.75));
-    let common = |row| Row { present: Some(1.0), course: vec![0.5, f64::NAN, 2.0], ..row };
+    let common = |row| Row { present: Some(1.0), trend: vec![0.5, f64::NAN, 2.0], ..row };
     report.rows = vec![
         Row {
             thread: Some("crio-worker".to_owned()),
@@ -58,12 +62,12 @@ pub(super) fn hostile() -> Report {
     report.classes = vec![ClassTotal { class: Class::Host, stats: host }];
     report.unattributed = Some(stats(-0.001, -0.25, 0.125));
     report.busy = Some(stats(1.749, 1.0, 12.5));
-    report.left_out = Some(Stats::ZERO.into());
+    report.excluded = Some(Stats::ZERO.into());
     report.percentiles = vec!["p95".to_owned()];
     report
 }
 
-/// Rows of every class, all totals and two notes.
+/// Returns rows of every class, all totals and two notes.
 pub(super) fn groups() -> Report {
     let mut report = Report::new(window(), source());
     let pod = |class, namespace, name, node: &str, stats| Row {
@@ -88,7 +92,7 @@ pub(super) fn groups() -> Report {
     report
 }
 
-/// The totals of a window, whatever its rows are.
+/// Adds the totals.
 fn totals(report: &mut Report) {
     let total = |class, avg, min, max| ClassTotal { class, stats: stats(avg, min, max) };
     report.classes = vec![
@@ -99,19 +103,19 @@ fn totals(report: &mut Report) {
     ];
     report.unattributed = Some(stats(0.0621, 0.0, 0.5));
     report.busy = Some(stats(6.0, 4.0, 10.0));
-    report.left_out = Some(stats(0.5, 0.25, 0.875).into());
+    report.excluded = Some(stats(0.5, 0.25, 0.875).into());
 }
 
-/// `--by class`.
+/// Returns a report `--by class`.
 pub(super) fn classes() -> Report {
     let mut report = Report::new(window(), source());
     totals(&mut report);
     report.rows = report.classes.iter().map(|total| row(total.class, None, "", total.stats)).collect();
-    report.left_out = Some(Stats::ZERO.into());
+    report.excluded = Some(Stats::ZERO.into());
     report
 }
 
-/// `--by namespace`.
+/// Returns a report `--by namespace`.
 pub(super) fn namespaces() -> Report {
     let mut report = Report::new(window(), source());
     report.rows = vec![
@@ -124,7 +128,7 @@ pub(super) fn namespaces() -> Report {
     report
 }
 
-/// `--by thread`.
+/// Returns a report `--by thread`.
 pub(super) fn threads() -> Report {
     let mut report = groups();
     for row in report.rows.iter_mut().filter(|row| row.class == Class::Host) {
@@ -133,7 +137,7 @@ pub(super) fn threads() -> Report {
     report
 }
 
-/// `--per-node`, of each group on each node.
+/// Returns a report `--per-node`.
 pub(super) fn per_node() -> Report {
     let mut report = groups();
     let on_node = |number: usize, row: &Row| Row { node: Some(format!("node-{number}")), ..row.clone() };
@@ -145,20 +149,58 @@ pub(super) fn per_node() -> Report {
     report
 }
 
-/// No rows, and no total is known.
+/// Returns a report with rows that are nothing in three decimals, and some that are so but for one figure.
+pub(super) fn small() -> Report {
+    let mut report = groups();
+    let tiny = |name: &str, figures| row(Class::Host, None, name, figures);
+    report.rows.extend([
+        tiny("chronyd", stats(0.0004, 0.0, 0.0004)),
+        tiny("auditd", stats(-0.0004, -0.0004, 0.0)),
+        tiny("rpcbind", stats(0.0, 0.0, 0.0005)),
+    ]);
+    report
+}
+
+/// Returns a report `--by workload`, with a pod that has no owner.
+pub(super) fn workloads() -> Report {
+    let mut report = groups();
+    let types = [("prometheus-k8s", "statefulset"), ("cart", "deployment")];
+    let of_pods = report.rows.iter_mut().filter(|row| row.namespace.is_some());
+    for (row, (name, of)) in of_pods.zip(types) {
+        row.name = name.to_owned();
+        (row.workload_type, row.node) = (Some(of.to_owned()), None);
+    }
+    report.of_workloads = true;
+    report
+}
+
+/// Returns a report with the column of the peak, of which a limit cut some.
+pub(super) fn at_peak() -> Report {
+    let mut report = groups();
+    report.rows.truncate(2);
+    for (row, cores) in report.rows.iter_mut().zip([4.125, 1.5]) {
+        row.at_peak = Some(cores);
+    }
+    report.excluded = Some(Excluded { avg: 1.0, min: None, max: None, at_peak: Some(0.75) });
+    report.peak =
+        Some(Peak { time: report.window.start + jiff::SignedDuration::from_secs(900), cores: 6.375 });
+    report
+}
+
+/// Returns a report without rows, whose totals are not known.
 pub(super) fn nothing() -> Report {
     let url = Some("https://prometheus.example/".to_owned());
     Report::new(window(), Source { url, ..Source::new(SourceKind::Platform, 0) })
 }
 
-/// A report as `--watch` has it: with the trend of each row.
+/// Returns a report as `--watch` has it, with the trend of each row.
 pub(super) fn watched(report: Report) -> Report {
     let trend = |row: &Row| (0..60).map(|part| row.stats.max * f64::from(part % 20 + 1) / 20.0).collect();
-    let rows = report.rows.iter().map(|row| Row { course: trend(row), ..row.clone() }).collect();
+    let rows = report.rows.iter().map(|row| Row { trend: trend(row), ..row.clone() }).collect();
     Report { rows, ..report }
 }
 
-/// `--local`, for less than ten seconds.
+/// Returns a report `--local`, of less than ten seconds.
 pub(super) fn local() -> Report {
     let start = window().end - jiff::SignedDuration::from_millis(2_504);
     let window = Window { start, interval_seconds: 2.504, step_seconds: 1.0, ..window() };
@@ -169,7 +211,7 @@ pub(super) fn local() -> Report {
     report.rows.push(row(Class::Pod, Some("shop"), "cart-0", stats(0.5, 0.25, 0.75)));
     report.classes.retain(|total| matches!(total.class, Class::Host | Class::Kernel));
     report.classes.push(ClassTotal { class: Class::Pod, stats: stats(3.5004, 2.25, 6.5) });
-    report.left_out = Some(Stats::ZERO.into());
+    report.excluded = Some(Stats::ZERO.into());
     report.notes.clear();
     report
 }

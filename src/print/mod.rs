@@ -1,4 +1,4 @@
-//! From a report to a page: one small file a format, each writing to any `io::Write`.
+//! From a report to a page: one small file a format, each of which writes to any `io::Write`.
 mod csv;
 #[cfg(test)]
 mod example;
@@ -11,12 +11,12 @@ pub use screen::{Next, Screen};
 use crate::report::Report;
 use std::io::{self, Write};
 
-/// The forms of a report.
+/// Format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// For people: columns, the totals below
     Table,
-    /// The table with all there is
+    /// The table, with each row's samples and trend
     Wide,
     /// RFC 4180, rows only
     Csv,
@@ -26,31 +26,33 @@ pub enum Format {
     Yaml,
 }
 
-/// How a page looks.
+/// Format of a page, and options of tables.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// Its form.
+pub struct PageOptions {
+    /// Format.
     pub format: Format,
-    /// Whether tables and CSV begin with a header line.
+    /// True if tables and CSV begin with a header line.
     pub headers: bool,
-    /// Whether a table may use colour.
+    /// True if a table may use colour.
     pub colour: bool,
-    /// Columns of the terminal that a table must fit in; none where it goes elsewhere.
+    /// True if a table folds the rows that are nothing in three decimals into one line.
+    pub fold: bool,
+    /// Columns of the terminal that a table must fit in. `None` if it goes elsewhere.
     pub width: Option<u16>,
 }
 
-impl Look {
-    /// Whether a report's notes are not in its form, and so are for another way.
+impl PageOptions {
+    /// Returns true if the format does not hold a report's notes, so that they go to stderr.
     pub fn has_no_notes(self) -> bool {
         !matches!(self.format, Format::Json | Format::Yaml)
     }
 }
 
 /// Writes a report. Errors are the writer's.
-pub fn report(report: &Report, look: Look, out: &mut impl Write) -> io::Result<()> {
-    match look.format {
-        Format::Table | Format::Wide => table::write(report, look, out)?,
-        Format::Csv => csv::write(report, look, out)?,
+pub fn report(report: &Report, options: PageOptions, out: &mut impl Write) -> io::Result<()> {
+    match options.format {
+        Format::Table | Format::Wide => table::write(report, options, out)?,
+        Format::Csv => csv::write(report, options, out)?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, report).map_err(io::Error::from)?;
             writeln!(out)?;
@@ -62,8 +64,8 @@ pub fn report(report: &Report, look: Look, out: &mut impl Write) -> io::Result<(
     out.flush()
 }
 
-/// Text for a terminal: control characters (which could move the cursor or start an escape sequence), and those that
-/// are not seen or turn the direction of text, as `\u{..}`.
+/// Returns a text for a terminal, with some characters as `\u{..}`: control characters, which could move the cursor or start
+/// an escape sequence, and those that are invisible or turn the direction of text.
 pub fn printable(text: &str) -> String {
     let invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let hostile = |c: char| c.is_control() || invisible(c);

@@ -1,5 +1,5 @@
-//! A report on a full screen: class totals as bars, rows in the order of a column, each with its course; what a key does to
-//! it. No terminal is touched here.
+//! Full screen of a report: class totals as bars, rows in the order of a column, each with its trend, and the effects of
+//! keys. Nothing here touches a terminal.
 use super::printable;
 use super::sparks::{bar, sparks};
 use super::table::{self, Column, GAP, cores, cut_middle};
@@ -11,14 +11,14 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{self, Table};
 
-/// A screen lower than this has no bars.
+/// Height below which a screen has no bars.
 const LOW: u16 = 14;
-/// No name is cut shorter than this, and no course is shorter where there is room for any.
+/// Length of the shortest name that is left of a long one, and of the shortest trend.
 const NAME: usize = 9;
-const COURSE: usize = 8;
+const TREND: usize = 8;
 const KEYS: &str = "q quit  ←→ sort  ↑↓ scroll";
 
-/// What is shown.
+/// State of the screen.
 #[derive(Debug)]
 pub struct Screen {
     report: Option<Report>,
@@ -28,7 +28,7 @@ pub struct Screen {
     colour: bool,
 }
 
-/// What becomes of the screen.
+/// Effect of an event on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// It stays.
@@ -38,12 +38,12 @@ pub enum Next {
 }
 
 impl Screen {
-    /// Nothing yet, later in this order.
+    /// Makes an empty screen, whose rows will be in this order.
     pub fn new(sort: SortBy, colour: bool) -> Screen {
         Screen { report: None, error: None, sort, first: 0, colour }
     }
 
-    /// Whether there is anything to see.
+    /// Returns true if there is no report yet.
     pub fn is_empty(&self) -> bool {
         self.report.is_none()
     }
@@ -54,13 +54,13 @@ impl Screen {
         self.order();
     }
 
-    /// Says why the report is that of before.
+    /// Shows an error below the last report.
     pub fn fail(&mut self, error: &str) {
         self.error = Some(printable(&error.replace('\n', " ")));
     }
 
-    /// Does what a key says.
-    pub fn take(&mut self, event: &Event) -> Next {
+    /// Handles a key.
+    pub fn handle(&mut self, event: &Event) -> Next {
         let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. }) = event else {
             return Next::Stay;
         };
@@ -68,8 +68,8 @@ impl Screen {
         match code {
             KeyCode::Char('q') | KeyCode::Esc => return Next::End,
             KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Next::End,
-            KeyCode::Left => self.turn(-1),
-            KeyCode::Right => self.turn(1),
+            KeyCode::Left => self.sort_by_next(-1),
+            KeyCode::Right => self.sort_by_next(1),
             KeyCode::Up => self.first = self.first.saturating_sub(1),
             KeyCode::Down => self.first += 1,
             KeyCode::PageUp => self.first = self.first.saturating_sub(10),
@@ -82,8 +82,8 @@ impl Screen {
         Next::Stay
     }
 
-    /// Sorts by the column so many further to the right.
-    fn turn(&mut self, by: isize) {
+    /// Sorts by the column so many columns further to the right.
+    fn sort_by_next(&mut self, by: isize) {
         let all = self.sorts();
         let at = all.iter().position(|(_, sort)| *sort == self.sort).unwrap_or(0);
         let next = at.saturating_add_signed(by).min(all.len() - 1);
@@ -92,7 +92,7 @@ impl Screen {
         self.order();
     }
 
-    /// The columns that there can be an order by, from left to right, with their headers.
+    /// Returns the columns that rows can be sorted by, from left to right, with their headers.
     fn sorts(&self) -> Vec<(String, SortBy)> {
         let fixed = [SortBy::Name, SortBy::Now, SortBy::Avg, SortBy::Min, SortBy::Max];
         let headers = ["NAME", "NOW", "AVG", "MIN", "MAX"].map(str::to_owned);
@@ -107,7 +107,7 @@ impl Screen {
         }
     }
 
-    /// Draws all of it.
+    /// Draws the screen.
     pub fn draw(&self, frame: &mut Frame<'_>) {
         let area = frame.area();
         let width = usize::from(area.width);
@@ -132,7 +132,7 @@ impl Screen {
         frame.render_widget(self.foot(width), foot);
     }
 
-    /// The last line: what went wrong, or what there is to read and to press.
+    /// Returns the last line: the error, or the keys and the first note.
     fn foot(&self, width: usize) -> Line<'static> {
         let text = match (&self.error, self.report.as_ref().map(|report| report.notes.as_slice())) {
             (Some(error), _) => format!("error: {error}"),
@@ -157,18 +157,19 @@ impl Screen {
         totals.iter().map(line).collect()
     }
 
-    /// As many rows as there is room for, below the headers, of which the one that is sorted by is marked.
+    /// Returns as many rows as there is room for, below the headers. The one that rows are sorted by is marked.
     fn rows(&self, report: &Report, area: Rect) -> Table<'static> {
         let first = self.first.min(report.rows.len().saturating_sub(1));
         let height = usize::from(area.height.saturating_sub(1));
         let shown: Vec<&Row> = report.rows.iter().skip(first).take(height).collect();
-        let mut columns: Vec<Column> = table::columns(&report.rows);
+        let all: Vec<&Row> = report.rows.iter().collect();
+        let mut columns: Vec<Column> = table::columns(&all);
         let mut figures = self.sorts().split_off(1);
         let width = usize::from(area.width);
-        let room = width.saturating_sub(COURSE + GAP);
-        let (mut headers, mut rows, mut widths) = laid_out(&shown, &columns, &figures, room);
-        while taken(&widths) > room + GAP {
-            // A pod's node is told by no other column, and tells no rows apart; then go the figures, the last first.
+        let room = width.saturating_sub(TREND + GAP);
+        let (mut headers, mut rows, mut widths) = lay_out(&shown, &columns, &figures, room);
+        while total_width(&widths) > room + GAP {
+            // First goes the node, unless it tells rows apart; then the figures, the last first.
             let node =
                 columns.iter().position(|(header, _)| *header == "NODE").filter(|_| !is_per_node(report));
             match node {
@@ -176,11 +177,11 @@ impl Screen {
                 None if figures.len() > 2 => drop(figures.pop()),
                 None => break,
             }
-            (headers, rows, widths) = laid_out(&shown, &columns, &figures, room);
+            (headers, rows, widths) = lay_out(&shown, &columns, &figures, room);
         }
         // A figure without its first digits would be another one: a column is there as a whole, or not.
-        while taken(&widths) > width + GAP && widths.pop().is_some() {}
-        let parts = width.saturating_sub(taken(&widths));
+        while total_width(&widths) > width + GAP && widths.pop().is_some() {}
+        let parts = width.saturating_sub(total_width(&widths));
         let sorted = self.sorts().into_iter().find(|(_, sort)| *sort == self.sort).map(|(header, _)| header);
         let placed = |index: usize, span: Span<'static>| {
             let line = Line::from(span);
@@ -194,18 +195,18 @@ impl Screen {
         let body = rows.iter().zip(shown).map(|(cells, row)| {
             let cells = cells.iter().zip(&widths).map(|(cell, width)| Span::raw(cut_middle(cell, *width)));
             let cells = cells.enumerate().map(|(index, span)| placed(index, span));
-            let course = row.course.get(row.course.len().saturating_sub(parts)..).unwrap_or_default();
-            widgets::Row::new(cells.chain([Line::from(sparks(course))]))
+            let trend = row.trend.get(row.trend.len().saturating_sub(parts)..).unwrap_or_default();
+            widgets::Row::new(cells.chain([Line::from(sparks(trend))]))
         });
         let lengths =
             widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
-        // Without room for a course, its gap would be taken from a name.
-        let course = (parts > 0).then_some(Constraint::Fill(1));
-        Table::new(body, lengths.chain(course)).header(widgets::Row::new(header)).column_spacing(GAP as u16)
+        // Without room for a trend, its gap would be taken from a name.
+        let trend = (parts > 0).then_some(Constraint::Fill(1));
+        Table::new(body, lengths.chain(trend)).header(widgets::Row::new(header)).column_spacing(GAP as u16)
     }
 }
 
-/// Whose figures, of when.
+/// Returns the first line: source and window.
 fn title(report: &Report) -> String {
     let (window, source) = (&report.window, &report.source);
     let nodes = if source.nodes == 1 { String::new() } else { format!("{} nodes, ", source.nodes) };
@@ -219,8 +220,8 @@ fn title(report: &Report) -> String {
     )
 }
 
-/// Headers, cells, and how wide each column is: names give way to a course, as far as they can.
-fn laid_out(
+/// Returns headers, cells, and the width of each column. Names make room for a trend, as far as they can.
+fn lay_out(
     rows: &[&Row],
     columns: &[Column],
     figures: &[(String, SortBy)],
@@ -234,17 +235,17 @@ fn laid_out(
     (headers, rows, widths)
 }
 
-/// What columns take, with the spaces after each.
-fn taken(widths: &[usize]) -> usize {
+/// Returns the width of all columns, with the spaces after each.
+fn total_width(widths: &[usize]) -> usize {
     widths.iter().map(|width| width + GAP).sum()
 }
 
-/// Whether a node has rows of its own.
+/// Returns true if each node has rows of its own.
 fn is_per_node(report: &Report) -> bool {
     report.rows.iter().any(|row| row.namespace.is_none() && row.node.is_some())
 }
 
-/// Names, and so many figures.
+/// Returns the cells of a row: names, and so many figures.
 fn cells(row: &Row, columns: &[Column], figures: usize) -> Vec<String> {
     let names = columns.iter().map(|(_, text)| printable(text(row)));
     let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));

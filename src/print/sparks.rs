@@ -1,20 +1,20 @@
-//! A row's course through the window as a line of blocks.
+//! Trends as lines of blocks, and bars.
 
-/// From a tenth or so to all of the highest.
+/// Blocks from an eighth of the highest value to all of it.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A block for each part, by its share of the highest; a space where there was nothing.
-pub(super) fn sparks(course: &[f64]) -> String {
-    let highest = course.iter().copied().filter(|cores| cores.is_finite()).fold(0.0, f64::max);
+/// Draws a block for each part, by its share of the highest; a space if the thing was absent.
+pub(super) fn sparks(trend: &[f64]) -> String {
+    let highest = trend.iter().copied().filter(|cores| cores.is_finite()).fold(0.0, f64::max);
     let block = |cores: &f64| match (cores / highest * BLOCKS.len() as f64).ceil() {
         _ if !cores.is_finite() => ' ',
         eighths if eighths >= 1.0 => BLOCKS.get(eighths as usize - 1).copied().unwrap_or('█'),
         _ => '▁',
     };
-    course.iter().map(block).collect()
+    trend.iter().map(block).collect()
 }
 
-/// A bar of so many columns at the most, to an eighth of one.
+/// Draws a bar of so many columns at most, to an eighth of a column.
 pub(super) fn bar(share: f64, columns: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (share.clamp(0.0, 1.0) * columns as f64 * 8.0).round() as usize;

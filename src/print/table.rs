@@ -1,49 +1,70 @@
-//! The table for people: upper-case headers, cores with three decimals, the totals below, notes left to the caller. On a
-//! terminal it fits: long names are cut in the middle.
+//! Table for people: upper-case headers, cores with three decimals, the totals below; notes are the caller's. To fit a
+//! terminal, long names are cut in the middle.
 use super::sparks::sparks;
-use super::{Format, Look, printable};
-use crate::report::{LeftOut, Report, Row, Stats};
-use comfy_table::{CellAlignment, ColumnConstraint, Table, presets};
+use super::{Format, PageOptions, printable};
+use crate::report::{Excluded, Report, Row, Stats};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, presets};
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// A text column: its header, and a row's cell.
+/// Text column: its header, and a row's cell.
 pub(super) type Column = (&'static str, fn(&Row) -> &str);
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     ("CLASS", |row| row.class.as_str()),
     ("NAMESPACE", |row| row.namespace.as_deref().unwrap_or_default()),
     ("NAME", |row| &row.name),
+    ("TYPE", |row| row.workload_type.as_deref().unwrap_or_default()),
     ("NODE", |row| row.node.as_deref().unwrap_or_default()),
     ("THREAD", |row| row.thread.as_deref().unwrap_or_default()),
 ];
-/// Spaces between columns.
+/// Number of spaces between columns.
 pub(super) const GAP: usize = 2;
-/// No name is cut shorter than this.
+/// Length of the shortest name that is left of a long one.
 const SHORTEST: usize = 8;
+/// Cores below which a figure is zero in three decimals.
+const NOTHING: f64 = 0.0005;
 
 /// Writes the rows, a blank line, and the totals. Columns that no row fills are left out.
-pub(super) fn write(report: &Report, look: Look, out: &mut impl Write) -> io::Result<()> {
-    let wide = look.format == Format::Wide;
-    let columns = columns(&report.rows);
+pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write) -> io::Result<()> {
+    let wide = options.format == Format::Wide;
+    let shown: Vec<&Row> = report.rows.iter().filter(|row| !(options.fold && is_nothing(row))).collect();
+    let columns = columns(&shown);
     let percentiles = report.percentiles.iter().map(|name| name.to_uppercase());
     let mut headers: Vec<String> = columns.iter().map(|(header, _)| (*header).to_owned()).collect();
     headers.extend(["AVG", "MIN", "MAX"].map(str::to_owned).into_iter().chain(percentiles));
+    headers.extend(report.peak.map(|_| "AT PEAK".to_owned()));
     if wide {
-        headers.extend(["PRESENT", "COURSE"].map(str::to_owned));
+        headers.extend(["PRESENT", "TREND"].map(str::to_owned));
     }
-    let mut rows: Vec<Vec<String>> = report.rows.iter().map(|row| cells(row, &columns, wide)).collect();
-    if let Some(width) = look.width {
+    let mut rows: Vec<Vec<String>> = shown.iter().map(|row| cells(row, &columns, wide)).collect();
+    if let Some(width) = options.width {
         fit(&headers, &mut rows, columns.len(), usize::from(width));
     }
-    put(&headers, &rows, columns.len(), look, out)?;
+    write_lines(headers, rows, columns.len(), options, out)?;
+    match report.rows.len() - shown.len() {
+        0 => {}
+        1 => writeln!(out, "1 more row below 0.001")?,
+        more => writeln!(out, "{more} more rows below 0.001")?,
+    }
     writeln!(out)?;
-    put(&["TOTAL", "AVG", "MIN", "MAX"].map(str::to_owned), &totals(report), 1, look, out)?;
-    writeln!(out, "\n{}", printable(&origin(report)))
+    let headers = ["TOTAL", "AVG", "MIN", "MAX"].map(str::to_owned).to_vec();
+    write_lines(headers, totals(report), 1, options, out)?;
+    if let Some(peak) = report.peak {
+        writeln!(out, "\npeak of these rows: {} at {}", cores(peak.cores), peak.time)?;
+    }
+    writeln!(out, "\n{}", printable(&provenance(report)))
 }
 
-/// The text columns that any row fills.
-pub(super) fn columns(rows: &[Row]) -> Vec<Column> {
+/// Returns true if each figure of a row is zero in three decimals.
+fn is_nothing(row: &Row) -> bool {
+    let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
+    let figures = [row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles);
+    figures.chain(row.at_peak).all(|cores| cores.abs() < NOTHING)
+}
+
+/// Returns the text columns that any row fills.
+pub(super) fn columns(rows: &[&Row]) -> Vec<Column> {
     let filled = |(header, text): &Column| *header == "CLASS" || rows.iter().any(|row| !text(row).is_empty());
     COLUMNS.into_iter().filter(filled).collect()
 }
@@ -51,10 +72,11 @@ pub(super) fn columns(rows: &[Row]) -> Vec<Column> {
 fn cells(row: &Row, columns: &[Column], wide: bool) -> Vec<String> {
     let mut cells: Vec<String> = columns.iter().map(|(_, text)| printable(text(row))).collect();
     let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
-    cells.extend([row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles).map(cores));
+    let figures = [row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles);
+    cells.extend(figures.chain(row.at_peak).map(cores));
     if wide {
         let present = row.present.map_or_else(String::new, |present| format!("{:.1} %", present * 100.0));
-        cells.extend([present, sparks(&row.course)]);
+        cells.extend([present, sparks(&row.trend)]);
     }
     cells
 }
@@ -70,7 +92,7 @@ fn fit(headers: &[String], rows: &mut [Vec<String>], texts: usize, width: usize)
     }
 }
 
-/// The columns that the widest cell of each column takes.
+/// Returns the width of each column's widest cell.
 pub(super) fn widths(headers: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths: Vec<usize> = headers.iter().map(|header| header.width()).collect();
     for row in rows {
@@ -81,7 +103,7 @@ pub(super) fn widths(headers: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     widths
 }
 
-/// Makes the widest of the text columns narrower, but not than `shortest`, until all fit in a width.
+/// Makes the widest of the text columns narrower until all fit in a width, but no column than `shortest`.
 pub(super) fn narrow(widths: &mut [usize], texts: usize, width: usize, shortest: usize) {
     let gaps = GAP * widths.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > width {
@@ -92,19 +114,19 @@ pub(super) fn narrow(widths: &mut [usize], texts: usize, width: usize, shortest:
     }
 }
 
-/// A text in so many columns: its two ends, and `…` for what is between them.
+/// Cuts a text to so many columns: its two ends, with `…` between them.
 pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
     let (front, back) = ((width.saturating_sub(1)).div_ceil(2), width.saturating_sub(1) / 2);
-    let head = taken(text.chars(), front);
-    let tail: Vec<char> = taken(text.chars().rev(), back).chars().rev().collect();
+    let head = take_width(text.chars(), front);
+    let tail: Vec<char> = take_width(text.chars().rev(), back).chars().rev().collect();
     head + "…" + &String::from_iter(tail)
 }
 
-/// As many characters as fit.
-fn taken(chars: impl Iterator<Item = char>, width: usize) -> String {
+/// Returns as many characters as fit.
+fn take_width(chars: impl Iterator<Item = char>, width: usize) -> String {
     let mut used = 0;
     let fits = |c: &char| {
         used += c.width().unwrap_or_default();
@@ -113,7 +135,7 @@ fn taken(chars: impl Iterator<Item = char>, width: usize) -> String {
     chars.take_while(fits).collect()
 }
 
-/// Class totals, and what they leave of the busy time.
+/// Returns the lines of the totals.
 fn totals(report: &Report) -> Vec<Vec<String>> {
     let classes = report.classes.iter().map(|total| (total.class.as_str(), Some(total.stats)));
     let rest = [("unattributed", report.unattributed), ("busy", report.busy)];
@@ -121,22 +143,22 @@ fn totals(report: &Report) -> Vec<Vec<String>> {
         let figures = stats.map(|stats| [stats.avg, stats.min, stats.max].map(cores))?;
         Some(std::iter::once(name.to_owned()).chain(figures).collect())
     };
-    let left_out = report.left_out.filter(|left_out| *left_out != LeftOut::from(Stats::ZERO));
-    let left_out = left_out.map(|LeftOut { avg, min, max }| {
+    let excluded = report.excluded.filter(|excluded| (excluded.avg, excluded.max) != (0.0, Some(0.0)));
+    let excluded = excluded.map(|Excluded { avg, min, max, .. }| {
         let figures = [Some(avg), min, max].map(|figure| figure.map_or_else(String::new, cores));
-        std::iter::once("left out of the rows".to_owned()).chain(figures).collect()
+        std::iter::once("excluded".to_owned()).chain(figures).collect()
     });
-    classes.chain(rest).filter_map(row).chain(left_out).collect()
+    classes.chain(rest).filter_map(row).chain(excluded).collect()
 }
 
-/// One line: what the figures are, of when, how they were measured, and where they are from.
-fn origin(report: &Report) -> String {
+/// Returns the last line: unit and window of the figures, the distance of samples, and the source.
+fn provenance(report: &Report) -> String {
     let (window, source) = (&report.window, &report.source);
     let nodes = match source.cluster_nodes {
         Some(all) if all != source.nodes => format!("{} of {all} nodes", source.nodes),
         _ => format!("{} nodes", source.nodes),
     };
-    let whence = match &source.url {
+    let origin = match &source.url {
         Some(url) if source.nodes == 0 => format!("asked {url}"),
         Some(url) => format!("{} series of {nodes} at {url}", source.kind.as_str()),
         None => "this machine's kernel".to_owned(),
@@ -144,7 +166,7 @@ fn origin(report: &Report) -> String {
     let replica = source.replica.as_ref().map_or_else(String::new, |replica| format!(" ({replica})"));
     let asked = window.asked_seconds.map_or_else(String::new, |asked| format!(" of {asked:.0} asked for"));
     format!(
-        "{}, {} to {} ({:.*} s{asked}, a sample every {} s), {whence}{replica}",
+        "{}, {} to {} ({:.*} s{asked}, a sample every {} s), {origin}{replica}",
         report.unit,
         window.start.round(jiff::Unit::Second).unwrap_or(window.start),
         window.end.round(jiff::Unit::Second).unwrap_or(window.end),
@@ -158,18 +180,18 @@ pub(super) fn cores(figure: f64) -> String {
     format!("{figure:.3}")
 }
 
-/// Writes a table without the spaces at its lines' ends; its header in bold, where there may be colour.
-fn put(
-    headers: &[String],
-    rows: &[Vec<String>],
+/// Writes a table without the spaces at its lines' ends; its header in bold if there may be colour.
+fn write_lines(
+    headers: Vec<String>,
+    rows: Vec<Vec<String>>,
     texts: usize,
-    look: Look,
+    options: PageOptions,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    for (index, line) in lay_out(headers, rows, texts).iter().enumerate() {
-        match (index, look.headers) {
+    for (index, line) in lay_out(headers, rows, texts).lines().enumerate() {
+        match (index, options.headers) {
             (0, false) => {}
-            (0, true) if look.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
+            (0, true) if options.colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
             _ => writeln!(out, "{}", line.trim_end())?,
         }
     }
@@ -177,7 +199,9 @@ fn put(
 }
 
 /// Lays out the rows below the header, each column as wide as its widest cell; figures are on the right.
-fn lay_out(headers: &[String], rows: &[Vec<String>], texts: usize) -> Vec<String> {
+fn lay_out(headers: Vec<String>, rows: Vec<Vec<String>>, texts: usize) -> Table {
+    // Thousands of rows are moved rather than copied: there is memory for each once.
+    let rows = rows.into_iter().map(|row| row.into_iter().map(Cell::new_owned).collect::<Vec<_>>());
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headers).add_rows(rows);
     for (index, column) in table.column_iter_mut().enumerate() {
@@ -187,7 +211,7 @@ fn lay_out(headers: &[String], rows: &[Vec<String>], texts: usize) -> Vec<String
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().collect()
+    table
 }
 
 #[cfg(test)]

@@ -1,26 +1,31 @@
 //! Whole reports in each format and shape, and what holds for every text that is printed.
-use super::example::{classes, groups, hostile, local, namespaces, nothing, per_node, threads};
-use super::{Format, Look, printable, report};
+use super::example::{
+    at_peak, classes, groups, hostile, local, namespaces, nothing, per_node, small, threads, workloads,
+};
+use super::{Format, PageOptions, printable, report};
 use crate::golden::check;
 use crate::report::Report;
 
-/// Written to no terminal.
-pub(super) fn look(format: Format) -> Look {
-    Look { format, headers: true, colour: false, width: None }
+/// Returns the options of a page that goes to no terminal.
+pub(super) fn options(format: Format) -> PageOptions {
+    PageOptions { format, headers: true, colour: false, fold: false, width: None }
 }
 
-/// Returns what is printed, with `␛` for the escape character.
-fn page(of: &Report, look: Look) -> String {
+/// Returns the page, with `␛` for the escape character.
+fn page(of: &Report, options: PageOptions) -> String {
     let mut page = Vec::new();
-    report(of, look, &mut page).unwrap();
+    report(of, options, &mut page).unwrap();
     String::from_utf8(page).unwrap().replace('\u{1b}', "␛")
 }
 
 #[test]
 fn tables() {
-    let table = look(Format::Table);
+    let table = options(Format::Table);
     check("tests/golden/report/table.txt", &page(&groups(), table));
-    check("tests/golden/report/table-no-headers.txt", &page(&groups(), Look { headers: false, ..table }));
+    check(
+        "tests/golden/report/table-no-headers.txt",
+        &page(&groups(), PageOptions { headers: false, ..table }),
+    );
     check("tests/golden/report/table-hostile-name.txt", &page(&hostile(), table));
     check("tests/golden/report/table-nothing.txt", &page(&nothing(), table));
     check("tests/golden/report/table-by-class.txt", &page(&classes(), table));
@@ -28,30 +33,50 @@ fn tables() {
     check("tests/golden/report/table-by-thread.txt", &page(&threads(), table));
     check("tests/golden/report/table-per-node.txt", &page(&per_node(), table));
     check("tests/golden/report/table-local.txt", &page(&local(), table));
-    let terminal = Look { width: Some(60), colour: true, ..table };
+    check("tests/golden/report/table-folded.txt", &page(&small(), PageOptions { fold: true, ..table }));
+    check("tests/golden/report/table-by-workload.txt", &page(&workloads(), table));
+    check("tests/golden/report/table-at-peak.txt", &page(&at_peak(), table));
+    let terminal = PageOptions { width: Some(60), colour: true, ..table };
     check("tests/golden/report/table-60-columns-coloured.txt", &page(&groups(), terminal));
+}
+
+/// Scripts can check what they read against it.
+#[test]
+fn the_schema_of_json() {
+    let schema = schemars::schema_for!(Report);
+    check("docs/schema/CpuReport.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
 }
 
 #[test]
 fn wide_tables() {
-    let wide = look(Format::Wide);
+    let wide = options(Format::Wide);
     check("tests/golden/report/wide.txt", &page(&hostile(), wide));
-    check("tests/golden/report/wide-no-headers.txt", &page(&hostile(), Look { headers: false, ..wide }));
-    let terminal = Look { width: Some(60), colour: true, ..wide };
+    check(
+        "tests/golden/report/wide-no-headers.txt",
+        &page(&hostile(), PageOptions { headers: false, ..wide }),
+    );
+    let terminal = PageOptions { width: Some(60), colour: true, ..wide };
     check("tests/golden/report/wide-60-columns-coloured.txt", &page(&hostile(), terminal));
 }
 
 #[test]
 fn data_formats() {
-    for (shape, report) in [("groups", groups()), ("hostile-name", hostile()), ("nothing", nothing())] {
-        let [csv, json, yaml] = [Format::Csv, Format::Json, Format::Yaml].map(|of| page(&report, look(of)));
+    for (shape, report) in [
+        ("groups", groups()),
+        ("hostile-name", hostile()),
+        ("nothing", nothing()),
+        ("workloads", workloads()),
+        ("at-peak", at_peak()),
+    ] {
+        let [csv, json, yaml] =
+            [Format::Csv, Format::Json, Format::Yaml].map(|of| page(&report, options(of)));
         check(&format!("tests/golden/report/{shape}.csv"), &csv);
         check(&format!("tests/golden/report/{shape}.json"), &json);
         check(&format!("tests/golden/report/{shape}.yaml"), &yaml);
         let object: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(serde_yaml::from_str::<serde_json::Value>(&yaml).unwrap(), object, "{shape}");
     }
-    let rows_alone = Look { headers: false, ..look(Format::Csv) };
+    let rows_alone = PageOptions { headers: false, ..options(Format::Csv) };
     check("tests/golden/report/groups-no-headers.csv", &page(&groups(), rows_alone));
 }
 

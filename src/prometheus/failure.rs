@@ -1,4 +1,4 @@
-//! Why no answer came: one cause, found in a chain of library errors, and the words for it.
+//! Causes of requests without a response: finds one in a chain of library errors, and words its message.
 
 use std::error::Error;
 use std::io;
@@ -8,46 +8,46 @@ use rustls::CertificateError;
 use x509_cert::der::Decode as _;
 use x509_cert::der::asn1::ObjectIdentifier;
 
-/// What kept a request from being answered.
+/// Cause of a request without a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     Refused,
     Timeout,
     NoSuchHost,
     UnknownIssuer,
-    /// The names that the certificate is for.
+    /// The certificate is for these names.
     WrongName(String),
     Expired,
     NotYetValid,
-    /// The certificate is signed by an algorithm of this name, which is not taken.
+    /// The certificate is signed by an algorithm of this name, which the verifier does not accept.
     Algorithm(String),
-    /// The certificate cannot be taken for a server's, in words that follow "a certificate".
+    /// The certificate is not acceptable for a server: the reason, in words that follow "a certificate".
     Unfit(&'static str),
-    /// What listens there does not speak TLS.
+    /// The server does not speak TLS.
     NotTls,
-    /// Anything else: the innermost error's own words.
+    /// Any other cause: the message of the innermost error.
     Other(String),
 }
 
-/// The words of a message that differ between the servers asked.
+/// Words of a message that differ between servers.
 pub(crate) struct Party<'a> {
-    /// The subject of the sentence: `Prometheus at https://...`.
+    /// Subject of the sentence: `Prometheus at https://...`.
     pub(crate) name: &'a str,
-    /// The flag that takes a certificate authority.
+    /// Flag that takes a certificate authority.
     pub(crate) ca_flag: &'a str,
-    /// How long was waited.
+    /// Time that the client waited, if known.
     pub(crate) waited: Option<Duration>,
-    /// What helps against slowness.
+    /// Remedy for a slow server.
     pub(crate) slow_remedy: &'a str,
 }
 
-/// Finds the cause in `error` and what it was caused by.
+/// Finds the cause in `error` and the errors that it wraps.
 pub(crate) fn cause(error: &(dyn Error + 'static)) -> Cause {
     let mut next = Some(error);
     let mut last = String::new();
     while let Some(error) = next {
-        if let Some(found) = known(error) {
-            return found;
+        if let Some(cause) = classify(error) {
+            return cause;
         }
         last = error.to_string();
         next = inner(error);
@@ -55,13 +55,14 @@ pub(crate) fn cause(error: &(dyn Error + 'static)) -> Cause {
     Cause::Other(one_line(&last))
 }
 
-/// What `error` wraps. An `io::Error` made of another error says only that one's source, so it is unwrapped first.
+/// Returns the error that `error` wraps. The `source` of an `io::Error` skips the error inside it, so that comes first.
 fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped as &(dyn Error + 'static)))
 }
 
-fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
+/// Returns the cause that `error` itself names; `None` if a wrapped error may name it.
+fn classify(error: &(dyn Error + 'static)) -> Option<Cause> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return match tls {
             rustls::Error::InvalidCertificate(certificate) => Some(certificate_cause(certificate)),
@@ -79,13 +80,13 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout) {
         return Some(Cause::Timeout);
     }
-    // The resolver's error has no type of its own outside of hyper.
+    // The resolver's error type is private to hyper.
     error.to_string().contains("dns error").then_some(Cause::NoSuchHost)
 }
 
 fn certificate_cause(error: &CertificateError) -> Cause {
     match error {
-        // A bad signature is an authority of the right name with another key: renewed, and not yet known here.
+        // A bad signature means an authority of the right name with another key: renewed, and not yet trusted here.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::UnknownIssuer,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::NotYetValid,
@@ -111,7 +112,7 @@ fn certificate_cause(error: &CertificateError) -> Cause {
 
 const UNKNOWN_EXTENSION: &str = "with a critical extension that is not known here";
 
-/// What a chain lacks, of the errors that rustls has no word of its own for.
+/// Describes an error that rustls has no variant for, in words that follow "a certificate".
 fn unfit(error: Option<&webpki::Error>) -> &'static str {
     use webpki::Error;
     match error {
@@ -129,7 +130,7 @@ fn unfit(error: Option<&webpki::Error>) -> &'static str {
     }
 }
 
-/// Signatures that are known and not taken, by their object identifiers.
+/// Names of signature algorithms that the verifier does not accept, by object identifier.
 const ALGORITHMS: [(&str, &str); 7] = [
     ("1.2.840.113549.1.1.4", "RSA with MD5"),
     ("1.2.840.113549.1.1.5", "RSA with SHA-1"),
@@ -140,23 +141,23 @@ const ALGORITHMS: [(&str, &str); 7] = [
     ("1.3.101.113", "Ed448"),
 ];
 
-/// What people call an algorithm, by the content of its AlgorithmIdentifier: the identifier comes first.
+/// Names the algorithm of an AlgorithmIdentifier. Its `content` begins with the object identifier.
 fn algorithm(content: &[u8]) -> String {
     let Ok((number, _)) = <ObjectIdentifier>::from_der_partial(content) else {
         return "an unknown algorithm".to_owned();
     };
     let number = number.to_string();
-    let known = ALGORITHMS.iter().find(|(its, _)| *its == number);
-    known.map_or_else(|| format!("the algorithm {number}"), |(_, name)| (*name).to_owned())
+    let listed = ALGORITHMS.iter().find(|(identifier, _)| *identifier == number);
+    listed.map_or_else(|| format!("the algorithm {number}"), |(_, name)| (*name).to_owned())
 }
 
-/// The name within rustls's `DnsName("NAME")` or `IpAddress(NAME)`.
+/// Returns NAME from rustls's `DnsName("NAME")` or `IpAddress(NAME)`.
 fn bare(name: &str) -> &str {
     name.split_once('(').map_or(name, |(_, rest)| rest.trim_matches([')', '"']))
 }
 
 impl Cause {
-    /// One line: who, what, remedy.
+    /// Returns one line: the server, the failure, the remedy.
     pub(crate) fn explain(&self, party: &Party<'_>) -> String {
         let Party { name, ca_flag, waited, slow_remedy } = party;
         match self {
@@ -193,17 +194,17 @@ impl Cause {
                 format!("{name} has a certificate {why}: have another one issued")
             }
             Cause::NotTls => format!("{name} answered without TLS: check the port, and whether it is http"),
-            Cause::Other(words) => {
-                format!("{name} gave no answer ({words}): check the address and the network")
+            Cause::Other(message) => {
+                format!("{name} gave no answer ({message}): check the address and the network")
             }
         }
     }
 }
 
-/// How much of a server's text a message quotes, in characters.
+/// Longest quote of a server's text in a message, in characters.
 const QUOTE: usize = 300;
 
-/// A server's text made fit for a terminal: one line, nothing that moves the cursor or the writing direction, bounded.
+/// Makes a server's text fit for a terminal: one line, bounded, nothing that moves the cursor or the writing direction.
 pub(crate) fn one_line(text: &str) -> String {
     let plain = text.chars().map(|character| if is_unprintable(character) { ' ' } else { character });
     let plain: String = plain.take(QUOTE * 8).collect();
@@ -225,7 +226,7 @@ mod tests {
     use crate::golden::Page;
 
     #[test]
-    fn the_cause_is_found_inside_of_io_errors() {
+    fn the_cause_is_found_inside_io_errors() {
         let tls = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
         assert_eq!(cause(&wrapped), Cause::UnknownIssuer);
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_for_another_host_is_told_by_its_names() {
+    fn a_certificate_for_another_host_gives_its_names() {
         let presented = vec!["DnsName(\"a.example\")".to_owned(), "IpAddress(10.0.0.1)".to_owned()];
         let expected = rustls::pki_types::ServerName::try_from("b.example").unwrap();
         let error = CertificateError::NotValidForNameContext { expected, presented };
@@ -250,9 +251,9 @@ mod tests {
             waited,
             slow_remedy: "shorten --interval",
         };
-        let of = |error| cause(&rustls::Error::InvalidCertificate(error));
-        let chain = |error| of(CertificateError::Other(rustls::OtherError(std::sync::Arc::new(error))));
-        let mut page = Page::new("Why no answer came, as it is said of Prometheus.");
+        let invalid = |error| cause(&rustls::Error::InvalidCertificate(error));
+        let chain = |error| invalid(CertificateError::Other(rustls::OtherError(std::sync::Arc::new(error))));
+        let mut page = Page::new("Messages for requests to Prometheus without a response.");
         let prometheus = party("Prometheus at https://prom", None);
         for cause in [
             Cause::Refused,
@@ -266,11 +267,11 @@ mod tests {
             Cause::Algorithm(algorithm(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00")),
             Cause::Algorithm(algorithm(b"\x06\x03\x2b\x65\x70")),
             Cause::Algorithm(algorithm(b"\x06")),
-            of(CertificateError::InvalidPurpose),
-            of(CertificateError::BadEncoding),
-            of(CertificateError::UnhandledCriticalExtension),
-            of(CertificateError::Revoked),
-            of(CertificateError::UnknownRevocationStatus),
+            invalid(CertificateError::InvalidPurpose),
+            invalid(CertificateError::BadEncoding),
+            invalid(CertificateError::UnhandledCriticalExtension),
+            invalid(CertificateError::Revoked),
+            invalid(CertificateError::UnknownRevocationStatus),
             chain(webpki::Error::NameConstraintViolation),
             chain(webpki::Error::PathLenConstraintViolated),
             chain(webpki::Error::MaximumPathDepthExceeded),

@@ -1,120 +1,136 @@
-//! Prometheus over HTTP: a question sent, its answer read, and each way of failing in words with a remedy.
+//! Client of Prometheus's HTTP API: sends queries, parses responses, and words each failure with its remedy.
 //!
-//! It knows an address, a token and whom to trust, and nothing of the cluster they were found in.
+//! It takes an address, a token and certificate authorities, and knows nothing of the cluster that they come from.
 
-mod answer;
 mod client;
 pub(crate) mod failure;
 mod front;
 pub mod promql;
 mod refusal;
+mod response;
 mod state;
 
+use crate::time::{Timestamp, is_multiple};
 use serde::{Deserialize, Deserializer};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::time::Duration;
 
 pub use client::Client;
-pub use refusal::{Excess, Refusal, excess, is_of_token};
-/// A string that no `Debug` output shows: a bearer token.
+pub use refusal::{Excess, Refusal, excess, is_token_refused};
+/// String that no `Debug` output shows: a bearer token.
 pub use secrecy::SecretString as Secret;
 pub use state::{Rule, RuleGroup, Target};
 pub use url::Url;
 
-/// Where and how to ask.
+/// Address of a Prometheus, and the means to connect to it.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The base address: up to, but without, `/api/v1`. Its query, such as the `namespace` of a tenant, goes with every request.
+    /// Base address, without `/api/v1`. Its query, such as a tenant's `namespace`, goes with every request.
     pub url: Url,
-    /// The bearer token, if one is asked for there.
+    /// Bearer token, if the server needs one.
     pub token: Option<Secret>,
-    /// Whom to trust; of no meaning to an `http` address.
+    /// TLS settings with the trusted authorities; unused for an `http` address.
     pub tls: rustls::ClientConfig,
-    /// A proxy instead of the environment's (`HTTPS_PROXY`); a loopback address is never asked through either.
+    /// Proxy to use instead of the environment's (`HTTPS_PROXY`). The client reaches a loopback address without any.
     pub proxy: Option<Url>,
-    /// How long an answer may keep silent; the server is told to give up a little earlier, and to say so.
+    /// Longest silence of the server, also within a response. The server gets a shorter limit, so that it reports its
+    /// timeout itself.
     pub timeout: Duration,
 }
 
-/// The evaluation times of a range query: Unix milliseconds, both ends inclusive.
+/// Evaluation times of a range query, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
-    /// The first time, in Unix milliseconds.
-    pub start: i64,
-    /// The last time, in Unix milliseconds; reached only if it is a whole number of steps after `start`.
-    pub end: i64,
-    /// Milliseconds from one time to the next, above zero.
-    pub step: i64,
+    /// First time.
+    pub start: Timestamp,
+    /// Last time, if it is a whole number of steps after `start`; else the last time is before it.
+    pub end: Timestamp,
+    /// Time between two of them, above zero.
+    pub step: Duration,
 }
 
-/// What servers of different versions read differently.
+impl Grid {
+    /// Returns the number of times.
+    pub fn points(self) -> usize {
+        self.end.since(self.start).div_duration_f64(self.step) as usize + 1
+    }
+
+    /// Returns the index of a time, from 0; `None` if the grid has no such time.
+    pub fn index(self, at: Timestamp) -> Option<usize> {
+        let after = at.since(self.start);
+        let is_on = self.start <= at && at <= self.end && is_multiple(after, self.step);
+        is_on.then(|| after.div_duration_f64(self.step).round() as usize)
+    }
+}
+
+/// Semantics of queries that differ between versions of the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dialect {
-    /// Whether a query's own lookback is heeded: by Prometheus 2.43 and later, others ignore it. Not where the server does
-    /// not tell what it is.
+    /// True if the server heeds a query's own lookback, as Prometheus does since 2.43. False if its version is unknown.
     pub own_lookback: bool,
-    /// Whether a range leaves out its start, as since Prometheus 3.
+    /// True if a range excludes its start, as since Prometheus 3.
     pub left_open: bool,
 }
 
-/// How large an answer will be, about. Many samples come packed, which costs a server some milliseconds and a megabyte
-/// of memory however few they are: too much for those that fit in a few packets.
+/// Rough size of a response. Gzip costs the server some milliseconds and a megabyte of memory for even the smallest
+/// response. That is too much for one that fits in a few packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// Not packed.
+    /// Not compressed.
     Few,
-    /// Packed by gzip, where the server can.
+    /// Compressed by gzip, if the server supports it.
     Many,
 }
 
 impl Size {
-    /// Of so many samples; one is 20 to 30 bytes unpacked, and its labels beside it where each is of another series.
-    pub fn of(samples: usize) -> Size {
+    /// Returns the size of a response with so many samples. Uncompressed, a sample takes 20 to 30 bytes, and its labels
+    /// come on top if each is of another series.
+    pub fn from_samples(samples: usize) -> Size {
         if samples > 1000 { Size::Many } else { Size::Few }
     }
 }
 
-/// One time series of an answer. Its text is the answer's own wherever nothing in it is escaped: an answer holds many
-/// thousands of labels, of which few are kept.
+/// One time series of a response. Its text borrows from the response unless it has an escape. A response holds many
+/// thousands of labels, and callers keep few.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series<'a> {
-    /// Label names and values, in the answer's order; `__name__` is the metric's name.
+    /// Label names and values, in the response's order; `__name__` is the metric's name.
     pub labels: Labels<'a>,
-    /// Unix milliseconds and value, in the order of time.
+    /// Times and values, ordered by time.
     pub samples: Samples,
 }
 
-/// Label names and values; a series of this project has four at most.
+/// Label names and values. Four fit inline, the most that a series of this project has.
 pub type Labels<'a> = SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>;
-/// Times and values; one where a statistic was asked for.
-pub type Samples = SmallVec<[(i64, f64); 1]>;
+/// Times and values. One fits inline, all that the query of a statistic returns per series.
+pub type Samples = SmallVec<[(Timestamp, f64); 1]>;
 
 impl Series<'_> {
-    /// A label's value; empty where the series has no such label, which Prometheus holds for the same.
+    /// Returns a label's value; empty if the series lacks the label. Prometheus does not distinguish the two.
     pub fn label(&self, name: &str) -> &str {
-        self.find(name).unwrap_or_default()
+        self.get_label(name).unwrap_or_default()
     }
 
-    /// An instant answer's value, the first sample's; none where there is no sample.
+    /// Returns the first sample's value, the only one of an instant query; `None` if there is no sample.
     pub fn value(&self) -> Option<f64> {
         self.samples.first().map(|(_, value)| *value)
     }
 
-    /// A label's value, if the series has that label.
-    pub fn find(&self, name: &str) -> Option<&str> {
+    /// Returns a label's value; `None` if the series lacks the label.
+    pub fn get_label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_ref())
     }
 }
 
-/// Reads what a server may write as null if it is empty: a list, a map.
+/// Deserializes a list or map that a server may write as null if it is empty.
 pub(crate) fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     from: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
-/// Whether `url` names this machine itself, where no proxy and no eavesdropper is in between.
+/// Returns true if `url` names this machine itself, with no proxy and no eavesdropper in between.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -129,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_loopback() {
+    fn loopback_is_only_this_machine() {
         for (url, expected) in [
             ("http://127.0.0.1:9090", true),
             ("http://127.8.9.1", true),

@@ -1,8 +1,9 @@
-//! Pieces of PromQL text: literals that hold any value whatever without changing the query around them.
+//! PromQL literals: hold any value without changing the query around them.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-/// A string literal, quotes included, that means exactly `value`.
+/// Writes a string literal of `value`, quotes included.
 #[must_use]
 pub fn literal(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 2);
@@ -25,10 +26,10 @@ pub fn literal(value: &str) -> String {
     text
 }
 
-/// A duration literal of `milliseconds`, which must be above zero: `14999ms`.
+/// Writes a duration literal: `14999ms`. It is 1 ms at least, since PromQL has no duration of zero.
 #[must_use]
-pub fn duration(milliseconds: i64) -> String {
-    format!("{milliseconds}ms")
+pub fn duration(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis().max(1))
 }
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ mod tests {
 
     #[test]
     fn durations_are_in_milliseconds() {
-        assert_eq!(duration(14_999), "14999ms");
+        assert_eq!(duration(Duration::from_millis(14_999)), "14999ms");
+        assert_eq!(duration(Duration::ZERO), "1ms");
     }
 }

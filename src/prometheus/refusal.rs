@@ -1,56 +1,56 @@
-//! A question that was not answered: why, in one line, and whether it would be in smaller pieces.
+//! Error of a query without a result: its message, and the reasons that a caller can act on.
 use std::fmt;
 
-/// What a question was too big in.
+/// Limit that a query exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
-    /// Samples that the server reads, or bytes that it answers.
+    /// Samples that the server reads, or bytes of its response.
     Size,
-    /// Time that it takes. A server that stalls looks the same.
+    /// Time that the query takes. A server that stalls looks the same.
     Time,
 }
 
-/// The error of a question that was not answered.
+/// Error of a query without a result.
 #[derive(Debug)]
 pub struct Refusal {
-    words: String,
-    /// Set where pieces of the question may be answered.
+    message: String,
+    /// Limit that the query exceeded; set if smaller parts of the query may succeed.
     pub excess: Option<Excess>,
-    /// Whether another token may be taken.
-    pub of_token: bool,
+    /// True if the server may accept another token.
+    pub token_refused: bool,
 }
 
 impl Refusal {
-    /// In these words: what was asked, what came back, the remedy.
-    pub(super) fn new(words: String, excess: Option<Excess>) -> Refusal {
-        Refusal { words, excess, of_token: false }
+    /// Makes a refusal from its message: the server, its response, the remedy.
+    pub(super) fn new(message: String, excess: Option<Excess>) -> Refusal {
+        Refusal { message, excess, token_refused: false }
     }
 
-    /// The same, of the token.
-    pub(super) fn of_token(words: String) -> Refusal {
-        Refusal { of_token: true, ..Refusal::new(words, None) }
+    /// Makes the refusal of a token from its message.
+    pub(super) fn with_token_refused(message: String) -> Refusal {
+        Refusal { token_refused: true, ..Refusal::new(message, None) }
     }
 
-    /// With its words changed.
-    pub(super) fn map(self, change: impl FnOnce(&str) -> String) -> Refusal {
-        Refusal { words: change(&self.words), ..self }
+    /// Changes the message.
+    pub(super) fn map_message(self, change: impl FnOnce(&str) -> String) -> Refusal {
+        Refusal { message: change(&self.message), ..self }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        f.write_str(&self.message)
     }
 }
 
 impl std::error::Error for Refusal {}
 
-/// What a question was too big in, if that is why it failed.
+/// Returns the limit that a failed query exceeded; `None` if it failed for another reason.
 pub fn excess(error: &anyhow::Error) -> Option<Excess> {
     error.downcast_ref::<Refusal>().and_then(|refusal| refusal.excess)
 }
 
-/// Whether it was the token that was refused.
-pub fn is_of_token(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.of_token)
+/// Returns true if the query failed because of its token.
+pub fn is_token_refused(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.token_refused)
 }

@@ -1,20 +1,22 @@
 //! Results cache: a repeated query fetches only the steps that are new.
-use super::span::{Span, points};
+use super::span::Span;
 use crate::prometheus::{Grid, Series};
+use crate::time::{Timestamp, is_multiple};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Number of steps at the end of a window that are fetched again: they may not have been complete.
-const UNSETTLED: i64 = 2;
-/// Time before the end of a window whose samples are fetched again, milliseconds.
-const UNSETTLED_TIME: i64 = 60_000;
+const UNSETTLED: u32 = 2;
+/// Time before the end of a window whose samples are fetched again.
+const UNSETTLED_TIME: Duration = Duration::from_secs(60);
 
 /// Results of queries, by their text.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     known: RefCell<BTreeMap<String, Cached>>,
-    /// What was chosen once for all rounds, by what it is of.
+    /// Choices that hold for all rounds, by their subject.
     choices: RefCell<BTreeMap<&'static str, String>>,
     round: Cell<u64>,
 }
@@ -27,25 +29,25 @@ impl Cache {
         self.round.set(round + 1);
     }
 
-    /// Takes the results of a query out of the cache, cut to a grid; [`Cache::insert`] puts them back. Of the known ones
-    /// the newest steps may not have been complete: they are missing again.
+    /// Takes the results of a query out of the cache, cut to a grid; [`Cache::insert`] puts them back. The newest steps are
+    /// missing again, since they may not have been complete.
     pub(crate) fn take(&self, text: &str, grid: Grid) -> Cached {
-        self.take_settled(text, grid, (UNSETTLED - 1) * grid.step)
+        self.take_settled(text, Span::of_grid(grid), UNSETTLED * grid.step, Some(grid.step))
     }
 
     /// Takes the samples of a selector out of the cache, likewise.
     pub(crate) fn take_samples(&self, selector: &str, span: Span) -> Cached {
-        self.take_settled(selector, Grid { start: span.start + 1, end: span.end, step: 1 }, UNSETTLED_TIME)
+        self.take_settled(selector, span, UNSETTLED_TIME, None)
     }
 
-    fn take_settled(&self, text: &str, grid: Grid, unsettled: i64) -> Cached {
+    fn take_settled(&self, text: &str, span: Span, unsettled: Duration, step: Option<Duration>) -> Cached {
         let mut known = self.known.borrow_mut().remove(text).unwrap_or_default();
         known.round = self.round.get();
-        known.cut_to(grid, unsettled);
+        known.cut_to(span, unsettled, step);
         known
     }
 
-    /// Remembers a choice for the rounds to come, by what it is of.
+    /// Remembers a choice for the next rounds.
     pub(crate) fn choose(&self, of: &'static str, choice: String) {
         self.choices.borrow_mut().insert(of, choice);
     }
@@ -64,33 +66,37 @@ impl Cache {
 /// Label names and values.
 type Labels = Vec<(String, String)>;
 
-/// Samples of each series on a grid.
+/// Samples of each series in a stretch of time.
 #[derive(Debug, Default)]
 pub(crate) struct Cached {
-    grid: Option<Grid>,
-    missing: Option<Grid>,
-    series: BTreeMap<Labels, Vec<(i64, f64)>>,
+    span: Option<Span>,
+    /// Distance of two samples, if they are on a grid.
+    step: Option<Duration>,
+    missing: Option<Span>,
+    series: BTreeMap<Labels, Vec<(Timestamp, f64)>>,
     round: u64,
 }
 
 impl Cached {
-    /// Drops samples of another grid, and those that are unsettled.
-    fn cut_to(&mut self, grid: Grid, unsettled: i64) {
-        let known = self.grid.filter(|known| {
-            let in_step = known.step == grid.step && (known.start - grid.start) % grid.step == 0;
-            in_step && known.start <= grid.start && known.end <= grid.end
+    /// Drops samples before a stretch, of another grid, and those that are unsettled.
+    fn cut_to(&mut self, span: Span, unsettled: Duration, step: Option<Duration>) {
+        let known = self.span.filter(|known| {
+            let distance = span.start.since(known.start);
+            let in_step = self.step == step && step.is_none_or(|step| is_multiple(distance, step));
+            in_step && known.start <= span.start && known.end <= span.end
         });
-        let from = known.map_or(grid.start, |known| known.end - unsettled).max(grid.start);
+        let settled = known.map_or(span.start, |known| known.end - unsettled).max(span.start);
+        let kept = Span { end: settled, ..span };
         for samples in self.series.values_mut() {
-            samples.retain(|(at, _)| known.is_some() && (grid.start..from).contains(at));
+            samples.retain(|(at, _)| known.is_some() && kept.holds(*at));
         }
         self.series.retain(|_, samples| !samples.is_empty());
-        self.missing = (from <= grid.end).then_some(Grid { start: from, ..grid });
-        self.grid = Some(grid);
+        self.missing = (settled < span.end).then_some(Span { start: settled, ..span });
+        (self.span, self.step) = (Some(span), step);
     }
 
-    /// Returns the part of the grid that is to be fetched.
-    pub(crate) fn missing(&self) -> Option<Grid> {
+    /// Returns the part that is to be fetched.
+    pub(crate) fn missing(&self) -> Option<Span> {
         self.missing
     }
 
@@ -102,10 +108,8 @@ impl Cached {
 
     /// Calls `take` with each series, whole.
     pub(crate) fn each(&mut self, mut take: impl FnMut(&Series<'_>)) {
-        let most = self.grid.map_or(0, points);
         for (labels, samples) in &mut self.series {
             samples.sort_unstable_by_key(|(at, _)| *at);
-            debug_assert!(samples.len() <= most, "a step has one sample");
             let labels = labels.iter().map(|(name, value)| (Cow::from(name), Cow::from(value)));
             let series = Series { labels: labels.collect(), samples: std::mem::take(samples).into() };
             take(&series);
@@ -116,37 +120,49 @@ impl Cached {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cache, Grid, Series};
+    use super::{Cache, Grid, Series, Span};
+    use crate::time::Timestamp;
+    use std::time::Duration;
+
+    const STEP: Duration = Duration::from_millis(10);
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millis(milliseconds)
+    }
 
     fn series(samples: &[(i64, f64)]) -> Series<'static> {
-        Series { labels: [("a".into(), "b".into())].into_iter().collect(), samples: samples.into() }
+        Series {
+            labels: [("a".into(), "b".into())].into_iter().collect(),
+            samples: samples.iter().map(|(ms, value)| (at(*ms), *value)).collect(),
+        }
     }
 
     #[test]
-    fn only_what_is_new_is_asked_for_and_the_old_is_forgotten() {
+    fn only_new_steps_are_missing_and_old_ones_are_dropped() {
         let cache = Cache::default();
         cache.next_round();
-        let grid = |start, end| Grid { start, end, step: 10 };
+        let grid = |start, end| Grid { start: at(start), end: at(end), step: STEP };
+        let missing = |start, end| Some(Span::of_grid(grid(start, end)));
         let mut known = cache.take("q", grid(10, 50));
-        assert_eq!(known.missing(), Some(grid(10, 50)));
+        assert_eq!(known.missing(), missing(10, 50));
         known.add(&series(&[(40, 4.0), (50, 5.0)]));
         known.add(&series(&[(10, 1.0), (20, 2.0)]));
         cache.insert("q".to_owned(), known);
         cache.next_round();
         let mut known = cache.take("q", grid(20, 60));
-        assert_eq!(known.missing(), Some(grid(40, 60)));
+        assert_eq!(known.missing(), missing(40, 60));
         known.add(&series(&[(40, 4.5), (60, 6.0)]));
         let mut seen = Vec::new();
         known.each(|series| seen.extend(series.samples.clone()));
-        assert_eq!(seen, [(20, 2.0), (40, 4.5), (60, 6.0)]);
+        assert_eq!(seen, [(20, 2.0), (40, 4.5), (60, 6.0)].map(|(ms, value)| (at(ms), value)));
         cache.insert("q".to_owned(), known);
         // Another phase, and a round without this query.
         cache.next_round();
         let known = cache.take("q", grid(25, 65));
-        assert_eq!(known.missing(), Some(grid(25, 65)));
+        assert_eq!(known.missing(), missing(25, 65));
         cache.insert("q".to_owned(), known);
         cache.next_round();
         cache.next_round();
-        assert_eq!(cache.take("q", grid(25, 65)).missing(), Some(grid(25, 65)));
+        assert_eq!(cache.take("q", grid(25, 65)).missing(), missing(25, 65));
     }
 }

@@ -1,26 +1,26 @@
 //! Querier: sends queries in shards, and puts their results on the grid of their steps.
 use super::cache::Cache;
-use super::promql::{self, At, How};
+use super::promql::{self, At, How, Ranges};
 use super::span::Span;
-pub(crate) use super::span::points;
 use super::split::{Cost, Shard, Split, Splitter, Whole};
 use crate::progress::Progress;
 use crate::prometheus::{Client, Dialect, Grid, Series, Size};
 use crate::report::Steps;
+use crate::time::Timestamp;
 use anyhow::Result;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Number of points of a series in one query at most; Prometheus refuses more than 11,000.
-const POINTS: i64 = 10_000;
+const POINTS: u32 = 10_000;
 /// Number of samples in one response at most, about; bounds the memory for it.
-const RETURNED: i64 = 250_000;
+const RETURNED: u32 = 250_000;
 /// Number of samples that a server reads for one query at most, about: a second or two, and a fifth of its default limit.
-const READ: i64 = 10_000_000;
-/// Distance of two samples of a series before it is known, milliseconds. Statistics are split at
-/// multiples of a second.
-const USUAL_STEP: i64 = 15_000;
-const SECOND: i64 = 1000;
+const READ: u32 = 10_000_000;
+/// Distance of two samples of a series before it is known, in units of statistics, which are split at multiples of those.
+const USUAL_STEP: u32 = 15;
+const UNIT: Duration = Duration::from_secs(1);
 
 /// Text of a query of samples at the steps of a grid, by their lookup.
 pub(crate) type Query<'a> = dyn Fn(&At) -> String + 'a;
@@ -30,13 +30,13 @@ pub(crate) type Query<'a> = dyn Fn(&At) -> String + 'a;
 pub(crate) struct Want {
     /// Quantiles, each 0 to 1.
     pub quantiles: Vec<f64>,
-    /// Whether to count the samples.
+    /// True to count the samples.
     pub count: bool,
     /// Number of parts of the window whose means make the trend; 0 for none.
-    pub course: usize,
+    pub trend: usize,
 }
 
-/// A Prometheus, and what it can do.
+/// Prometheus and its dialect.
 #[derive(Debug)]
 pub(crate) struct Querier<'a> {
     splitter: Splitter<'a>,
@@ -57,7 +57,7 @@ impl<'a> Querier<'a> {
         Querier { cache: Some(cache), ..self }
     }
 
-    /// Returns whether results are kept for the next round.
+    /// Returns true if results are kept for the next round.
     pub(crate) fn has_cache(&self) -> bool {
         self.cache.is_some()
     }
@@ -67,10 +67,15 @@ impl<'a> Querier<'a> {
         self.cache
     }
 
-    /// Probes what the server can do; until then the querier takes it for an old one.
+    /// Probes the server's dialect; until then the querier takes it for an old server.
     pub(crate) async fn probe(&self) -> Result<()> {
         self.dialect.set(self.client().dialect().await?);
         Ok(())
+    }
+
+    /// Returns the ranges of the server.
+    pub(crate) fn ranges(&self) -> Ranges {
+        Ranges { left_open: self.dialect.get().left_open }
     }
 
     /// Returns the connection, for requests that are not split.
@@ -88,7 +93,7 @@ impl<'a> Querier<'a> {
     ) -> Result<BTreeMap<K, Steps>> {
         let mut whole = BTreeMap::new();
         self.each(query, grid, cost, |series| {
-            let steps = whole.entry(key(series)).or_insert_with(|| Steps::absent(points(grid)));
+            let steps = whole.entry(key(series)).or_insert_with(|| Steps::absent(grid.points()));
             add_samples(steps, grid, &series.samples);
         })
         .await?;
@@ -104,10 +109,10 @@ impl<'a> Querier<'a> {
         take: impl FnMut(&Series<'_>),
     ) -> Result<()> {
         let Some(cache) = self.cache else { return self.all(query, grid, cost, take).await };
-        let text = query(&At { how: How::Plain, step: grid.step, matcher: None });
+        let text = query(&At::plain());
         let mut known = cache.take(&text, grid);
         if let Some(missing) = known.missing() {
-            self.all(query, missing, cost, |series| known.add(series)).await?;
+            self.all(query, missing.grid(grid.step), cost, |series| known.add(series)).await?;
         }
         known.each(take);
         cache.insert(text, known);
@@ -121,7 +126,7 @@ impl<'a> Querier<'a> {
         cost: Cost<'_>,
         take: impl FnMut(&Series<'_>),
     ) -> Result<()> {
-        let span = Span { start: grid.start - grid.step, end: grid.end };
+        let span = Span::of_grid(grid);
         let units = POINTS.min(share(RETURNED, cost.returned)).min(share(READ, cost.read));
         let whole = Whole { span, unit: grid.step, units, cut: Split::Time, cost };
         let take = RefCell::new(take);
@@ -133,14 +138,16 @@ impl<'a> Querier<'a> {
     async fn shard(
         &self,
         query: &Query<'_>,
-        (step, answer): (i64, usize),
+        (step, returned): (Duration, usize),
         shard: &Shard,
         take: &RefCell<impl FnMut(&Series<'_>)>,
     ) -> Result<()> {
-        let grid = Grid { start: shard.span.start + step, end: shard.span.end, step };
-        let at = |how| At { how, step, matcher: shard.matcher() };
-        let (how, lookback) =
-            if self.dialect.get().own_lookback { (How::Plain, Some(step - 1)) } else { (How::Range, None) };
+        let (grid, range) = (shard.span.grid(step), self.ranges().text(step));
+        let at = |how| At { how, range: range.clone(), matcher: shard.matcher() };
+        let (how, lookback) = match self.dialect.get().own_lookback {
+            true => (How::Plain, Some(range.as_str())),
+            false => (How::Range, None),
+        };
         let finite = |series: &Series<'_>| series.samples.iter().all(|(_, value)| value.is_finite());
         let add_all = |answer: &[Series<'_>]| answer.iter().for_each(&mut *take.borrow_mut());
         let read = |answer: &[Series<'_>]| {
@@ -150,18 +157,18 @@ impl<'a> Querier<'a> {
             }
             all
         };
-        let (client, size) = (self.splitter.client, Size::of(answer * points(grid)));
+        let (client, size) = (self.splitter.client, Size::from_samples(returned * grid.points()));
         if !client.range(&query(&at(how)), grid, lookback, size, read).await? {
             client.range(&query(&at(How::Finite)), grid, None, size, add_all).await?;
         }
         Ok(())
     }
 
-    /// Fetches an instant query over a window, one value for each series. `query` writes it for a shard: a selector with one
-    /// more matcher, and a length in milliseconds. Results that `read` makes of shards must add up to those of the whole.
+    /// Fetches an instant query over a window, one value for each series. `query` writes it for a shard: of a selector with
+    /// one more matcher, and a range. Results that `read` makes of shards must add up to those of the whole.
     pub(crate) async fn over(
         &self,
-        query: impl Fn(&str, i64) -> String,
+        query: impl Fn(&str, &str) -> String,
         selector: &str,
         span: Span,
         (cut, cost): (Split, Cost<'_>),
@@ -178,41 +185,39 @@ impl<'a> Querier<'a> {
         cost: Cost<'_>,
         mut read: impl FnMut(&[Series<'_>]),
     ) -> Result<()> {
-        let each = |length: i64| usize::try_from(length / USUAL_STEP).unwrap_or_default();
+        let each = |length: Duration| length.div_duration_f64(USUAL_STEP * UNIT) as usize;
         let of = (Split::Time, cost);
         let Some(cache) = self.cache else {
             return self.instants(promql::samples, selector, span, of, each, read).await;
         };
         let mut known = cache.take_samples(selector, span);
         if let Some(missing) = known.missing() {
-            let span = Span { start: missing.start - 1, end: missing.end };
             let add = |response: &[Series<'_>]| response.iter().for_each(|series| known.add(series));
-            self.instants(promql::samples, selector, span, of, each, add).await?;
+            self.instants(promql::samples, selector, missing, of, each, add).await?;
         }
         known.each(|series| read(std::slice::from_ref(series)));
         cache.insert(selector.to_owned(), known);
         Ok(())
     }
 
-    /// Fetches instant queries; `each` is the number of samples of a series in a response over so many milliseconds.
+    /// Fetches instant queries; `each` is the number of samples of a series in a response over a stretch of so long.
     async fn instants(
         &self,
-        query: impl Fn(&str, i64) -> String,
+        query: impl Fn(&str, &str) -> String,
         selector: &str,
         span: Span,
         (cut, cost): (Split, Cost<'_>),
-        each: impl Fn(i64) -> usize,
+        each: impl Fn(Duration) -> usize,
         read: impl FnMut(&[Series<'_>]),
     ) -> Result<()> {
-        let units = share(READ, cost.read) * (USUAL_STEP / SECOND);
-        let whole = Whole { span, unit: SECOND, units, cut, cost };
+        let units = share(READ, cost.read).saturating_mul(USUAL_STEP);
+        let whole = Whole { span, unit: UNIT, units, cut, cost };
         let read = RefCell::new(read);
         let fetch = async |shard: &Shard| {
-            // A range is a millisecond shorter than its window, for servers that include its start.
-            let length = shard.span.length() + i64::from(self.dialect.get().left_open);
-            let text = query(&promql::and(selector, shard.matcher().as_deref()), length);
+            let range = self.ranges().text(shard.span.length());
+            let text = query(&promql::and(selector, shard.matcher().as_deref()), &range);
             let take = |answer: &[Series<'_>]| (read.borrow_mut())(answer);
-            let size = Size::of(cost.returned * each(length));
+            let size = Size::from_samples(cost.returned * each(shard.span.length()));
             self.splitter.client.instant(&text, shard.span.end, size, take).await
         };
         self.splitter.fetch(&whole, fetch).await
@@ -220,14 +225,14 @@ impl<'a> Querier<'a> {
 }
 
 /// Returns how many times so many series have as many samples.
-fn share(samples: i64, series: usize) -> i64 {
-    (samples / i64::try_from(series).unwrap_or(i64::MAX).max(1)).max(1)
+fn share(samples: u32, series: usize) -> u32 {
+    (samples / u32::try_from(series).unwrap_or(u32::MAX).max(1)).max(1)
 }
 
-/// Adds samples to their steps.
-pub(crate) fn add_samples(steps: &mut Steps, grid: Grid, samples: &[(i64, f64)]) {
+/// Adds samples to their steps; those that are not on the grid are left out.
+pub(crate) fn add_samples(steps: &mut Steps, grid: Grid, samples: &[(Timestamp, f64)]) {
     for (at, value) in samples {
-        if let Ok(step) = usize::try_from((at - grid.start) / grid.step) {
+        if let Some(step) = grid.index(*at) {
             steps.add(step, *value);
         }
     }

@@ -1,5 +1,5 @@
-//! Splits a query into shards that a server does not refuse: by time before it is sent, so that no shard takes long. A shard
-//! that is still too much is split again, by time or by the values of a label. A few are under way at once.
+//! Splits a query into shards that a server does not refuse: by time before it is sent, so that no shard takes long. A
+//! shard that is still too much is split again, by time or by the values of a label. A few are sent at once.
 use super::promql;
 use super::span::Span;
 use crate::progress::Progress;
@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 /// Number of queries under way at once; a server runs 20 at a time, and it has other clients.
 const AT_ONCE: usize = 4;
-/// How often a shard and those it was split from may have taken too long. A sixteenth of a query that should take a second
-/// is no question of size.
+/// Number of times that a shard and those it was split from may take too long. If a sixteenth of a query takes too long,
+/// its size is not the reason.
 const PATIENCE: u32 = 4;
 /// Share of the bar that is left for the work after the responses.
 const LAST: f64 = 0.05;
@@ -44,34 +44,34 @@ impl<'a> Cost<'a> {
 /// Ways to split a query by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Split {
-    /// By time first.
+    /// Split by time first.
     Time,
-    /// By time if a label does no more: each shard returns all series.
+    /// Split by a label first: shards of time return all series each.
     Label,
-    /// Not by time: results of two shards do not make that of both.
+    /// Split by a label alone: results of two shards of time do not add up to that of both.
     Never,
 }
 
-/// A query as a whole.
+/// Whole query.
 #[derive(Debug)]
 pub(crate) struct Whole<'a> {
     pub span: Span,
-    /// Unit of time in milliseconds: the window is split at multiples of it.
-    pub unit: i64,
+    /// Unit of time: the window is split at multiples of it.
+    pub unit: Duration,
     /// Number of units in the first shards at most.
-    pub units: i64,
+    pub units: u32,
     pub cut: Split,
     pub cost: Cost<'a>,
 }
 
-/// A part of a query.
+/// Part of a query.
 #[derive(Debug, Clone)]
 pub(crate) struct Shard {
     pub span: Span,
     /// Values of the label that it is split by; empty for all.
     values: Vec<String>,
     label: &'static str,
-    /// How often it, or what it was split from, took too long.
+    /// Number of times that it, or a shard that it was split from, took too long.
     slow: u32,
     /// Number of samples that the server reads for it, about.
     cost: f64,
@@ -84,7 +84,7 @@ impl Shard {
     }
 
     /// Splits it in two by time.
-    fn in_time(&self, unit: i64) -> Option<[Shard; 2]> {
+    fn in_time(&self, unit: Duration) -> Option<[Shard; 2]> {
         let halves = self.span.halves(unit)?;
         Some(halves.map(|span| Shard { span, cost: self.cost / 2.0, ..self.clone() }))
     }
@@ -101,7 +101,7 @@ impl Shard {
     }
 }
 
-/// Number of shards, and how many are done.
+/// Numbers of shards that are planned and done.
 #[derive(Debug, Default)]
 struct Work {
     planned: usize,
@@ -146,12 +146,12 @@ impl<'a> Splitter<'a> {
         };
         let label = whole.cost.label.map_or("", |(_, label)| label);
         let shard = |span: Span| {
-            let cost = span.length() as f64 / whole.unit as f64 * whole.cost.read as f64;
+            let cost = span.length().div_duration_f64(whole.unit) * whole.cost.read as f64;
             Shard { span, values: Vec::new(), label, slow: 0, cost }
         };
-        let length =
-            if whole.cut == Split::Never { i64::MAX } else { whole.units.saturating_mul(whole.unit) };
-        let mut waiting: Vec<Shard> = whole.span.split(length.min(whole.span.length())).map(shard).collect();
+        let most =
+            if whole.cut == Split::Never { Duration::MAX } else { whole.unit.saturating_mul(whole.units) };
+        let mut waiting: Vec<Shard> = whole.span.split(most).map(shard).collect();
         let mut under_way = FuturesUnordered::new();
         self.plan(&waiting);
         loop {
@@ -180,7 +180,7 @@ impl<'a> Splitter<'a> {
         if halves.is_none() {
             if let (Some((selector, label)), true) = (whole.cost.label, shard.values.is_empty()) {
                 let times = (shard.span.start, shard.span.end);
-                shard.values = self.client.values(label, selector, times, Size::Many).await?;
+                shard.values = self.client.label_values(label, selector, times, Size::Many).await?;
                 // Series without this label have none of its values.
                 shard.values.extend((!shard.values.is_empty()).then(String::new));
             }
@@ -204,8 +204,8 @@ impl<'a> Splitter<'a> {
         // Shards that are planned later would make the share smaller, and a bar must not shrink.
         work.shown = work.shown.max((1.0 - LAST) * (work.done / work.cost.max(1.0)).min(1.0));
         let left = left(self.started.elapsed(), work.shown);
-        let message = format!("asking Prometheus, {} of {} pieces{left}", work.fetched, work.planned);
-        self.progress.tell(work.shown, message);
+        let message = format!("querying Prometheus, {} of {} shards{left}", work.fetched, work.planned);
+        self.progress.update(work.shown, message);
     }
 }
 
@@ -218,12 +218,14 @@ fn left(elapsed: Duration, share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Shard, Span, left};
+    use crate::time::Timestamp;
     use std::time::Duration;
 
     #[test]
-    fn values_are_cut_until_there_is_one() {
+    fn values_are_split_until_one_is_left() {
         let values = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let shard = Shard { span: Span { start: 0, end: 1 }, values, label: "instance", slow: 0, cost: 1.0 };
+        let span = Span::ending(Timestamp::from_millis(1), Duration::from_millis(1));
+        let shard = Shard { span, values, label: "instance", slow: 0, cost: 1.0 };
         let [first, second] = shard.by_values().unwrap();
         assert_eq!(first.matcher().as_deref(), Some(r#"instance=~"a""#));
         assert_eq!(second.matcher().as_deref(), Some(r#"instance=~"b|c""#));
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_takes_as_long_as_what_is_done() {
+    fn the_rest_takes_as_long_as_the_part_that_is_done() {
         assert_eq!(left(Duration::from_secs(10), 0.25), ", about 30 s left");
         assert_eq!(left(Duration::from_secs(10), 0.0), "");
     }

@@ -1,8 +1,9 @@
-//! The classes of CPU: by the exporter's `class` label, and pods by their namespace.
+//! Classes of CPU: by the exporter's label `class`, and of pods by their namespace.
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What kind of thing used the CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// Kind of thing that used the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Processes of the host outside of pods.
@@ -11,14 +12,14 @@ pub enum Class {
     Kernel,
     /// Pods of the platform's namespaces.
     Infra,
-    /// Everybody else's pods.
+    /// All other pods.
     Workload,
-    /// What of the pods has no name.
+    /// CPU of pods that has no pod's name.
     Pod,
 }
 
 impl Class {
-    /// As in labels, JSON and CSV.
+    /// Returns the name as in labels, JSON and CSV.
     pub fn as_str(self) -> &'static str {
         match self {
             Class::Host => "host",
@@ -40,7 +41,7 @@ impl Class {
         }
     }
 
-    /// The class of a pod, by its namespace, as the exporter tells it.
+    /// Returns the class of a pod by its namespace, as the exporter does.
     pub fn of_namespace(namespace: &str) -> Class {
         match node_cpu::Class::of_namespace(namespace) {
             node_cpu::Class::Infra => Class::Infra,

@@ -1,9 +1,10 @@
-//! The values of one thing at equal steps of time, and the statistics of them. What was absent at a step has no value
-//! there: it counts as zero in the average (so that averages add up) and not at all in the extremes.
+//! Values of one thing at equal steps of time, and their statistics. A thing that is absent at a step has no value there:
+//! that counts as zero in the average, so that averages add up, and not at all in the extremes.
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Average, minimum and maximum, in cores.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Stats {
     /// Sum of the samples times their distance, over the window.
     pub avg: f64,
@@ -14,35 +15,35 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Of a thing that is known to be nothing.
+    /// Statistics of a thing that used nothing.
     pub const ZERO: Stats = Stats { avg: 0.0, min: 0.0, max: 0.0 };
 }
 
-/// The samples of one thing, summed up: what a row needs, however many samples there were.
+/// Samples of one thing, summed up to what a row needs of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
-    /// Cores times steps.
+    /// Sum of the samples, cores times steps.
     pub sum: f64,
     /// Smallest sample, cores.
     pub min: f64,
     /// Biggest sample, cores.
     pub max: f64,
-    /// How many samples; none where that was not asked.
+    /// Number of samples. `None` if they were not counted.
     pub samples: Option<f64>,
-    /// The quantiles asked for, cores, in the order asked.
+    /// Quantiles, cores, in the order asked for.
     pub quantiles: Vec<f64>,
-    /// The mean of each of some equal parts of the window, cores, where it was asked for; NaN where it was absent.
-    pub course: Vec<f64>,
+    /// Means of equal parts of the window, cores; NaN if it was absent. Empty unless they were asked for.
+    pub trend: Vec<f64>,
 }
 
 impl Figures {
-    /// Statistics over a window of so many steps.
+    /// Returns the statistics over a window of so many steps.
     pub fn stats(&self, steps_in_window: f64) -> Stats {
         Stats { avg: self.sum / steps_in_window, min: self.min, max: self.max }
     }
 }
 
-/// A quantile (0 to 1) of sorted samples, interpolated between neighbours as Prometheus's `quantile_over_time` does.
+/// Returns a quantile (0 to 1) of sorted samples, interpolated between neighbours as by `quantile_over_time`.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let rank = share * sorted.len().saturating_sub(1) as f64;
     let below = rank.floor() as usize;
@@ -50,17 +51,17 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     at(below) + (at(below + 1) - at(below)) * (rank - rank.floor())
 }
 
-/// One value a step, in cores; none where the thing was absent.
+/// One value a step, in cores; `None` if the thing was absent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Steps(Vec<Option<f64>>);
 
 impl Steps {
-    /// Absent at each of so many steps.
+    /// Returns a thing that is absent at each of so many steps.
     pub fn absent(count: usize) -> Steps {
         Steps(vec![None; count])
     }
 
-    /// Adds a value at a step. One outside of the grid, or that is no number, is not a sample.
+    /// Adds a value at a step. A value outside of the grid, or that is no finite number, is no sample.
     pub fn add(&mut self, step: usize, value: f64) {
         if let Some(slot) = self.0.get_mut(step)
             && value.is_finite()
@@ -69,7 +70,7 @@ impl Steps {
         }
     }
 
-    /// Adds another thing, step by step: present where either is.
+    /// Adds another thing, step by step: the sum is present if either is.
     pub fn add_all(&mut self, other: &Steps) {
         for (step, value) in other.0.iter().enumerate() {
             if let Some(value) = value {
@@ -78,18 +79,18 @@ impl Steps {
         }
     }
 
-    /// This less the other, at the steps where both are.
+    /// Subtracts another thing at the steps at which both are present.
     pub fn minus(&self, other: &Steps) -> Steps {
         Steps(self.0.iter().zip(&other.0).map(|(a, b)| Some((*a)? - (*b)?)).collect())
     }
 
-    /// This less a part of it, at the steps where this is; a part that is absent is nothing.
+    /// Subtracts a part of it at the steps at which this is present. A part that is absent is nothing.
     pub fn less(&self, part: &Steps) -> Steps {
         let part = |step: usize| part.at(step).unwrap_or(0.0);
         Steps(self.0.iter().enumerate().map(|(step, value)| Some((*value)? - part(step))).collect())
     }
 
-    /// The sum of several things.
+    /// Returns the sum of several things.
     pub fn total<'a>(count: usize, parts: impl IntoIterator<Item = &'a Steps>) -> Steps {
         let mut total = Steps::absent(count);
         for part in parts {
@@ -98,23 +99,23 @@ impl Steps {
         total
     }
 
-    /// How many steps there are.
+    /// Returns the number of steps.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The value at a step.
+    /// Returns the value at a step.
     pub fn at(&self, step: usize) -> Option<f64> {
         self.0.get(step).copied().flatten()
     }
 
-    /// At how many steps it was there.
+    /// Returns the number of steps at which it is present.
     pub fn samples(&self) -> usize {
         self.0.iter().flatten().count()
     }
 
-    /// The mean of the values in each of so many equal parts, or of each step where these are fewer; NaN where absent.
-    fn course(&self, parts: usize) -> Vec<f64> {
+    /// Returns the means of so many equal parts, or each step if these are fewer; NaN if it was absent.
+    fn trend(&self, parts: usize) -> Vec<f64> {
         let parts = parts.min(self.0.len());
         let bound = |part: usize| part * self.0.len() / parts;
         let mean = |part: usize| {
@@ -124,20 +125,26 @@ impl Steps {
         (0..parts).map(mean).collect()
     }
 
-    /// Sum of the values, cores times steps.
+    /// Returns the step with the biggest value, the first of several, and that value.
+    pub fn highest(&self) -> Option<(usize, f64)> {
+        let values = self.0.iter().enumerate().filter_map(|(step, value)| Some((step, (*value)?)));
+        values.reduce(|highest, next| if next.1 > highest.1 { next } else { highest })
+    }
+
+    /// Returns the sum of the values, cores times steps.
     pub fn sum(&self) -> f64 {
         self.0.iter().flatten().sum()
     }
 
-    /// Statistics over a window of so many steps (a fraction where the window is no multiple of the step); none
-    /// where it never was there.
+    /// Returns the statistics over a window of so many steps, a fraction if it is no multiple of the step. `None` if it
+    /// never was present.
     pub fn stats(&self, steps_in_window: f64) -> Option<Stats> {
         self.figures(&[], 0).map(|figures| figures.stats(steps_in_window))
     }
 
-    /// The samples summed up, with quantiles (0 to 1) of them and their course in so many parts; none where it never was
-    /// there.
-    pub fn figures(&self, quantiles: &[f64], course: usize) -> Option<Figures> {
+    /// Sums up the samples, with quantiles (0 to 1) of them and their trend in so many parts. `None` if it never was
+    /// present.
+    pub fn figures(&self, quantiles: &[f64], trend: usize) -> Option<Figures> {
         let min = self.0.iter().flatten().copied().reduce(f64::min)?;
         let max = self.0.iter().flatten().copied().reduce(f64::max)?;
         let mut figures = Figures {
@@ -146,7 +153,7 @@ impl Steps {
             max,
             samples: Some(self.samples() as f64),
             quantiles: Vec::new(),
-            course: self.course(course),
+            trend: self.trend(trend),
         };
         if !quantiles.is_empty() {
             let mut sorted: Vec<f64> = self.0.iter().flatten().copied().collect();
@@ -174,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn a_course_has_a_mean_for_each_part() {
+    fn a_trend_has_a_mean_for_each_part() {
         let values = steps(&[Some(1.0), Some(3.0), None, None, Some(4.0), None]);
-        let course = values.course(3);
-        assert!(course[0] == 2.0 && course[1].is_nan() && course[2] == 4.0, "{course:?}");
-        assert!(values.course(99).len() == 6 && values.course(0).is_empty());
+        let trend = values.trend(3);
+        assert!(trend[0] == 2.0 && trend[1].is_nan() && trend[2] == 4.0, "{trend:?}");
+        assert!(values.trend(99).len() == 6 && values.trend(0).is_empty());
     }
 
     #[test]
@@ -190,14 +197,20 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_known_where_both_are() {
+    fn a_difference_is_known_if_both_are() {
         let difference =
             steps(&[Some(3.0), None, Some(1.0)]).minus(&steps(&[Some(1.0), Some(1.0), Some(2.0)]));
         assert_eq!(difference, steps(&[Some(2.0), None, Some(-1.0)]));
     }
 
     #[test]
-    fn what_is_no_number_is_no_sample() {
+    fn the_highest_step_is_the_first_of_several() {
+        assert_eq!(steps(&[None, Some(-1.0), Some(2.0), Some(2.0), None]).highest(), Some((2, 2.0)));
+        assert_eq!(steps(&[None]).highest(), None);
+    }
+
+    #[test]
+    fn only_finite_numbers_are_samples() {
         let mut values = Steps::absent(2);
         values.add(0, f64::NAN);
         values.add(1, f64::INFINITY);

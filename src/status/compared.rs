@@ -5,7 +5,7 @@ use crate::install::diff::plain;
 use crate::install::objects::{self, Program, TlsVersion, Wanted};
 use crate::install::payload::{Part, mounted};
 use crate::prometheus::failure::one_line;
-use crate::query::time::duration_ms;
+use crate::time::parse_duration;
 use anyhow::Result;
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -60,7 +60,7 @@ pub(super) async fn compare(server: &Server<'_>, there: &[Value], maps: &[String
             Err(Failure::Refused(status)) => {
                 compared.untold.push(format!("{title}: {} ({})", one_line(&status.message), status.code));
             }
-            Err(Failure::Silent(error)) => compared.untold.push(format!("{title}: {error:#}")),
+            Err(Failure::Unavailable(error)) => compared.untold.push(format!("{title}: {error:#}")),
         }
     }
     if let Some((first, _)) = rest.first() {
@@ -88,7 +88,7 @@ fn asked_for(there: &[Value], maps: &[String]) -> Option<(Wanted, Program)> {
         min_tls: TlsVersion::of_installed(set).unwrap_or_default(),
         node_selector: selector.collect(),
         scrape_interval: interval
-            .and_then(|text| duration_ms(text.as_str()?).ok())
+            .and_then(|text| parse_duration(text.as_str()?).ok())
             .unwrap_or(usual.scrape_interval),
         ..usual
     };
@@ -197,7 +197,7 @@ mod tests {
         let wanted = Wanted {
             threads: false,
             node_selector: vec![("zone".to_owned(), "a".to_owned())],
-            scrape_interval: 90_000,
+            scrape_interval: std::time::Duration::from_secs(90),
             min_tls: TlsVersion::Tls13,
             config: None,
         };

@@ -28,7 +28,7 @@ pub(super) struct Installed {
 /// Looks at the objects. Errors: the server does not answer, or the login is no longer good.
 pub(super) async fn look(server: &Server<'_>) -> Result<Installed> {
     let objects = objects::all(&Wanted::default(), &Program::Image(String::new()))?;
-    let answers = objects.iter().map(async |object| server.find(&object.path(), Part::Whole).await);
+    let answers = objects.iter().map(async |object| server.get_opt(&object.path(), Part::Whole).await);
     let maps = format!("{}?labelSelector={OURS}", CONFIG_MAPS.path());
     let (answers, maps) = tokio::join!(join_all(answers), server.get::<Outlines>(&maps, Part::MetadataList));
     let mut all = Found::default();

@@ -5,6 +5,7 @@ use super::running::Nodes;
 use super::scraped::node;
 use crate::install::trouble::named;
 use crate::prometheus::{Client, Series, Size};
+use crate::time::Timestamp;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -46,7 +47,7 @@ const FOLLOW: &str = "they follow from the targets and rules above (oc interroga
 /// A figure for each node.
 type ByNode = BTreeMap<String, f64>;
 
-async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
+async fn by_node(client: &Client, query: &str, now: Timestamp) -> Result<ByNode> {
     let all = client.instant(query, now, Size::Many, |series| {
         let value =
             |series: &Series<'_>| Some((node(series), series.value().filter(|value| value.is_finite())?));
@@ -55,9 +56,9 @@ async fn by_node(client: &Client, query: &str, now: i64) -> Result<ByNode> {
     all.await
 }
 
-/// All checks of the data at `now`, Unix milliseconds. `nodes`: those that there should be data of; `interval`: seconds
+/// All checks of the data at `now`. `nodes`: those that there should be data of; `interval`: seconds
 /// between two samples.
-pub(super) async fn checks(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Vec<Check> {
+pub(super) async fn checks(client: &Client, now: Timestamp, nodes: &Nodes, interval: f64) -> Vec<Check> {
     answered(client, now, nodes, interval).await.unwrap_or_else(|error| {
         let others =
             [ATTRIBUTED, NAMES, COST, CONFIG].map(|check| Check::skipped(check, "Prometheus did not answer"));
@@ -66,7 +67,7 @@ pub(super) async fn checks(client: &Client, now: i64, nodes: &Nodes, interval: f
 }
 
 /// The same. Errors: Prometheus does not answer; one line.
-async fn answered(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Result<Vec<Check>> {
+async fn answered(client: &Client, now: Timestamp, nodes: &Nodes, interval: f64) -> Result<Vec<Check>> {
     let (newest, busy, classes, counts, named, unnamed, own, refused) = tokio::try_join!(
         by_node(client, NEWEST, now),
         by_node(client, BUSY, now),
@@ -77,7 +78,7 @@ async fn answered(client: &Client, now: i64, nodes: &Nodes, interval: f64) -> Re
         by_node(client, OWN, now),
         by_node(client, REFUSED, now),
     )?;
-    let seconds = now as f64 / 1000.0;
+    let seconds = now.as_seconds();
     let samples = match newest.is_empty() {
         false => samples(&newest, seconds, nodes, interval),
         true => no_samples(client, now).await?,
@@ -105,11 +106,11 @@ fn samples(newest: &ByNode, now: f64, nodes: &Nodes, interval: f64) -> Check {
     Check::failed(SAMPLES, format!("{state}{old}"), FOLLOW)
 }
 
-async fn no_samples(client: &Client, now: i64) -> Result<Check> {
+async fn no_samples(client: &Client, now: Timestamp) -> Result<Check> {
     let last = client.one(LAST, now).await?;
     Ok(match last.filter(|at| at.is_finite()) {
         Some(at) => {
-            let minutes = (now as f64 / 1000.0 - at) / 60.0;
+            let minutes = (now.as_seconds() - at) / 60.0;
             Check::failed(SAMPLES, format!("the newest sample is {minutes:.0} minutes old"), FOLLOW)
         }
         None => Check::failed(SAMPLES, "there is no sample of the last day", FOLLOW),

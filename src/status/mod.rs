@@ -29,8 +29,8 @@ mod scraped;
 
 use crate::cluster::{Cluster, PrometheusOptions, Server};
 use crate::progress::Progress;
+use crate::time::Timestamp;
 use anyhow::Result;
-use jiff::Timestamp;
 pub use page::{Format, write};
 use report::Check;
 pub use report::{Report, Verdict};
@@ -64,7 +64,7 @@ pub async fn status(
     let server = cluster.server().await?;
     let until = wait.map(|wait| Instant::now() + wait);
     if let Some(until) = until {
-        server.insist(until, tell);
+        server.retry_until(until, tell);
     }
     let mut progress = None;
     loop {
@@ -78,7 +78,7 @@ pub async fn status(
         }
         let done = 1.0 - failed.len() as f64 / report.checks.len().max(1) as f64;
         let what = format!("waiting for {}", failed.join(", "));
-        progress.get_or_insert_with(|| Progress::start(what.clone())).tell(done, what);
+        progress.get_or_insert_with(|| Progress::start(what.clone())).update(done, what);
         sleep(PAUSE).await;
     }
 }
@@ -109,7 +109,7 @@ async fn asked(
 ) -> Result<Vec<Check>> {
     let connection = cluster.connect(prometheus).await?;
     let client = &connection.client;
-    let now = Timestamp::now().as_millisecond();
+    let now = Timestamp::now();
     let scrapes = scraped::scrapes(client, now).await?;
     notes.extend(connection.notes.iter().cloned());
     let mut checks = vec![Check::ok(PROMETHEUS, format!("it answers at {}", client.url()))];

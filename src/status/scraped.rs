@@ -4,6 +4,7 @@ use super::running::Nodes;
 use crate::install::objects::{self, Program, Wanted};
 use crate::install::trouble::named;
 use crate::prometheus::{Client, RuleGroup, Series, Size};
+use crate::time::Timestamp;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +23,8 @@ const USUAL_INTERVAL: f64 = 15.0;
 /// The last scrape of each node: its name, and whether it was answered.
 pub(super) type Scrapes = BTreeMap<String, bool>;
 
-/// Asks for the last scrapes at `now`, Unix milliseconds. Errors: Prometheus does not answer; one line.
-pub(super) async fn scrapes(client: &Client, now: i64) -> Result<Scrapes> {
+/// Asks for the last scrapes at `now`. Errors: Prometheus does not answer; one line.
+pub(super) async fn scrapes(client: &Client, now: Timestamp) -> Result<Scrapes> {
     client
         .instant(UP, now, Size::Many, |series| {
             series.iter().map(|series| (node(series), series.value() == Some(1.0))).collect()
@@ -89,8 +90,8 @@ const MISSED: &str =
 const BEGUN: &str =
     r#"max(increase(prometheus_rule_group_iterations_total{rule_group=~".*;process-exporter"}[1h]))"#;
 
-/// The rules at `now`, Unix milliseconds, and the seconds between two evaluations of what is scraped.
-pub(super) async fn rules(client: &Client, now: i64) -> Result<(Check, f64)> {
+/// The rules at `now`, and the seconds between two evaluations of what is scraped.
+pub(super) async fn rules(client: &Client, now: Timestamp) -> Result<(Check, f64)> {
     let expected = expected()?;
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let groups = match client.rule_groups(&names).await {

@@ -1,4 +1,4 @@
-//! Assemble: from what was fetched to the report. Pure, no I/O.
+//! Assemble: from the results of queries to the report. No I/O.
 use super::fetch::Fetched;
 use super::key::{Key, Samples};
 use super::plan::Purpose;
@@ -6,29 +6,43 @@ use super::probe::Totals;
 use super::question::{By, Question};
 use super::series::OWN_NAMESPACE;
 use crate::query::Span;
-use crate::report::{Class, ClassTotal, LeftOut, Percentiles, Report, Row, Source, SourceKind, Stats, Steps};
+use crate::report::{
+    Class, ClassTotal, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Steps,
+};
+use crate::time::Timestamp;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// Whose samples a report is made of, and their times.
+/// Source and times of the samples that a report is made of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extent {
     pub kind: SourceKind,
     pub window: Span,
-    /// Distance of two samples, milliseconds.
-    pub step: i64,
+    /// Distance of two samples.
+    pub step: Duration,
     /// Number of steps on the grid.
     pub points: usize,
     /// Number of samples that the window would hold: a fraction if it is no multiple of the step.
     pub expected: f64,
 }
 
-/// The parts that a report is made of.
+/// Parts that a report is made of.
 #[derive(Debug)]
 pub(super) struct Assembly<'a> {
     question: &'a Question,
     extent: Extent,
     fetched: Fetched,
     totals: Totals,
+    peak: Option<AtPeak>,
+}
+
+/// Step at which the rows are together highest.
+#[derive(Debug)]
+struct AtPeak {
+    step: usize,
+    time: Timestamp,
+    /// Cores of the rows that are statistics.
+    summed: BTreeMap<Key, f64>,
 }
 
 impl<'a> Assembly<'a> {
@@ -53,7 +67,25 @@ impl<'a> Assembly<'a> {
             let all = Steps::total(extent.points, totals.classes.values());
             totals.unattributed = totals.busy.as_ref().map(|busy| busy.less(&all));
         }
-        Assembly { question, extent, fetched, totals }
+        Assembly { question, extent, fetched, totals, peak: None }
+    }
+
+    /// Returns the step at which the rows that the filters let through are together highest. `None` if it was not asked for,
+    /// or there is no sample.
+    pub(super) fn peak_step(&self) -> Option<usize> {
+        let all = Steps::total(self.extent.points, self.totals.classes.values());
+        let (excluded, _) = self.excluded();
+        all.less(&excluded).highest().map(|(step, _)| step).filter(|_| self.question.at_peak)
+    }
+
+    /// Adds the peak: its time, and the cores of the rows that are statistics.
+    pub(super) fn add_peak(&mut self, step: usize, time: Timestamp, summed: BTreeMap<Key, f64>) {
+        self.peak = Some(AtPeak { step, time, summed });
+    }
+
+    /// Returns what was fetched.
+    pub(super) fn fetched(&self) -> &Fetched {
+        &self.fetched
     }
 
     /// Makes the report, its rows in the order asked for.
@@ -61,9 +93,10 @@ impl<'a> Assembly<'a> {
         let Extent { window, step, .. } = self.extent;
         let asked = self.question.span();
         let mut of = window.window(step);
-        of.asked_seconds = (asked != window).then(|| asked.length() as f64 / 1000.0);
+        of.asked_seconds = (asked != window).then(|| asked.length().as_secs_f64());
         let mut report = Report::new(of, source);
         report.percentiles = self.question.names();
+        report.of_workloads = self.question.by == By::Workload;
         let stats = |steps: &Steps| steps.stats(self.extent.expected);
         let classes = self.totals.classes.iter();
         report.classes = classes
@@ -71,19 +104,27 @@ impl<'a> Assembly<'a> {
             .collect();
         report.busy = self.totals.busy.as_ref().and_then(stats);
         report.unattributed = self.totals.unattributed.as_ref().and_then(stats);
-        let mut left_out = self.left_out();
+        let (steps, any) = self.excluded();
+        let mut excluded = Excluded::from(stats(&steps).filter(|_| any).unwrap_or(Stats::ZERO));
         report.rows = self.rows();
+        let at_peak = |rows: &[Row]| rows.iter().filter_map(|row| row.at_peak).sum::<f64>();
+        // Without rows there is no peak.
+        if let Some(AtPeak { time, .. }) = self.peak.as_ref().filter(|_| !report.rows.is_empty()) {
+            report.peak = Some(Peak { time: (*time).into(), cores: at_peak(&report.rows) });
+            excluded.at_peak = Some(0.0);
+        }
         report.rows.sort_by(|a, b| a.order(b, &self.question.sort));
         if let Some(limit) = self.question.limit {
-            let cut = report.rows.drain(limit.min(report.rows.len())..);
-            left_out.avg += cut.map(|row| row.stats.avg).sum::<f64>();
-            (left_out.min, left_out.max) = (None, None);
+            let cut = report.rows.split_off(limit.min(report.rows.len()));
+            excluded.avg += cut.iter().map(|row| row.stats.avg).sum::<f64>();
+            (excluded.min, excluded.max) = (None, None);
+            excluded.at_peak = report.peak.map(|_| at_peak(&cut));
         }
-        report.left_out = Some(left_out);
+        report.excluded = Some(excluded);
         report
     }
 
-    /// Takes the rows out of what was fetched.
+    /// Takes the rows out of the results.
     fn rows(&mut self) -> Vec<Row> {
         let mut rows: BTreeMap<Key, Samples> = BTreeMap::new();
         let purposes =
@@ -134,19 +175,27 @@ impl<'a> Assembly<'a> {
 
     fn row(&self, key: Key, samples: Samples) -> Option<Row> {
         let question = self.question;
+        let at_peak = self.peak.as_ref().map(|peak| {
+            let cores = match &samples {
+                Samples::Each(steps) => steps.at(peak.step),
+                Samples::Summed(_) => peak.summed.get(&key).copied(),
+            };
+            cores.unwrap_or(0.0)
+        });
         let figures = match samples {
-            Samples::Each(steps) => steps.figures(&question.quantiles(), question.course)?,
+            Samples::Each(steps) => steps.figures(&question.quantiles(), question.trend)?,
             Samples::Summed(figures) => figures,
         };
-        let Key { class, namespace, name, node, thread } = key;
-        // The exporter always has these; what has no name is there only if it used something.
+        let Key { class, namespace, name, workload_type, node, thread } = key;
+        // Rows that the exporter always has, and pods without a name, are shown only if they used something.
         const STARTING: &str = "(starting)";
         let may_be_nothing = class == Class::Pod || name == STARTING || thread.as_deref() == Some(STARTING);
         if may_be_nothing && figures.max == 0.0 {
             return None;
         }
         let node = node.or_else(|| {
-            let namespace = namespace.as_ref().filter(|_| !name.is_empty())?;
+            let of_pod = !name.is_empty() && question.by != By::Workload;
+            let namespace = namespace.as_ref().filter(|_| of_pod)?;
             let known = self.fetched.last_nodes.get(&(namespace.clone(), name.clone()));
             Some(known.cloned().unwrap_or_default())
         });
@@ -155,6 +204,7 @@ impl<'a> Assembly<'a> {
             class,
             namespace,
             name,
+            workload_type,
             node,
             thread,
             stats: figures.stats(self.extent.expected),
@@ -162,27 +212,27 @@ impl<'a> Assembly<'a> {
                 .then(|| Percentiles(names.zip(figures.quantiles.iter().copied()).collect())),
             // A window that is no multiple of the step may hold one sample more.
             present: figures.samples.map(|samples| (samples / self.extent.expected).min(1.0)),
-            course: figures.course,
+            at_peak,
+            trend: figures.trend,
         })
     }
 
-    /// Computes what filters took out of all classes, but for a limit.
-    fn left_out(&self) -> LeftOut {
+    /// Computes the part of all classes that filters took out, step by step. The second value is false if no class is known.
+    fn excluded(&self) -> (Steps, bool) {
         let filter = &self.question.filter;
         let count = self.extent.points;
-        let (mut left_out, mut any) = (Steps::absent(count), false);
+        let (mut excluded, mut any) = (Steps::absent(count), false);
         for (class, total) in &self.totals.classes {
             let shown =
                 if filter.has_class(*class) { self.shown(*class) } else { Some(Steps::absent(count)) };
             if let Some(shown) = shown {
-                left_out.add_all(&total.less(&shown));
+                excluded.add_all(&total.less(&shown));
                 any = true;
             } else {
-                left_out.add_all(&total.less(total));
+                excluded.add_all(&total.less(total));
             }
         }
-        let stats = left_out.stats(self.extent.expected).filter(|_| any).unwrap_or(Stats::ZERO);
-        LeftOut { avg: stats.avg, min: Some(stats.min), max: Some(stats.max) }
+        (excluded, any)
     }
 
     /// Adds up the rows of a class that has some; `None` if all of it is in them.

@@ -1,26 +1,26 @@
-//! Which rows are wanted: by class, namespace and node, and the exporter's own pods or not.
+//! Filter of rows: by class, namespace and node, and of the exporter's own pods.
 use super::series;
 use crate::report::Class;
 use anyhow::{Context, Result};
 use regex::Regex;
 
-/// What a report's rows are restricted to; its totals never are.
+/// Filter of a report's rows. Totals are never filtered.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only these classes; all where there is none.
+    /// Classes that have rows. Empty: all.
     pub classes: Vec<Class>,
-    /// Only pods of this namespace: no host and no kernel.
+    /// Namespace whose pods alone have rows: no host and no kernel. `None`: all.
     pub namespace: Option<String>,
-    /// No pods of these namespaces.
+    /// Namespaces whose pods have no rows.
     pub skip: Namespaces,
-    /// Only these nodes; all where there is none.
+    /// Nodes that have rows. `None`: all.
     pub nodes: Option<Vec<String>>,
-    /// Whether the exporter's own pods have rows too.
+    /// True if the exporter's own pods have rows too.
     pub exporter: bool,
 }
 
 impl Filter {
-    /// Whether a class has rows.
+    /// Returns true if a class has rows.
     pub(super) fn has_class(&self, class: Class) -> bool {
         let pods = matches!(class, Class::Infra | Class::Workload);
         (self.classes.is_empty() || self.classes.contains(&class)) && (pods || self.namespace.is_none())
@@ -31,44 +31,44 @@ impl Filter {
         classes.iter().copied().filter(|class| self.has_class(*class)).collect()
     }
 
-    /// Returns whether the exporter's own pods, and no others, are left out of the rows of their namespace.
+    /// Returns whether the exporter's own pods, and no others, are excluded of their namespace.
     pub(super) fn leaves_out_own(&self) -> bool {
         !self.exporter && self.has_namespace(series::OWN_NAMESPACE)
     }
 
-    /// Whether pods of one namespace may have rows where others of their class have none.
+    /// Returns true if pods of one namespace may have rows, and others of their class none.
     pub(super) fn picks_namespaces(&self) -> bool {
         self.namespace.is_some() || !self.skip.0.is_empty()
     }
 
-    /// Whether pods of a namespace have rows.
+    /// Returns true if pods of a namespace have rows.
     pub(super) fn has_namespace(&self, namespace: &str) -> bool {
         self.has_class(Class::of_namespace(namespace))
             && self.namespace.as_deref().is_none_or(|only| only == namespace)
             && !self.skip.contains(namespace)
     }
 
-    /// Whether a pod has a row, as far as its name and namespace tell.
+    /// Returns true if a pod of a name and namespace has a row.
     pub(super) fn has_pod(&self, namespace: &str, pod: &str) -> bool {
         self.has_namespace(namespace) && (self.exporter || !series::is_exporter_pod(namespace, pod))
     }
 
-    /// Whether things on a node have rows.
+    /// Returns true if a node has rows.
     pub(super) fn has_node(&self, node: &str) -> bool {
         self.nodes.as_ref().is_none_or(|nodes| nodes.iter().any(|one| one == node))
     }
 }
 
-/// A set of namespaces, by anchored regexes.
+/// Set of namespaces, by anchored regular expressions.
 #[derive(Debug, Clone, Default)]
 pub struct Namespaces(Vec<Regex>);
 
 impl Namespaces {
-    /// From text that may hold several regexes, separated by commas. An error names the one that is none.
+    /// Parses regular expressions that are separated by commas. The error names the one that is none.
     pub fn parse(text: &str) -> Result<Namespaces> {
         let mut regexes = Vec::new();
         for pattern in split_at_commas(text).into_iter().filter(|pattern| !pattern.is_empty()) {
-            // The bare pattern first: wrapped, `a)(b` would pass, and an error would show what nobody typed.
+            // Checks the bare pattern first: `a)(b` would pass when wrapped, and errors would quote the wrapping.
             Regex::new(pattern)
                 .and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
                 .map(|regex| regexes.push(regex))
@@ -78,25 +78,25 @@ impl Namespaces {
         Ok(Namespaces(regexes))
     }
 
-    /// Whether a namespace is one of them.
+    /// Returns true if the set has a namespace.
     pub fn contains(&self, namespace: &str) -> bool {
         self.0.iter().any(|regex| regex.is_match(namespace))
     }
 }
 
 impl FromIterator<Namespaces> for Namespaces {
-    /// The union.
+    /// Returns the union.
     fn from_iter<I: IntoIterator<Item = Namespaces>>(sets: I) -> Namespaces {
         Namespaces(sets.into_iter().flat_map(|set| set.0).collect())
     }
 }
 
-/// The regex crate draws its errors over several lines; the last one says what is wrong.
+/// Returns the last line of an error: the regex crate draws its errors over several lines.
 fn last_line(error: &regex::Error) -> String {
     error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
-/// Splits at the commas outside of brackets and braces, which belong to the regex: `a{1,2},[x,y]b` is two.
+/// Splits at commas outside of brackets and braces: `a{1,2},[x,y]b` has two parts.
 fn split_at_commas(text: &str) -> Vec<&str> {
     let (mut parts, mut start, mut in_class, mut braces, mut escaped) = (Vec::new(), 0, false, 0usize, false);
     for (at, c) in text.char_indices() {

@@ -1,7 +1,7 @@
-//! What tells a row, or a part of a total, from the others.
+//! Keys of rows and of parts of totals.
 use crate::report::{Class, Figures, Steps};
 
-/// What tells a row from the others.
+/// Everything that tells a row from the others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub class: Class,
@@ -9,6 +9,8 @@ pub(super) struct Key {
     pub namespace: Option<String>,
     /// Name; empty if the row is of a class or a namespace.
     pub name: String,
+    /// Type of the workload; `None` if the row is of none.
+    pub workload_type: Option<String>,
     /// Node; `None` if the row is of several nodes.
     pub node: Option<String>,
     /// Thread; `None` if the row is of all threads.
@@ -18,7 +20,8 @@ pub(super) struct Key {
 impl Key {
     /// Makes the key of a class as a whole.
     pub(super) fn of_class(class: Class) -> Key {
-        Key { class, namespace: None, name: String::new(), node: None, thread: None }
+        let (namespace, workload_type, node, thread) = (None, None, None, None);
+        Key { class, namespace, name: String::new(), workload_type, node, thread }
     }
 }
 

@@ -4,28 +4,28 @@ use super::question::{By, Question};
 use super::recording::Recording;
 use crate::progress::Progress;
 use crate::query::Span;
-use crate::query::time::show_duration;
 use crate::report::Report;
+use crate::time::{Timestamp, show_duration};
 use anyhow::{Context, Result};
 use node_cpu::{Detail, Node, Paths};
 use std::time::{Duration, Instant};
 
-/// Time between two samples, but for intervals of more than so many: then it is longer, so that neither the memory for
-/// samples nor the load on the machine grows without an end.
+/// Shortest time between two samples, and their greatest number: longer intervals have longer steps, so that neither the
+/// memory for samples nor the load on the machine grows without an end.
 const STEP: Duration = Duration::from_secs(1);
 const MOST_STEPS: u32 = 3600;
 
 const CANNOT: &str = "cannot measure this machine";
 
-/// Measures for the question's interval, or until Ctrl-C, and reports it. Errors where the kernel's counters cannot be
-/// read, or where there are none.
+/// Measures for the question's interval, or until Ctrl-C, and makes the report. Errors if the kernel's counters cannot be
+/// read, or there are none.
 pub(super) async fn measure(question: &Question) -> Result<Report> {
     const DEAF: &str = "cannot listen for Ctrl-C";
-    let interval = Duration::from_millis(question.interval.unsigned_abs());
+    let interval = question.interval;
     let step = STEP.max(interval / MOST_STEPS);
 
     let (mut ctrl_c, mut interrupted) = (std::pin::pin!(tokio::signal::ctrl_c()), false);
-    // It listens from its first poll on; until then Ctrl-C would end the program.
+    // The signal is heard from the first poll on: before, Ctrl-C would end the program.
     tokio::select! {
         biased;
         signal = &mut ctrl_c => { signal.context(DEAF)?; interrupted = true; }
@@ -49,7 +49,7 @@ pub(super) async fn measure(question: &Question) -> Result<Report> {
     }
     drop(progress);
 
-    let mut report = machine.report(question, milliseconds(step).min(question.interval));
+    let mut report = machine.report(question, step.min(interval));
     if report.busy.is_none() {
         report.notes.insert(0, "no rows: interrupted before the first sample".to_owned());
     } else if interrupted {
@@ -59,7 +59,7 @@ pub(super) async fn measure(question: &Question) -> Result<Report> {
     Ok(report)
 }
 
-/// This machine, measured again and again.
+/// Repeated measurement of this machine.
 #[derive(Debug)]
 pub struct LocalWatch {
     machine: Machine,
@@ -68,28 +68,26 @@ pub struct LocalWatch {
 }
 
 impl LocalWatch {
-    /// Takes the first sample, before which nothing is known; the next ones are to come every `step`. Errors as those of
-    /// one measurement.
+    /// Takes the first sample; `step` is the time to each next one. Errors are those of one measurement.
     pub fn start(question: Question, step: Duration) -> Result<LocalWatch> {
         Ok(LocalWatch { machine: Machine::open(&question)?, question, step })
     }
 
-    /// The report of the last interval, with a sample of now.
+    /// Takes a sample and reports the last interval.
     pub fn report(&mut self) -> Result<Report> {
         self.machine.sample()?;
-        let interval = Duration::from_millis(self.question.interval.unsigned_abs());
-        let steps = interval.div_duration_f64(self.step).round() as usize;
+        let steps = self.question.interval.div_duration_f64(self.step).round() as usize;
         self.machine.recording.keep_newest(steps.clamp(1, MOST_STEPS as usize));
-        Ok(self.machine.report(&self.question, milliseconds(self.step)))
+        Ok(self.machine.report(&self.question, self.step))
     }
 }
 
-/// What is measured, and what was.
+/// This machine's counters, and the samples of them.
 #[derive(Debug)]
 struct Machine {
     node: Node,
     recording: Recording,
-    /// Its name, where the question is of nodes.
+    /// Name of the machine, if the question is of nodes.
     host: Option<String>,
     started: Instant,
 }
@@ -111,43 +109,42 @@ impl Machine {
         Ok(())
     }
 
-    /// Reports all that the recording holds, with steps of so many milliseconds.
-    fn report(&self, question: &Question, step: i64) -> Report {
-        let end = jiff::Timestamp::now().as_millisecond() - milliseconds(self.recording.end().elapsed());
-        let span = Span { start: end - milliseconds(self.recording.length()), end };
+    /// Reports all that the recording holds, with steps of so long.
+    fn report(&self, question: &Question, step: Duration) -> Report {
+        let end = Timestamp::now() - self.recording.end().elapsed();
+        let span = Span::ending(end, self.recording.length());
         let mut report = self.recording.report(question, self.host.as_deref(), span, step);
-        report.notes.extend(lacks(&report));
+        report.notes.extend(notes(question, &report));
         report.notes.extend(self.node.limits());
         report
     }
 }
 
-/// When the next sample is due, since the start; none when the interval is over. A step of less than half its length
-/// would make extremes of its noise: what is left at the end joins the step before.
+/// Returns the time from the start to the next sample. `None` if the interval is over. The last step takes up to half a step
+/// more: a step that is much shorter than the others would have extremes of noise.
 fn due(now: Duration, interval: Duration, step: Duration) -> Option<Duration> {
     let next = step * (now.div_duration_f64(step).round() as u32 + 1);
     (now < interval).then_some(if next + step / 2 > interval { interval } else { next })
 }
 
-/// What a reader would otherwise wonder about.
-fn lacks(report: &Report) -> Vec<String> {
+/// Returns the notes for a reader.
+fn notes(question: &Question, report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.busy.is_some() && report.rows.is_empty() {
         notes.push("no rows: the filters left out everything that this machine runs".to_owned());
     }
+    if question.by == By::Workload {
+        notes.push("this machine does not know the owners of its pods: rows are of pods".to_owned());
+    }
     notes
 }
 
-/// This machine's name, which is the node's.
+/// Returns this machine's name, which is the node's.
 fn host_name() -> Result<String> {
     const FILE: &str = "/proc/sys/kernel/hostname";
     let name = std::fs::read_to_string(FILE)
         .with_context(|| format!("cannot read this machine's name from {FILE}"))?;
     Ok(name.trim_end().to_owned())
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

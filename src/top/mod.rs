@@ -1,9 +1,9 @@
 //! From a question to a report: by the cluster's Prometheus, or by this machine's own kernel.
 //!
 //! ```text
-//!   question, filter      what is asked
+//!   question, filter      the user's question
 //!    |
-//!   probe                 which source answers: its coverage of the window by its `sampling`, and its `nodes`
+//!   probe                 the source: its coverage of the window by its `sampling`, and its `nodes`
 //!    |
 //!   plan                  everything that is fetched, as a value
 //!    |
@@ -30,7 +30,7 @@ mod watch;
 
 pub use filter::{Filter, Namespaces};
 pub use local::LocalWatch;
-pub use question::{By, Percentile, Question, Whose};
+pub use question::{By, Percentile, Question, SourceChoice};
 pub use watch::Watch;
 
 use crate::progress::Progress;
@@ -39,14 +39,13 @@ use crate::query::Querier;
 use crate::report::Report;
 use anyhow::Result;
 
-/// Reports what a cluster's Prometheus says. Errors are those of the client: what was asked, and what came back.
-pub async fn ask(client: &Client, question: &Question) -> Result<Report> {
-    let progress = Progress::start("asking Prometheus");
+/// Makes the report of a cluster's Prometheus. Errors are those of the client.
+pub async fn query(client: &Client, question: &Question) -> Result<Report> {
+    let progress = Progress::start("querying Prometheus");
     run::run(&Querier::new(client, &progress), question).await
 }
 
-/// Measures this machine for the question's interval; Ctrl-C ends early. Errors where the kernel's counters cannot
-/// be read.
+/// Measures this machine for the question's interval, or until Ctrl-C. Errors if the kernel's counters cannot be read.
 pub async fn measure(question: &Question) -> Result<Report> {
     local::measure(question).await
 }

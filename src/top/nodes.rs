@@ -1,4 +1,4 @@
-//! The nodes that have samples in a window, and the notes about those with gaps.
+//! Nodes that have samples in a window, and the notes about those with gaps.
 use super::series;
 use crate::prometheus::{Series, Size};
 use crate::query::{Cost, Querier, Span, Split, promql};
@@ -17,7 +17,7 @@ pub(super) struct Nodes {
     pub count: usize,
     /// Notes about nodes with gaps, and about steps at which no node has a sample.
     pub notes: Vec<String>,
-    /// Whether any has gaps.
+    /// True if any has gaps.
     pub has_gaps: bool,
 }
 
@@ -32,9 +32,9 @@ impl Nodes {
     ) -> Result<Nodes> {
         let most = recorded.iter().copied().fold(0.0, f64::max);
         if holes == 0 && recorded.len() >= steps && recorded.iter().all(|number| *number == most) {
-            let (times, size) = ((window.start, window.end), Size::of(most as usize));
+            let (times, size) = ((window.start, window.end), Size::from_samples(most as usize));
             // More than had samples in the window, if the server looks at longer stretches.
-            let names = querier.client().values("instance", series::BUSY, times, size).await;
+            let names = querier.client().label_values("instance", series::BUSY, times, size).await;
             if names.unwrap_or_default().len() as f64 == most {
                 return Ok(Nodes { count: most as usize, ..Nodes::default() });
             }
@@ -90,7 +90,7 @@ async fn count(
         querier.samples(metric, window, cost, take).await?;
         return Ok(counted);
     }
-    let query = |selector: &str, window: i64| promql::statistic("count", selector, window);
+    let query = |selector: &str, range: &str| promql::statistic("count", selector, range);
     let take = |response: &[Series<'_>]| {
         for series in response {
             *counted.entry(series.label("instance").to_owned()).or_default() += series.value().unwrap_or(0.0);

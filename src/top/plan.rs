@@ -1,30 +1,34 @@
-//! Plan: what is fetched for a question, as a value. Made once, before anything is; nothing in it depends on what a query
-//! returns, but that pods on several nodes are fetched again in its second stage.
+//! Plan: the queries of a question, as a value. It is made once, before any of them is sent, and depends on no result.
+//! Its second stage fetches rows again: pods that were on several nodes, and all rows at the step of the peak.
 mod exporter;
 mod platform;
 
-use super::question::Question;
+use super::question::{By, Question};
 use super::series;
 use crate::prometheus::Grid;
-use crate::query::promql::{self, At, How};
-use crate::query::time::{show_duration, show_time};
+use crate::query::promql::{self, At};
 use crate::query::{Cost, Span};
 use crate::report::SourceKind;
+use crate::time::show_duration;
 use std::fmt;
 
 /// Number of namespaces that a cluster is taken for when the cost of a query is estimated.
 const NAMESPACES: usize = 100;
 
-/// Everything that is fetched for a question.
+/// Queries of a question.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub kind: SourceKind,
     pub window: Span,
     pub grid: Grid,
     pub queries: Vec<Planned>,
+    /// True if pods are parts of the workloads that own them.
+    pub of_workloads: bool,
+    /// True if the rows whose samples the server sums up are fetched again at the step of the peak.
+    pub at_peak: bool,
 }
 
-/// What a query's results are for.
+/// Purpose of a query's results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Purpose {
     /// Rows of groups.
@@ -33,15 +37,15 @@ pub(super) enum Purpose {
     Threads,
     /// Rows of pods, each on each node.
     Pods,
-    /// Rows of pods, by where the platform says that they ran.
+    /// Rows of pods, by the nodes on which the platform places them.
     PlacedPods,
-    /// Rows of what of the pods has no name.
+    /// Rows of pods without a name.
     Unnamed,
     /// Pods by namespace.
     Namespaces,
     /// Pods of the exporter's namespace but its own.
     Neighbours,
-    /// The exporter's own pods.
+    /// Exporter's own pods.
     Own,
     /// Classes on some nodes, or on each.
     OnNodes,
@@ -51,7 +55,7 @@ pub(super) enum Purpose {
     Host,
 }
 
-/// What a query computes of its series.
+/// Computation of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Form {
     /// Their sum by labels at each step.
@@ -97,14 +101,15 @@ impl Planned {
     }
 }
 
-/// Plans what is fetched: `nodes` is how many there are, for the costs.
+/// Plans the queries. `nodes`: number of nodes, for the costs.
 pub(super) fn plan(question: &Question, kind: SourceKind, window: Span, grid: Grid, nodes: usize) -> Plan {
     let planner = Planner { question, nodes };
     let queries = match kind {
         SourceKind::Platform => planner.of_platform(),
         _ => planner.of_exporter(),
     };
-    Plan { kind, window, grid, queries }
+    let of_workloads = question.by == By::Workload;
+    Plan { kind, window, grid, queries, of_workloads, at_peak: question.at_peak }
 }
 
 /// Makes the queries of a plan.
@@ -125,25 +130,12 @@ impl Planner<'_> {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (window, grid) = (self.window, self.grid);
-        writeln!(
-            f,
-            "source {}, window {} to {}",
-            self.kind.as_str(),
-            show_time(window.start),
-            show_time(window.end)
-        )?;
-        writeln!(
-            f,
-            "a sample every {} from {} to {}",
-            show_duration(grid.step),
-            show_time(grid.start),
-            show_time(grid.end)
-        )?;
+        writeln!(f, "source {}, window {} to {}", self.kind.as_str(), window.start, window.end)?;
+        writeln!(f, "a sample every {} from {} to {}", show_duration(grid.step), grid.start, grid.end)?;
         for query in &self.queries {
-            let at = At { how: How::Plain, step: grid.step, matcher: None };
             let (text, form) = match &query.form {
                 Form::Statistics(labels) => (query.selector.clone(), format!("statistics by {labels}")),
-                _ => (query.text(&at), "at each step".to_owned()),
+                _ => (query.text(&At::plain()), "at each step".to_owned()),
             };
             writeln!(
                 f,
@@ -162,6 +154,15 @@ impl fmt::Display for Plan {
             matches!(query.purpose, Purpose::PlacedPods | Purpose::Pods) && self.kind == SourceKind::Platform
         }) {
             writeln!(f, "beside them where pods ran, then when those moved that did: kube_pod_info")?;
+        }
+        if self.of_workloads {
+            writeln!(f, "beside them the owners of pods: {}", series::OWNERS)?;
+        }
+        if self.at_peak {
+            writeln!(
+                f,
+                "then at the step of the peak: each of the queries of statistics, as a sum by the same labels"
+            )?;
         }
         Ok(())
     }

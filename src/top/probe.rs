@@ -1,26 +1,27 @@
-//! Probe: which source answers, which part of the window it covers, when it has samples, and for how many nodes.
+//! Probe: finds the source, the part of the window that it covers, the times of its samples, and its nodes.
 use super::nodes::{self, Nodes};
-use super::question::{Question, Whose};
+use super::question::{Question, SourceChoice};
 use super::sampling::{Coverage, Sampling};
 use super::series;
 use crate::prometheus::{Grid, Series, Size, excess};
-use crate::query::time::show_duration;
-use crate::query::{Cost, Querier, Span, Split, add_samples, points, promql};
+use crate::query::{Cost, Querier, Span, Split, add_samples, promql};
 use crate::report::{Class, SourceKind, Steps};
+use crate::time::{Timestamp, show_duration};
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-/// Interval of the exporter's rules and of the platform's, milliseconds, if a single sample tells none.
-const EXPORTER_INTERVAL: i64 = 15_000;
-const PLATFORM_INTERVAL: i64 = 30_000;
-/// Length of time that holds several samples at any usual interval, milliseconds.
-const ENOUGH: i64 = 300_000;
+/// Interval of the exporter's rules and of the platform's, if a single sample tells none.
+const EXPORTER_INTERVAL: Duration = Duration::from_secs(15);
+const PLATFORM_INTERVAL: Duration = Duration::from_secs(30);
+/// Length of time that holds several samples at any usual interval.
+const ENOUGH: Duration = Duration::from_secs(300);
 /// Number of samples with which the exporter answers though it does not cover the window.
 const SAMPLES_ENOUGH: usize = 10;
 /// Number of pods of a cluster, before it is known.
 pub(super) const PODS: usize = 8000;
 
-/// What a server tells of itself and its cluster; `None` if it does not.
+/// Facts about a server and its cluster; `None` if the server does not say.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Identity {
     /// Name of the host, or of the pod, that it runs on.
@@ -37,11 +38,11 @@ pub(super) struct Totals {
     pub unattributed: Option<Steps>,
 }
 
-/// A source that has samples in the window.
+/// Source that has samples in the window.
 #[derive(Debug)]
 pub(super) struct Probe {
     pub kind: SourceKind,
-    /// The window cut to what the source covers.
+    /// Window cut to the coverage of the source.
     pub window: Span,
     pub grid: Grid,
     pub nodes: Nodes,
@@ -50,20 +51,20 @@ pub(super) struct Probe {
     pub notes: Vec<String>,
 }
 
-/// Fetches what the server tells of itself and its cluster.
+/// Fetches the facts about the server and its cluster.
 pub(super) async fn identify(querier: &Querier<'_>, asked: Span) -> Result<Identity> {
     let nodes = querier.client().one(series::NODES, asked.end);
     let (replica, nodes) = tokio::try_join!(querier.client().host(), nodes)?;
     Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }
 
-/// Finds the source that answers; `None`, with the reasons, if none has a sample in the window. Errors if the exporter's
-/// series are there without its rules, and nothing else is.
+/// Finds the source. The inner error is the notes if no source has a sample in the window. Errors if the exporter's series
+/// are there without its rules, and nothing else is.
 pub(super) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<Result<Probe, Vec<String>>> {
     let asked = question.span();
     let mut notes = Vec::new();
     let mut exporter = None;
-    if question.source != Whose::Platform {
+    if question.source != SourceChoice::Platform {
         let recorded = Recorded::fetch(querier, asked).await?;
         let times = recorded.times();
         let sampling = Sampling::of(&times, EXPORTER_INTERVAL);
@@ -73,7 +74,7 @@ pub(super) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
         notes.extend(sampling.filter(|_| exporter.is_none()).map(Sampling::none_in));
     }
     let enough = |coverage: &Coverage| coverage.window == asked || coverage.samples >= SAMPLES_ENOUGH;
-    let alone = question.source == Whose::Exporter;
+    let alone = question.source == SourceChoice::Exporter;
     if let Some((coverage, recorded)) = exporter.take_if(|(coverage, _)| alone || enough(coverage)) {
         return of_exporter(querier, coverage, &recorded).await.map(Ok);
     }
@@ -95,7 +96,7 @@ pub(super) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
     if let Some((coverage, recorded)) = exporter {
         return of_exporter(querier, coverage, &recorded).await.map(Ok);
     }
-    if question.source != Whose::Platform && notes.is_empty() {
+    if question.source != SourceChoice::Platform && notes.is_empty() {
         let scraped = format!("count(last_over_time({}[5m]))", series::SCRAPED);
         if querier.client().one(&scraped, asked.end).await?.is_some() {
             bail!(
@@ -119,14 +120,14 @@ async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &Recor
     Ok(Probe { kind: SourceKind::Exporter, window, grid, nodes, totals, notes })
 }
 
-/// The samples of the totals that the exporter's rules record, by metric and class.
+/// Samples of the totals that the exporter's rules record, by metric and class.
 #[derive(Debug, Default)]
-struct Recorded(BTreeMap<(String, String), Vec<(i64, f64)>>);
+struct Recorded(BTreeMap<(String, String), Vec<(Timestamp, f64)>>);
 
 impl Recorded {
     /// Fetches them for a window, and for more before it if it is too short to tell their interval.
     async fn fetch(querier: &Querier<'_>, asked: Span) -> Result<Recorded> {
-        let span = Span { start: asked.end - asked.length().max(ENOUGH), ..asked };
+        let span = Span::ending(asked.end, asked.length().max(ENOUGH));
         let selector = promql::any_metric(&series::TOTALS, None);
         let mut recorded = Recorded::default();
         let take = |response: &[Series<'_>]| {
@@ -146,8 +147,8 @@ impl Recorded {
     }
 
     /// Returns the times at which each of the totals has a sample.
-    fn times(&self) -> Vec<i64> {
-        let times = |metric: &str| -> BTreeSet<i64> {
+    fn times(&self) -> Vec<Timestamp> {
+        let times = |metric: &str| -> BTreeSet<Timestamp> {
             let of = self.0.iter().filter(|((name, _), _)| name == metric);
             of.flat_map(|(_, samples)| samples).map(|(at, _)| *at).collect()
         };
@@ -159,16 +160,14 @@ impl Recorded {
     /// Returns the values of a metric of one series in a window.
     fn values(&self, metric: &str, window: Span) -> Vec<f64> {
         let samples = self.0.get(&(metric.to_owned(), String::new())).map_or(&[][..], Vec::as_slice);
-        let inside = samples.iter().filter(|(at, _)| *at > window.start && *at <= window.end);
+        let inside = samples.iter().filter(|(at, _)| window.holds(*at));
         inside.map(|(_, value)| *value).collect()
     }
 
     fn totals(&self, grid: Grid) -> Totals {
-        let steps = |samples: &Vec<(i64, f64)>| {
-            let mut steps = Steps::absent(points(grid));
-            let on_grid = |(at, _): &&(i64, f64)| (at - grid.start) % grid.step == 0;
-            let samples: Vec<(i64, f64)> = samples.iter().filter(on_grid).copied().collect();
-            add_samples(&mut steps, grid, &samples);
+        let steps = |samples: &Vec<(Timestamp, f64)>| {
+            let mut steps = Steps::absent(grid.points());
+            add_samples(&mut steps, grid, samples);
             steps
         };
         let one = |metric: &str| self.0.get(&(metric.to_owned(), String::new())).map(steps);
@@ -182,20 +181,20 @@ impl Recorded {
     }
 }
 
-/// Finds when the platform's series of pods have samples: that with the most tells for all.
+/// Finds the coverage of the platform's series of pods by the one that has the most samples.
 async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<Coverage>> {
-    let span = Span { start: asked.end - asked.length().max(ENOUGH), ..asked };
-    // The series of the round before is as good as any, as long as it has the newest sample.
+    let span = Span::ending(asked.end, asked.length().max(ENOUGH));
+    // The series of the last round will do as long as it has the newest sample.
     if let Some(selector) = querier.cache().and_then(|cache| cache.choice(series::PLATFORM_PODS)) {
         let newest = format!("max(timestamp({}))", series::PLATFORM_PODS);
         let newest = querier.client().one(&newest, asked.end).await?;
         let coverage = coverage_of(querier, &selector, asked, span).await?;
-        let last = coverage.as_ref().map(|coverage| coverage.grid.end as f64 / 1000.0);
-        if newest.zip(last).is_some_and(|(newest, last)| (newest - last).abs() < 0.001) {
+        let last = coverage.as_ref().map(|coverage| coverage.grid.end);
+        if newest.map(Timestamp::from_seconds).is_some_and(|newest| last == Some(newest)) {
             return Ok(coverage);
         }
     }
-    let fullest = promql::fullest(series::PLATFORM_PODS, span.length());
+    let fullest = promql::fullest(series::PLATFORM_PODS, &querier.ranges().text(span.length()));
     let named = |response: &[Series<'_>]| {
         let count = |series: &Series<'_>| (exactly(series), series.value().unwrap_or(0.0));
         response.iter().map(count).collect::<Vec<_>>()
@@ -203,7 +202,7 @@ async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<
     let counted = match querier.client().instant(&fullest, span.end, Size::Few, named).await {
         Err(error) if excess(&error).is_some() => {
             let mut counted: BTreeMap<String, f64> = BTreeMap::new();
-            let query = |selector: &str, window: i64| promql::statistic("count", selector, window);
+            let query = |selector: &str, range: &str| promql::statistic("count", selector, range);
             let take = |response: &[Series<'_>]| {
                 for (selector, number) in named(response) {
                     *counted.entry(selector).or_default() += number;
@@ -222,7 +221,7 @@ async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<
     coverage_of(querier, &selector, asked, span).await
 }
 
-/// Finds which part of a window the samples of one series of the platform cover.
+/// Finds the part of a window that the samples of one series of the platform cover.
 async fn coverage_of(
     querier: &Querier<'_>,
     selector: &str,
@@ -234,7 +233,7 @@ async fn coverage_of(
         times.extend(response.iter().flat_map(|series| &series.samples).map(|(at, _)| *at));
     };
     querier.samples(selector, span, Cost::of(1, 1), take).await?;
-    let times: Vec<i64> = times.into_iter().collect();
+    let times: Vec<Timestamp> = times.into_iter().collect();
     Ok(Sampling::of(&times, PLATFORM_INTERVAL)
         .and_then(|sampling| sampling.cover(asked, &times, "platform's")))
 }
@@ -246,7 +245,7 @@ fn exactly(series: &Series<'_>) -> String {
     promql::exactly(series::PLATFORM_PODS, &labels)
 }
 
-/// Returns how many nodes a query is planned for.
+/// Returns the number of nodes that a query is planned for.
 pub(super) fn nodes_for(nodes: &Nodes) -> usize {
     if nodes.count > 0 { nodes.count } else { nodes::UNKNOWN }
 }

@@ -1,100 +1,112 @@
-//! What is asked: a window, what a row stands for, what to leave out, and the order; all of it checked before any I/O.
+//! Question: a window, the things that rows stand for, filters, and the order. It is checked before any I/O.
 use super::filter::Filter;
-use crate::query::Span;
-use crate::query::Want;
+use crate::query::{Span, Want};
 use crate::report::SortBy;
+use crate::time::Timestamp;
 use anyhow::{Context, Result, ensure};
+use std::time::Duration;
 
-/// A question, in types.
+/// User's question.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Whose series answer.
-    pub source: Whose,
-    /// The end of the window, Unix milliseconds, inclusive.
-    pub end: i64,
-    /// Its length, milliseconds, above zero.
-    pub interval: i64,
-    /// What a row stands for.
+    /// Source that is asked for.
+    pub source: SourceChoice,
+    /// End of the window, inclusive.
+    pub end: Timestamp,
+    /// Length of the window, above zero.
+    pub interval: Duration,
+    /// Level of the rows.
     pub by: By,
-    /// Whether each node has rows of its own.
+    /// True if each node has rows of its own.
     pub per_node: bool,
-    /// What has rows.
+    /// Filter of the rows.
     pub filter: Filter,
-    /// More statistics.
+    /// Percentiles beside average, minimum and maximum.
     pub percentiles: Vec<Percentile>,
-    /// Whether to count each row's samples, which costs a query.
+    /// True to count each row's samples, which takes a query.
     pub present: bool,
-    /// In how many parts of the window to tell each row's course, which costs a query; none where nobody looks.
-    pub course: usize,
-    /// The order of the rows.
+    /// Number of parts of the window whose means make each row's trend, which takes a query; 0 for no trend.
+    pub trend: usize,
+    /// True to find the step at which all rows together were highest, and the cores of each at that step.
+    pub at_peak: bool,
+    /// Order of the rows.
     pub sort: SortBy,
-    /// Only so many rows, the first in that order.
+    /// Number of rows, the first in that order. `None`: all.
     pub limit: Option<usize>,
 }
 
+impl By {
+    /// Returns true if rows are of groups, and of pods or their workloads.
+    pub(super) fn is_fine(self) -> bool {
+        matches!(self, By::Workload | By::Group | By::Thread)
+    }
+}
+
 impl Question {
-    /// The window.
+    /// Returns the window.
     pub(super) fn span(&self) -> Span {
-        Span { start: self.end - self.interval, end: self.end }
+        Span::ending(self.end, self.interval)
     }
 
-    /// Whether nodes matter to the rows, each its own or some of them only.
+    /// Returns true if rows are of single nodes, or of some nodes only.
     pub(super) fn of_nodes(&self) -> bool {
         self.per_node || self.filter.nodes.is_some()
     }
 
-    /// What the server is to sum up of a row's samples.
+    /// Returns the statistics that the server computes of a row's samples.
     pub(super) fn want(&self) -> Want {
-        Want { quantiles: self.quantiles(), count: self.present, course: self.course }
+        Want { quantiles: self.quantiles(), count: self.present, trend: self.trend }
     }
 
-    /// The names of the percentiles asked for.
+    /// Returns the names of the percentiles.
     pub(super) fn names(&self) -> Vec<String> {
         self.percentiles.iter().map(|percentile| percentile.name.clone()).collect()
     }
 
-    /// The percentiles asked for, each 0 to 1.
+    /// Returns the percentiles, each 0 to 1.
     pub(super) fn quantiles(&self) -> Vec<f64> {
         self.percentiles.iter().map(|percentile| percentile.share).collect()
     }
 }
 
-/// Whose series answer a question.
+/// Choice of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Whose {
-    /// The exporter's if these cover the window or have enough samples in it, else the platform's.
+pub enum SourceChoice {
+    /// The exporter's series if these cover the window or have enough samples in it, else the platform's.
     #[default]
-    Either,
-    /// The exporter's.
+    Auto,
+    /// The exporter's series.
     Exporter,
-    /// The platform's own.
+    /// The platform's own series.
     Platform,
 }
 
-/// What a row stands for.
+/// Level of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum By {
     /// A class
     Class,
     /// A class of host or kernel, or a namespace
     Namespace,
+    /// A process group of host or kernel, or the workload that owns a pod: deployment, daemonset and so on
+    Workload,
     /// A process group of host or kernel, or a pod
     Group,
     /// A thread of a process group, or a pod
     Thread,
 }
 
-/// A percentile of a row's samples.
+/// Percentile of a row's samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Percentile {
-    /// As the user writes it and reads it: `p95`.
+    /// Name: `p95`.
     pub name: String,
-    /// 0 to 1.
+    /// Share, 0 to 1.
     pub share: f64,
 }
 
 impl Percentile {
-    /// From `p95`, `95` or `p99.9`.
+    /// Parses `p95`, `95` or `p99.9`.
     pub fn parse(text: &str) -> Result<Percentile> {
         let digits = text.strip_prefix('p').unwrap_or(text);
         let percent = digits.parse::<f64>().ok().filter(|_| digits.starts_with(|c: char| c.is_ascii_digit()));

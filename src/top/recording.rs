@@ -4,7 +4,7 @@ use super::fetch::Fetched;
 use super::key::{Key, Samples};
 use super::plan::Purpose;
 use super::probe::Totals;
-use super::question::{By, Question};
+use super::question::Question;
 use super::series::{OWN_NAMESPACE, is_exporter_pod};
 use crate::query::Span;
 use crate::report::{Class, Report, Source, SourceKind, Steps};
@@ -18,7 +18,7 @@ const JITTER: f64 = 0.25;
 /// CPU seconds of one thing, each with the number of its interval. It has none for intervals in which it was not there.
 type Used = Vec<(usize, f64)>;
 
-/// Everything that was read.
+/// Samples so far.
 #[derive(Debug)]
 pub(super) struct Recording {
     started: Instant,
@@ -32,18 +32,18 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Begins with a snapshot that nothing is known before.
+    /// Begins with a snapshot: CPU is known from then on.
     pub(super) fn new(first: Snapshot, by_thread: bool) -> Recording {
         let (lengths, parts, busy) = (Vec::new(), BTreeMap::new(), Vec::new());
         Recording { started: first.at, last: first, lengths, parts, by_thread, busy }
     }
 
-    /// Returns how long it is so far.
+    /// Returns the length so far.
     pub(super) fn length(&self) -> Duration {
         self.last.at.duration_since(self.started)
     }
 
-    /// Returns when the last sample was taken.
+    /// Returns the time of the last sample.
     pub(super) fn end(&self) -> Instant {
         self.last.at
     }
@@ -53,12 +53,12 @@ impl Recording {
         let interval = self.lengths.len();
         let delta = |now: u64, before: Option<u64>| now.saturating_sub(before.unwrap_or(0)) as f64 / 1e6;
         let mut add = |key: Key, used, alive| {
-            // The totals hold also those that are gone.
+            // The counters hold those that have ended too.
             if used > 0.0 || alive {
                 self.parts.entry(key).or_default().push((interval, used));
             }
         };
-        // The group of all pods is the pods once more.
+        // The group `conmon` of all pods is left out: it is the pods once more.
         if self.by_thread {
             for (of, cpu) in now.threads.iter().filter(|((class, ..), _)| *class != Counted::Pod) {
                 let used = delta(cpu.total_us(), self.last.threads.get(of).map(|cpu| cpu.total_us()));
@@ -95,9 +95,15 @@ impl Recording {
         self.parts.retain(|_, used| !used.is_empty());
     }
 
-    /// Makes the report. `host` is this node's name, if the question is of nodes; `step` the usual distance of two samples
-    /// in milliseconds.
-    pub(super) fn report(&self, question: &Question, host: Option<&str>, window: Span, step: i64) -> Report {
+    /// Makes the report. `host` is this node's name, if the question is of nodes; `step` the usual distance of two
+    /// samples.
+    pub(super) fn report(
+        &self,
+        question: &Question,
+        host: Option<&str>,
+        window: Span,
+        step: Duration,
+    ) -> Report {
         let source = Source::new(SourceKind::Local, 1);
         if self.lengths.is_empty() {
             let mut report = Report::new(window.window(step), source);
@@ -126,14 +132,19 @@ impl Recording {
             points: grid.points,
             expected: grid.points as f64,
         };
-        Assembly::new(question, extent, fetched, totals).report(source)
+        let mut assembly = Assembly::new(question, extent, fetched, totals);
+        if let Some(at) = assembly.peak_step() {
+            let end = Duration::from_secs_f64(grid.step * (at + 1) as f64);
+            assembly.add_peak(at, window.start + end, BTreeMap::new());
+        }
+        assembly.report(source)
     }
 }
 
-/// Adds samples to all that a server would return of them for a question.
+/// Adds samples to the results that a server's queries would have for a question.
 fn add_part(fetched: &mut Fetched, question: &Question, key: Key, steps: &Steps) {
     let filter = &question.filter;
-    let of_each = matches!(question.by, By::Group | By::Thread);
+    let of_each = question.by.is_fine();
     let is_pod = matches!(key.class, Class::Infra | Class::Workload);
     let namespace = key.namespace.clone().unwrap_or_default();
     let mut add = |purpose, key: Key| {
@@ -175,9 +186,9 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(lengths: &[f64], step: i64) -> Grid {
+    fn new(lengths: &[f64], step: Duration) -> Grid {
         let length: f64 = lengths.iter().sum();
-        let points = (length * 1000.0 / step.max(1) as f64).round().max(1.0);
+        let points = (length / step.as_secs_f64()).round().max(1.0);
         let step = length / points;
         let mut ends = vec![0.0];
         let mut at = 0.0;
@@ -200,7 +211,7 @@ impl Grid {
         nothing
     }
 
-    /// Spreads what was used in each interval evenly over its part of the grid, in cores.
+    /// Spreads the CPU of each interval evenly over its part of the grid, in cores.
     fn steps(&self, used: &Used) -> Steps {
         let mut steps = self.absent();
         for (interval, used) in used {

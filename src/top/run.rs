@@ -1,16 +1,17 @@
 //! Run: one report of a cluster, from probe over plan and fetch to its assembly.
 use super::assemble::{Assembly, Extent};
-use super::fetch::fetch;
+use super::fetch::{fetch, fetch_at};
 use super::plan::plan;
 use super::probe::{Identity, Probe, identify, nodes_for, probe};
 use super::question::{By, Question};
-use crate::query::{Querier, points};
+use crate::query::Querier;
 use crate::report::{Class, Report, Source, SourceKind};
 use anyhow::Result;
+use std::time::Duration;
 
-/// Makes the report. Errors are those of the client: what was asked, and what came back.
+/// Makes the report. Errors are those of the client.
 pub(super) async fn run(querier: &Querier<'_>, question: &Question) -> Result<Report> {
-    // One request, and the others only if that is not refused.
+    // Sends one request, and the others only if that is not refused.
     querier.probe().await?;
     let (identity, found) = tokio::try_join!(identify(querier, question.span()), probe(querier, question))?;
     let mut report = match found {
@@ -33,10 +34,17 @@ async fn of_source(
     let plan = plan(question, kind, window, grid, nodes_for(&nodes));
     let fetched = fetch(querier, question, &plan).await?;
     let source = source(querier, kind, identity, nodes.count);
-    let expected = window.length() as f64 / grid.step as f64;
-    let extent = Extent { kind, window, step: grid.step, points: points(grid), expected };
-    let mut report = Assembly::new(question, extent, fetched, totals).report(source);
-    report.notes = notes;
+    let expected = window.length().div_duration_f64(grid.step);
+    let extent = Extent { kind, window, step: grid.step, points: grid.points(), expected };
+    let mut assembly = Assembly::new(question, extent, fetched, totals);
+    if let Some(step) = assembly.peak_step() {
+        let time = grid.start + grid.step * step as u32;
+        let cores = fetch_at(querier, question, &plan, assembly.fetched(), time).await?;
+        assembly.add_peak(step, time, cores);
+    }
+    let of_fetch = assembly.fetched().notes.clone();
+    let mut report = assembly.report(source);
+    report.notes = [notes, of_fetch].concat();
     if let Some(replica) = identity.replica.as_ref().filter(|_| nodes.has_gaps) {
         report.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
     }
@@ -60,8 +68,9 @@ async fn of_source(
 /// Makes the report of a window in which nothing has a sample.
 fn nothing(querier: &Querier<'_>, question: &Question, identity: &Identity, notes: Vec<String>) -> Report {
     let source = source(querier, SourceKind::Platform, identity, 0);
-    let mut report = Report::new(question.span().window(0), source);
+    let mut report = Report::new(question.span().window(Duration::ZERO), source);
     report.percentiles = question.names();
+    report.of_workloads = question.by == By::Workload;
     report.notes = notes;
     report.notes.push(
         "no rows: nothing has samples in this window, neither the exporter's series nor the platform's"

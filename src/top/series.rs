@@ -1,5 +1,5 @@
-//! The series that a report is made of: names of metrics, and selectors of some of theirs.
-use crate::query::promql::{any_of, range, select, sum_by};
+//! Series that a report is made of: names of metrics, and selectors of some of theirs.
+use crate::query::promql::{any_of, select, statistic, sum_by};
 use crate::report::Class;
 use std::collections::BTreeSet;
 
@@ -40,6 +40,8 @@ const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system
 pub(super) const NODES: &str = "count(kube_node_info)";
 /// Node of each pod.
 pub(super) const POD_INFO: &str = "kube_pod_info";
+/// Owner of each pod: labels `namespace`, `pod`, `workload` and `workload_type`.
+pub(super) const OWNERS: &str = "namespace_workload_pod:kube_pod_owner:relabel";
 /// Namespace of the exporter's pods.
 pub(super) const OWN_NAMESPACE: &str = "openshift-monitoring";
 /// Regular expression of the exporter's pods' names.
@@ -53,7 +55,7 @@ pub(super) fn platform_groups(labels: &str, matchers: &[String]) -> String {
     sum_by(labels, &format!("rate({PLATFORM_GROUPS}{matchers}}}[5m])"))
 }
 
-/// Returns whether a pod is one of the exporter's own; agrees with [`OWN_PODS`].
+/// Returns true if a pod is one of the exporter's own; agrees with [`OWN_PODS`].
 pub(super) fn is_exporter_pod(namespace: &str, pod: &str) -> bool {
     namespace == OWN_NAMESPACE && pod.starts_with("process-exporter-")
 }
@@ -63,9 +65,14 @@ pub(super) fn of_classes(classes: &[Class]) -> String {
     any_of("class", classes.iter().map(|class| class.as_str()))
 }
 
-/// Writes the nodes of each pod in `info`, a selector of where pods run, at any time of a window.
-pub(super) fn pod_nodes(info: &str, window: i64) -> String {
-    format!("group by (namespace, pod, node) (last_over_time({info}[{}]))", range(window))
+/// Writes the nodes of each pod in `info`, a selector of where pods run, at any time of a range.
+pub(super) fn pod_nodes(info: &str, range: &str) -> String {
+    format!("group by (namespace, pod, node) ({})", statistic("last", info, range))
+}
+
+/// Writes the owners of each pod at any time of a range. `owners` is a selector of them.
+pub(super) fn owners_in(owners: &str, range: &str) -> String {
+    format!("group by (namespace, pod, workload, workload_type) ({})", statistic("last", owners, range))
 }
 
 /// Selects where some pods run, and a few more of the same names.

@@ -1,13 +1,14 @@
-//! Watch: the same question again and again, each time about a window that ends now.
+//! Watch: one question again and again, each time about a window that ends now.
 use super::question::Question;
 use super::run::run;
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::query::{Cache, Querier};
 use crate::report::Report;
+use crate::time::Timestamp;
 use anyhow::Result;
 
-/// A question that is repeated.
+/// Repeated question.
 #[derive(Debug)]
 pub struct Watch<'a> {
     client: &'a Client,
@@ -21,9 +22,9 @@ impl<'a> Watch<'a> {
         Watch { client, question, cache: Cache::default() }
     }
 
-    /// Reports the window that ends at `end`, Unix milliseconds; of what was fetched for the one before, only new samples are
-    /// fetched. Errors are those of one question; the next one starts anew.
-    pub async fn report(&mut self, end: i64) -> Result<Report> {
+    /// Reports the window that ends at `end`; only samples that are new since
+    /// the last report are fetched. Errors are those of one question; the next one starts anew.
+    pub async fn report(&mut self, end: Timestamp) -> Result<Report> {
         self.question.end = end;
         self.cache.next_round();
         let progress = Progress::none();

@@ -72,7 +72,7 @@ fn what_stands_in_front_of_prometheus() {
             ["status 500 (Authorization error (boom))", "check"],
         ),
         ("502 Bad Gateway", PAGE, ["status 502", "check"]),
-        ("204 No Content", "", ["no Prometheus does", ADDRESS]),
+        ("204 No Content", "", ["is not a Prometheus API", ADDRESS]),
         ("200 OK", PAGE, ["a web page instead of JSON", ADDRESS]),
         ("400 Bad", "Authorization: Bearer sha256~never-to-be-shown", ["Bearer (the token)", "check"]),
     ] {
@@ -113,44 +113,48 @@ fn what_is_no_answer_of_prometheus() {
         format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{series}]}}}}"#)
     };
     for (case, body, said) in [
-        ("nothing", String::new(), ["no Prometheus does", ADDRESS]),
-        ("a word", "pong".into(), ["no Prometheus does", ADDRESS]),
+        ("nothing", String::new(), ["is not a Prometheus API", ADDRESS]),
+        ("a word", "pong".into(), ["is not a Prometheus API", ADDRESS]),
         (
             "of another API",
             r#"{"kind":"Status","status":"Failure","code":403}"#.into(),
             ["an object without series", ADDRESS],
         ),
-        ("a number", "7".into(), ["no Prometheus does", ADDRESS]),
+        ("a number", "7".into(), ["is not a Prometheus API", ADDRESS]),
         ("without data", r#"{"status":"success"}"#.into(), ["an object without series", ADDRESS]),
-        ("a list as data", r#"{"status":"success","data":[]}"#.into(), ["no Prometheus does", ADDRESS]),
+        ("a list as data", r#"{"status":"success","data":[]}"#.into(), ["is not a Prometheus API", ADDRESS]),
         (
             "a scalar",
             r#"{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}"#.into(),
-            ["no Prometheus does", ADDRESS],
+            ["is not a Prometheus API", ADDRESS],
         ),
         (
             "labels that are numbers",
             series(r#"{"metric":{"a":1},"value":[1,"2"]}"#),
-            ["no Prometheus does", ADDRESS],
+            ["is not a Prometheus API", ADDRESS],
         ),
         (
             "a value that is none",
             series(r#"{"metric":{},"value":[1,"two"]}"#),
-            ["no Prometheus does", ADDRESS],
+            ["is not a Prometheus API", ADDRESS],
         ),
-        ("a value without quotes", series(r#"{"metric":{},"value":[1,2]}"#), ["no Prometheus does", ADDRESS]),
+        (
+            "a value without quotes",
+            series(r#"{"metric":{},"value":[1,2]}"#),
+            ["is not a Prometheus API", ADDRESS],
+        ),
         (
             "a time that is none",
             series(r#"{"metric":{},"value":["now","2"]}"#),
-            ["no Prometheus does", ADDRESS],
+            ["is not a Prometheus API", ADDRESS],
         ),
-        ("half a sample", series(r#"{"metric":{},"value":[1]}"#), ["no Prometheus does", ADDRESS]),
+        ("half a sample", series(r#"{"metric":{},"value":[1]}"#), ["is not a Prometheus API", ADDRESS]),
         (
             "truncated JSON",
             series(r#"{"metric":{},"value":[1,"2"]}"#)[..50].into(),
             ["broke off after 50 bytes", "shorten --interval"],
         ),
-        ("nested without end", "[".repeat(100_000), ["no Prometheus does", ADDRESS]),
+        ("nested without end", "[".repeat(100_000), ["is not a Prometheus API", ADDRESS]),
         (
             "an error of Prometheus",
             r#"{"status":"error","errorType":"bad_data","error":"1:3: \u001b[2J\nparse error"}"#.into(),

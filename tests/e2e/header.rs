@@ -106,7 +106,7 @@ fn who_was_silent_is_not_told_by_a_number_alone() {
 fn the_course_is_for_people_alone() {
     let prometheus = serve("course");
     let wide = top(&prometheus, "wide").stdout;
-    assert!(wide.lines().next().unwrap().ends_with("COURSE"), "{wide}");
+    assert!(wide.lines().next().unwrap().ends_with("TREND"), "{wide}");
     for name in ["crio", "cart-0"] {
         let row = wide.lines().find(|line| line.contains(name)).unwrap();
         assert!(row.ends_with(&"█".repeat(5)), "{row}");

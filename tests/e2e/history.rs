@@ -14,7 +14,7 @@ use test_history::{By, History, Question, Source, expected, metric};
 /// 2025-06-01T12:00:07Z: not a multiple of anything.
 const END_MS: i64 = 1_748_779_207_000;
 const HOUR_MS: i64 = 3_600_000;
-const LEVELS: [By; 4] = [By::Class, By::Namespace, By::Group, By::Thread];
+const LEVELS: [By; 5] = [By::Class, By::Namespace, By::Workload, By::Group, By::Thread];
 
 /// 20 nodes, 60 groups, half of them with threads, 20 pods a node, an hour at 15 s, pods at 30 s.
 fn spec() -> test_history::Spec {
@@ -134,6 +134,13 @@ fn any_filter_agrees() -> Result<()> {
             Question { namespace: Some("nowhere".into()), ..part.clone() },
             Question { percentiles: vec![50.0, 95.0, 99.9], ..whole.clone() },
             Question { limit: Some(3), percentiles: vec![90.0], ..part.clone() },
+            Question { limit: Some(4), at_peak: true, ..part.clone() },
+            Question {
+                at_peak: true,
+                skip_namespaces: names(&["app-.*"]),
+                percentiles: vec![50.0],
+                ..whole.clone()
+            },
             Question { limit: Some(25), skip_namespaces: names(&["default.*"]), ..whole.clone() },
             Question { include_exporter: true, ..whole.clone() },
             Question { include_exporter: true, classes: names(&["infra", "workload"]), ..part.clone() },
@@ -162,7 +169,7 @@ fn a_big_cluster_agrees() -> Result<()> {
     let big = test_history::Spec { nodes: 200, threads: 0, pods_per_node: 40, namespaces: 30, ..spec() };
     let history = History::generate(&big);
     let mut trial = Trial::new("big", &history)?;
-    for question in combinations(&[By::Class, By::Namespace, By::Group]) {
+    for question in combinations(&[By::Class, By::Namespace, By::Workload, By::Group]) {
         trial.ask(&FORMATS, &question)?;
     }
     trial.verdict()

@@ -73,7 +73,7 @@ pub(crate) fn assert_same(case: &str, one: &Value, other: &Value) {
     for field in ["kind", "nodes"] {
         assert_eq!(one["source"][field], other["source"][field], "{case} {field}");
     }
-    for total in ["window", "classes", "busy", "unattributed", "left_out", "notes"] {
+    for total in ["window", "classes", "busy", "unattributed", "excluded", "notes"] {
         assert_near(&format!("{case} {total}"), &one[total], &other[total]);
     }
 }
@@ -244,7 +244,7 @@ fn who_waits_is_told_how_long_and_may_end_it() {
     await_middle(&prometheus, 0, || {});
     signal("-STOP", &prometheus);
     let bar = |line: &String| {
-        let told = ["asking Prometheus, ", " pieces, about ", " s left ", " %"];
+        let told = ["querying Prometheus, ", " shards, about ", " s left ", " %"];
         told.iter().all(|words| line.contains(words)) && line.contains("[#")
     };
     terminal.await_lines("a bar", |lines| lines.iter().any(bar)).unwrap();

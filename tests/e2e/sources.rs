@@ -105,7 +105,7 @@ fn the_platforms_own_series_stand_in() -> Result<()> {
     let nodes = report(&prometheus, &["--per-node", "--class", "host"])?;
     let expected = [row("host n2 crio", 20), row("host n1 crio", 10), row("host n1 ovs-vswitchd", 5)];
     ensure!(rows(&nodes) == expected, "{:?}", rows(&nodes));
-    ensure!((nodes["left_out"]["avg"].as_f64().unwrap() - 0.75).abs() < 1e-9, "{}", nodes["left_out"]);
+    ensure!((nodes["excluded"]["avg"].as_f64().unwrap() - 0.75).abs() < 1e-9, "{}", nodes["excluded"]);
     let one = report(&prometheus, &["--node", "n2", "--by", "class"])?;
     ensure!(rows(&one) == [row("host - ", 20)], "{:?}", rows(&one));
 

@@ -112,7 +112,7 @@ fn a_webhook_that_is_down_is_named_and_waited_for() {
     let said = format!("failed calling webhook \"{NAME}\"");
     let applying = "error: applying prometheusrule.monitoring.coreos.com/process-exporter: ";
     assert!(last.starts_with(applying) && last.contains(&said), "{last}");
-    assert!(last.ends_with("have that webhook brought up, or wait for it"), "{last}");
+    assert!(last.ends_with("start that webhook, or wait for it"), "{last}");
 
     let mut child = started(&site, &[]);
     let line = told(&mut child, &said);

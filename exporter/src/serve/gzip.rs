@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_family_that_has_not_changed_is_not_compressed_again() {
-        let text = |value: u32| Bytes::from(format!("# HELP a x\na 1\n# HELP b x\nb {value}\n# HELP c x\nc 1\n"));
+        let text =
+            |value: u32| Bytes::from(format!("# HELP a x\na 1\n# HELP b x\nb {value}\n# HELP c x\nc 1\n"));
         let mut packer = Packer::default();
         packer.pack(&text(1));
         // Members that compression would never make.

@@ -1,4 +1,4 @@
-//! Entries of kubeconfigs as people and tools write them.
+//! Entries of kubeconfigs in the forms that people and tools write.
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -70,7 +70,7 @@ fn null_and_empty_are_unset() {
 }
 
 #[test]
-fn line_breaks_and_spaces_in_base64_are_nothing() {
+fn line_breaks_and_spaces_in_base64_are_ignored() {
     for data in ["Zm9v\nYmFy\n", "Zm9v YmFy", " Zm9v\r\n\tYmFy", "Zm9vYmFy"] {
         let cluster = entry("cluster", json!({"certificate-authority-data": data})).cluster().unwrap();
         assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Zm9vYmFy"));
@@ -99,7 +99,7 @@ fn relative_paths_are_relative_to_their_file() {
 }
 
 #[test]
-fn a_plugin_is_read_as_kubectl_reads_it() {
+fn an_exec_credential_is_parsed_as_kubectl_parses_it() {
     let exec = json!({"command": "c", "args": ["", "a", null, 1], "installHint": "", "apiVersion": null,
         "interactiveMode": "", "provideClusterInfo": null, "unknown": [1],
         "env": [{"name": "A"}, {"name": "B", "value": null}, {"name": "C", "value": "c"}]});
@@ -117,7 +117,7 @@ fn a_plugin_is_read_as_kubectl_reads_it() {
 }
 
 #[test]
-fn flags_take_yamls_words() {
+fn flags_accept_the_words_of_yaml_1_1() {
     for (value, expected) in [(json!(true), true), (json!("yes"), true), (json!("Off"), false)] {
         let cluster = entry("cluster", json!({"insecure-skip-tls-verify": value})).cluster().unwrap();
         assert_eq!(cluster.insecure_skip_tls_verify, Some(expected));
@@ -125,7 +125,7 @@ fn flags_take_yamls_words() {
 }
 
 #[test]
-fn a_wrong_type_is_named_and_not_quoted() {
+fn errors_name_a_key_of_the_wrong_type_and_do_not_quote_it() {
     let hidden = json!(["hidden"]);
     for (kind, body, expected) in [
         ("cluster", json!("hidden"), "cluster \"e\" is no list of keys and values: correct it"),

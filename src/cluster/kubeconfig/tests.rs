@@ -1,9 +1,9 @@
-//! Which entries of which files the flags choose, and how they change them.
+//! Entries that the flags choose from several files, and the flags' changes to them.
 
 use secrecy::ExposeSecret as _;
 
-use super::super::files::Files;
 use super::*;
+use crate::cluster::files::Files;
 use crate::prometheus::Secret;
 
 const FIRST: &str = "{current-context: '', clusters: [{name: c, cluster: {server: 'https://first', certificate-authority-data: Zm9v, tls-server-name: inner}}]}";
@@ -16,11 +16,11 @@ fn both() -> Filed {
     std::fs::write(&first, FIRST).unwrap();
     std::fs::write(&second, SECOND).unwrap();
     let paths = std::env::join_paths([first, gone, second]).unwrap();
-    Files::of(None, Some(&paths), None).read().unwrap().unwrap()
+    Files::choose(None, Some(&paths), None).read().unwrap().unwrap()
 }
 
 #[test]
-fn paths_are_relative_to_the_file_that_they_stand_in() {
+fn paths_are_relative_to_their_file() {
     let folder = tempfile::tempdir().unwrap();
     let paths = ["a/1", "b/2"].map(|name| folder.path().join(name));
     for (path, text) in paths.iter().zip([
@@ -32,7 +32,7 @@ fn paths_are_relative_to_the_file_that_they_stand_in() {
         std::fs::write(path, text).unwrap();
     }
     let paths = std::env::join_paths(paths).unwrap();
-    let filed = Files::of(None, Some(&paths), None).read().unwrap().unwrap();
+    let filed = Files::choose(None, Some(&paths), None).read().unwrap().unwrap();
     let chosen = choose(&filed, "f", &SessionOptions::default()).unwrap();
     let at = |name: &str| Some(folder.path().join(name).to_str().unwrap().to_owned());
     assert_eq!(chosen.cluster.certificate_authority, at("a/ca.crt"));
@@ -89,7 +89,7 @@ fn flags_change_the_user_as_kubectls_do() {
 fn a_certificate_by_flag_replaces_the_users() {
     let user = |text: &str, options: &SessionOptions| {
         let user = serde_json::from_str(text).unwrap();
-        changed(String::new(), Cluster::default(), user, options).map(|chosen| chosen.user)
+        apply_flags(String::new(), Cluster::default(), user, options).map(|chosen| chosen.user)
     };
     let path = |name: &str| Some(PathBuf::from(name));
     let both = SessionOptions {
@@ -109,12 +109,12 @@ fn a_certificate_by_flag_replaces_the_users() {
     let key = SessionOptions { client_certificate: None, ..both };
     let message = user("{}", &key).unwrap_err().to_string();
     assert!(message.contains("add --client-certificate FILE"), "{message}");
-    // A key alone is nothing.
+    // A key without a certificate is ignored.
     assert!(user(r#"{"client-key": "/k"}"#, &SessionOptions::default()).unwrap().client_key.is_none());
 }
 
 #[test]
-fn a_uid_belongs_to_a_user() {
+fn a_uid_needs_a_user() {
     let uid = SessionOptions { impersonate_uid: Some("1".into()), ..SessionOptions::default() };
     let message = choose(&both(), "f", &uid).unwrap_err().to_string();
     assert!(message.contains("--as-uid") && message.contains("add --as USER"), "{message}");
@@ -122,7 +122,8 @@ fn a_uid_belongs_to_a_user() {
     assert_eq!(choose(&both(), "f", &whole).unwrap().user.impersonate_uid.as_deref(), Some("1"));
 }
 
-/// Reads a kubeconfig whose context `x`, cluster `c` and user `u` are good.
+/// Chooses from a kubeconfig whose context `x`, cluster `c` and user `u` are valid. `others` are its other three
+/// entries.
 fn with(others: &str) -> Result<Chosen> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("k");
@@ -132,14 +133,14 @@ users:\n- {name: u, user: {token: T}}\n- USER\n";
     let text = others
         .split('|')
         .zip(["CONTEXT", "CLUSTER", "USER"])
-        .fold(text.to_owned(), |text, (other, place)| text.replace(place, other));
+        .fold(text.to_owned(), |text, (other, slot)| text.replace(slot, other));
     std::fs::write(&path, text).unwrap();
-    let filed = Files::of(Some(&path), None, None).read()?.unwrap();
+    let filed = Files::choose(Some(&path), None, None).read()?.unwrap();
     choose(&filed, "f", &SessionOptions::default())
 }
 
 #[test]
-fn what_nobody_uses_may_be_malformed() {
+fn unused_entries_may_be_malformed() {
     for other in [
         "{name: y}|{name: d}|{name: v}",
         "{name: y, context: {user: v}}|{name: d, cluster: {}}|{name: v, user: {}}",
@@ -162,7 +163,7 @@ fn what_nobody_uses_may_be_malformed() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn errors_name_the_missing_entry() {
     let named = |name: &str| Some(name.to_owned());
     for (options, expected) in [
         (

@@ -1,4 +1,4 @@
-//! Certificates that are taken, and those that are not. Every kind of key: tests/kubectl.
+//! Certificates that the verifier accepts and refuses. tests/kubectl has every kind of key.
 use std::time::Duration;
 
 use rcgen::{
@@ -8,7 +8,7 @@ use rcgen::{
 
 use super::*;
 
-/// 2026-01-01, within every certificate here that is not made to be out of date.
+/// Returns 2026-01-01, inside the validity of every certificate here that is not made to be expired.
 fn now() -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(1_767_225_600))
 }
@@ -30,7 +30,7 @@ fn signed(params: &CertificateParams, by: &CertifiedIssuer<'static, KeyPair>) ->
     params.signed_by(&KeyPair::generate().unwrap(), by).unwrap().der().clone()
 }
 
-fn verdict(listed: &[CertificateDer<'static>], server: &CertificateDer<'_>) -> Result<(), CertificateError> {
+fn verify(listed: &[CertificateDer<'static>], server: &CertificateDer<'_>) -> Result<(), CertificateError> {
     let provider = crate::cluster::crypto::provider();
     let verifier = Listed::new(Vec::new(), listed.to_vec(), &provider).unwrap();
     let name = ServerName::try_from("prom.apps.example").unwrap();
@@ -46,42 +46,42 @@ fn a_chain_or_the_certificate_itself_is_enough() {
     let authority = authority();
     let server = signed(&params("*.apps.example"), &authority);
     let other = signed(&params("*.apps.example"), &authority);
-    assert_eq!(verdict(&[authority.der().clone()], &server), Ok(()));
-    assert_eq!(verdict(std::slice::from_ref(&server), &server), Ok(()));
-    assert_eq!(verdict(&[other], &server), Err(CertificateError::UnknownIssuer));
-    assert_eq!(verdict(&[], &server), Err(CertificateError::UnknownIssuer));
+    assert_eq!(verify(&[authority.der().clone()], &server), Ok(()));
+    assert_eq!(verify(std::slice::from_ref(&server), &server), Ok(()));
+    assert_eq!(verify(&[other], &server), Err(CertificateError::UnknownIssuer));
+    assert_eq!(verify(&[], &server), Err(CertificateError::UnknownIssuer));
 }
 
 #[test]
-fn an_authority_that_is_out_of_date_vouches_for_nobody() {
+fn an_expired_authority_vouches_for_no_server() {
     let mut old = params("authority");
     old.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     (old.not_before, old.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
     let authority = CertifiedIssuer::self_signed(old, KeyPair::generate().unwrap()).unwrap();
     let server = signed(&params("*.apps.example"), &authority);
-    assert_eq!(verdict(&[authority.der().clone()], &server), Err(CertificateError::Expired));
+    assert_eq!(verify(&[authority.der().clone()], &server), Err(CertificateError::Expired));
 }
 
-/// Else whoever has the key of a listed server could be any server.
+/// Otherwise anyone with the key of a listed server could pose as any server.
 #[test]
-fn a_listed_certificate_that_is_no_authority_vouches_for_nobody() {
+fn a_listed_certificate_that_is_no_authority_vouches_for_no_other() {
     let key = KeyPair::generate().unwrap();
     let own = params("prom.apps.example");
     let listed = own.self_signed(&key).unwrap();
     let issuer = rcgen::Issuer::from_params(&own, &key);
     let other = params("*.apps.example").signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
     let listed = [listed.der().clone()];
-    assert_eq!(verdict(&listed, &listed[0]), Ok(()));
-    assert_eq!(verdict(&listed, other.der()), Err(CertificateError::UnknownIssuer));
+    assert_eq!(verify(&listed, &listed[0]), Ok(()));
+    assert_eq!(verify(&listed, other.der()), Err(CertificateError::UnknownIssuer));
     let mut signs_nothing = params("authority");
     signs_nothing.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     signs_nothing.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let authority = CertifiedIssuer::self_signed(signs_nothing, KeyPair::generate().unwrap()).unwrap();
     let server = signed(&params("*.apps.example"), &authority);
-    assert_eq!(verdict(&[authority.der().clone()], &server), Err(CertificateError::UnknownIssuer));
+    assert_eq!(verify(&[authority.der().clone()], &server), Err(CertificateError::UnknownIssuer));
 }
 
-/// Go asks an authority that is trusted too: for what, how far, and for whatever it calls critical.
+/// Go enforces these claims of a trusted authority too: purpose, path length and critical extensions.
 #[test]
 fn an_authority_vouches_for_no_more_than_it_says() {
     let with = |change: &dyn Fn(&mut CertificateParams)| {
@@ -111,19 +111,19 @@ fn an_authority_vouches_for_no_more_than_it_says() {
         ),
     ] {
         let server = signed(&params("*.apps.example"), &authority);
-        assert_eq!(verdict(&[authority.der().clone()], &server), expected, "{case}");
+        assert_eq!(verify(&[authority.der().clone()], &server), expected, "{case}");
     }
-    // One that is marked as an authority, and listed itself, must be for servers too.
+    // A listed certificate that is marked as an authority must be for servers too.
     let itself = with(&|its| {
         its.subject_alt_names = params("prom.apps.example").subject_alt_names;
         its.extended_key_usages = vec![clients.clone()];
     });
     let itself = itself.der().clone();
-    assert!(verdict(std::slice::from_ref(&itself), &itself).is_err());
+    assert!(verify(std::slice::from_ref(&itself), &itself).is_err());
 }
 
 #[test]
-fn what_a_server_sends_along_must_be_authorities_and_no_more_than_the_root_allows() {
+fn intermediates_must_be_authorities_and_no_more_than_the_root_allows() {
     let authority = |name: &str, path: BasicConstraints, usages: Vec<KeyUsagePurpose>| {
         let mut its = params(name);
         its.distinguished_name = rcgen::DistinguishedName::new();
@@ -147,7 +147,7 @@ fn what_a_server_sends_along_must_be_authorities_and_no_more_than_the_root_allow
         let server = params("*.apps.example").signed_by(&KeyPair::generate().unwrap(), &between).unwrap();
         let verifier = Listed::new(Vec::new(), vec![root.der().clone()], &crate::cluster::crypto::provider());
         let name = ServerName::try_from("prom.apps.example").unwrap();
-        // The root comes along for nothing, and uses up nothing.
+        // The server sends the root too. No chain needs it there, and it does not count towards the limit.
         let sent = [root.der().clone(), between.der().clone()];
         let found = verifier.unwrap().verify_server_cert(server.der(), &sent, &name, &[], now());
         assert_eq!(found.is_ok(), expected, "{case}: {found:?}");
@@ -157,14 +157,14 @@ fn what_a_server_sends_along_must_be_authorities_and_no_more_than_the_root_allow
 #[test]
 fn a_listed_certificate_still_needs_the_name_and_the_time() {
     let authority = authority();
-    let elsewhere = signed(&params("other.example"), &authority);
-    let wrong_name = verdict(std::slice::from_ref(&elsewhere), &elsewhere);
+    let other = signed(&params("other.example"), &authority);
+    let wrong_name = verify(std::slice::from_ref(&other), &other);
     assert!(matches!(wrong_name, Err(CertificateError::NotValidForNameContext { .. })), "{wrong_name:?}");
     let mut past = params("*.apps.example");
     past.not_after = date_time_ymd(2025, 1, 1);
     let expired = signed(&past, &authority);
-    let verdict = verdict(std::slice::from_ref(&expired), &expired);
-    assert!(matches!(verdict, Err(CertificateError::ExpiredContext { .. })), "{verdict:?}");
+    let result = verify(std::slice::from_ref(&expired), &expired);
+    assert!(matches!(result, Err(CertificateError::ExpiredContext { .. })), "{result:?}");
 }
 
 #[test]
@@ -176,9 +176,9 @@ fn a_self_signed_one_marked_as_an_authority_is_accepted_only_if_listed() {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
     };
     let server = self_signed(|_| ());
-    assert_eq!(verdict(std::slice::from_ref(&server), &server), Ok(()));
-    assert_eq!(verdict(&[self_signed(|_| ())], &server), Err(CertificateError::UnknownIssuer));
+    assert_eq!(verify(std::slice::from_ref(&server), &server), Ok(()));
+    assert_eq!(verify(&[self_signed(|_| ())], &server), Err(CertificateError::UnknownIssuer));
     let expired = self_signed(|params| params.not_after = date_time_ymd(2025, 1, 1));
-    let verdict = verdict(std::slice::from_ref(&expired), &expired);
-    assert!(matches!(verdict, Err(CertificateError::ExpiredContext { .. })), "{verdict:?}");
+    let result = verify(std::slice::from_ref(&expired), &expired);
+    assert!(matches!(result, Err(CertificateError::ExpiredContext { .. })), "{result:?}");
 }

@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 fn press(screen: &mut Screen, code: KeyCode) -> Next {
-    screen.take(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    screen.handle(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }
 
 fn drawn(screen: &Screen, width: u16, height: u16) -> String {
@@ -78,5 +78,5 @@ fn keys_sort_scroll_and_end() {
     check("tests/golden/watch/80x12-scrolled-to-the-end.txt", &drawn(&screen, 80, 12));
     assert_eq!(press(&mut screen, KeyCode::Char('q')), Next::End);
     let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-    assert_eq!(screen.take(&Event::Key(ctrl_c)), Next::End);
+    assert_eq!(screen.handle(&Event::Key(ctrl_c)), Next::End);
 }

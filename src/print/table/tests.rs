@@ -1,8 +1,8 @@
 //! Long tables, and names that are cut. Whole pages are golden files: `src/print/tests.rs`.
 use super::cut_middle;
 use crate::print::example::hostile;
-use crate::print::tests::look;
-use crate::print::{Format, Look, report};
+use crate::print::tests::options;
+use crate::print::{Format, PageOptions, report};
 use crate::report::Row;
 
 #[test]
@@ -14,7 +14,7 @@ fn a_thousand_rows_are_one_table() {
         let name = |number| format!("row-{number:0width$}", width = if number == rows { 40 } else { 4 });
         long.rows = (1..=rows).map(|number| Row { name: name(number), ..row.clone() }).collect();
         let mut page = Vec::new();
-        report(&long, Look { headers, ..look(Format::Table) }, &mut page).unwrap();
+        report(&long, PageOptions { headers, ..options(Format::Table) }, &mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
         let table: Vec<&str> = page.lines().take_while(|line| !line.is_empty()).collect();
         let (header, lines) = table.split_at(usize::from(headers));

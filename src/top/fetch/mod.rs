@@ -1,17 +1,21 @@
 //! Fetch: the queries of a plan, all at once, to rows and parts of totals.
 //!
 //! ```text
-//! pods         rows of pods: by the exporter on each node, by the platform where it says that they ran
-//!   placement    where pods ran, by the platform
-//! statistics   what the server computes of single series
+//! peak         rows at one step
+//! pods         rows of pods: of the exporter's series on each node, of the platform's by their placement
+//!   placement    nodes of pods by the platform
+//!   owners       rows that pods are a part of
+//! statistics   statistics of single series that the server computes
 //! ```
+mod owners;
+mod peak;
 mod placement;
 mod pods;
 mod statistics;
 
 use super::key::{Key, Samples};
 use super::plan::{Form, Plan, Planned, Purpose};
-use super::question::{By, Question};
+use super::question::Question;
 use super::series;
 use crate::prometheus::Series;
 use crate::query::Querier;
@@ -19,35 +23,41 @@ use crate::query::promql::At;
 use crate::report::{Class, SourceKind};
 use anyhow::Result;
 use futures_util::future::try_join_all;
+use owners::Owners;
+pub(super) use peak::fetch_at;
 use statistics::{Subject, statistics};
 use std::collections::BTreeMap;
 
-/// A pod's namespace and name.
+/// Namespace and name of a pod.
 pub(super) type Pod = (String, String);
 
-/// Everything that a plan fetched.
+/// Results of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Fetched {
-    /// What the queries of each purpose returned.
+    /// Results of the queries of each purpose.
     pub parts: BTreeMap<Purpose, BTreeMap<Key, Samples>>,
     /// Last node of each pod, if rows of pods are not of nodes.
     pub last_nodes: BTreeMap<Pod, String>,
+    /// Notes for the reader.
+    pub notes: Vec<String>,
 }
 
 /// Fetches all queries of a plan.
 pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Fetched> {
+    let owners = Owners::fetch(querier, question.by, plan.window).await?;
+    let owners = &owners;
     let fetches = plan.queries.iter().map(async |query| {
         let (rows, nodes) = match (query.purpose, plan.kind) {
             (Purpose::Pods, SourceKind::Exporter) => {
-                pods::of_exporter(querier, question, plan, query).await?
+                pods::of_exporter(querier, question, plan, owners, query).await?
             }
-            (Purpose::Pods, _) => pods::of_platform(querier, question, plan, query).await?,
-            (Purpose::PlacedPods, _) => pods::by_placement(querier, question, plan, query).await?,
+            (Purpose::Pods, _) => pods::of_platform(querier, question, plan, owners, query).await?,
+            (Purpose::PlacedPods, _) => pods::by_placement(querier, question, plan, owners, query).await?,
             _ => (rows(querier, question, plan, query).await?, BTreeMap::new()),
         };
         anyhow::Ok((query.purpose, rows, nodes))
     });
-    let mut fetched = Fetched::default();
+    let mut fetched = Fetched { notes: owners.notes(), ..Fetched::default() };
     for (purpose, rows, nodes) in try_join_all(fetches).await? {
         fetched.parts.insert(purpose, rows);
         fetched.last_nodes.extend(nodes);
@@ -74,7 +84,7 @@ async fn rows(
     Ok(rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect())
 }
 
-/// Returns what a series of a query is.
+/// Returns the key of a series of a query.
 fn key(question: &Question, kind: SourceKind, purpose: Purpose, series: &Series<'_>) -> Key {
     let exporter = kind == SourceKind::Exporter;
     let text = |name: &str| series.label(name).to_owned();
@@ -108,15 +118,4 @@ fn key(question: &Question, kind: SourceKind, purpose: Purpose, series: &Series<
 fn service(series: &Series<'_>) -> String {
     let unit = series.label("id").rsplit('/').next().unwrap_or_default();
     unit.rsplit_once('.').map_or(unit, |(stem, _)| stem).to_owned()
-}
-
-/// Returns the key of a pod's row, or of the row that the pod is a part of.
-fn pod_key(by: By, class: Class, (namespace, name): &Pod, node: Option<&str>) -> Key {
-    Key {
-        class,
-        namespace: (by != By::Class).then(|| namespace.clone()),
-        name: if matches!(by, By::Group | By::Thread) { name.clone() } else { String::new() },
-        node: node.map(str::to_owned),
-        thread: None,
-    }
 }

@@ -1,21 +1,21 @@
-//! Placement: where pods ran and when, by `kube_pod_info`; for the platform's series, which have no node.
+//! Placement: nodes of pods over time, by `kube_pod_info`, for the platform's series, which have no node.
 use super::super::probe::PODS;
 use super::super::series;
 use crate::prometheus::Series;
-use crate::query::Querier;
-use crate::query::Span;
-use crate::query::{Cost, Split};
+use crate::query::{Cost, Querier, Span, Split};
+use crate::time::Timestamp;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Number of pods that one query names; keeps its text short.
 pub(super) const BATCH: usize = 500;
-/// The last part of a window, milliseconds, that holds a sample of every pod that is still there.
-const LATELY: i64 = 120_000;
+/// Last part of a window, which holds a sample of every pod that is still there.
+const LATELY: Duration = Duration::from_secs(120);
 
-/// A pod's namespace and name.
+/// Namespace and name of a pod.
 pub(super) type Pod = (String, String);
 
 /// Node of each pod in a window.
@@ -23,8 +23,8 @@ pub(super) type Pod = (String, String);
 pub(super) struct Placement {
     /// Last node of each pod that is known.
     pub last: BTreeMap<Pod, String>,
-    /// Pods on several nodes: since when on which, Unix milliseconds, by time.
-    pub rescheduled: BTreeMap<Pod, Vec<(i64, String)>>,
+    /// Pods on several nodes: since when on which, by time.
+    pub rescheduled: BTreeMap<Pod, Vec<(Timestamp, String)>>,
 }
 
 impl Placement {
@@ -32,7 +32,7 @@ impl Placement {
     /// pods, with those that moved.
     pub(super) async fn find(querier: &Querier<'_>, span: Span, moves: bool) -> Result<Placement> {
         let window = if moves { span.length() } else { LATELY.min(span.length()) };
-        let lately = Span { start: span.end - window, ..span };
+        let lately = Span::ending(span.end, window);
         let seen = nodes_of(querier, series::POD_INFO, lately, PODS).await?;
         let mut placement = Placement::default();
         placement.add_seen(querier, span, seen).await?;
@@ -50,7 +50,7 @@ impl Placement {
         self.add_seen(querier, span, seen).await
     }
 
-    /// Adds where pods were seen. Few pods move, and only of those the times are fetched.
+    /// Adds the nodes on which pods were seen. Few pods move, and times are fetched of those alone.
     async fn add_seen(&mut self, querier: &Querier<'_>, span: Span, seen: Nodes) -> Result<()> {
         let several: Vec<Pod> =
             seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect();
@@ -70,22 +70,22 @@ impl Placement {
         Ok(())
     }
 
-    /// Splits a pod's samples by the node that it was on: that of the newest sample of its placement, the first one's before
-    /// there is any, and an empty one if nothing is known.
+    /// Splits a pod's samples by node: that of the newest sample of its placement, or of the first one for earlier samples.
+    /// The node is empty if none is known.
     pub(super) fn split<'a>(
         &'a self,
         pod: &Pod,
-        samples: &'a [(i64, f64)],
-    ) -> Vec<(&'a str, &'a [(i64, f64)])> {
+        samples: &'a [(Timestamp, f64)],
+    ) -> Vec<(&'a str, &'a [(Timestamp, f64)])> {
         let Some(moves) = self.rescheduled.get(pod) else {
             return vec![(self.last.get(pod).map_or("", String::as_str), samples)];
         };
         let mut parts = Vec::new();
         let mut rest = samples;
-        for ((_, node), next) in
-            moves.iter().zip(moves.iter().skip(1).map(|(since, _)| *since).chain([i64::MAX]))
-        {
-            let (here, later) = rest.split_at(rest.partition_point(|(at, _)| *at < next));
+        let ends = moves.iter().skip(1).map(|(since, _)| Some(*since)).chain([None]);
+        for ((_, node), end) in moves.iter().zip(ends) {
+            let is_before = |(at, _): &(Timestamp, f64)| end.is_none_or(|end| *at < end);
+            let (here, later) = rest.split_at(rest.partition_point(is_before));
             parts.push((node.as_str(), here));
             rest = later;
         }
@@ -120,8 +120,8 @@ async fn times_on_nodes(
     info: &str,
     span: Span,
     pods: usize,
-) -> Result<BTreeMap<Pod, Vec<(i64, String)>>> {
-    let mut seen: BTreeMap<Pod, Vec<(i64, Rc<str>)>> = BTreeMap::new();
+) -> Result<BTreeMap<Pod, Vec<(Timestamp, String)>>> {
+    let mut seen: BTreeMap<Pod, Vec<(Timestamp, Rc<str>)>> = BTreeMap::new();
     let take = |answer: &[Series<'_>]| {
         for series in answer.iter().filter(|series| !series.label("node").is_empty()) {
             let node: Rc<str> = series.label("node").into();
@@ -131,7 +131,7 @@ async fn times_on_nodes(
     };
     let cost = Cost::of(pods, pods).by(info, "namespace");
     querier.samples(info, span, cost, take).await?;
-    let changes = |mut times: Vec<(i64, Rc<str>)>| {
+    let changes = |mut times: Vec<(Timestamp, Rc<str>)>| {
         times.sort_unstable();
         times.dedup_by(|later, earlier| later.1 == earlier.1);
         times.into_iter().map(|(since, node)| (since, node.as_ref().to_owned())).collect()
@@ -146,18 +146,19 @@ pub(super) fn pod(series: &Series<'_>) -> Pod {
 
 #[cfg(test)]
 mod tests {
-    use super::Placement;
+    use super::{Placement, Timestamp};
 
     #[test]
     fn a_sample_belongs_to_the_node_of_its_time() {
         let pod = ("shop".to_owned(), "cart-0".to_owned());
         let mut placement = Placement::default();
-        let samples = [(10, 1.0), (20, 2.0), (30, 3.0), (40, 4.0)];
+        let at = Timestamp::from_millis;
+        let samples = [(10, 1.0), (20, 2.0), (30, 3.0), (40, 4.0)].map(|(ms, value)| (at(ms), value));
         assert_eq!(placement.split(&pod, &samples), [("", &samples[..])]);
         placement.last.insert(pod.clone(), "c".to_owned());
         assert_eq!(placement.split(&pod, &samples), [("c", &samples[..])]);
         // First seen on a at 15, on b from 30 on, then on c after the last sample.
-        let moves = [(15, "a"), (30, "b"), (45, "c")].map(|(at, node)| (at, node.to_owned())).to_vec();
+        let moves = [(15, "a"), (30, "b"), (45, "c")].map(|(ms, node)| (at(ms), node.to_owned())).to_vec();
         placement.rescheduled.insert(pod.clone(), moves);
         assert_eq!(placement.split(&pod, &samples), [("a", &samples[..2]), ("b", &samples[2..])]);
     }

@@ -1,15 +1,17 @@
 //! Rows of pods. By the exporter a pod is a series on each node that it was on, and by the platform one series, placed on
 //! nodes by another.
+use super::Pod;
+use super::owners::Owners;
 use super::placement::{BATCH, Placement, pod};
 use super::statistics::{Subject, from_server, is_spoilt, statistics};
-use super::{Pod, pod_key};
 use crate::prometheus::Series;
 use crate::query::promql::{self, At};
-use crate::query::{Cost, Querier, add_samples, points};
+use crate::query::{Cost, Querier, add_samples};
 use crate::report::{Class, Figures, Steps};
+use crate::time::Timestamp;
 use crate::top::key::{Key, Samples};
 use crate::top::plan::{Form, Plan, Planned};
-use crate::top::question::Question;
+use crate::top::question::{By, Question};
 use crate::top::series;
 use anyhow::Result;
 use futures_util::future::try_join_all;
@@ -24,14 +26,15 @@ pub(super) async fn of_exporter(
     querier: &Querier<'_>,
     question: &Question,
     plan: &Plan,
+    owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
     let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
     let on_node = |series: &Series<'_>| {
         (pod(series), Class::of_label(series.label("class")), series.label("instance").to_owned())
     };
-    if querier.has_cache() {
-        return from_samples(querier, question, plan, (&query.selector, query.cost()), shown).await;
+    if querier.has_cache() || question.by == By::Workload {
+        return from_samples(querier, question, plan, owners, (&query.selector, query.cost()), shown).await;
     }
     let (selector, cost) = (query.selector.as_str(), query.cost());
     let subject = Subject { selector, labels: "", window: plan.window, grid: plan.grid, cost };
@@ -49,7 +52,7 @@ pub(super) async fn of_exporter(
         }
         for (class, node, figures) in parts {
             let of = question.per_node.then_some(node.as_str());
-            rows.insert(pod_key(question.by, class, &pod, of), Samples::Summed(figures));
+            rows.insert(owners.key(class, &pod, of), Samples::Summed(figures));
             nodes.insert(pod.clone(), node);
         }
     }
@@ -58,7 +61,7 @@ pub(super) async fn of_exporter(
         let selector = these.iter().fold(query.selector.clone(), |all, one| promql::and(&all, Some(one)));
         let cost = Cost::of(2 * batch.len(), 2 * batch.len());
         let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();
-        from_samples(querier, question, plan, (&selector, cost), wanted).await
+        from_samples(querier, question, plan, owners, (&selector, cost), wanted).await
     });
     for (more, on) in try_join_all(batches).await? {
         rows.extend(more);
@@ -72,18 +75,19 @@ async fn from_samples(
     querier: &Querier<'_>,
     question: &Question,
     plan: &Plan,
+    owners: &Owners,
     (selector, cost): (&str, Cost<'_>),
     wanted: impl Fn(&Pod) -> bool,
 ) -> Result<Rows> {
     let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
-    let mut last: BTreeMap<Pod, (i64, String)> = BTreeMap::new();
+    let mut last: BTreeMap<Pod, (Timestamp, String)> = BTreeMap::new();
     let query = |at: &At| promql::sum_by("class, namespace, pod, instance", &at.of(selector));
     let take = |series: &Series<'_>| {
         let (pod, node) = (pod(series), series.label("instance"));
         let Some((newest, _)) = series.samples.last().filter(|_| wanted(&pod)) else { return };
         let of = question.per_node.then_some(node);
-        let key = pod_key(question.by, Class::of_label(series.label("class")), &pod, of);
-        let steps = rows.entry(key).or_insert_with(|| Steps::absent(points(plan.grid)));
+        let key = owners.key(Class::of_label(series.label("class")), &pod, of);
+        let steps = rows.entry(key).or_insert_with(|| Steps::absent(plan.grid.points()));
         add_samples(steps, plan.grid, &series.samples);
         let known = last.entry(pod).or_insert_with(|| (*newest, node.to_owned()));
         if *newest > known.0 {
@@ -95,13 +99,18 @@ async fn from_samples(
     Ok((rows, last.into_iter().map(|(pod, (_, node))| (pod, node)).collect()))
 }
 
-/// Fetches the statistics of each pod by the platform, and where it was last.
+/// Fetches the statistics of each pod by the platform, and its last node.
 pub(super) async fn of_platform(
     querier: &Querier<'_>,
     question: &Question,
     plan: &Plan,
+    owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
+    if question.by == By::Workload {
+        let rows = summed(querier, question, plan, owners, query).await?;
+        return Ok((rows, BTreeMap::new()));
+    }
     let (selector, cost) = (query.selector.as_str(), query.cost());
     let subject = Subject { selector, labels: "namespace, pod", window: plan.window, grid: plan.grid, cost };
     let want = question.want();
@@ -115,9 +124,31 @@ pub(super) async fn of_platform(
     placement.add(querier, plan.window, &gone).await?;
     let rows = pods.into_iter().filter(|(pod, _)| shown(pod)).map(|(pod, figures)| {
         let class = Class::of_namespace(&pod.0);
-        (pod_key(question.by, class, &pod, None), Samples::Summed(figures))
+        (owners.key(class, &pod, None), Samples::Summed(figures))
     });
     Ok((rows.collect(), placement.last))
+}
+
+/// Fetches the samples of each pod by the platform, and adds up those of one row.
+async fn summed(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan,
+    owners: &Owners,
+    query: &Planned,
+) -> Result<BTreeMap<Key, Samples>> {
+    let text = |at: &At| query.text(at);
+    let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
+    let take = |series: &Series<'_>| {
+        let pod = pod(series);
+        if question.filter.has_pod(&pod.0, &pod.1) {
+            let key = owners.key(Class::of_namespace(&pod.0), &pod, None);
+            let steps = rows.entry(key).or_insert_with(|| Steps::absent(plan.grid.points()));
+            add_samples(steps, plan.grid, &series.samples);
+        }
+    };
+    querier.each(&text, plan.grid, query.cost(), take).await?;
+    Ok(rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect())
 }
 
 /// Fetches the samples of each pod by the platform, each added to the row of the node that the pod was on.
@@ -125,6 +156,7 @@ pub(super) async fn by_placement(
     querier: &Querier<'_>,
     question: &Question,
     plan: &Plan,
+    owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
     let mut placement = Placement::find(querier, plan.window, true).await?;
@@ -139,14 +171,14 @@ pub(super) async fn by_placement(
         for (node, samples) in placement.split(&pod, &series.samples) {
             if question.filter.has_node(node) {
                 let of = question.per_node.then_some(node);
-                let key = pod_key(question.by, Class::of_namespace(&pod.0), &pod, of);
-                let steps = rows.entry(key).or_insert_with(|| Steps::absent(points(plan.grid)));
+                let key = owners.key(Class::of_namespace(&pod.0), &pod, of);
+                let steps = rows.entry(key).or_insert_with(|| Steps::absent(plan.grid.points()));
                 add_samples(steps, plan.grid, samples);
             }
         }
     };
     querier.each(&text, plan.grid, query.cost(), take).await?;
-    // Of a pod that moved, only what it used on these nodes is in its row.
+    // A pod that moved is shown on the last of these nodes that it was on.
     for (pod, moves) in &placement.rescheduled {
         let here = moves.iter().rev().find(|(_, node)| question.filter.has_node(node));
         placement.last.extend(here.map(|(_, node)| (pod.clone(), node.clone())));

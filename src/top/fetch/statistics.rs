@@ -1,14 +1,14 @@
-//! Statistics of each series over a window, computed by the server: for rows that are single series, whose samples are a
-//! part of nothing else.
+//! Statistics of each series over a window, computed by the server: for rows that are single series.
 use crate::prometheus::{Grid, Series};
 use crate::query::promql::{self, At};
-use crate::query::{Cost, Querier, Span, Split, Want, add_samples, points};
+use crate::query::{Cost, Querier, Span, Split, Want, add_samples};
 use crate::report::{Figures, Steps};
 use anyhow::Result;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-/// The series, and the window.
+/// Series, and the window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
     /// Selector of the series. Several of one key follow each other in time.
@@ -20,7 +20,7 @@ pub(super) struct Subject<'a> {
     pub cost: Cost<'a>,
 }
 
-/// Returns whether a sample that is no finite number has spoilt statistics.
+/// Returns true if a sample that is no finite number has spoilt statistics.
 pub(super) fn is_spoilt(figures: &Figures) -> bool {
     let no_quantile = figures.quantiles.iter().any(|quantile| !quantile.is_finite());
     !figures.sum.is_finite() || figures.min > figures.max || no_quantile
@@ -60,10 +60,10 @@ pub(super) async fn from_server<K: Ord + Clone>(
         max: f64::NEG_INFINITY,
         samples: None,
         quantiles: vec![f64::NAN; want.quantiles.len()],
-        course: Vec::new(),
+        trend: Vec::new(),
     };
     let whole = RefCell::new(Whole::new(key, nothing));
-    let fold = async |cut: Split, query: &dyn Fn(&str, i64) -> String, add: &dyn Fn(&mut Figures, f64)| {
+    let fold = async |cut: Split, query: &dyn Fn(&str, &str) -> String, add: &dyn Fn(&mut Figures, f64)| {
         let read = |answer: &[Series<'_>]| {
             let mut whole = whole.borrow_mut();
             for series in answer {
@@ -77,7 +77,7 @@ pub(super) async fn from_server<K: Ord + Clone>(
         querier.over(query, selector, window, (cut, cost), read).await
     };
     let statistic =
-        |name: &'static str| move |selector: &str, window: i64| promql::statistic(name, selector, window);
+        |name: &'static str| move |selector: &str, range: &str| promql::statistic(name, selector, range);
     let [sum, min, max, number] = ["sum", "min", "max", "count"].map(statistic);
     let counts = async {
         if !want.count {
@@ -85,20 +85,18 @@ pub(super) async fn from_server<K: Ord + Clone>(
         }
         fold(Split::Label, &number, &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
     };
-    let course = async {
-        // No more parts than samples: those between them would be empty.
-        let Some(grid) = parts(window, want.course.min(points(grid))) else { return Ok(()) };
+    let trend = async {
+        // There are no more parts than samples: those between two samples would be empty.
+        let Some(grid) = parts(window, want.trend.min(grid.points())) else { return Ok(()) };
         let query =
-            |at: &At| promql::statistic("avg", &promql::and(selector, at.matcher.as_deref()), grid.step);
+            |at: &At| promql::statistic("avg", &promql::and(selector, at.matcher.as_deref()), &at.range);
         let take = |series: &Series<'_>| {
             let mut whole = whole.borrow_mut();
             let Some(figures) = whole.of(series) else { return };
-            figures.course.resize(points(grid), f64::NAN);
+            figures.trend.resize(grid.points(), f64::NAN);
             for (at, value) in &series.samples {
-                let part = usize::try_from((at - grid.start) / grid.step).ok();
-                part.and_then(|part| figures.course.get_mut(part))
-                    .into_iter()
-                    .for_each(|slot| *slot = *value);
+                let part = grid.index(*at).and_then(|part| figures.trend.get_mut(part));
+                part.into_iter().for_each(|slot| *slot = *value);
             }
         };
         querier.each(&query, grid, cost, take).await
@@ -108,7 +106,7 @@ pub(super) async fn from_server<K: Ord + Clone>(
         fold(Split::Label, &min, &|figures, value| figures.min = figures.min.min(value)),
         fold(Split::Label, &max, &|figures, value| figures.max = figures.max.max(value)),
         counts,
-        course,
+        trend,
     )?;
     for (index, share) in want.quantiles.iter().enumerate() {
         // Labels that tell nothing here may have changed: then several series of one key follow each other, and have
@@ -117,20 +115,19 @@ pub(super) async fn from_server<K: Ord + Clone>(
             let slot = figures.quantiles.get_mut(index).into_iter();
             slot.for_each(|slot| *slot = if slot.is_nan() { value } else { f64::INFINITY });
         };
-        let query =
-            |selector: &str, window: i64| promql::quantile(*share, &promql::samples(selector, window));
+        let query = |selector: &str, range: &str| promql::quantile(*share, selector, range);
         fold(Split::Never, &query, &add).await?;
     }
     Ok(whole.into_inner().all())
 }
 
-/// Statistics of each key, found by the series' labels as they are written: each statistic answers the same series, and
-/// a key costs several times what its figures do.
+/// Statistics of each key, found by the series' labels as they are written: the results of each statistic have the same
+/// series, and making a key takes several times as long as adding to its statistics.
 struct Whole<'a, K, F> {
     figures: Vec<Figures>,
     keys: BTreeMap<K, usize>,
     series: HashMap<String, usize>,
-    /// The labels that are looked for.
+    /// Labels of the series that is added, as they are written.
     labels: String,
     key: &'a F,
     nothing: Figures,
@@ -170,8 +167,10 @@ impl<'a, K: Ord, F: Fn(&Series<'_>) -> K> Whole<'a, K, F> {
 
 /// Returns the ends of so many equal parts of a window.
 fn parts(window: Span, count: usize) -> Option<Grid> {
-    let step = window.length() / i64::try_from(count).ok().filter(|count| *count > 0)?;
-    (step > 0).then_some(Grid { start: window.end - step * (count as i64 - 1), end: window.end, step })
+    let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+    // Whole milliseconds, as the server's times are.
+    let step = Duration::from_millis((window.length() / count).as_millis() as u64);
+    (!step.is_zero()).then_some(Grid { start: window.end - step * (count - 1), end: window.end, step })
 }
 
 /// Computes the statistics of some keys from every sample.
@@ -187,10 +186,14 @@ async fn from_samples<K: Ord + Clone>(
     let take = |series: &Series<'_>| {
         let key = key(series);
         if wanted(&key) {
-            add_samples(all.entry(key).or_insert_with(|| Steps::absent(points(grid))), grid, &series.samples);
+            add_samples(
+                all.entry(key).or_insert_with(|| Steps::absent(grid.points())),
+                grid,
+                &series.samples,
+            );
         }
     };
     querier.each(&query, grid, cost, take).await?;
-    let figures = |steps: Steps| steps.figures(&want.quantiles, want.course);
+    let figures = |steps: Steps| steps.figures(&want.quantiles, want.trend);
     Ok(all.into_iter().filter_map(|(key, steps)| Some((key, figures(steps)?))).collect())
 }

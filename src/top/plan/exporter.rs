@@ -13,7 +13,7 @@ const PODS_PER_NODE: usize = 60;
 impl Planner<'_> {
     pub(super) fn of_exporter(&self) -> Vec<Planned> {
         let (question, filter, mut queries) = (self.question, &self.question.filter, Vec::new());
-        let of_each = matches!(question.by, By::Group | By::Thread);
+        let of_each = question.by.is_fine();
         let groups = filter.shown(&[Class::Host, Class::Kernel]);
         let pods = filter.shown(&[Class::Infra, Class::Workload]);
         if of_each && !groups.is_empty() {
@@ -32,11 +32,13 @@ impl Planner<'_> {
             let mut matchers = vec![series::of_classes(&pods)];
             matchers.extend(filter.namespace.as_ref().map(|name| promql::equal("namespace", name)));
             matchers.extend(self.nodes_matcher("instance"));
-            let read = self.nodes * PODS_PER_NODE;
+            let (read, labels) = (self.nodes * PODS_PER_NODE, "class, namespace, pod, instance".to_owned());
+            // Samples of a workload's pods are added up.
+            let of_workloads = question.by == By::Workload;
             queries.push(Planned {
                 purpose: Purpose::Pods,
                 selector: promql::select(series::PODS, &matchers),
-                form: Form::Statistics("class, namespace, pod, instance".to_owned()),
+                form: if of_workloads { Form::Each(labels) } else { Form::Statistics(labels) },
                 returned: read,
                 read,
                 split: Some("instance"),

@@ -14,7 +14,7 @@ const RATE_READS: usize = 10;
 impl Planner<'_> {
     pub(super) fn of_platform(&self) -> Vec<Planned> {
         let (question, filter) = (self.question, &self.question.filter);
-        let of_each = matches!(question.by, By::Group | By::Thread);
+        let of_each = question.by.is_fine();
         let services = |purpose, labels: String, matchers, returned| Planned {
             purpose,
             selector: String::new(),
@@ -59,9 +59,11 @@ impl Planner<'_> {
         if shows_pods && (of_each || question.of_nodes()) {
             let matchers: Vec<String> =
                 filter.namespace.iter().map(|name| promql::equal("namespace", name)).collect();
-            let (purpose, form) = match question.of_nodes() {
-                true => (Purpose::PlacedPods, Form::Each("namespace, pod".to_owned())),
-                false => (Purpose::Pods, Form::Statistics("namespace, pod".to_owned())),
+            let labels = "namespace, pod".to_owned();
+            let (purpose, form) = match (question.of_nodes(), question.by) {
+                (true, _) => (Purpose::PlacedPods, Form::Each(labels)),
+                (false, By::Workload) => (Purpose::Pods, Form::Each(labels)),
+                (false, _) => (Purpose::Pods, Form::Statistics(labels)),
             };
             queries.push(Planned { purpose, form, returned: PODS, ..pods(purpose, "", &matchers, PODS) });
         }

@@ -1,18 +1,25 @@
-//! The plan of each kind of question, whole: golden files.
+//! Golden files of the plan of each kind of question.
 use super::{Plan, plan};
 use crate::golden::check;
 use crate::prometheus::Grid;
 use crate::query::Span;
 use crate::report::{Class, SortBy, SourceKind};
+use crate::time::Timestamp;
 use crate::top::filter::{Filter, Namespaces};
-use crate::top::question::{By, Question, Whose};
+use crate::top::question::{By, Question, SourceChoice};
+use std::time::Duration;
 
-const WINDOW: Span = Span { start: 1_769_996_400_000, end: 1_770_000_000_000 };
-const GRID: Grid = Grid { start: 1_769_996_407_250, end: 1_769_999_992_250, step: 15_000 };
+const WINDOW: Span =
+    Span { start: Timestamp::from_millis(1_769_996_400_000), end: Timestamp::from_millis(1_770_000_000_000) };
+const GRID: Grid = Grid {
+    start: Timestamp::from_millis(1_769_996_407_250),
+    end: Timestamp::from_millis(1_769_999_992_250),
+    step: Duration::from_secs(15),
+};
 
 fn question(by: By) -> Question {
     Question {
-        source: Whose::Either,
+        source: SourceChoice::Auto,
         end: WINDOW.end,
         interval: WINDOW.length(),
         by,
@@ -20,7 +27,8 @@ fn question(by: By) -> Question {
         filter: Filter::default(),
         percentiles: Vec::new(),
         present: false,
-        course: 0,
+        trend: 0,
+        at_peak: false,
         sort: SortBy::Avg,
         limit: None,
     }
@@ -34,8 +42,13 @@ fn planned(question: &Question, kind: SourceKind) -> Plan {
 fn each_kind_of_question_has_its_plan() {
     let nodes = || Some(vec!["node-1".to_owned(), "node-2".to_owned()]);
     let skip = Namespaces::parse("openshift-logging").unwrap();
-    let by =
-        [("class", By::Class), ("namespace", By::Namespace), ("group", By::Group), ("thread", By::Thread)];
+    let by = [
+        ("class", By::Class),
+        ("namespace", By::Namespace),
+        ("workload", By::Workload),
+        ("group", By::Group),
+        ("thread", By::Thread),
+    ];
     for (kind, name) in [(SourceKind::Exporter, "exporter"), (SourceKind::Platform, "platform")] {
         let mut text = String::new();
         for (level, by) in by {
@@ -53,6 +66,7 @@ fn each_kind_of_question_has_its_plan() {
                 (" -S openshift-logging", skipped),
                 (" -n shop", Question { filter: one, ..question(by) }),
                 (" --class host", Question { filter: host, ..question(by) }),
+                (" --at-peak", Question { at_peak: true, ..question(by) }),
             ] {
                 text.push_str(&format!("top --by {level}{flags}\n{}\n", planned(&question, kind)));
             }
@@ -61,10 +75,10 @@ fn each_kind_of_question_has_its_plan() {
     }
 }
 
-/// Nothing but the question and what the probe found is in it.
+/// A plan depends on the question and the probe alone.
 #[test]
 fn the_same_question_has_the_same_plan() {
-    for by in [By::Class, By::Namespace, By::Group, By::Thread] {
+    for by in [By::Class, By::Namespace, By::Workload, By::Group, By::Thread] {
         let once = planned(&question(by), SourceKind::Exporter).to_string();
         assert_eq!(planned(&question(by), SourceKind::Exporter).to_string(), once);
     }

@@ -1,10 +1,17 @@
-//! A recording of three samples, and its reports.
+//! Reports of a recording of three samples.
 use super::{Counted, Question, Recording, Snapshot, Span};
 use crate::report::{Class, Report, Row, SortBy, Stats};
+use crate::time::Timestamp;
 use crate::top::{By, Filter, Percentile};
 use node_cpu::{Cpu, Pod};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1000 * seconds)
+}
 
 /// Steps of 1, 1 and 2 seconds. `sshd` uses 0.5, 0.5 and 2 CPU seconds; `once` 0.2 in the first step and ends in
 /// the second; the pod comes in the second and use 1 and 1; and 0.1, 0 and -0.2 are nobody's.
@@ -18,7 +25,7 @@ fn recording(by_thread: bool) -> Recording {
         let alive = groups.iter().filter(|group| group.3);
         snapshot.alive = alive.map(|(class, name, ..)| key(*class, name)).collect();
         snapshot.busy = [("user", busy * 1000)].into();
-        // One thread's name for each, and a rest that exited.
+        // Each group has one thread name, and a rest that exited.
         for (class, name, ms, alive) in groups {
             let (class, group) = key(*class, name);
             let exited = (class, Arc::clone(&group), Arc::from("(exited)"));
@@ -48,21 +55,27 @@ fn recording(by_thread: bool) -> Recording {
 fn question() -> Question {
     Question {
         source: Default::default(),
-        end: 0,
-        interval: 4000,
+        end: at(0),
+        interval: Duration::from_secs(4),
         by: By::Group,
         per_node: false,
         filter: Filter::default(),
         percentiles: Vec::new(),
         present: true,
-        course: 0,
+        trend: 0,
+        at_peak: false,
         sort: SortBy::Avg,
         limit: None,
     }
 }
 
 fn report(question: &Question) -> Report {
-    recording(question.by == By::Thread).report(question, Some("laptop"), Span { start: 0, end: 4000 }, 1000)
+    recording(question.by == By::Thread).report(
+        question,
+        Some("laptop"),
+        Span { start: at(0), end: at(4) },
+        SECOND,
+    )
 }
 
 /// Equal but for rounding.
@@ -78,7 +91,7 @@ fn averages_are_totals_and_extremes_are_of_the_steps() {
     assert_eq!(names, ["sshd", "web", "once"]);
     assert_near(report.rows[0].stats, 0.75, 0.5, 1.0);
     assert_near(report.rows[1].stats, 0.5, 0.5, 1.0);
-    // Who is gone has no sample, and so no minimum of zero.
+    // A group that has ended has no samples, and so no minimum of zero.
     assert_near(report.rows[2].stats, 0.05, 0.2, 0.2);
     assert_eq!(
         report.rows.iter().map(|row| (row.present.unwrap() * 4.0).round()).collect::<Vec<_>>(),
@@ -87,15 +100,15 @@ fn averages_are_totals_and_extremes_are_of_the_steps() {
     assert_near(report.classes[0].stats, 0.8, 0.5, 1.0);
     assert_near(report.busy.unwrap(), 1.275, 0.8, 1.5);
     assert_near(report.unattributed.unwrap(), -0.025, -0.1, 0.1);
-    assert_eq!(report.left_out, Some(Stats::ZERO.into()));
+    assert_eq!(report.excluded, Some(Stats::ZERO.into()));
 }
 
 #[test]
-fn what_is_forgotten_is_as_if_it_had_not_been() {
+fn dropped_samples_are_in_no_report() {
     let mut recording = recording(false);
     recording.keep_newest(1);
     assert_eq!(recording.length(), Duration::from_secs(2));
-    let report = recording.report(&question(), None, Span { start: 2000, end: 4000 }, 1000);
+    let report = recording.report(&question(), None, Span { start: at(2), end: at(4) }, SECOND);
     let names: Vec<&str> = report.rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names, ["sshd", "web"]);
     assert_near(report.rows[0].stats, 1.0, 1.0, 1.0);
@@ -103,7 +116,7 @@ fn what_is_forgotten_is_as_if_it_had_not_been() {
 }
 
 #[test]
-fn what_has_no_row_is_left_out_step_by_step() {
+fn rows_that_are_filtered_out_are_excluded_step_by_step() {
     let host = Filter { classes: vec![Class::Host], ..Filter::default() };
     let elsewhere = Filter { nodes: Some(vec!["server".to_owned()]), ..Filter::default() };
     let here = Filter { nodes: Some(vec!["laptop".to_owned()]), ..Filter::default() };
@@ -119,11 +132,11 @@ fn what_has_no_row_is_left_out_step_by_step() {
     for (filter, limit, names, [avg, min, max]) in cases {
         let report = report(&Question { filter, limit, ..question() });
         assert_eq!(report.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), names);
-        let left_out = report.left_out.unwrap();
-        let extremes = left_out.min.zip(left_out.max);
+        let excluded = report.excluded.unwrap();
+        let extremes = excluded.min.zip(excluded.max);
         assert_eq!(extremes.is_none(), limit.is_some(), "extremes are not known under a limit");
         let (low, high) = extremes.unwrap_or((min, max));
-        assert_near(Stats { avg: left_out.avg, min: low, max: high }, avg, min, max);
+        assert_near(Stats { avg: excluded.avg, min: low, max: high }, avg, min, max);
         assert_eq!(report.classes.len(), 2, "totals are before any filter");
     }
 }

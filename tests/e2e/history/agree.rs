@@ -27,6 +27,7 @@ fn flags(question: &Question) -> Vec<String> {
     let by = match question.by {
         By::Class => "class",
         By::Namespace => "namespace",
+        By::Workload => "workload",
         By::Group => "group",
         By::Thread => "thread",
     };
@@ -55,7 +56,11 @@ fn flags(question: &Question) -> Vec<String> {
     if question.source == Source::Platform {
         flags.extend(["--source", "platform"].map(str::to_owned));
     }
-    let switches = [(question.per_node, "--per-node"), (question.include_exporter, "--include-exporter")];
+    let switches = [
+        (question.per_node, "--per-node"),
+        (question.include_exporter, "--include-exporter"),
+        (question.at_peak, "--at-peak"),
+    ];
     flags.extend(switches.into_iter().filter(|(on, _)| *on).map(|(_, name)| name.to_owned()));
     flags
 }
@@ -68,7 +73,7 @@ fn percentiles(question: &Question) -> Vec<String> {
 struct Printed {
     key: Key,
     node: String,
-    /// avg, min, max, percentiles.
+    /// avg, min, max, percentiles, and what it used at the peak.
     figures: Vec<f64>,
     /// Which csv does not tell.
     present: Option<f64>,
@@ -96,7 +101,8 @@ fn compare(format: &str, text: &str, question: &Question, expected: &Expected) -
     for (key, expected) in &expected.rows {
         let row = by_key.get(key).with_context(|| format!("no row {key:?}"))?;
         let Stat { avg, min, max } = expected.stat;
-        let figures = [&[avg, min, max], expected.percentiles.as_slice()].concat();
+        let at_peak = expected.at_peak.as_slice();
+        let figures = [&[avg, min, max], expected.percentiles.as_slice(), at_peak].concat();
         ensure!(row.figures.len() == figures.len(), "{key:?}: {:?}", row.figures);
         for (index, (found, expected)) in row.figures.iter().zip(figures).enumerate() {
             number(*found, expected).with_context(|| format!("figure {index} of {key:?}"))?;
@@ -124,12 +130,21 @@ fn objects(report: &Value, question: &Question, expected: &Expected) -> Result<V
     }
     close(&report["busy"], &expected.busy).context("busy")?;
     close(&report["unattributed"], &expected.unattributed).context("unattributed")?;
-    let left_out = &report["left_out"];
+    let excluded = &report["excluded"];
     if question.limit.is_some() {
-        number(figure(&left_out["avg"])?, expected.left_out.avg).context("left_out")?;
-        ensure!(left_out["min"].is_null() && left_out["max"].is_null(), "under a limit: {left_out}");
+        number(figure(&excluded["avg"])?, expected.excluded.avg).context("excluded")?;
+        ensure!(excluded["min"].is_null() && excluded["max"].is_null(), "under a limit: {excluded}");
     } else {
-        close(left_out, &expected.left_out).context("left_out")?;
+        close(excluded, &expected.excluded).context("excluded")?;
+    }
+    let peak = report["peak"].as_object();
+    ensure!(peak.is_some() == expected.peak.is_some(), "the peak is {peak:?}, not {:?}", expected.peak);
+    if let Some((at_ms, shown, cut)) = expected.peak {
+        let time: jiff::Timestamp =
+            report["peak"]["time"].as_str().context("no time of the peak")?.parse()?;
+        ensure!(time.as_millisecond() == at_ms, "the peak is at {time}, not at {at_ms}");
+        number(figure(&report["peak"]["cores"])?, shown + cut).context("peak")?;
+        number(figure(&excluded["at_peak"])?, cut).context("the limit's part of the peak")?;
     }
     let rows = report["rows"].as_array().context("no rows")?;
     rows.iter().map(|row| object(row, question).with_context(|| row.to_string())).collect()
@@ -140,32 +155,43 @@ fn object(row: &Value, question: &Question) -> Result<Printed> {
     let statistics = ["avg", "min", "max"].into_iter().map(|name| figure(&row[name]));
     let names = percentiles(question);
     let percentiles = names.iter().map(|name| figure(&row["percentiles"][name]));
+    let at_peak = question.at_peak.then(|| figure(&row["at_peak"]));
     Ok(Printed {
         key: Key {
             class: text("class"),
             namespace: text("namespace"),
             name: text("name"),
+            workload_type: text("workload_type"),
             thread: text("thread"),
             node: String::new(),
         },
         node: text("node"),
-        figures: statistics.chain(percentiles).collect::<Result<_>>()?,
+        figures: statistics.chain(percentiles).chain(at_peak).collect::<Result<_>>()?,
         present: Some(figure(&row["present"])?),
     })
 }
 
 fn records(text: &str, question: &Question) -> Result<Vec<Printed>> {
     let mut csv = csv::Reader::from_reader(text.as_bytes());
-    let mut header = vec!["class", "namespace", "name", "node", "thread", "avg", "min", "max"];
+    let typed = question.by == By::Workload;
+    let names = ["class", "namespace", "name"].into_iter().chain(typed.then_some("workload_type"));
+    let mut header: Vec<&str> = names.chain(["node", "thread", "avg", "min", "max"]).collect();
     let percentiles = percentiles(question);
-    header.extend(percentiles.iter().map(String::as_str));
+    header.extend(percentiles.iter().map(String::as_str).chain(question.at_peak.then_some("at_peak")));
     ensure!(csv.headers()? == header, "{:?}", csv.headers());
     let row = |record: csv::StringRecord| {
         let text = |index: usize| record[index].to_owned();
-        let key =
-            Key { class: text(0), namespace: text(1), name: text(2), thread: text(4), node: String::new() };
-        let figures = record.iter().skip(5).map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Printed { key, node: text(3), figures, present: None })
+        let after = 3 + usize::from(typed);
+        let key = Key {
+            class: text(0),
+            namespace: text(1),
+            name: text(2),
+            workload_type: if typed { text(3) } else { String::new() },
+            thread: text(after + 1),
+            node: String::new(),
+        };
+        let figures = record.iter().skip(after + 2).map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Printed { key, node: text(after), figures, present: None })
     };
     csv.records().map(|record| row(record?)).collect()
 }

@@ -36,6 +36,7 @@ fn question(rng: &mut Rng) -> Question {
         question.percentiles = vec![50.0, f64::from(rng.u8(..101)), 99.9];
         question.percentiles.dedup();
     }
+    question.at_peak = rng.u8(..4) == 0;
     question.limit = (rng.u8(..4) == 0).then(|| rng.usize(..20));
     question
 }

@@ -97,6 +97,7 @@ fn the_gaps_of_one_replica_are_filled_by_the_other() -> Result<()> {
                 class: text("class"),
                 namespace: text("namespace"),
                 name: text("name"),
+                workload_type: String::new(),
                 thread: String::new(),
                 node: String::new(),
             };

@@ -95,7 +95,7 @@ fn only_some_nodes_with_the_parts_that_are_on_them() {
     ];
     assert_eq!(lines(&only_b), b);
     // All of it 2.75, 8.5, 9, 9, less 1, 5, 0.5, 0.5: 22.25 x 15/60
-    assert_eq!(only_b.left_out, stat(5.5625, 1.75, 8.5));
+    assert_eq!(only_b.excluded, stat(5.5625, 1.75, 8.5));
     assert_eq!(only_b.classes, ask(By::Group, |_| {}).classes);
     let class = ask(By::Class, |question| question.nodes = names(&["b"]));
     let rows = [
@@ -104,7 +104,7 @@ fn only_some_nodes_with_the_parts_that_are_on_them() {
         "workload - - - -: 0.5625 0.25 1 0.75 -",
     ];
     assert_eq!(lines(&class), rows);
-    assert_eq!(class.left_out, only_b.left_out);
+    assert_eq!(class.excluded, only_b.excluded);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn pods_only_named_like_the_exporters_are_not_its() {
 
 #[test]
 fn only_some_classes() {
-    for (classes, include_exporter, rows, left_out) in [
+    for (classes, include_exporter, rows, excluded) in [
         // 1 + 0.5 + 0.25, 2 + 0.5, 3 + 0.5, 3.25 + 0.5 + 0.25: 11.75 x 15/60
         (&["host", "kernel", "infra"][..], false, 3, stat(2.9375, 1.75, 4.0)),
         // 1 + 0.25, 6, 3.5, 2 + 1 + 0.25: 14 x 15/60
@@ -135,7 +135,7 @@ fn only_some_classes() {
             question.classes = names(classes);
             question.include_exporter = include_exporter;
         });
-        assert_eq!((found.rows.len(), found.left_out), (rows, left_out), "{classes:?}");
+        assert_eq!((found.rows.len(), found.excluded), (rows, excluded), "{classes:?}");
     }
     let infra = ask(By::Class, |question| {
         question.classes = names(&["infra"]);
@@ -150,7 +150,7 @@ fn only_one_namespace() {
     let app = ask(By::Group, |question| question.namespace = Some("app".into()));
     assert_eq!(lines(&app), ["workload app web - -: 2 1 3 1 a"]);
     // 1.75, 7.5, 6, 6: 21.25 x 15/60
-    assert_eq!(app.left_out, stat(5.3125, 1.75, 7.5));
+    assert_eq!(app.excluded, stat(5.3125, 1.75, 7.5));
     // A name, no regex; the exporter's own pods stay out.
     for namespace in ["ap.", "openshift-monitoring"] {
         assert_eq!(lines(&ask(By::Group, |question| question.namespace = Some(namespace.into()))).len(), 0);
@@ -163,7 +163,7 @@ fn only_the_biggest() {
     let two = ["host - kubelet - -: 3 1 6 1 -", "workload app web - -: 2 1 3 1 a"];
     assert_eq!(lines(&largest(2)), two);
     // 2.75 - 2, 8.5 - 7, 9 - 6, 9 - 5: 9.25 x 15/60
-    assert_eq!(largest(2).left_out, stat(2.3125, 0.75, 4.0));
+    assert_eq!(largest(2).excluded, stat(2.3125, 0.75, 4.0));
     // (exited) and conmon both have 0.125.
     let keys = |limit| largest(limit).rows.into_keys().map(|key| key.name).collect::<Vec<_>>();
     assert_eq!(keys(6), ["kubelet", "etcd", "kworker", "(exited)", "web", "web"]);
@@ -218,7 +218,7 @@ fn threads_where_there_are_any() {
     ];
     assert_eq!(lines(&by_thread), rows);
     // The exporter's own pod alone.
-    assert_eq!(by_thread.left_out, stat(0.5, 0.5, 0.5));
+    assert_eq!(by_thread.excluded, stat(0.5, 0.5, 0.5));
     question.per_node = true;
     question.classes = names(&["host"]);
     let rows = [

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use crate::pods::{self, PodOnNode};
-use crate::{History, Series, Spec, metric};
+use crate::{History, Series, Spec, metric, owners};
 
 /// A value at each step of a grid, in units of which `CORE` are a core; None where there is no sample. Whole units make
 /// sums exact and decimals few.
@@ -159,6 +159,7 @@ impl Sums {
 fn platform(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     let grid = Grid::new(spec, spec.pod_interval_s, POD_AGE_MS);
     let info_grid = Grid::new(spec, spec.pod_interval_s, INFO_AGE_MS);
+    series.extend(owners::series(&pods::names(spec), spec.nodes, spec.end_ms, spec.duration_s));
     for (index, (namespace, name)) in pods::names(spec).into_iter().enumerate() {
         let own = index < spec.nodes;
         let life = if own { vec![true; grid.steps] } else { life(rng, grid.steps) };

@@ -11,6 +11,7 @@
 mod generate;
 mod openmetrics;
 mod oracle;
+mod owners;
 mod parts;
 mod pods;
 mod question;
@@ -49,7 +50,9 @@ pub mod metric {
     /// Cores that a node was busy as the platform records them: label `instance`.
     pub const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
     /// What the platform records.
-    pub const OF_PLATFORM: [&str; 3] = [PLATFORM_POD, PLATFORM_BUSY, POD_INFO];
+    pub const OF_PLATFORM: [&str; 4] = [PLATFORM_POD, PLATFORM_BUSY, POD_INFO, OWNER];
+    /// 1 while a pod is owned: labels `namespace`, `pod`, `workload`, `workload_type`.
+    pub const OWNER: &str = "namespace_workload_pod:kube_pod_owner:relabel";
     /// 1 while a pod is on a node: labels `namespace`, `pod`, `node`.
     pub const POD_INFO: &str = "kube_pod_info";
 }

@@ -4,6 +4,9 @@
 //! - A sum has a step at each time at which any of its members has a sample. `avg` is the sum of the steps x the interval
 //!   / the window; `min`, `max` and percentiles are over the steps; `present` is their number / those there is room for.
 //! - Totals are of all there is. What is in them and in no row is left out.
+//! - A pod is a part of a workload if that is the only one that owned it at any time of the window.
+//! - The peak is the first step at which the rows, whatever a limit cuts, are together highest. A row that is absent then
+//!   used nothing.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +15,7 @@ use regex::Regex;
 use crate::parts::{Part, Parts, samples};
 use crate::question::{By, Question, Source};
 use crate::steps::{Stat, Steps, Window, percentile, sum};
-use crate::{History, metric};
+use crate::{History, metric, owners};
 
 /// What a row is of. What does not apply is empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +26,8 @@ pub struct Key {
     pub namespace: String,
     /// A group's or a pod's name.
     pub name: String,
+    /// The type of a workload.
+    pub workload_type: String,
     /// A thread's name.
     pub thread: String,
     /// The node that the row is of, where each has rows of its own; empty also for a pod that no one knows the node of.
@@ -38,6 +43,8 @@ pub struct Row {
     pub percentiles: Vec<f64>,
     /// Steps there are / steps that the window has room for.
     pub present: f64,
+    /// What it used at the peak, where that was asked for.
+    pub at_peak: Option<f64>,
     /// The node that a pod was last on within the window, of the nodes asked for, where that is known and nodes have no
     /// rows of their own; no other row has one.
     pub node: Option<String>,
@@ -59,7 +66,9 @@ pub struct Expected {
     /// Busy time less all groups of the nodes that told it at that time.
     pub unattributed: Stat,
     /// All groups and pods less all rows. Zero when nothing is left out.
-    pub left_out: Stat,
+    pub excluded: Stat,
+    /// Time of the peak, and what the rows used then that a limit did not cut, and that it did.
+    pub peak: Option<(i64, f64, f64)>,
 }
 
 /// What a report over `history` must say to `question`. Errors on a regex that is none.
@@ -74,10 +83,11 @@ pub fn expected(history: &History, question: &Question) -> Result<Expected, rege
         .cut(beats.flat_map(|series| &series.samples).map(|(at, _)| *at), interval_s);
     let parts = Parts::new(history, window, question.source);
 
+    let owners = owners::of_pods(history, window);
     let mut members: BTreeMap<Key, Vec<&Part<'_>>> = BTreeMap::new();
     let shown = parts.of_groups(question.by == By::Thread).into_iter().chain(&parts.pods);
     for part in shown.filter(|part| asked.shows(part)) {
-        members.entry(asked.key(part)).or_default().push(part);
+        members.entry(asked.key(part, &owners)).or_default().push(part);
     }
     let mut rows: Vec<(Key, Row, Steps)> = Vec::new();
     for (key, members) in members {
@@ -89,21 +99,30 @@ pub fn expected(history: &History, question: &Question) -> Result<Expected, rege
         }
         let present = window.present(&steps, interval_s);
         let percentiles = question.percentiles.iter().filter_map(|p| percentile(&steps, *p)).collect();
-        let node = match question.per_node {
+        let node = match question.per_node || question.by == By::Workload {
             true => None,
             false => parts.last_node(&key.namespace, &key.name, &question.nodes),
         };
-        rows.push((key, Row { stat, percentiles, present, node: node.map(str::to_owned) }, steps));
+        let node = node.map(str::to_owned);
+        rows.push((key, Row { stat, percentiles, present, at_peak: None, node }, steps));
     }
     rows.sort_by(|a, b| b.1.stat.avg.total_cmp(&a.1.stat.avg).then_with(|| a.0.name.cmp(&b.0.name)));
-    rows.truncate(question.limit.unwrap_or(usize::MAX));
+    let together = sum(rows.iter().flat_map(|(_, _, steps)| steps).map(|(at, value)| (*at, *value)));
+    let higher = |a: (i64, f64), b: (i64, f64)| if b.1 > a.1 { b } else { a };
+    let highest = together.into_iter().reduce(higher).filter(|_| question.at_peak);
+    for (_, row, steps) in &mut rows {
+        row.at_peak = highest.map(|(at, _)| steps.get(&at).copied().unwrap_or_default());
+    }
+    let cut = rows.split_off(question.limit.unwrap_or(usize::MAX).min(rows.len()));
+    let at_peak = |rows: &[(Key, Row, Steps)]| rows.iter().filter_map(|(_, row, _)| row.at_peak).sum();
+    let peak = highest.map(|(at, _)| (at, at_peak(&rows), at_peak(&cut)));
 
     let all = || parts.groups.iter().chain(&parts.pods);
     let shown = sum(rows.iter().flat_map(|(_, _, steps)| steps).map(|(at, value)| (*at, *value)));
     let rest = |(at, value): (i64, f64)| (at, value - shown.get(&at).unwrap_or(&0.0));
-    let left_out: Steps = add_up(all()).into_iter().map(rest).collect();
+    let excluded: Steps = add_up(all()).into_iter().map(rest).collect();
     // Less than this is what adding up in another order leaves.
-    let any = left_out.values().any(|value| value.abs() > 1e-9);
+    let any = excluded.values().any(|value| value.abs() > 1e-9);
     let total = |steps: &Steps| window.stat(steps, interval_s).unwrap_or_default();
     let classes = ["host", "kernel", "infra", "workload", "pod"].into_iter().filter_map(|class| {
         let members = all().filter(|part| part.class == class);
@@ -116,7 +135,8 @@ pub fn expected(history: &History, question: &Question) -> Result<Expected, rege
         classes: classes.collect(),
         busy: total(&busy),
         unattributed: total(&unattributed),
-        left_out: if any { total(&left_out) } else { Stat::default() },
+        excluded: if any { total(&excluded) } else { Stat::default() },
+        peak,
         rows: rows.into_iter().map(|(key, row, _)| (key, row)).collect(),
     })
 }
@@ -145,19 +165,24 @@ impl<'a> Asked<'a> {
     }
 
     /// The row that it is in.
-    fn key(&self, part: &Part<'_>) -> Key {
+    fn key(&self, part: &Part<'_>, owners: &BTreeMap<(&str, &str), (&str, &str)>) -> Key {
         let mut key = Key {
             class: part.class.to_owned(),
             namespace: String::new(),
             name: String::new(),
+            workload_type: String::new(),
             thread: part.thread.to_owned(),
             node: String::new(),
         };
         if self.question.by != By::Class {
             part.namespace.clone_into(&mut key.namespace);
         }
-        if matches!(self.question.by, By::Group | By::Thread) {
+        if matches!(self.question.by, By::Workload | By::Group | By::Thread) {
             part.name.clone_into(&mut key.name);
+        }
+        let owner = owners.get(&(part.namespace, part.name)).filter(|_| part.is_pod());
+        if let Some((name, of)) = owner.filter(|_| self.question.by == By::Workload) {
+            (key.name, key.workload_type) = ((*name).to_owned(), (*of).to_owned());
         }
         if self.question.per_node {
             part.node.clone_into(&mut key.node);

@@ -154,7 +154,7 @@ fn totals() {
     // 60 s: a 5 - 2 - 1 - 3 - 2 - 0.5, b 1 - 0.25 - 0.25. The steps 2.25, 0.5, -2, -3: -2.25 x 15/60
     assert_eq!(totals.unattributed, stat(-0.5625, -3.0, 2.25));
     // The steps 0.5, 0.5 + 1, 0.5, 0.5: 3 x 15/60
-    assert_eq!(totals.left_out, stat(0.75, 0.5, 1.5));
+    assert_eq!(totals.excluded, stat(0.75, 0.5, 1.5));
     // Of a node that does not say how busy it is, nothing is unattributed: 4, 4, 7, 6: 21 x 15/60; 2.25, 0.5, -2, -3.
     let mut history = tiny();
     let of_b = |series: &&mut Series| series.metric == metric::BUSY && series.label("instance") == "b";
@@ -163,7 +163,7 @@ fn totals() {
     assert_eq!((silent.busy, silent.unattributed), (stat(5.25, 4.0, 7.0), stat(-0.5625, -3.0, 2.25)));
     assert_eq!(silent.classes, totals.classes);
     // After 50 s there is no logging: 0.5 x 15/10
-    assert_eq!(ask(50, 60, By::Group, &["logging"]).left_out, stat(0.75, 0.5, 0.5));
+    assert_eq!(ask(50, 60, By::Group, &["logging"]).excluded, stat(0.75, 0.5, 0.5));
 }
 
 #[test]

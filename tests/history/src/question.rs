@@ -7,6 +7,8 @@ pub enum By {
     Class,
     /// The classes host, kernel and pod, and the pods of each namespace.
     Namespace,
+    /// The groups of the classes host and kernel, the pods of each workload, and each pod without exactly one owner.
+    Workload,
     /// The groups of the classes host and kernel, and each pod.
     Group,
     /// The threads of each group that shows any, the other groups, and each pod.
@@ -47,6 +49,8 @@ pub struct Question {
     pub include_exporter: bool,
     /// Percentiles, 0 to 100.
     pub percentiles: Vec<f64>,
+    /// Whether to tell the step at which all rows were together highest.
+    pub at_peak: bool,
     /// Rows but the so many with the biggest averages are left out.
     pub limit: Option<usize>,
 }
@@ -66,6 +70,7 @@ impl Question {
             source: Source::Exporter,
             include_exporter: false,
             percentiles: Vec::new(),
+            at_peak: false,
             limit: None,
         }
     }

@@ -1,4 +1,4 @@
-//! A port-forward through the API server to a Prometheus pod, behind a listener on this machine's loopback address.
+//! Port forward through the API server to a Prometheus pod, behind a listener on this machine's loopback address.
 
 use std::io;
 
@@ -9,46 +9,50 @@ use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::api::{Api, NoWay};
-use super::{NAMESPACE, ROUTE};
+use super::api::Api;
+use super::monitoring::{NAMESPACE, ROUTE};
+use super::unreachable::Unreachable;
 use crate::prometheus::Url;
 use crate::prometheus::failure::one_line;
 
-/// Prometheus's own port in its pod; there it listens on loopback only and asks for no token.
+/// Prometheus's own port in its pod. There it listens on loopback only, and needs no token.
 const PORT: u16 = 9090;
 
-/// An open port-forward; it ends when this is dropped.
-pub(super) struct Forward {
-    /// Where it is to be asked: plain HTTP on loopback.
+/// Open port forward. Dropping it ends it.
+pub(super) struct PortForward {
+    /// Address of the listener: plain http on loopback.
     pub(super) url: Url,
     pub(super) pod: String,
     task: JoinHandle<()>,
 }
 
-impl Drop for Forward {
+impl Drop for PortForward {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Finds a ready pod and opens the first stream to it, so that missing rights show here.
-pub(super) async fn open(api: &Api) -> Result<Forward, NoWay> {
+/// Chooses a ready pod and opens the first stream to it, so that a missing right is an error here.
+pub(super) async fn open(api: &Api) -> Result<PortForward, Unreachable> {
     let rights = "ask for the right to it, or log in with oc login as a user with a token";
     let pods = Objects::<Pod>::namespaced(api.client.clone(), NAMESPACE);
     let labelled = ListParams::default().labels("app.kubernetes.io/name=prometheus");
-    let list = api.ask(pods.list(&labelled)).await;
-    let list =
-        list.map_err(|refusal| refusal.for_want_of(&format!("listing the pods of {NAMESPACE}"), rights))?;
+    let list = api.request(pods.list(&labelled)).await;
+    let listing = format!("listing the pods of {NAMESPACE}");
+    let list = list.map_err(|refusal| Unreachable::from_refusal(refusal, &listing, rights))?;
     let Some(pod) = choose(&list.items) else {
         let reason = format!("no pod {ROUTE}-N in {NAMESPACE} is ready");
-        return Err(NoWay::Absent { reason, remedy: "check the cluster's monitoring with oc get pods" });
+        return Err(Unreachable::Absent {
+            reason,
+            remedy: "check the cluster's monitoring with oc get pods",
+        });
     };
-    let first = api.ask(pods.portforward(&pod, &[PORT])).await;
-    let first =
-        first.map_err(|refusal| refusal.for_want_of(&format!("forwarding a port to pod {pod}"), rights))?;
-    let (listener, url) = listen().await.map_err(NoWay::Failed)?;
+    let first = api.request(pods.portforward(&pod, &[PORT])).await;
+    let forwarding = format!("forwarding a port to pod {pod}");
+    let first = first.map_err(|refusal| Unreachable::from_refusal(refusal, &forwarding, rights))?;
+    let (listener, url) = listen().await.map_err(Unreachable::Failed)?;
     let task = tokio::spawn(serve(listener, pods, pod.clone(), Stream(first)));
-    Ok(Forward { url, pod, task })
+    Ok(PortForward { url, pod, task })
 }
 
 async fn listen() -> Result<(TcpListener, Url)> {
@@ -59,7 +63,7 @@ async fn listen() -> Result<(TcpListener, Url)> {
     Ok((listener, url))
 }
 
-/// The ready `prometheus-k8s-N` with the lowest N.
+/// Chooses the ready `prometheus-k8s-N` with the lowest N; `None` if there is none.
 fn choose(pods: &[Pod]) -> Option<String> {
     let numbered = pods.iter().filter(|pod| is_ready(pod)).filter_map(|pod| {
         let name = pod.metadata.name.as_deref()?;
@@ -75,7 +79,7 @@ fn is_ready(pod: &Pod) -> bool {
         && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// A forwarded stream, whose background task would outlive it.
+/// Forwarded stream. Dropping it ends its background task, which would run on.
 struct Stream(Portforwarder);
 
 impl Drop for Stream {
@@ -84,7 +88,7 @@ impl Drop for Stream {
     }
 }
 
-/// Joins each connection with a stream of its own; `first` is the one already open. Ends, and all of them, with its task.
+/// Connects each local connection to a stream of its own; `first` is already open. All of them end when this task does.
 async fn serve(listener: TcpListener, pods: Objects<Pod>, pod: String, first: Stream) {
     let mut first = Some(first);
     let mut connections = JoinSet::new();
@@ -95,19 +99,19 @@ async fn serve(listener: TcpListener, pods: Objects<Pod>, pod: String, first: St
                 Some(stream) => Ok(stream),
                 None => pods.portforward(&pod, &[PORT]).await.map(Stream),
             };
-            // An asker that is gone needs no answer.
+            // Fails if the client is gone, and so needs no response.
             let _ = carry(local, stream, &pod).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// Carries bytes both ways. What fails on the pod's side is told to the asker in HTTP, since there is no other way.
+/// Carries bytes both ways. Reports a failure on the pod's side to the client as an HTTP response, its only channel.
 async fn carry(mut local: TcpStream, stream: kube::Result<Stream>, pod: &str) -> io::Result<()> {
-    // An answer that comes before its question is none to an HTTP client.
+    // Waits for the request, since an HTTP client ignores a response that comes before it.
     local.peek(&mut [0]).await?;
     let failure = match stream {
-        Ok(stream) => join(&mut local, stream).await,
+        Ok(stream) => copy_both(&mut local, stream).await,
         Err(kube::Error::Api(status)) => Some(status.message),
         Err(error) => Some(error.to_string()),
     };
@@ -117,13 +121,13 @@ async fn carry(mut local: TcpStream, stream: kube::Result<Stream>, pod: &str) ->
         format!("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: {}", body.len());
     local.write_all(format!("{head}\r\nConnection: close\r\n\r\n{body}").as_bytes()).await?;
     local.shutdown().await?;
-    // Closed with a part of the question unread, the connection would be reset and the answer lost.
+    // Reads the rest of the request. Otherwise the close would reset the connection, and lose the response.
     tokio::io::copy(&mut local, &mut tokio::io::sink()).await?;
     Ok(())
 }
 
-/// What the pod's side said went wrong, if anything.
-async fn join(local: &mut TcpStream, mut stream: Stream) -> Option<String> {
+/// Copies bytes both ways until both sides end. Returns the error that the pod's side reports, if any.
+async fn copy_both(local: &mut TcpStream, mut stream: Stream) -> Option<String> {
     let error = stream.0.take_error(PORT)?;
     let mut remote = stream.0.take_stream(PORT)?;
     tokio::select! {
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ready_pod_with_the_lowest_number_is_taken() {
+    fn choose_returns_the_ready_pod_with_the_lowest_number() {
         let pods = [
             pod("prometheus-k8s-10", "True", false),
             pod("prometheus-k8s-2", "True", false),

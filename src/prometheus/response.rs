@@ -1,4 +1,4 @@
-//! What a server said, made into series or into one line that says why there are none. No I/O.
+//! Parses responses into series, or into one line that says why there are none. No I/O.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,19 +8,14 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::failure::one_line;
-use super::front::{is_page, refusal};
+use super::front::{Server, is_html, refusal};
 use super::refusal::{Excess, Refusal};
 use super::{Labels, Samples, Series, null_is_empty};
+use crate::time::Timestamp;
 
-/// Whom was asked, for messages.
-pub(super) struct Asked<'a> {
-    pub(super) url: &'a str,
-    pub(super) with_token: bool,
-}
-
-/// A successful answer.
+/// Result of a successful query.
 #[derive(Debug, PartialEq)]
-pub(super) struct Reply<'a> {
+pub(super) struct QueryResult<'a> {
     pub(super) series: Vec<Series<'a>>,
     pub(super) warnings: Vec<String>,
 }
@@ -45,31 +40,31 @@ struct Data<'a> {
     result: Vec<Series<'a>>,
 }
 
-/// Reads the answer to a query. Errors: one line with the remedy, for every status and body.
-pub(super) fn read<'a>(
-    asked: &Asked<'_>,
+/// Parses the response to a query. Errors: one line with the remedy, for every other status and body.
+pub(super) fn parse<'a>(
+    server: &Server<'_>,
     status: u16,
     location: Option<&str>,
     body: &'a [u8],
-) -> Result<Reply<'a>, Refusal> {
-    if status == 400 && is_of_another_tenant(body) {
-        return Ok(Reply { series: Vec::new(), warnings: Vec::new() });
+) -> Result<QueryResult<'a>, Refusal> {
+    if status == 400 && is_other_tenant(body) {
+        return Ok(QueryResult { series: Vec::new(), warnings: Vec::new() });
     }
-    let (Data { result: series }, warnings) = data(asked, status, location, body)?;
-    Ok(Reply { series, warnings })
+    let (Data { result: series }, warnings) = parse_data(server, status, location, body)?;
+    Ok(QueryResult { series, warnings })
 }
 
-/// Whether prom-label-proxy refuses a selector since it is of another namespace than the tenant's: nothing that the tenant
-/// may see has its labels.
-fn is_of_another_tenant(body: &[u8]) -> bool {
-    serde_json::from_slice::<Envelope<de::IgnoredAny>>(body).is_ok_and(|answer| {
-        answer.error_type == "prom-label-proxy" && answer.error.starts_with("conflicting label matcher")
+/// Returns true if prom-label-proxy refuses the selector because it names another namespace than the tenant's. The
+/// tenant may see no series with such labels.
+fn is_other_tenant(body: &[u8]) -> bool {
+    serde_json::from_slice::<Envelope<de::IgnoredAny>>(body).is_ok_and(|response| {
+        response.error_type == "prom-label-proxy" && response.error.starts_with("conflicting label matcher")
     })
 }
 
-/// Reads what an answer holds, whatever was asked, and the warnings that go with it. Errors as above.
-pub(super) fn data<'a, T: Deserialize<'a>>(
-    asked: &Asked<'_>,
+/// Parses the data of a response, of any endpoint, and its warnings. Errors: one line with the remedy.
+pub(super) fn parse_data<'a, T: Deserialize<'a>>(
+    server: &Server<'_>,
     status: u16,
     location: Option<&str>,
     body: &'a [u8],
@@ -80,82 +75,82 @@ pub(super) fn data<'a, T: Deserialize<'a>>(
             Ok((data, warnings.iter().map(|text| one_line(text)).collect()))
         }
         (_, Ok(Envelope { status, error_type, error, .. })) if status == "error" => {
-            Err(own_error(asked, &error_type, &error))
+            Err(query_error(server, &error_type, &error))
         }
-        (200..=299, Ok(_)) => Err(Refusal::new(foreign(asked, "an object without series"), None)),
-        (200..=299, Err(error)) => Err(Refusal::new(unreadable(asked, &error, body), None)),
-        (_, _) => Err(refusal(asked, status, location, &String::from_utf8_lossy(body))),
+        (200..=299, Ok(_)) => Err(Refusal::new(no_prometheus(server, "an object without series"), None)),
+        (200..=299, Err(error)) => Err(Refusal::new(malformed(server, &error, body), None)),
+        (_, _) => Err(refusal(server, status, location, &String::from_utf8_lossy(body))),
     }
 }
 
-/// What a successful answer holds, whatever was asked; none where it is none, which is no error for who can do without.
-pub(super) fn told<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
-    let answer = serde_json::from_slice::<Envelope<T>>(body).ok()?;
-    answer.data.filter(|_| answer.status == "success")
+/// Parses the data of a response that the caller can do without; `None` if the response is not a success.
+pub(super) fn parse_optional<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
+    let response = serde_json::from_slice::<Envelope<T>>(body).ok()?;
+    response.data.filter(|_| response.status == "success")
 }
 
-/// Major and minor version of the Prometheus that says so, from the answer of `status/buildinfo`.
-pub(super) fn version(body: &[u8]) -> Option<(u32, u32)> {
+/// Parses the server's major and minor version from the response of `status/buildinfo`; `None` if it has none.
+pub(super) fn parse_version(body: &[u8]) -> Option<(u32, u32)> {
     #[derive(Deserialize)]
     struct Build {
         version: String,
     }
-    let Build { version } = told(body)?;
+    let Build { version } = parse_optional(body)?;
     let mut numbers = version.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }
 
-/// The host's name, from the answer of `status/runtimeinfo`; none where it is not in it.
-pub(super) fn host(body: &[u8]) -> Option<String> {
+/// Parses the server's host name from the response of `status/runtimeinfo`; `None` if it has none.
+pub(super) fn parse_hostname(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Runtime {
         hostname: String,
     }
-    told(body).map(|Runtime { hostname }| hostname).filter(|host| !host.is_empty())
+    parse_optional(body).map(|Runtime { hostname }| hostname).filter(|host| !host.is_empty())
 }
 
-/// The message for a body that ended before the answer did.
-pub(super) fn cut_short(url: &str, length: usize) -> String {
+/// Returns the message for a body that ends early, after `length` bytes.
+pub(super) fn truncated(url: &str, length: usize) -> String {
     format!("the answer of {url} broke off after {length} bytes: try again, or shorten --interval")
 }
 
-/// Prometheus's own refusal of a query.
-fn own_error(asked: &Asked<'_>, error_type: &str, error: &str) -> Refusal {
-    let said = one_line(&format!("{error_type}: {error}"));
-    let url = asked.url;
+/// Turns an error that Prometheus itself reports into a refusal.
+fn query_error(server: &Server<'_>, error_type: &str, error: &str) -> Refusal {
+    let quote = one_line(&format!("{error_type}: {error}"));
+    let url = server.url;
     let excess = match error_type {
         "timeout" => Some(Excess::Time),
-        // Its time was up while it read, not while it computed.
+        // A timeout while the server reads samples has another error type than one while it computes.
         _ if error.contains("context deadline exceeded") => Some(Excess::Time),
         _ if error.contains("too many samples") => Some(Excess::Size),
         _ => None,
     };
-    let words = if excess.is_some() {
-        format!("the query is too much for {url} ({said}): shorten --interval")
+    let message = if excess.is_some() {
+        format!("the query is too much for {url} ({quote}): shorten --interval")
     } else {
-        format!("Prometheus at {url} refused the query ({said}): see its own log")
+        format!("Prometheus at {url} refused the query ({quote}): see its own log")
     };
-    Refusal::new(words, excess)
+    Refusal::new(message, excess)
 }
 
-fn unreadable(asked: &Asked<'_>, error: &serde_json::Error, body: &[u8]) -> String {
-    let url = asked.url;
-    if is_page(&String::from_utf8_lossy(body)) {
+/// Returns the message for a body that is not the expected JSON.
+fn malformed(server: &Server<'_>, error: &serde_json::Error, body: &[u8]) -> String {
+    let url = server.url;
+    if is_html(&String::from_utf8_lossy(body)) {
         return format!(
             "{url} answered with a web page instead of JSON: give Prometheus's own address with --prometheus URL"
         );
     }
     if error.is_eof() && !body.is_empty() {
-        return cut_short(url, body.len());
+        return truncated(url, body.len());
     }
-    foreign(asked, &one_line(&error.to_string()))
+    no_prometheus(server, &one_line(&error.to_string()))
 }
 
-fn foreign(asked: &Asked<'_>, why: &str) -> String {
-    let url = asked.url;
-    format!(
-        "{url} answered what no Prometheus does ({why}): give Prometheus's own address with --prometheus URL"
-    )
+/// Returns the message for a server that is not a Prometheus.
+fn no_prometheus(server: &Server<'_>, why: &str) -> String {
+    let url = server.url;
+    format!("{url} is not a Prometheus API ({why}): give Prometheus's own address with --prometheus URL")
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Series<'a> {
@@ -170,20 +165,20 @@ impl<'de: 'a, 'a> Deserialize<'de> for Series<'a> {
             value: Option<Sample>,
         }
         let Wire { metric, values, value } = Wire::deserialize(deserializer)?;
-        // In the place that they are in: there may be many.
-        let values: Vec<(i64, f64)> = values.into_iter().map(|Sample(at, v)| (at, v)).collect();
+        // Collects in place, in the same allocation: there may be many samples.
+        let values: Vec<(Timestamp, f64)> = values.into_iter().map(|Sample(at, v)| (at, v)).collect();
         let mut samples = Samples::from_vec(values);
         samples.extend(value.map(|Sample(at, v)| (at, v)));
         Ok(Series { labels: metric.0, samples })
     }
 }
 
-/// An object of strings, as a list: a series has few labels.
+/// Labels, parsed from an object into a list: a series has few.
 struct Metric<'a>(Labels<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Metric<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Borrowed from the answer where nothing is escaped.
+        /// Borrowed from the response if nothing is escaped.
         #[derive(Deserialize)]
         struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
         struct Object<'a>(PhantomData<&'a ()>);
@@ -204,19 +199,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Metric<'a> {
     }
 }
 
-struct Sample(i64, f64);
+struct Sample(Timestamp, f64);
 
 impl<'de> Deserialize<'de> for Sample {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (at, Number(value)) = <(f64, Number)>::deserialize(deserializer)?;
-        // Whole milliseconds within an i64's range for the next 292 million years.
-        #[expect(clippy::cast_possible_truncation)]
-        let milliseconds = (at * 1000.0).round() as i64;
-        Ok(Sample(milliseconds, value))
+        Ok(Sample(Timestamp::from_seconds(at), value))
     }
 }
 
-/// A float in a JSON string: `"0.5"`, `"NaN"`, `"+Inf"`.
+/// Float in a JSON string: `"0.5"`, `"NaN"`, `"+Inf"`.
 struct Number(f64);
 
 impl<'de> Deserialize<'de> for Number {

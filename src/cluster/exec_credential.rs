@@ -1,4 +1,4 @@
-//! Credential plugins (a kubeconfig's `exec`): run once, with a limit of time and of output, and never quoted.
+//! Exec credentials: runs the program of a kubeconfig's `exec` with a limit of time and output. Errors never quote it.
 
 use std::io::{self, IsTerminal as _};
 use std::process::Stdio;
@@ -15,14 +15,14 @@ use tokio::process::Command;
 use crate::prometheus::Secret;
 use crate::prometheus::failure::one_line;
 
-/// Where nobody can be asked anything.
+/// Time limit without a terminal, so without anyone to prompt.
 const UNATTENDED: Duration = Duration::from_secs(30);
-/// Where somebody can: a login by browser and second factor takes its time.
+/// Time limit with a terminal. A login by browser and second factor is slow.
 const ATTENDED: Duration = Duration::from_secs(300);
-/// Above this many bytes it is no credential.
-const LONGEST: u64 = 1 << 20;
+/// Largest output, in bytes. A credential is smaller.
+const LARGEST_OUTPUT: u64 = 1 << 20;
 
-/// What a plugin printed: a token, or a client's certificate with its key (PEM), or both.
+/// Credential that the program printed: a token, a client's certificate with its key (PEM), or both.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Credential {
@@ -38,7 +38,7 @@ struct Printed {
     status: Credential,
 }
 
-/// Runs the plugin. Errors: one line that names it, without anything that it printed.
+/// Runs the program. Errors are one line that names the program, without anything that it printed.
 pub(super) async fn run(exec: &ExecConfig) -> Result<Credential> {
     let Some(command) = exec.command.as_deref().filter(|command| !command.is_empty()) else {
         bail!(
@@ -50,13 +50,13 @@ pub(super) async fn run(exec: &ExecConfig) -> Result<Credential> {
         return Err(failed(command, "wants to ask somebody, and standard input is no terminal"));
     }
     let limit = if attended { ATTENDED } else { UNATTENDED };
-    tokio::time::timeout(limit, credential(exec, command, attended))
+    tokio::time::timeout(limit, fetch(exec, command, attended))
         .await
         .unwrap_or_else(|_| Err(failed(command, &format!("did not answer within {} s", limit.as_secs()))))
 }
 
-async fn credential(exec: &ExecConfig, command: &str, attended: bool) -> Result<Credential> {
-    let mut child = prepared(exec, command, attended).spawn().map_err(|error| match &exec.install_hint {
+async fn fetch(exec: &ExecConfig, command: &str, attended: bool) -> Result<Credential> {
+    let mut child = prepare(exec, command, attended).spawn().map_err(|error| match &exec.install_hint {
         Some(hint) if error.kind() == io::ErrorKind::NotFound => {
             anyhow!("the credential plugin {command} is not installed: {}", one_line(hint))
         }
@@ -64,7 +64,7 @@ async fn credential(exec: &ExecConfig, command: &str, attended: bool) -> Result<
     })?;
     let mut printed = Vec::new();
     if let Some(output) = child.stdout.take() {
-        let read = output.take(LONGEST).read_to_end(&mut printed).await;
+        let read = output.take(LARGEST_OUTPUT).read_to_end(&mut printed).await;
         read.map_err(|error| failed(command, &format!("could not be read ({error})")))?;
     }
     let status =
@@ -72,18 +72,18 @@ async fn credential(exec: &ExecConfig, command: &str, attended: bool) -> Result<
     if !status.success() {
         return Err(failed(command, &format!("failed ({status})")));
     }
-    // JSON it should be; client-go takes YAML too, and some plugins rely on it. No parser's word: it would quote.
+    // client-go also takes YAML, and some programs rely on it. The parsers' errors would quote the output.
     let json = serde_json::from_slice(&printed).ok();
     let Some(Printed { api_version, mut status }) = json.or_else(|| serde_yaml::from_slice(&printed).ok())
     else {
         return Err(failed(command, "printed no credential"));
     };
-    if let (Some(asked), Some(printed)) = (&exec.api_version, &api_version)
-        && asked != printed
+    if let (Some(wanted), Some(printed)) = (&exec.api_version, &api_version)
+        && wanted != printed
     {
-        return Err(failed(command, &format!("answered in another version than the kubeconfig's {asked}")));
+        return Err(failed(command, &format!("answered in another version than the kubeconfig's {wanted}")));
     }
-    // Go's plugins print an empty one beside a certificate.
+    // Programs in Go print an empty token beside a certificate.
     status.token.take_if(|token| token.expose_secret().is_empty());
     if status.token.is_none()
         && (status.client_certificate_data.is_none() || status.client_key_data.is_none())
@@ -93,8 +93,8 @@ async fn credential(exec: &ExecConfig, command: &str, attended: bool) -> Result<
     Ok(status)
 }
 
-/// The command as client-go would run it. It ends with the wait for it.
-fn prepared(exec: &ExecConfig, command: &str, attended: bool) -> Command {
+/// Prepares the command as client-go would run it. The process ends when its handle is dropped.
+fn prepare(exec: &ExecConfig, command: &str, attended: bool) -> Command {
     let mut spec = json!({"interactive": attended});
     if let (true, Some(cluster), Some(spec)) =
         (exec.provide_cluster_info, &exec.cluster, spec.as_object_mut())
@@ -104,15 +104,15 @@ fn prepared(exec: &ExecConfig, command: &str, attended: bool) -> Command {
     let information = json!({"apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec});
     let variables =
         exec.env.iter().flatten().filter_map(|pair| Some((pair.get("name")?, pair.get("value")?)));
-    let person = || if attended { Stdio::inherit() } else { Stdio::null() };
+    let terminal = || if attended { Stdio::inherit() } else { Stdio::null() };
     let mut prepared = Command::new(command);
     prepared
         .args(exec.args.iter().flatten())
         .envs(variables)
         .env("KUBERNETES_EXEC_INFO", information.to_string())
-        .stdin(person())
+        .stdin(terminal())
         .stdout(Stdio::piped())
-        .stderr(person())
+        .stderr(terminal())
         .kill_on_drop(true);
     prepared
 }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_is_told_is_client_gos() {
+    async fn the_program_gets_client_gos_environment() {
         let mut exec = shell(
             r#"test "$A" = b && echo "$KUBERNETES_EXEC_INFO" | grep -q '"spec":{"interactive":false}' && echo '{"status":{"token":"T"}}'"#,
         );
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_failure_is_named_and_nothing_quoted() {
+    async fn errors_name_the_failure_and_quote_nothing() {
         for (script, expected) in [
             ("echo hidden; exit 3", "the credential plugin sh failed (exit status: 3): run it by hand"),
             ("kill -9 $$", "signal: 9"),
@@ -188,7 +188,7 @@ mod tests {
                 r#"echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","status":{"token":"hidden"}}'"#,
                 "answered in another version than the kubeconfig's client.authentication.k8s.io/v1",
             ),
-            // Endless: whoever reads it whole never comes to an end.
+            // This output is endless, so a reader without a limit would never finish.
             ("exec yes hidden", "failed (signal: 13"),
         ] {
             let message = refused(&shell(script)).await;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_not_there_says_how_to_get_it() {
+    async fn a_missing_program_has_its_install_hint_as_the_remedy() {
         let mut exec = ExecConfig { command: Some("/nonexistent/plugin".into()), ..ExecConfig::default() };
         assert!(
             refused(&exec).await.contains("plugin /nonexistent/plugin could not be started (No such file")
