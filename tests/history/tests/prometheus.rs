@@ -35,7 +35,7 @@ fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
     let mut metrics: Vec<_> = history.series.iter().map(|series| series.metric).collect();
     metrics.sort_unstable();
     metrics.dedup();
-    ensure!(metrics.len() == 14, "the history has the metrics {metrics:?}");
+    ensure!(metrics.len() == 15, "the history has the metrics {metrics:?}");
     for metric in metrics {
         let query = format!("{{__name__=\"{metric}\"}}[1800s]");
         let mut read = read_back(&prometheus.ask(&query, END_MS)?)?;
