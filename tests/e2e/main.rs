@@ -23,5 +23,6 @@ mod sums;
 mod tenant;
 mod terminal;
 mod trust;
+mod verbose;
 mod watch;
 mod way_in;
