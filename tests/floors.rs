@@ -31,7 +31,7 @@ const CLUSTER: Floors = &[
     &["api", "kubeconfig", "token"],
     &["connector", "tls", "files", "exec_credential"],
     &["verifier", "identity", "entry", "document"],
-    &["certificate", "crypto", "options", "monitoring", "address", "pod", "home", "proxy"],
+    &["certificate", "crypto", "options", "monitoring", "address", "pod", "home", "proxy", "traced"],
 ];
 const PROMETHEUS: Floors =
     &[&["mod"], &["state"], &["client"], &["response"], &["front"], &["failure", "refusal", "promql"]];

@@ -23,7 +23,7 @@ use std::time::Duration;
   oc interrogate install
   oc interrogate COMMAND --help")]
 pub(super) struct Cli {
-    /// Show each request to Prometheus on stderr, as a curl command without its token
+    /// Show each request on stderr, as a curl command without its token
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
     #[command(subcommand)]

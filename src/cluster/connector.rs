@@ -20,6 +20,8 @@ use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
 
+use super::traced::TraceLayer;
+
 /// Port of a SOCKS proxy whose address names none.
 const SOCKS_PORT: &str = ":1080";
 /// Number of retries of a busy server, each after its own `Retry-After` or a pause. Then the error has the server's
@@ -114,6 +116,7 @@ where
         .option_layer(config.auth_layer().map_err(unusable)?)
         .layer(config.extra_headers_layer().map_err(unusable)?)
         .map_err(BoxError::from)
+        .layer(TraceLayer)
         .service(transport);
     Ok(Client::new(service, config.default_namespace.clone()))
 }

@@ -20,7 +20,8 @@
 //!   verifier         Go's rules for certificates     entry, document   one entry; one file's text
 //!   identity         a user's certificate and key
 //!    |
-//!   certificate, crypto                              options, address, monitoring, pod, home, proxy
+//!   certificate, crypto                              options, address, monitoring, pod, home, proxy,
+//!                                                    traced
 //! ```
 
 mod address;
@@ -50,6 +51,7 @@ mod server;
 mod session;
 mod tls;
 mod token;
+mod traced;
 mod unreachable;
 mod verifier;
 

@@ -51,6 +51,15 @@ fn all_is_well_and_then_the_config_is_not() {
     })
     .unwrap();
     assert_eq!(well.stderr, "");
+    // Requests to the API server and to Prometheus, as commands that need a token of the reader's own.
+    let shown = status(&site.plugin, &["-v", &flag]).stderr;
+    let is_shown = |command: &str, path: &str| {
+        let mut lines = shown.lines().filter(|line| line.starts_with("request: "));
+        lines.any(|line| line.contains(", status 200, ") && line.contains(command) && line.contains(path))
+    };
+    assert!(is_shown(": curl -s ", "/namespaces/openshift-monitoring/"), "{shown}");
+    assert!(is_shown(": curl -sG ", "/api/v1/query "), "{shown}");
+    assert!(!shown.contains("Bearer"), "{shown}");
     well.has("prometheus", "ok", &format!("it answers at {}", scraped.prometheus.url), "");
     well.has("targets", "ok", "3 of 3 nodes are scraped", "");
     well.has("rules", "ok", "11 rules are loaded and evaluated", "");
