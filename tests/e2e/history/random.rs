@@ -55,7 +55,9 @@ fn retain(history: &mut History, keep: impl Fn(i64) -> bool) {
 fn answers(question: &Question, samples: &[(i64, f64)]) -> bool {
     let inside = samples.iter().filter(|(at, _)| *at > question.start_ms && *at <= question.end_ms).count();
     let first = samples.first().map_or(i64::MAX, |(at, _)| *at);
-    question.source == Source::Platform || inside >= 10 || first - 15_000 <= question.start_ms
+    let last = samples.iter().map(|(at, _)| *at).rfind(|at| *at <= question.end_ms).unwrap_or(i64::MIN / 2);
+    let covers = first - 15_000 <= question.start_ms && question.end_ms - last < 15_000;
+    question.source == Source::Platform || inside >= 10 || covers
 }
 
 #[test]
