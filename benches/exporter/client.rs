@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
+use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -93,7 +93,7 @@ impl Client {
             let body = response.into_body().collect().await?.to_bytes();
             let mut text = String::new();
             if is_packed {
-                MultiGzDecoder::new(&body[..]).read_to_string(&mut text)?;
+                GzDecoder::new(&body[..]).read_to_string(&mut text)?;
             } else {
                 text = String::from_utf8(body.to_vec())?;
             }

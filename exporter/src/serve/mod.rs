@@ -79,8 +79,7 @@ pub(crate) fn serve(options: &Options, say: fn(&str)) -> Result<()> {
     say(&format!("listening on {address}, {node}"));
     let received = Arc::<Mutex<Received>>::default();
     let (exposer, shared) = (Exposer::new(), Arc::clone(&received));
-    let mut exporter =
-        Exporter { node, exposer, rules, started, received: shared, packer: Arc::default(), say };
+    let mut exporter = Exporter { node, exposer, rules, started, received: shared, say };
     let singleflight = Singleflight::new(move |tls_is_good| exporter.scrape(tls_is_good));
     let path = options.telemetry_path.clone();
     let app = Arc::new(App::new(singleflight, received, certificates, path, say));

@@ -6,7 +6,6 @@ mod received;
 pub(super) use exposition::Exposition;
 pub(super) use received::Received;
 
-use super::gzip::Packer;
 use super::reload::Reloaded;
 use crate::expose::{Exposer, Own};
 use anyhow::Result;
@@ -25,7 +24,6 @@ pub(super) struct Exporter {
     pub(super) started: Option<Duration>,
     /// Number of the exposition that each scraper has received.
     pub(super) received: Arc<Mutex<Received>>,
-    pub(super) packer: Arc<Mutex<Packer>>,
     pub(super) say: fn(&str),
 }
 
@@ -60,6 +58,6 @@ impl Exporter {
         exposed.left.iter().for_each(|group| self.node.forget(group));
         exposed.left_pods.iter().for_each(|pod| self.node.forget_pod(pod));
         exposed.left_threads.iter().for_each(|thread| self.node.forget_thread(thread));
-        Ok(Exposition::new(Bytes::from(exposed.text), exposed.number, &self.packer))
+        Ok(Exposition::new(Bytes::from(exposed.text), exposed.number))
     }
 }

@@ -91,7 +91,7 @@ mod tests {
             began.send(())?;
             // A pass too many is an error and not a test that never ends.
             match opened.recv_timeout(Duration::from_secs(20))? {
-                Some(number) => Ok(Exposition::new(Bytes::from_static(b"text"), number, &Arc::default())),
+                Some(number) => Ok(Exposition::new(Bytes::from_static(b"text"), number)),
                 None => bail!("no luck"),
             }
         };

@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(in crate::serve) fn app(text: Vec<u8>) -> (Arc<App>, Arc<AtomicU64>) {
     let (passes, text) = (Arc::new(AtomicU64::new(0)), Bytes::from(text));
     let counter = Arc::clone(&passes);
-    let pass = move |_| {
-        Ok(Exposition::new(text.clone(), counter.fetch_add(1, Ordering::Relaxed) + 1, &Arc::default()))
-    };
+    let pass = move |_| Ok(Exposition::new(text.clone(), counter.fetch_add(1, Ordering::Relaxed) + 1));
     (Arc::new(of(Singleflight::new(pass), None)), passes)
 }
 

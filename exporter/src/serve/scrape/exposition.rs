@@ -1,8 +1,8 @@
 //! One exposition, shared by all requests that it serves.
 
-use crate::serve::gzip::Packer;
+use crate::serve::gzip;
 use hyper::body::Bytes;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// An exposition's text, compressed at most once.
 #[derive(Clone, Debug)]
@@ -12,13 +12,11 @@ pub(in crate::serve) struct Exposition {
     pub(in crate::serve) number: u64,
     /// The text compressed, after the first request for that.
     packed: Arc<OnceLock<Bytes>>,
-    packer: Arc<Mutex<Packer>>,
 }
 
 impl Exposition {
-    /// Makes an exposition that `packer` compresses, if a request accepts that.
-    pub(in crate::serve) fn new(text: Bytes, number: u64, packer: &Arc<Mutex<Packer>>) -> Exposition {
-        Exposition { text, number, packed: Arc::default(), packer: Arc::clone(packer) }
+    pub(in crate::serve) fn new(text: Bytes, number: u64) -> Exposition {
+        Exposition { text, number, packed: Arc::default() }
     }
 
     /// Returns the text compressed. The first call does that, on the thread of the passes. `None` if the program is
@@ -27,10 +25,9 @@ impl Exposition {
         if let Some(packed) = self.packed.get() {
             return Some(packed.clone());
         }
-        let Exposition { text, packed, packer, .. } = self.clone();
+        let Exposition { text, packed, .. } = self.clone();
         // Of several calls at once the first compresses, and the others find that done.
-        let pack = move || packer.lock().unwrap_or_else(PoisonError::into_inner).pack(&text);
-        let compress = move || packed.get_or_init(pack).clone();
+        let compress = move || packed.get_or_init(|| gzip::compress(&text).into()).clone();
         tokio::task::spawn_blocking(compress).await.ok()
     }
 }
@@ -41,12 +38,12 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_compressed_once_and_only_on_request() {
-        let exposition = Exposition::new(Bytes::from_static(b"text"), 1, &Arc::default());
+        let exposition = Exposition::new(Bytes::from_static(b"text"), 1);
         let other = exposition.clone();
         assert!(exposition.packed.get().is_none());
         let (one, another) = tokio::join!(exposition.gzip(), other.gzip());
         let (one, another) = (one.unwrap(), another.unwrap());
-        assert_eq!(one, Packer::default().pack(&Bytes::from_static(b"text")));
+        assert_eq!(one, gzip::compress(b"text"));
         assert!(std::ptr::eq(one.as_ptr(), another.as_ptr()), "it was compressed twice");
         assert!(std::ptr::eq(one.as_ptr(), exposition.gzip().await.unwrap().as_ptr()));
     }
