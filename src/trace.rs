@@ -17,7 +17,18 @@ pub fn is_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
 }
 
-/// A request that has been sent.
+/// Result of a request, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome {
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// Number of series.
+    pub series: Option<usize>,
+    /// Length of the body.
+    pub bytes: Option<usize>,
+}
+
+/// Request that has been sent.
 #[derive(Debug)]
 pub struct Traced {
     command: String,
@@ -30,16 +41,13 @@ impl Traced {
         is_on().then(|| Traced { command: command(), sent: Instant::now() })
     }
 
-    /// Shows the request and its result: an HTTP status, a number of series, bytes of a body, as far as they are known.
-    pub fn show(&self, result: &[(&str, Option<usize>)]) {
+    /// Shows the request and its result.
+    pub fn show(&self, Outcome { status, series, bytes }: Outcome) {
         let mut line = format!("request: {:.3} s", self.sent.elapsed().as_secs_f64());
-        for (unit, number) in result {
-            // Writing to a String cannot fail.
-            let _ = number.map(|number| match *unit {
-                "status" => write!(line, ", status {number}"),
-                unit => write!(line, ", {number} {unit}"),
-            });
-        }
+        // Writing to a String cannot fail.
+        let _ = status.map(|status| write!(line, ", status {status}"));
+        let _ = series.map(|number| write!(line, ", {number} series"));
+        let _ = bytes.map(|number| write!(line, ", {number} bytes"));
         // Without stderr there is nobody to show it to.
         let _ = writeln!(io::stderr(), "{line}: {}", self.command);
     }

@@ -7,7 +7,7 @@ use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use tower::{Layer, Service};
 
-use crate::trace::{self, Traced};
+use crate::trace::{self, Outcome, Traced};
 
 /// Layer that shows each request once its response has begun.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ where
         Box::pin(async move {
             let response = response.await;
             if let Some(traced) = traced {
-                traced.show(&result(response.as_ref().ok()));
+                traced.show(response.as_ref().map(outcome).unwrap_or_default());
             }
             response
         })
@@ -62,10 +62,9 @@ fn command<B>(request: &Request<B>) -> String {
 }
 
 /// Returns the status, and the bytes of the body if the server says how many come.
-fn result<R>(response: Option<&Response<R>>) -> [(&'static str, Option<usize>); 2] {
-    let length =
-        response.and_then(|response| response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok());
-    [("status", response.map(|response| usize::from(response.status().as_u16()))), ("bytes", length)]
+fn outcome<R>(response: &Response<R>) -> Outcome {
+    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    Outcome { status: Some(response.status().as_u16()), series: None, bytes: length }
 }
 
 #[cfg(test)]

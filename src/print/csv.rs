@@ -26,9 +26,7 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
         let mut cells = vec![row.class.as_str().to_owned(), text(&row.namespace), row.name.clone()];
         cells.extend(report.of_workloads.then(|| text(&row.workload_type)));
         cells.extend([text(&row.node), text(&row.thread)]);
-        let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
-        let figures = [row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles);
-        cells.extend(figures.chain(row.at_peak).map(|figure| figure.to_string()));
+        cells.extend(row.figures().map(|figure| figure.to_string()));
         csv.write_record(cells)?;
     }
     csv.flush()

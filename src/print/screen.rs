@@ -248,10 +248,8 @@ fn is_per_node(report: &Report) -> bool {
 /// Returns the cells of a row: names, and so many figures.
 fn cells(row: &Row, columns: &[Column], figures: usize) -> Vec<String> {
     let names = columns.iter().map(|(_, text)| printable(text(row)));
-    let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
-    let others = [row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles).map(cores);
     let now = row.now().map_or_else(String::new, cores);
-    names.chain([now].into_iter().chain(others).take(figures)).collect()
+    names.chain([now].into_iter().chain(row.figures().map(cores)).take(figures)).collect()
 }
 
 #[cfg(test)]

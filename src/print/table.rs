@@ -58,9 +58,7 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
 
 /// Returns true if each figure of a row is zero in three decimals.
 fn is_nothing(row: &Row) -> bool {
-    let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
-    let figures = [row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles);
-    figures.chain(row.at_peak).all(|cores| cores.abs() < NOTHING)
+    row.figures().all(|cores| cores.abs() < NOTHING)
 }
 
 /// Returns the text columns that any row fills.
@@ -71,9 +69,7 @@ pub(super) fn columns(rows: &[&Row]) -> Vec<Column> {
 
 fn cells(row: &Row, columns: &[Column], wide: bool) -> Vec<String> {
     let mut cells: Vec<String> = columns.iter().map(|(_, text)| printable(text(row))).collect();
-    let percentiles = row.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
-    let figures = [row.stats.avg, row.stats.min, row.stats.max].into_iter().chain(percentiles);
-    cells.extend(figures.chain(row.at_peak).map(cores));
+    cells.extend(row.figures().map(cores));
     if wide {
         let present = row.present.map_or_else(String::new, |present| format!("{:.1} %", present * 100.0));
         cells.extend([present, sparks(&row.trend)]);

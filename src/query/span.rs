@@ -24,7 +24,7 @@ impl Span {
         Span { start: grid.start - grid.step, end: grid.end }
     }
 
-    /// Returns the times of a step that are within it, of those that hold the end of the grid that it is a part of.
+    /// Returns the grid whose samples stand for this stretch, which is a whole number of steps.
     pub(crate) fn grid(self, step: Duration) -> Grid {
         Grid { start: self.start + step, end: self.end, step }
     }

@@ -50,6 +50,12 @@ impl Row {
         self.trend.last().copied().filter(|cores| cores.is_finite())
     }
 
+    /// Returns average, minimum, maximum, the percentiles and the cores at the peak, as far as they were asked for.
+    pub fn figures(&self) -> impl Iterator<Item = f64> {
+        let percentiles = self.percentiles.iter().flat_map(|all| all.0.iter().map(|(_, value)| *value));
+        [self.stats.avg, self.stats.min, self.stats.max].into_iter().chain(percentiles).chain(self.at_peak)
+    }
+
     /// Compares two rows: the bigger one is first, or they are by name. Ties are by name, namespace, type, class, node and
     /// thread, so that runs compare.
     pub fn order(&self, other: &Row, by: &SortBy) -> std::cmp::Ordering {

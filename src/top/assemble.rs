@@ -73,9 +73,12 @@ impl<'a> Assembly<'a> {
     /// Returns the step at which the rows that the filters let through are together highest. `None` if it was not asked for,
     /// or there is no sample.
     pub(super) fn peak_step(&self) -> Option<usize> {
+        if !self.question.at_peak {
+            return None;
+        }
         let all = Steps::total(self.extent.points, self.totals.classes.values());
         let (excluded, _) = self.excluded();
-        all.less(&excluded).highest().map(|(step, _)| step).filter(|_| self.question.at_peak)
+        Some(all.less(&excluded).highest()?.0)
     }
 
     /// Adds the peak: its time, and the cores of the rows that are statistics.
@@ -94,9 +97,7 @@ impl<'a> Assembly<'a> {
         let asked = self.question.span();
         let mut of = window.window(step);
         of.asked_seconds = (asked != window).then(|| asked.length().as_secs_f64());
-        let mut report = Report::new(of, source);
-        report.percentiles = self.question.names();
-        report.of_workloads = self.question.by == By::Workload;
+        let mut report = self.question.empty_report(of, source);
         let stats = |steps: &Steps| steps.stats(self.extent.expected);
         let classes = self.totals.classes.iter();
         report.classes = classes

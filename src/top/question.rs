@@ -1,7 +1,7 @@
 //! Question: a window, the things that rows stand for, filters, and the order. It is checked before any I/O.
 use super::filter::Filter;
 use crate::query::{Span, Want};
-use crate::report::SortBy;
+use crate::report::{Report, SortBy, Source, Window};
 use crate::time::Timestamp;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
@@ -58,9 +58,12 @@ impl Question {
         Want { quantiles: self.quantiles(), count: self.present, trend: self.trend }
     }
 
-    /// Returns the names of the percentiles.
-    pub(super) fn names(&self) -> Vec<String> {
-        self.percentiles.iter().map(|percentile| percentile.name.clone()).collect()
+    /// Returns a report without rows, whose columns are those of the question.
+    pub(super) fn empty_report(&self, window: Window, source: Source) -> Report {
+        let mut report = Report::new(window, source);
+        report.percentiles = self.percentiles.iter().map(|percentile| percentile.name.clone()).collect();
+        report.of_workloads = self.by == By::Workload;
+        report
     }
 
     /// Returns the percentiles, each 0 to 1.

@@ -106,9 +106,7 @@ impl Recording {
     ) -> Report {
         let source = Source::new(SourceKind::Local, 1);
         if self.lengths.is_empty() {
-            let mut report = Report::new(window.window(step), source);
-            report.percentiles = question.names();
-            return report;
+            return question.empty_report(window.window(step), source);
         }
         let grid = Grid::new(&self.lengths, step);
         let mut totals = Totals { busy: Some(grid.steps(&self.busy)), ..Totals::default() };

@@ -68,9 +68,7 @@ async fn of_source(
 /// Makes the report of a window in which nothing has a sample.
 fn nothing(querier: &Querier<'_>, question: &Question, identity: &Identity, notes: Vec<String>) -> Report {
     let source = source(querier, SourceKind::Platform, identity, 0);
-    let mut report = Report::new(question.span().window(Duration::ZERO), source);
-    report.percentiles = question.names();
-    report.of_workloads = question.by == By::Workload;
+    let mut report = question.empty_report(question.span().window(Duration::ZERO), source);
     report.notes = notes;
     report.notes.push(
         "no rows: nothing has samples in this window, neither the exporter's series nor the platform's"

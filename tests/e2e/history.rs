@@ -5,33 +5,18 @@ mod agree;
 mod random;
 mod replicas;
 
-use crate::serve::{serve, serve_old};
+use crate::serve::{END_MS, an_hour, serve, serve_old};
 use agree::{FORMATS, agree};
 use anyhow::{Context, Result, ensure};
 use test_cluster::Prometheus;
 use test_history::{By, History, Question, Source, expected, metric};
 
-/// 2025-06-01T12:00:07Z: not a multiple of anything.
-const END_MS: i64 = 1_748_779_207_000;
 const HOUR_MS: i64 = 3_600_000;
 const LEVELS: [By; 5] = [By::Class, By::Namespace, By::Workload, By::Group, By::Thread];
 
 /// 20 nodes, 60 groups, half of them with threads, 20 pods a node, an hour at 15 s, pods at 30 s.
 fn spec() -> test_history::Spec {
-    test_history::Spec {
-        nodes: 20,
-        silent: true,
-        groups: 60,
-        threads: 3,
-        pods_per_node: 20,
-        movers: 7,
-        namespaces: 12,
-        interval_s: 15,
-        pod_interval_s: 30,
-        duration_s: 3600,
-        end_ms: END_MS,
-        seed: 3,
-    }
+    test_history::Spec { nodes: 20, groups: 60, pods_per_node: 20, namespaces: 12, seed: 3, ..an_hour() }
 }
 
 /// A window by how long before the history's end it ends, and how long it is.

@@ -13,8 +13,6 @@ use crate::serve;
 use crate::terminal::Terminal;
 use crate::way_in::{assert_refused, plugin};
 
-/// 2025-06-01T12:00:07Z: not a multiple of anything.
-const END_MS: i64 = 1_748_779_207_000;
 /// What two reports of the same samples may differ by: sums in another order.
 const TOLERANCE: f64 = 1e-9;
 /// Samples that a query may read: as many as an hour of three series, or the groups of all nodes at two steps.
@@ -22,23 +20,9 @@ const FEW: &str = "--query.max-samples=700";
 /// Queries after which a question is in its middle: its probe takes fewer, all of it more.
 const MIDDLE: u64 = 24;
 
-/// An hour of 8 nodes with 40 groups, some of which have threads, and 64 pods, some of which move.
+/// A server of an hour.
 fn serve(name: &str, arguments: &[&str]) -> Prometheus {
-    let spec = test_history::Spec {
-        nodes: 8,
-        silent: true,
-        groups: 40,
-        threads: 3,
-        pods_per_node: 8,
-        movers: 7,
-        namespaces: 10,
-        interval_s: 15,
-        pod_interval_s: 30,
-        duration_s: 3600,
-        end_ms: END_MS,
-        seed: 7,
-    };
-    serve::serve(name, &History::generate(&spec), arguments).unwrap()
+    serve::serve(name, &History::generate(&serve::an_hour()), arguments).unwrap()
 }
 
 fn question<'a>(prometheus: &'a Prometheus, flags: &[&'a str]) -> Vec<&'a str> {

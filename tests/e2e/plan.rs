@@ -7,10 +7,9 @@ use std::path::Path;
 use test_cluster::directory;
 use test_history::History;
 
-use crate::serve::serve_with;
+use crate::serve::{an_hour, serve_with};
 use crate::way_in::plugin;
 
-const END_MS: i64 = 1_748_779_207_000;
 /// Number of times that each question is asked.
 const TIMES: usize = 4;
 
@@ -28,29 +27,17 @@ fn logged(file: &Path, known: usize) -> Result<(Vec<String>, usize)> {
 
 #[test]
 fn the_same_question_sends_the_same_queries() -> Result<()> {
-    let spec = test_history::Spec {
-        nodes: 8,
-        silent: true,
-        groups: 40,
-        threads: 3,
-        pods_per_node: 8,
-        movers: 7,
-        namespaces: 10,
-        interval_s: 15,
-        pod_interval_s: 30,
-        duration_s: 3600,
-        end_ms: END_MS,
-        seed: 7,
-    };
     let log = directory()?.join("plan.log");
     let config = json!({"global": {"query_log_file": log}}).to_string();
-    let prometheus = serve_with("plan", &config, &History::generate(&spec))?;
+    let prometheus = serve_with("plan", &config, &History::generate(&an_hour()))?;
     let mut known = 0;
     for flags in [
         "",
         "--by class",
         "--by thread --per-node --percentiles p95",
         "-S app-.* --node node-003,node-005",
+        "--at-peak",
+        "--by workload",
         "--source platform",
         "--source platform --per-node --limit 5",
     ] {

@@ -8,6 +8,27 @@ use std::ops::Range;
 use test_cluster::{Prometheus, Spec, directory, shared};
 use test_history::History;
 
+/// End of a history: 2025-06-01T12:00:07Z, not a multiple of anything.
+pub(crate) const END_MS: i64 = 1_748_779_207_000;
+
+/// An hour of 8 nodes with 40 groups, some of which have threads, and 64 pods, some of which move.
+pub(crate) fn an_hour() -> test_history::Spec {
+    test_history::Spec {
+        nodes: 8,
+        silent: true,
+        groups: 40,
+        threads: 3,
+        pods_per_node: 8,
+        movers: 7,
+        namespaces: 10,
+        interval_s: 15,
+        pod_interval_s: 30,
+        duration_s: 3600,
+        end_ms: END_MS,
+        seed: 7,
+    }
+}
+
 /// One called `name` with more arguments; it scrapes nothing.
 pub(crate) fn serve(name: &str, history: &History, arguments: &[&str]) -> Result<Prometheus> {
     let spec = Spec { arguments, ..Spec::default() };

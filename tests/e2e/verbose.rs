@@ -1,16 +1,14 @@
-//! `-v`: every request is a line on stderr, which curl repeats with the same result, and which holds no token.
+//! `-v`: every request is a line on stderr, which curl repeats with the same result.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::process::Command;
 use test_history::History;
 
-use crate::serve::serve;
+use crate::serve::{an_hour, serve};
 use crate::way_in::plugin;
 
-const END_MS: i64 = 1_748_779_207_000;
-
-/// A line: its number of series, if it has one, its bytes, and the command.
+/// Returns a line's number of series, if it has one, its bytes, and the command.
 fn parse(line: &str) -> Result<(Option<usize>, usize, &str)> {
     let (head, command) = line.split_once(": curl ").context("no command")?;
     let part = |unit: &str| {
@@ -22,21 +20,7 @@ fn parse(line: &str) -> Result<(Option<usize>, usize, &str)> {
 
 #[test]
 fn curl_repeats_each_request() -> Result<()> {
-    let spec = test_history::Spec {
-        nodes: 5,
-        silent: true,
-        groups: 16,
-        threads: 2,
-        pods_per_node: 6,
-        movers: 7,
-        namespaces: 10,
-        interval_s: 15,
-        pod_interval_s: 30,
-        duration_s: 3600,
-        end_ms: END_MS,
-        seed: 11,
-    };
-    let prometheus = serve("verbose", &History::generate(&spec), &[])?;
+    let prometheus = serve("verbose", &History::generate(&an_hour()), &[])?;
     let fixed = ["top", "-T", "1748779207", "-o", "json", "--prometheus", &prometheus.url];
     for flags in ["--at-peak", "--by workload --percentiles p95", "--source platform --per-node"] {
         let quiet = plugin().run(fixed.into_iter().chain(flags.split_whitespace()))?;

@@ -21,8 +21,12 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     door.lead_to(&scraped.prometheus).unwrap();
 
     // The pods' rules are first evaluated within half a minute.
-    let viewer = status(&plugin(Login::Viewer), &["--wait"]);
+    let viewer = status(&plugin(Login::Viewer), &["--wait", "-v"]);
     assert_eq!(viewer.code, 0, "{viewer:?}");
+    // Its token went to both servers, and is in no line about that.
+    let requests = |server: &str| viewer.stderr.lines().filter(|line| line.contains(server)).count();
+    assert!(requests("/api/v1/query ") > 3 && requests("/apis/") > 3, "{}", viewer.stderr);
+    assert!(!viewer.stderr.contains("sha256~"), "{}", viewer.stderr);
     assert_eq!(
         viewer.those_but_attributed("skipped"),
         ["objects", "version", "image", "constraints", "pods", "rights"]

@@ -10,7 +10,7 @@ use super::{CONNECT_TIMEOUT, Client, LONGEST_GET, TIMEOUTS_IN_TOTAL};
 use crate::prometheus::failure::{self, Party};
 use crate::prometheus::refusal::{Excess, Refusal};
 use crate::prometheus::{Size, promql, response};
-use crate::trace::{self, Traced};
+use crate::trace::{self, Outcome, Traced};
 
 /// A response, and the trace of its request if requests are shown.
 pub(super) struct Exchange {
@@ -24,8 +24,7 @@ impl Exchange {
     /// Shows the request and its response. `series`: number of series, if they were counted.
     pub(super) fn show(&self, series: Option<usize>) {
         if let Some(traced) = &self.traced {
-            let (status, bytes) = (Some(usize::from(self.status)), Some(self.body.len()));
-            traced.show(&[("status", status), ("series", series), ("bytes", bytes)]);
+            traced.show(Outcome { status: Some(self.status), series, bytes: Some(self.body.len()) });
         }
     }
 }
@@ -70,7 +69,7 @@ impl Client {
         match response.await {
             Ok((status, location, body)) => Ok(Exchange { status, location, body, traced }),
             Err(error) => {
-                traced.iter().for_each(|traced| traced.show(&[]));
+                traced.iter().for_each(|traced| traced.show(Outcome::default()));
                 Err(error)
             }
         }

@@ -4,13 +4,11 @@ use crate::prometheus::Series;
 use crate::query::{Cost, Querier, Span, Split};
 use crate::report::Class;
 use crate::top::key::Key;
+use crate::top::probe::PODS;
 use crate::top::question::By;
 use crate::top::series;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Number of pods whose owners are fetched, before it is known.
-const PODS: usize = 8000;
 
 /// Name and type of a workload.
 type Workload = (String, String);
@@ -63,8 +61,8 @@ impl Owners {
             return Vec::new();
         }
         if self.workloads.is_empty() && self.several == 0 {
-            let note = "no series of the pods' owners in this window, which kube-state-metrics and the platform's rules make: \
-                        rows are of pods";
+            let note = "no series of the pods' owners in this window: rows are of pods; kube-state-metrics and a rule of \
+                        the platform make those series";
             return vec![note.to_owned()];
         }
         let note = |several| {

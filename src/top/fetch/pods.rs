@@ -11,7 +11,7 @@ use crate::report::{Class, Figures, Steps};
 use crate::time::Timestamp;
 use crate::top::key::{Key, Samples};
 use crate::top::plan::{Form, Plan, Planned};
-use crate::top::question::{By, Question};
+use crate::top::question::Question;
 use crate::top::series;
 use anyhow::Result;
 use futures_util::future::try_join_all;
@@ -33,7 +33,7 @@ pub(super) async fn of_exporter(
     let on_node = |series: &Series<'_>| {
         (pod(series), Class::of_label(series.label("class")), series.label("instance").to_owned())
     };
-    if querier.has_cache() || question.by == By::Workload {
+    if querier.has_cache() || matches!(query.form, Form::Each(_)) {
         return from_samples(querier, question, plan, owners, (&query.selector, query.cost()), shown).await;
     }
     let (selector, cost) = (query.selector.as_str(), query.cost());
@@ -99,7 +99,7 @@ async fn from_samples(
     Ok((rows, last.into_iter().map(|(pod, (_, node))| (pod, node)).collect()))
 }
 
-/// Fetches the statistics of each pod by the platform, and its last node.
+/// Fetches the statistics of each pod by the platform, and its last node; or the samples, if rows are of workloads.
 pub(super) async fn of_platform(
     querier: &Querier<'_>,
     question: &Question,
@@ -107,9 +107,16 @@ pub(super) async fn of_platform(
     owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
-    if question.by == By::Workload {
-        let rows = summed(querier, question, plan, owners, query).await?;
-        return Ok((rows, BTreeMap::new()));
+    let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
+    if let Form::Each(_) = query.form {
+        let text = |at: &At| query.text(at);
+        let key = |series: &Series<'_>| {
+            let pod = pod(series);
+            shown(&pod).then(|| owners.key(Class::of_namespace(&pod.0), &pod, None))
+        };
+        let rows = querier.range(&text, plan.grid, query.cost(), key).await?;
+        let rows = rows.into_iter().filter_map(|(key, steps)| Some((key?, Samples::Each(steps))));
+        return Ok((rows.collect(), BTreeMap::new()));
     }
     let (selector, cost) = (query.selector.as_str(), query.cost());
     let subject = Subject { selector, labels: "namespace, pod", window: plan.window, grid: plan.grid, cost };
@@ -118,7 +125,6 @@ pub(super) async fn of_platform(
         Placement::find(querier, plan.window, false),
         statistics(querier, subject, &want, pod)
     )?;
-    let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
     let gone: Vec<Pod> =
         pods.keys().filter(|pod| shown(pod) && !placement.last.contains_key(*pod)).cloned().collect();
     placement.add(querier, plan.window, &gone).await?;
@@ -127,28 +133,6 @@ pub(super) async fn of_platform(
         (owners.key(class, &pod, None), Samples::Summed(figures))
     });
     Ok((rows.collect(), placement.last))
-}
-
-/// Fetches the samples of each pod by the platform, and adds up those of one row.
-async fn summed(
-    querier: &Querier<'_>,
-    question: &Question,
-    plan: &Plan,
-    owners: &Owners,
-    query: &Planned,
-) -> Result<BTreeMap<Key, Samples>> {
-    let text = |at: &At| query.text(at);
-    let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
-    let take = |series: &Series<'_>| {
-        let pod = pod(series);
-        if question.filter.has_pod(&pod.0, &pod.1) {
-            let key = owners.key(Class::of_namespace(&pod.0), &pod, None);
-            let steps = rows.entry(key).or_insert_with(|| Steps::absent(plan.grid.points()));
-            add_samples(steps, plan.grid, &series.samples);
-        }
-    };
-    querier.each(&text, plan.grid, query.cost(), take).await?;
-    Ok(rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect())
 }
 
 /// Fetches the samples of each pod by the platform, each added to the row of the node that the pod was on.
