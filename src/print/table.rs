@@ -51,7 +51,10 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
     let headers = ["TOTAL", "AVG", "MIN", "MAX"].map(str::to_owned).to_vec();
     write_lines(headers, totals(report), 1, options, out)?;
     if let Some(peak) = report.peak {
-        writeln!(out, "\npeak of these rows: {} at {}", cores(peak.cores), peak.time)?;
+        let cut = report.excluded.and_then(|excluded| excluded.at_peak).filter(|cores| *cores != 0.0);
+        let cut =
+            cut.map_or_else(String::new, |cut| format!(", {} of it in rows beyond --limit", cores(cut)));
+        writeln!(out, "\npeak of all rows: {} at {}{cut}", cores(peak.cores), peak.time)?;
     }
     writeln!(out, "\n{}", printable(&provenance(report)))
 }
