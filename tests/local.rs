@@ -118,6 +118,7 @@ fn every_question_adds_up() {
                 let (report, _) = report(&local(&arguments).output().unwrap());
                 assert_adds_up(&report);
                 assert!(report["window"]["interval_seconds"].as_f64() >= Some(2.0), "{report:#}");
+                assert!(report["window"]["asked_seconds"].is_null(), "nothing was cut: {report:#}");
                 assert!(check(&report), "{flags:?}: {report:#}");
             });
         }

@@ -153,7 +153,7 @@ pub(super) enum ClassFlag {
     Host,
     /// Kernel threads and interrupts
     Kernel,
-    /// Pods of OpenShift's namespaces
+    /// Pods of the platform's namespaces: openshift-*, kube-*, default, openshift
     Infra,
     /// All other pods
     Workload,

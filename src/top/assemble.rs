@@ -96,7 +96,7 @@ impl<'a> Assembly<'a> {
         let Extent { window, step, .. } = self.extent;
         let asked = self.question.span();
         let mut of = window.window(step);
-        of.asked_seconds = (asked != window).then(|| asked.length().as_secs_f64());
+        of.asked_seconds = (window.length() < asked.length()).then(|| asked.length().as_secs_f64());
         let mut report = self.question.empty_report(of, source);
         let stats = |steps: &Steps| steps.stats(self.extent.expected);
         let classes = self.totals.classes.iter();
