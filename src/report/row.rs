@@ -1,4 +1,4 @@
-//! One row of a report, and the order of rows.
+//! Row of a report, and the order of rows.
 use super::{Class, Stats};
 use schemars::JsonSchema;
 use serde::Serialize;

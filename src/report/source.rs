@@ -1,4 +1,4 @@
-//! The origin of a report's figures: its window, and the series that they were made of.
+//! Origin of a report's figures: its window, and the series that they were made of.
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The second stage of a plan: rows at one step. Only rows whose samples the server summed up are fetched again.
+//! Second stage of a plan: rows at one step. Only rows whose samples the server summed up are fetched again.
 use super::owners::Owners;
 use super::placement::pod;
 use super::{Fetched, key};

@@ -1,4 +1,4 @@
-//! One exposition, shared by all requests that it serves.
+//! Exposition, shared by all requests that it serves.
 
 use crate::serve::gzip;
 use hyper::body::Bytes;

@@ -1,4 +1,4 @@
-//! The exposition that each scraper has received.
+//! Expositions that scrapers have received.
 //!
 //! A scraper is a connection that is kept and has made a request at least twice, as Prometheus does. Its next request
 //! acknowledges its last response. It is waited for while it is live: seen within twice its own period, and within five
