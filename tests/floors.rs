@@ -44,9 +44,9 @@ const TOP: Floors = &[
     &["fetch"],
     &["plan"],
     &["probe"],
-    &["nodes", "sampling", "question", "key"],
-    &["filter"],
-    &["series"],
+    &["nodes", "coverage", "question", "key"],
+    &["sampling", "filter"],
+    &["metric_names"],
 ];
 const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"]];
 
@@ -88,11 +88,11 @@ const NODE_CPU: Floors = &[
     &["account"],
     &["naming"],
     &["kernel"],
-    &["snapshot"],
+    &["snapshot", "options"],
     &["cpu"],
 ];
 const COLLECT: Floors =
-    &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["context"], &["plausibility"]];
+    &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["pass"], &["plausibility"]];
 const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaped_children"], &["ledger", "busy"]];
 const NAMING: Floors = &[
     &["mod"],

@@ -9,7 +9,7 @@
 //!   |
 //! kernel    reads and parses the kernel's files
 //!   |
-//! snapshot  the result of a pass, as plain values          cpu   totals and deltas, as two types
+//! snapshot  the result of a pass, as plain values     options   where and how much to count     cpu   totals, deltas
 //! ```
 //!
 //! A module imports only from the modules below it. [`Node::open`] takes the first pass, and each [`Node::pass`] returns
@@ -28,14 +28,15 @@ pub mod fuzz;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod naming;
+mod options;
 mod snapshot;
 
 pub use collect::Node;
 pub use cpu::{Cpu, Delta};
 pub use naming::{Rules, check_rules};
+pub use options::{Detail, Paths};
 pub use snapshot::{
-    Class, Counts, Detail, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Paths, Pod, STARTING, Snapshot,
-    Thread, Work,
+    Class, Counts, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Pod, STARTING, Snapshot, Thread, Work,
 };
 #[cfg(target_os = "linux")]
 #[doc(hidden)]

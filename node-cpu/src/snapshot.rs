@@ -1,8 +1,7 @@
-//! Options and result of a pass, as plain values that exist on any system.
+//! Result of a pass, as plain values that exist on any system.
 
 use crate::cpu::Cpu;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -86,15 +85,6 @@ impl Class {
     }
 }
 
-/// Locations of the kernel's files.
-#[derive(Clone, Debug)]
-pub struct Paths {
-    /// Mount point of procfs, usually `/proc`.
-    pub procfs: PathBuf,
-    /// Root of the cgroup v2 tree to count by. `None` if the node's own is to be found among the mounts, or none is used.
-    pub cgroupfs: Option<PathBuf>,
-}
-
 /// Method that counts a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -112,13 +102,6 @@ impl Method {
             Method::Process => "process",
         }
     }
-}
-
-/// Level of detail of a pass. Details that are not requested cost nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Detail {
-    /// Counts CPU by thread name if `true`.
-    pub threads: bool,
 }
 
 /// Living processes of a group and their threads, as of the last pass that read them.

@@ -1,6 +1,7 @@
 //! `Node` on systems other than Linux: it has the functions of Linux, but opening one always fails.
 
-use crate::snapshot::{Detail, Method, Paths, Snapshot};
+use crate::options::{Detail, Paths};
+use crate::snapshot::{Method, Snapshot};
 use anyhow::{Result, bail};
 use std::env::consts::OS;
 

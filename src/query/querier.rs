@@ -68,7 +68,7 @@ impl<'a> Querier<'a> {
     }
 
     /// Probes the server's dialect; until then the querier takes it for an old server.
-    pub(crate) async fn probe(&self) -> Result<()> {
+    pub(crate) async fn learn_dialect(&self) -> Result<()> {
         self.dialect.set(self.client().dialect().await?);
         Ok(())
     }

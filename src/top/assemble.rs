@@ -3,10 +3,10 @@ mod excluded;
 
 use super::fetch::Fetched;
 use super::key::{Key, Samples};
+use super::metric_names::OWN_NAMESPACE;
 use super::plan::Purpose;
 use super::probe::Totals;
 use super::question::{By, Question};
-use super::series::OWN_NAMESPACE;
 use crate::query::Span;
 use crate::report::{
     Class, ClassTotal, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Steps,

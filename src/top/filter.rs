@@ -1,5 +1,5 @@
 //! Filter of rows: by class, namespace and node, and of the exporter's own pods.
-use super::series;
+use super::metric_names;
 use crate::report::Class;
 use anyhow::{Context, Result};
 use regex::Regex;
@@ -33,7 +33,7 @@ impl Filter {
 
     /// Returns whether the exporter's own pods, and no others, are excluded of their namespace.
     pub(super) fn leaves_out_own(&self) -> bool {
-        !self.exporter && self.has_namespace(series::OWN_NAMESPACE)
+        !self.exporter && self.has_namespace(metric_names::OWN_NAMESPACE)
     }
 
     /// Returns true if pods of one namespace may have rows, and others of their class none.
@@ -50,7 +50,7 @@ impl Filter {
 
     /// Returns true if a pod of a name and namespace has a row.
     pub(super) fn has_pod(&self, namespace: &str, pod: &str) -> bool {
-        self.has_namespace(namespace) && (self.exporter || !series::is_exporter_pod(namespace, pod))
+        self.has_namespace(namespace) && (self.exporter || !metric_names::is_exporter_pod(namespace, pod))
     }
 
     /// Returns true if a node has rows.

@@ -3,21 +3,23 @@
 //! ```text
 //!   question, filter      the user's question
 //!    |
-//!   probe                 the source: its coverage of the window by its `sampling`, and its `nodes`
+//!   probe                 the source: its `coverage` of the window, by its `sampling`, and its `nodes`
 //!    |
 //!   plan                  everything that is fetched, as a value
 //!    |
-//!   fetch                 rows and parts of totals, by their `key`; the names of the `series`
+//!   fetch                 rows and parts of totals, by their `key`; the `metric_names`
 //!    |
 //!   assemble              rows and totals to a report; `run` leads through all of these, `watch` again and again
 //!
 //!   local -> recording    this machine: samples in memory, assembled likewise
 //! ```
 mod assemble;
+mod coverage;
 mod fetch;
 mod filter;
 mod key;
 mod local;
+mod metric_names;
 mod nodes;
 mod plan;
 mod probe;
@@ -25,7 +27,6 @@ mod question;
 mod recording;
 mod run;
 mod sampling;
-mod series;
 mod watch;
 
 pub use filter::{Filter, Namespaces};

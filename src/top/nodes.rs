@@ -1,5 +1,5 @@
 //! Nodes that have samples in a window, and the notes about those with gaps.
-use super::series;
+use super::metric_names;
 use crate::prometheus::{Series, Size};
 use crate::query::{Cost, Querier, Span, Split, promql};
 use anyhow::Result;
@@ -34,18 +34,18 @@ impl Nodes {
         if holes == 0 && recorded.len() >= steps && recorded.iter().all(|number| *number == most) {
             let (times, size) = ((window.start, window.end), Size::from_samples(most as usize));
             // More than had samples in the window, if the server looks at longer stretches.
-            let names = querier.client().label_values("instance", series::BUSY, times, size).await;
+            let names = querier.client().label_values("instance", metric_names::BUSY, times, size).await;
             if names.unwrap_or_default().len() as f64 == most {
                 return Ok(Nodes { count: most as usize, ..Nodes::default() });
             }
         }
-        let counted = count(querier, series::BUSY, window, most.max(1.0) as usize).await?;
+        let counted = count(querier, metric_names::BUSY, window, most.max(1.0) as usize).await?;
         Ok(Nodes::of(&counted, steps, holes))
     }
 
     /// Fetches the nodes that the platform knows.
     pub(super) async fn of_platform(querier: &Querier<'_>, window: Span) -> Result<Nodes> {
-        let counted = count(querier, series::PLATFORM_BUSY, window, UNKNOWN).await?;
+        let counted = count(querier, metric_names::PLATFORM_BUSY, window, UNKNOWN).await?;
         // Their samples are of other times than the pods', so that one may be missing at an end.
         let most = counted.values().copied().fold(0.0, f64::max);
         Ok(Nodes::of(&counted, most as usize, 0))

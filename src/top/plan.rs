@@ -3,8 +3,8 @@
 mod exporter;
 mod platform;
 
+use super::metric_names;
 use super::question::{By, Question};
-use super::series;
 use crate::prometheus::Grid;
 use crate::query::promql::{self, At};
 use crate::query::{Cost, Span};
@@ -88,7 +88,7 @@ impl Planned {
             Form::Sum(labels) | Form::Each(labels) | Form::Statistics(labels) => {
                 promql::sum_by(labels, &at.of(&self.selector))
             }
-            Form::Services(labels, matchers) => series::platform_groups(labels, matchers),
+            Form::Services(labels, matchers) => metric_names::platform_groups(labels, matchers),
         }
     }
 
@@ -156,7 +156,7 @@ impl fmt::Display for Plan {
             writeln!(f, "beside them where pods ran, then when those moved that did: kube_pod_info")?;
         }
         if self.of_workloads {
-            writeln!(f, "beside them the owners of pods: {}", series::OWNERS)?;
+            writeln!(f, "beside them the owners of pods: {}", metric_names::OWNERS)?;
         }
         if self.at_peak {
             writeln!(

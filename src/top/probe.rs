@@ -1,8 +1,9 @@
 //! Probe: finds the source, the part of the window that it covers, the times of its samples, and its nodes.
+use super::coverage::Coverage;
+use super::metric_names;
 use super::nodes::{self, Nodes};
 use super::question::{Question, SourceChoice};
-use super::sampling::{Coverage, Sampling};
-use super::series;
+use super::sampling::Sampling;
 use crate::prometheus::{Grid, Series, Size, excess};
 use crate::query::{Cost, Querier, Span, Split, add_samples, promql};
 use crate::report::{Class, SourceKind, Steps};
@@ -53,7 +54,7 @@ pub(super) struct Probe {
 
 /// Fetches the facts about the server and its cluster.
 pub(super) async fn identify(querier: &Querier<'_>, asked: Span) -> Result<Identity> {
-    let nodes = querier.client().one(series::NODES, asked.end);
+    let nodes = querier.client().one(metric_names::NODES, asked.end);
     let (replica, nodes) = tokio::try_join!(querier.client().host(), nodes)?;
     Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
 }
@@ -69,7 +70,7 @@ pub(super) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
         let times = recorded.times();
         let sampling = Sampling::of(&times, EXPORTER_INTERVAL);
         exporter = sampling
-            .and_then(|sampling| sampling.cover(asked, &times, "exporter's"))
+            .and_then(|sampling| Coverage::of(sampling, asked, &times, "exporter's"))
             .map(|coverage| (coverage, recorded));
         notes.extend(sampling.filter(|_| exporter.is_none()).map(Sampling::none_in));
     }
@@ -97,7 +98,7 @@ pub(super) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
         return of_exporter(querier, coverage, &recorded).await.map(Ok);
     }
     if question.source != SourceChoice::Platform && notes.is_empty() {
-        let scraped = format!("count(last_over_time({}[5m]))", series::SCRAPED);
+        let scraped = format!("count(last_over_time({}[5m]))", metric_names::SCRAPED);
         if querier.client().one(&scraped, asked.end).await?.is_some() {
             bail!(
                 "Prometheus scrapes the exporter and evaluates none of its rules, from which a report is made: \
@@ -113,7 +114,7 @@ const NOT_INSTALLED: &str = "no series of the exporter: host is the services tha
 
 async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &Recorded) -> Result<Probe> {
     let Coverage { window, grid, samples, holes, mut notes } = coverage;
-    let numbers = recorded.values(series::NODES_RECORDED, window);
+    let numbers = recorded.values(metric_names::NODES_RECORDED, window);
     let nodes = Nodes::of_exporter(querier, window, (samples, holes), &numbers).await?;
     notes.extend(nodes.notes.iter().cloned());
     let totals = recorded.totals(grid);
@@ -128,7 +129,7 @@ impl Recorded {
     /// Fetches them for a window, and for more before it if it is too short to tell their interval.
     async fn fetch(querier: &Querier<'_>, asked: Span) -> Result<Recorded> {
         let span = Span::ending(asked.end, asked.length().max(ENOUGH));
-        let selector = promql::any_metric(&series::TOTALS, None);
+        let selector = promql::any_metric(&metric_names::TOTALS, None);
         let mut recorded = Recorded::default();
         let take = |response: &[Series<'_>]| {
             for series in response {
@@ -137,7 +138,7 @@ impl Recorded {
                 recorded.0.entry(key).or_default().extend(finite);
             }
         };
-        let number = series::TOTALS.len() + series::CLASS_COUNT;
+        let number = metric_names::TOTALS.len() + metric_names::CLASS_COUNT;
         querier.samples(&selector, span, Cost::of(number, number), take).await?;
         for samples in recorded.0.values_mut() {
             samples.sort_unstable_by_key(|(at, _)| *at);
@@ -152,7 +153,7 @@ impl Recorded {
             let of = self.0.iter().filter(|((name, _), _)| name == metric);
             of.flat_map(|(_, samples)| samples).map(|(at, _)| *at).collect()
         };
-        let all = series::TOTALS.map(times);
+        let all = metric_names::TOTALS.map(times);
         let common = all.iter().cloned().reduce(|a, b| a.intersection(&b).copied().collect());
         common.unwrap_or_default().into_iter().collect()
     }
@@ -171,12 +172,12 @@ impl Recorded {
             steps
         };
         let one = |metric: &str| self.0.get(&(metric.to_owned(), String::new())).map(steps);
-        let classes = self.0.iter().filter(|((name, _), _)| name == series::CLASSES);
+        let classes = self.0.iter().filter(|((name, _), _)| name == metric_names::CLASSES);
         let classes = classes.map(|((_, class), samples)| (Class::of_label(class), steps(samples)));
         Totals {
             classes: classes.filter(|(_, steps)| steps.samples() > 0).collect(),
-            busy: one(series::CLUSTER_BUSY),
-            unattributed: one(series::UNATTRIBUTED),
+            busy: one(metric_names::CLUSTER_BUSY),
+            unattributed: one(metric_names::UNATTRIBUTED),
         }
     }
 }
@@ -185,8 +186,8 @@ impl Recorded {
 async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<Coverage>> {
     let span = Span::ending(asked.end, asked.length().max(ENOUGH));
     // The series of the last round will do as long as it has the newest sample.
-    if let Some(selector) = querier.cache().and_then(|cache| cache.choice(series::PLATFORM_PODS)) {
-        let newest = format!("max(timestamp({}))", series::PLATFORM_PODS);
+    if let Some(selector) = querier.cache().and_then(|cache| cache.choice(metric_names::PLATFORM_PODS)) {
+        let newest = format!("max(timestamp({}))", metric_names::PLATFORM_PODS);
         let newest = querier.client().one(&newest, asked.end).await?;
         let coverage = coverage_of(querier, &selector, asked, span).await?;
         let last = coverage.as_ref().map(|coverage| coverage.grid.end);
@@ -194,7 +195,7 @@ async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<
             return Ok(coverage);
         }
     }
-    let fullest = promql::fullest(series::PLATFORM_PODS, &querier.ranges().text(span.length()));
+    let fullest = promql::fullest(metric_names::PLATFORM_PODS, &querier.ranges().text(span.length()));
     let named = |response: &[Series<'_>]| {
         let count = |series: &Series<'_>| (exactly(series), series.value().unwrap_or(0.0));
         response.iter().map(count).collect::<Vec<_>>()
@@ -208,15 +209,15 @@ async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<
                     *counted.entry(selector).or_default() += number;
                 }
             };
-            let cost = Cost::of(PODS, PODS).by(series::PLATFORM_PODS, "namespace");
-            querier.over(query, series::PLATFORM_PODS, span, (Split::Time, cost), take).await?;
+            let cost = Cost::of(PODS, PODS).by(metric_names::PLATFORM_PODS, "namespace");
+            querier.over(query, metric_names::PLATFORM_PODS, span, (Split::Time, cost), take).await?;
             counted.into_iter().collect()
         }
         other => other?,
     };
     let Some((selector, _)) = counted.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { return Ok(None) };
     if let Some(cache) = querier.cache() {
-        cache.choose(series::PLATFORM_PODS, selector.clone());
+        cache.choose(metric_names::PLATFORM_PODS, selector.clone());
     }
     coverage_of(querier, &selector, asked, span).await
 }
@@ -235,14 +236,14 @@ async fn coverage_of(
     querier.samples(selector, span, Cost::of(1, 1), take).await?;
     let times: Vec<Timestamp> = times.into_iter().collect();
     Ok(Sampling::of(&times, PLATFORM_INTERVAL)
-        .and_then(|sampling| sampling.cover(asked, &times, "platform's")))
+        .and_then(|sampling| Coverage::of(sampling, asked, &times, "platform's")))
 }
 
 /// Selects one series of the platform's pods by its labels.
 fn exactly(series: &Series<'_>) -> String {
     let labels = series.labels.iter().filter(|(name, _)| name != "__name__");
     let labels = labels.map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    promql::exactly(series::PLATFORM_PODS, &labels)
+    promql::exactly(metric_names::PLATFORM_PODS, &labels)
 }
 
 /// Returns the number of nodes that a query is planned for.

@@ -2,10 +2,10 @@
 use super::assemble::{Assembly, Extent};
 use super::fetch::Fetched;
 use super::key::{Key, Samples};
+use super::metric_names::{OWN_NAMESPACE, is_exporter_pod};
 use super::plan::Purpose;
 use super::probe::Totals;
 use super::question::Question;
-use super::series::{OWN_NAMESPACE, is_exporter_pod};
 use crate::query::Span;
 use crate::report::{Class, Report, Source, SourceKind, Steps};
 use node_cpu::{Class as Counted, Snapshot};

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Makes the report. Errors are those of the client.
 pub(super) async fn run(querier: &Querier<'_>, question: &Question) -> Result<Report> {
     // Sends one request, and the others only if that is not refused.
-    querier.probe().await?;
+    querier.learn_dialect().await?;
     let (identity, found) = tokio::try_join!(identify(querier, question.span()), probe(querier, question))?;
     let mut report = match found {
         Ok(found) => of_source(querier, question, &identity, found).await?,

@@ -1,13 +1,13 @@
 //! A snapshot as Prometheus's text exposition, version 0.0.4.
 
-mod groups;
-mod lifetime;
+mod groups_and_threads;
 mod pods;
+mod series_lifetime;
 mod starting_rows;
 mod text;
 
-use lifetime::{Appearance, Exposition, Series};
 use node_cpu::{Class, Cpu, Delta, EXITED, Group, Method, Pod, Snapshot, Thread};
+use series_lifetime::{Appearance, Exposition, Series};
 use starting_rows::Starting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Routes: the metrics for peers that may read them, the health, and a sentence for everything else.
 
 use super::gzip;
-use super::scrape::Received;
+use super::scrape::Acknowledged;
 use super::singleflight::Singleflight;
 use super::slots::{Evicted, Slot, Slots};
 use super::tls::Certificates;
@@ -28,8 +28,8 @@ const HUNG: Duration = Duration::from_secs(120);
 /// State that responses are made of.
 pub(super) struct App {
     singleflight: Singleflight,
-    /// Number of the exposition that each scraper has received.
-    received: Arc<Mutex<Received>>,
+    /// Number of the exposition that each scraper has acknowledged.
+    acknowledged: Arc<Mutex<Acknowledged>>,
     pub(super) certificates: Certificates,
     strangers: Arc<Slots>,
     scrapers: Arc<Slots>,
@@ -41,13 +41,13 @@ pub(super) struct App {
 impl App {
     pub(super) fn new(
         singleflight: Singleflight,
-        received: Arc<Mutex<Received>>,
+        acknowledged: Arc<Mutex<Acknowledged>>,
         certificates: Certificates,
         path: String,
         say: fn(&str),
     ) -> App {
         let (strangers, scrapers) = (Slots::new(STRANGERS), Slots::new(SCRAPERS));
-        App { singleflight, received, certificates, strangers, scrapers, path, say }
+        App { singleflight, acknowledged, certificates, strangers, scrapers, path, say }
     }
 
     /// Reads the certificates again if they have changed.
@@ -62,7 +62,7 @@ impl App {
 
     /// Notes the end of a connection.
     pub(super) fn left(&self, slot: &Slot) {
-        self.received().left(slot.number);
+        self.acknowledged().left(slot.number);
     }
 
     /// Returns true if the connection has made an allowed request for the metrics.
@@ -106,7 +106,7 @@ impl App {
             return exposition(running(age));
         }
         self.renew_certificates();
-        self.received().requested(slot.number, Instant::now());
+        self.acknowledged().requested(slot.number, Instant::now());
         let exposed = self.singleflight.get(self.certificates.are_good());
         let exposed = match timeout(LATE.saturating_sub(age), exposed).await {
             Ok(Ok(exposed)) => exposed,
@@ -114,15 +114,15 @@ impl App {
             Err(_) => return exposition(running(self.singleflight.running_for().unwrap_or(LATE))),
         };
         let packed = if gzip::is_accepted(request.headers()) { exposed.gzip().await } else { None };
-        self.received().sent(slot.number, exposed.number);
+        self.acknowledged().sent(slot.number, exposed.number);
         let Some(packed) = packed else { return exposition(exposed.text) };
         let mut response = exposition(packed);
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         response
     }
 
-    fn received(&self) -> MutexGuard<'_, Received> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    fn acknowledged(&self) -> MutexGuard<'_, Acknowledged> {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

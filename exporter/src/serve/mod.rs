@@ -7,7 +7,7 @@
 //!   |
 //! singleflight   one pass for all requests at once
 //!   |
-//! scrape         the pass and its exposition; the exposition that each scraper has received
+//! scrape         the pass and its exposition; the exposition that each scraper has acknowledged
 //!   |
 //! tls            certificates in force, and the check of clients'
 //!   |
@@ -32,7 +32,7 @@ use node_cpu::{Detail, Node, Paths, Rules};
 use reload::Reloaded;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
-use scrape::{Exporter, Received};
+use scrape::{Acknowledged, Exporter};
 use singleflight::Singleflight;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -77,12 +77,12 @@ pub(crate) fn serve(options: &Options, say: fn(&str)) -> Result<()> {
     let listener = listen(&options.listen)?;
     let address = listener.local_addr().context("cannot tell the address that is listened to")?;
     say(&format!("listening on {address}, {node}"));
-    let received = Arc::<Mutex<Received>>::default();
-    let (exposer, shared) = (Exposer::new(), Arc::clone(&received));
-    let mut exporter = Exporter { node, exposer, rules, started, received: shared, say };
+    let acknowledged = Arc::<Mutex<Acknowledged>>::default();
+    let (exposer, shared) = (Exposer::new(), Arc::clone(&acknowledged));
+    let mut exporter = Exporter { node, exposer, rules, started, acknowledged: shared, say };
     let singleflight = Singleflight::new(move |tls_is_good| exporter.scrape(tls_is_good));
     let path = options.telemetry_path.clone();
-    let app = Arc::new(App::new(singleflight, received, certificates, path, say));
+    let app = Arc::new(App::new(singleflight, acknowledged, certificates, path, say));
     // Threads called like the program, for people's queries filter on that name; two, one for passes.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().thread_name("process-exporter").max_blocking_threads(1).thread_keep_alive(NEXT_PASS);

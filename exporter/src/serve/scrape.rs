@@ -1,10 +1,10 @@
 //! One scrape: the config if it has changed, a pass over the node, and its text.
 
+mod acknowledged;
 mod exposition;
-mod received;
 
+pub(super) use acknowledged::Acknowledged;
 pub(super) use exposition::Exposition;
-pub(super) use received::Received;
 
 use super::reload::Reloaded;
 use crate::expose::{Exposer, Own};
@@ -22,8 +22,8 @@ pub(super) struct Exporter {
     pub(super) rules: Option<Reloaded<Rules>>,
     /// When the program started, since the epoch. `None` if the boot's time is unknown.
     pub(super) started: Option<Duration>,
-    /// Number of the exposition that each scraper has received.
-    pub(super) received: Arc<Mutex<Received>>,
+    /// Number of the exposition that each scraper has acknowledged.
+    pub(super) acknowledged: Arc<Mutex<Acknowledged>>,
     pub(super) say: fn(&str),
 }
 
@@ -53,7 +53,8 @@ impl Exporter {
             config_is_good: self.rules.as_ref().map(Reloaded::is_good),
             tls_is_good,
         };
-        let reached = self.received.lock().unwrap_or_else(PoisonError::into_inner).reached(Instant::now());
+        let reached =
+            self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).reached(Instant::now());
         let exposed = self.exposer.render(&snapshot, own, reached);
         exposed.left.iter().for_each(|group| self.node.forget(group));
         exposed.left_pods.iter().for_each(|pod| self.node.forget_pod(pod));

@@ -4,11 +4,11 @@
 //! that is sent must be of that CA, valid, and for clients, or the handshake fails: that is the library's own check,
 //! and its alert tells the client what is wrong. Sessions are not resumed, so that nothing outlives a changed CA.
 
-mod certificates;
+mod common_name;
 mod crypto;
-mod subject;
+mod in_force;
 
-pub(super) use certificates::Certificates;
+pub(super) use in_force::Certificates;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rustls::pki_types::pem::{self, PemObject};
@@ -112,7 +112,8 @@ impl Tls {
         }
         // The library has verified it: without that there would be none here.
         let Some(certificate) = connection.peer_certificates().and_then(<[_]>::first) else { return false };
-        self.cns.is_empty() || subject::common_name(certificate).is_some_and(|name| self.cns.contains(&name))
+        self.cns.is_empty()
+            || common_name::common_name(certificate).is_some_and(|name| self.cns.contains(&name))
     }
 }
 

@@ -11,13 +11,13 @@
 //! A pass touches only the accounts that have used CPU. A cgroup or process acquires the account that it counts for. An
 //! account is alive while it has references.
 
-mod accounts;
+mod account_lifetimes;
 mod pods;
 mod threads;
 
 use crate::cpu::{Cpu, Delta};
 use crate::snapshot::{Class, Counts, EXITED, Group, IDLE, Snapshot};
-use accounts::Standing;
+use account_lifetimes::Standing;
 use pods::Pods;
 use std::collections::BTreeMap;
 use std::sync::Arc;

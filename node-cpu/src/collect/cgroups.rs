@@ -14,9 +14,9 @@ mod born_names;
 mod cgroup;
 mod counter;
 mod directories;
-pub(super) mod discovery;
+pub(super) mod find_tree;
 
-use super::context::Pass;
+use super::pass::Pass;
 use super::processes::Processes;
 use crate::account::{Id, Ledger};
 use crate::naming::{self, CgroupRole};

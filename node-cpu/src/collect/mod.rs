@@ -9,12 +9,12 @@
 //!   |
 //! threads          a process's threads
 //!   |
-//! context          inputs and outputs of a pass          plausibility   limits of a counter's delta
+//! pass             inputs and outputs of a pass          plausibility   limits of a counter's delta
 //! ```
 
 mod cgroups;
-mod context;
 mod node;
+mod pass;
 mod plausibility;
 mod processes;
 mod threads;

@@ -1,8 +1,8 @@
 //! Node: one pass counts the cgroup tree, the processes and the node's busy time into one ledger.
 
-use super::cgroups::discovery::{self, Discovered};
+use super::cgroups::find_tree::{self, Discovered};
 use super::cgroups::{self, Tree};
-use super::context::Pass;
+use super::pass::Pass;
 use super::plausibility::Plausibility;
 use super::processes::{Processes, Scope};
 use crate::account::BusyTime;
@@ -13,7 +13,8 @@ use crate::kernel::parse::{self, Busy};
 use crate::kernel::{Outcome, Reader};
 use crate::naming;
 use crate::naming::Rules;
-use crate::snapshot::{Detail, Group, Method, Paths, Pod, Snapshot, Thread, Work};
+use crate::options::{Detail, Paths};
+use crate::snapshot::{Group, Method, Pod, Snapshot, Thread, Work};
 use anyhow::{Context, Result, bail};
 use std::fmt;
 use std::sync::Arc;
@@ -49,8 +50,8 @@ impl Node {
     pub fn open(paths: &Paths, detail: Detail) -> Result<Node> {
         let mut reader = Reader::new();
         let discovered = match &paths.cgroupfs {
-            Some(path) => discovery::check_tree(path)?,
-            None => discovery::find_mounted(&paths.procfs, &mut reader),
+            Some(path) => find_tree::check_tree(path)?,
+            None => find_tree::find_mounted(&paths.procfs, &mut reader),
         };
         Node::open_discovered(
             paths,

@@ -19,10 +19,10 @@ mod outside_units;
 mod owner;
 mod tracked;
 
-use super::context::Pass;
+use super::pass::Pass;
 use crate::kernel::parse::Stat;
 use crate::naming::{Namer, Rules};
-use crate::snapshot::Detail;
+use crate::options::Detail;
 pub(super) use in_cgroup::CgroupRef;
 use in_cgroup::Findings;
 use outside_units::OutsideUnits;

@@ -7,7 +7,7 @@
 //! until the first thread does not account for its process. The kernel keeps 1.7 KiB for each thread whose counter was
 //! read, and charges it to the reader. A thread that has never been read counts as `(idle)`.
 
-use super::context::Pass;
+use super::pass::Pass;
 use crate::account::{Id, Ledger, Series};
 use crate::cpu::{Cpu, Delta};
 use crate::kernel::Outcome;

@@ -2,8 +2,8 @@
 use super::{Assembly, each};
 use crate::report::{Class, SourceKind, Steps};
 use crate::top::key::Key;
+use crate::top::metric_names::OWN_NAMESPACE;
 use crate::top::plan::Purpose;
-use crate::top::series::OWN_NAMESPACE;
 
 impl Assembly<'_> {
     /// Computes the part of all classes that filters took out, step by step. The second value is false if

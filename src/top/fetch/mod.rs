@@ -1,30 +1,30 @@
 //! Fetch: the queries of a plan, all at once, to rows and parts of totals.
 //!
 //! ```text
-//! peak         rows at one step
+//! at_step      rows at one step
 //! pods         rows of pods: of the exporter's series on each node, of the platform's by their placement
 //!   placement    nodes of pods by the platform
-//!   owners       rows that pods are a part of
+//!   pod_rows     rows that pods are a part of
 //! statistics   statistics of single series that the server computes
 //! ```
-mod owners;
-mod peak;
+mod at_step;
 mod placement;
+mod pod_rows;
 mod pods;
 mod statistics;
 
 use super::key::{Key, Samples};
+use super::metric_names;
 use super::plan::{Form, Plan, Planned, Purpose};
 use super::question::Question;
-use super::series;
 use crate::prometheus::Series;
 use crate::query::Querier;
 use crate::query::promql::At;
 use crate::report::{Class, SourceKind};
 use anyhow::Result;
+pub(super) use at_step::fetch_at;
 use futures_util::future::try_join_all;
-use owners::Owners;
-pub(super) use peak::fetch_at;
+use pod_rows::Owners;
 use statistics::{Subject, statistics};
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ fn key(question: &Question, kind: SourceKind, purpose: Purpose, series: &Series<
             Key { namespace: Some(namespace), node, ..Key::of_class(class) }
         }
         Purpose::Own | Purpose::Neighbours => {
-            let namespace = Some(series::OWN_NAMESPACE.to_owned());
+            let namespace = Some(metric_names::OWN_NAMESPACE.to_owned());
             Key { namespace, node, ..Key::of_class(Class::Infra) }
         }
         Purpose::OnNodes | Purpose::Busy | Purpose::Host | Purpose::Pods | Purpose::PlacedPods => {

@@ -1,6 +1,6 @@
 //! Placement: nodes of pods over time, by `kube_pod_info`, for the platform's series, which have no node.
+use super::super::metric_names;
 use super::super::probe::PODS;
-use super::super::series;
 use crate::prometheus::Series;
 use crate::query::{Cost, Querier, Span, Split};
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ impl Placement {
     pub(super) async fn find(querier: &Querier<'_>, span: Span, moves: bool) -> Result<Placement> {
         let window = if moves { span.length() } else { LATELY.min(span.length()) };
         let lately = Span::ending(span.end, window);
-        let seen = nodes_of(querier, series::POD_INFO, lately, PODS).await?;
+        let seen = nodes_of(querier, metric_names::POD_INFO, lately, PODS).await?;
         let mut placement = Placement::default();
         placement.add_seen(querier, span, seen).await?;
         Ok(placement)
@@ -42,7 +42,7 @@ impl Placement {
     /// Fetches the last nodes of pods that were not there lately.
     pub(super) async fn add(&mut self, querier: &Querier<'_>, span: Span, pods: &[Pod]) -> Result<()> {
         let batches = pods.chunks(BATCH).map(async |batch| {
-            let mut seen = nodes_of(querier, &series::pod_info(batch), span, batch.len()).await?;
+            let mut seen = nodes_of(querier, &metric_names::pod_info(batch), span, batch.len()).await?;
             seen.retain(|pod, _| batch.binary_search(pod).is_ok());
             anyhow::Ok(seen)
         });
@@ -55,7 +55,8 @@ impl Placement {
         let several: Vec<Pod> =
             seen.iter().filter(|(_, nodes)| nodes.len() > 1).map(|(pod, _)| pod.clone()).collect();
         let batches = several.chunks(BATCH).map(async |batch| {
-            let mut moved = times_on_nodes(querier, &series::pod_info(batch), span, batch.len()).await?;
+            let mut moved =
+                times_on_nodes(querier, &metric_names::pod_info(batch), span, batch.len()).await?;
             moved.retain(|pod, _| batch.binary_search(pod).is_ok());
             anyhow::Ok(moved)
         });
@@ -109,7 +110,7 @@ async fn nodes_of(querier: &Querier<'_>, info: &str, span: Span, pods: usize) ->
         // Then only the new samples are read, and of all pods only in the first round.
         querier.samples(info, span, cost, take).await?;
     } else {
-        querier.over(series::pod_nodes, info, span, (Split::Label, cost), take).await?;
+        querier.over(metric_names::pod_nodes, info, span, (Split::Label, cost), take).await?;
     }
     Ok(seen)
 }

@@ -1,8 +1,8 @@
 //! Rows of pods. By the exporter a pod is a series on each node that it was on, and by the platform one series, placed on
 //! nodes by another.
 use super::Pod;
-use super::owners::Owners;
 use super::placement::{BATCH, Placement, pod};
+use super::pod_rows::Owners;
 use super::statistics::{Subject, from_server, is_spoilt, statistics};
 use crate::prometheus::Series;
 use crate::query::promql::{self, At};
@@ -10,9 +10,9 @@ use crate::query::{Cost, Querier, add_samples};
 use crate::report::{Class, Figures, Steps};
 use crate::time::Timestamp;
 use crate::top::key::{Key, Samples};
+use crate::top::metric_names;
 use crate::top::plan::{Form, Plan, Planned};
 use crate::top::question::Question;
-use crate::top::series;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub(super) async fn of_exporter(
         }
     }
     let batches = again.chunks(BATCH).map(async |batch| {
-        let these = series::these(batch);
+        let these = metric_names::these(batch);
         let selector = these.iter().fold(query.selector.clone(), |all, one| promql::and(&all, Some(one)));
         let cost = Cost::of(2 * batch.len(), 2 * batch.len());
         let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();

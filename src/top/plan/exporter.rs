@@ -2,8 +2,8 @@
 use super::{Form, NAMESPACES, Planned, Planner, Purpose};
 use crate::query::promql;
 use crate::report::Class;
+use crate::top::metric_names::{self, CLASS_COUNT, OWN_NAMESPACE, OWN_PODS};
 use crate::top::question::By;
-use crate::top::series::{self, CLASS_COUNT, OWN_NAMESPACE, OWN_PODS};
 
 /// Numbers of series that one node's groups, threads and pods are taken for when the cost of a query is estimated.
 const GROUPS_PER_NODE: usize = 100;
@@ -21,7 +21,7 @@ impl Planner<'_> {
             if question.by == By::Thread {
                 queries.push(self.on_each_node(
                     Purpose::Threads,
-                    series::THREADS,
+                    metric_names::THREADS,
                     "class, groupname, threadname",
                     &groups,
                     THREADS_PER_NODE,
@@ -29,7 +29,7 @@ impl Planner<'_> {
             }
         }
         if of_each && !pods.is_empty() {
-            let mut matchers = vec![series::of_classes(&pods)];
+            let mut matchers = vec![metric_names::of_classes(&pods)];
             matchers.extend(filter.namespace.as_ref().map(|name| promql::equal("namespace", name)));
             matchers.extend(self.nodes_matcher("instance"));
             let (read, labels) = (self.nodes * PODS_PER_NODE, "class, namespace, pod, instance".to_owned());
@@ -37,7 +37,7 @@ impl Planner<'_> {
             let of_workloads = question.by == By::Workload;
             queries.push(Planned {
                 purpose: Purpose::Pods,
-                selector: promql::select(series::PODS, &matchers),
+                selector: promql::select(metric_names::PODS, &matchers),
                 form: if of_workloads { Form::Each(labels) } else { Form::Statistics(labels) },
                 returned: read,
                 read,
@@ -49,7 +49,7 @@ impl Planner<'_> {
             queries.push(self.pods(
                 Purpose::Unnamed,
                 labels,
-                vec![series::of_classes(&[Class::Pod])],
+                vec![metric_names::of_classes(&[Class::Pod])],
                 10 * self.nodes,
             ));
         }
@@ -59,7 +59,7 @@ impl Planner<'_> {
             let read = self.nodes * CLASS_COUNT;
             queries.push(Planned {
                 purpose: Purpose::OnNodes,
-                selector: promql::select(series::CLASSES_ON_NODES, &matchers),
+                selector: promql::select(metric_names::CLASSES_ON_NODES, &matchers),
                 form: Form::Sum(self.labels("class")),
                 returned: if question.per_node { read } else { CLASS_COUNT },
                 read,
@@ -67,14 +67,14 @@ impl Planner<'_> {
             });
         }
         if !pods.is_empty() && (!of_each || filter.picks_namespaces()) {
-            let matchers = vec![series::of_classes(&pods)];
+            let matchers = vec![metric_names::of_classes(&pods)];
             if question.of_nodes() {
                 let labels = self.labels("class, namespace");
                 queries.push(self.pods(Purpose::Namespaces, labels, matchers, self.nodes * PODS_PER_NODE));
             } else {
                 queries.push(Planned {
                     purpose: Purpose::Namespaces,
-                    selector: promql::select(series::NAMESPACE_SUMS, &matchers),
+                    selector: promql::select(metric_names::NAMESPACE_SUMS, &matchers),
                     form: Form::Sum("class, namespace".to_owned()),
                     returned: NAMESPACES,
                     read: NAMESPACES,
@@ -97,11 +97,17 @@ impl Planner<'_> {
     fn groups(&self, classes: &[Class]) -> Planned {
         let labels = "class, groupname";
         if self.question.of_nodes() {
-            return self.on_each_node(Purpose::Groups, series::GROUPS, labels, classes, GROUPS_PER_NODE);
+            return self.on_each_node(
+                Purpose::Groups,
+                metric_names::GROUPS,
+                labels,
+                classes,
+                GROUPS_PER_NODE,
+            );
         }
         Planned {
             purpose: Purpose::Groups,
-            selector: promql::select(series::GROUP_SUMS, &[series::of_classes(classes)]),
+            selector: promql::select(metric_names::GROUP_SUMS, &[metric_names::of_classes(classes)]),
             form: Form::Statistics(labels.to_owned()),
             returned: GROUPS_PER_NODE,
             read: GROUPS_PER_NODE,
@@ -118,7 +124,7 @@ impl Planner<'_> {
         classes: &[Class],
         per_node: usize,
     ) -> Planned {
-        let mut matchers = vec![series::of_classes(classes)];
+        let mut matchers = vec![metric_names::of_classes(classes)];
         matchers.extend(self.nodes_matcher("instance"));
         let (labels, read) = (self.labels(labels), self.nodes * per_node);
         Planned {
@@ -136,7 +142,7 @@ impl Planner<'_> {
         matchers.extend(self.nodes_matcher("instance"));
         let each = if purpose == Purpose::Namespaces { NAMESPACES } else { 1 };
         let returned = if self.question.per_node { read } else { each.max(1) };
-        let selector = promql::select(series::PODS, &matchers);
+        let selector = promql::select(metric_names::PODS, &matchers);
         Planned { purpose, selector, form: Form::Sum(labels), returned, read, split: Some("instance") }
     }
 

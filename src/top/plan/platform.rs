@@ -2,9 +2,9 @@
 use super::{Form, NAMESPACES, Planned, Planner, Purpose};
 use crate::query::promql;
 use crate::report::Class;
+use crate::top::metric_names::{self, OWN_NAMESPACE, OWN_PODS};
 use crate::top::probe::PODS;
 use crate::top::question::By;
-use crate::top::series::{self, OWN_NAMESPACE, OWN_PODS};
 
 /// Number of services that one node is taken for when the cost of a query is estimated.
 const SERVICES_PER_NODE: usize = 60;
@@ -25,7 +25,7 @@ impl Planner<'_> {
         };
         let pods = |purpose, labels: &str, matchers: &[String], returned| Planned {
             purpose,
-            selector: promql::select(series::PLATFORM_PODS, matchers),
+            selector: promql::select(metric_names::PLATFORM_PODS, matchers),
             form: Form::Sum(labels.to_owned()),
             returned,
             read: PODS,
@@ -34,7 +34,7 @@ impl Planner<'_> {
         let mut queries = vec![
             Planned {
                 purpose: Purpose::Busy,
-                selector: series::PLATFORM_BUSY.to_owned(),
+                selector: metric_names::PLATFORM_BUSY.to_owned(),
                 form: Form::Sum(String::new()),
                 returned: 1,
                 read: self.nodes,

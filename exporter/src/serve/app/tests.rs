@@ -23,7 +23,7 @@ pub(in crate::serve) fn of(singleflight: Singleflight, files: Option<&TlsFiles>)
 impl App {
     /// Returns the exposition that every scraper has received.
     pub(in crate::serve) fn reached(&self) -> u64 {
-        self.received().reached(Instant::now())
+        self.acknowledged().reached(Instant::now())
     }
 
     /// Has the next scrape find a new exposition.

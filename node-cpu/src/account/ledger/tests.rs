@@ -1,6 +1,6 @@
 //! Tests of the ledger: noise, splits, limits and threads.
 
-use super::accounts::MAX_GROUPS;
+use super::account_lifetimes::MAX_GROUPS;
 use super::*;
 use crate::snapshot::OTHER;
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! One cgroup and those in it: reads its counter, and if that has changed, credits its CPU to the owners.
 
+mod members;
 mod pod_name;
-mod processes;
 mod residual_owner;
 
 use super::Walk;

@@ -4,7 +4,7 @@ use super::owner::DEEPEST;
 use super::{Processes, Scope, Source, Tracked};
 use crate::account::reaped_children::{self, Exited, Reaper};
 use crate::account::{Id, Ledger};
-use crate::collect::context::Pass;
+use crate::collect::pass::Pass;
 use crate::kernel::Outcome;
 use crate::kernel::parse::Stat;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 use super::{Membership, Processes, Since, Source};
 use crate::account::reaped_children::{self, Exited, Reaper};
 use crate::account::{Id, Ledger};
-use crate::collect::context::Pass;
+use crate::collect::pass::Pass;
 use crate::cpu::Delta;
 use crate::kernel::Outcome;
 use crate::kernel::parse::{self, Stat};

@@ -14,7 +14,7 @@
 
 use super::{Membership, Processes, Scope, Since, Source};
 use crate::account::reaped_children::{Exited, Reaper};
-use crate::collect::context::Pass;
+use crate::collect::pass::Pass;
 use crate::cpu::Delta;
 use crate::kernel::parse::{self, Stat};
 use crate::kernel::{Outcome, Tries};

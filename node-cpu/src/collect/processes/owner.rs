@@ -2,7 +2,7 @@
 
 use super::tracked::{Source, Tracked};
 use super::{Processes, Scope};
-use crate::collect::context::Pass;
+use crate::collect::pass::Pass;
 use crate::kernel::parse::{Comm, Stat};
 use crate::kernel::{CommandOf, Outcome, Tries};
 use crate::naming::{self, Owner};

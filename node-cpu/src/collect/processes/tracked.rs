@@ -1,7 +1,7 @@
 //! One process, from one reading to the next: its membership, its group, and its CPU in between.
 
 use crate::account::{Id, Ledger};
-use crate::collect::context::Pass;
+use crate::collect::pass::Pass;
 use crate::collect::threads::{Process, TrackedThreads};
 use crate::cpu::{Cpu, Delta};
 use crate::kernel::Tries;

@@ -1,4 +1,4 @@
-//! Expositions that scrapers have received.
+//! Expositions that scrapers have acknowledged: they have received them for certain.
 //!
 //! A scraper is a connection that is kept and has made a request at least twice, as Prometheus does. Its next request
 //! acknowledges its last response. It is waited for while it is live: seen within twice its own period, and within five
@@ -16,7 +16,7 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// The scrapers, by the number of their connection.
 #[derive(Debug, Default)]
-pub(in crate::serve) struct Received(BTreeMap<u64, Scraper>);
+pub(in crate::serve) struct Acknowledged(BTreeMap<u64, Scraper>);
 
 #[derive(Debug)]
 struct Scraper {
@@ -27,18 +27,18 @@ struct Scraper {
     /// Number of the newest exposition that was sent to it; 0 before the first.
     sent: u64,
     /// Number of the newest one that it has acknowledged; 0 before the first.
-    received: u64,
+    acknowledged: u64,
     open: bool,
 }
 
-impl Received {
-    /// Notes a request of a connection, which so has received the last exposition that was sent to it.
+impl Acknowledged {
+    /// Notes a request of a connection, which so has acknowledged the last exposition that was sent to it.
     pub(in crate::serve) fn requested(&mut self, connection: u64, at: Instant) {
-        let new = Scraper { seen: at, period: None, sent: 0, received: 0, open: true };
+        let new = Scraper { seen: at, period: None, sent: 0, acknowledged: 0, open: true };
         let scraper = self.0.entry(connection).and_modify(|known| {
             known.period = Some(at.saturating_duration_since(known.seen));
             known.seen = at;
-            known.received = known.sent;
+            known.acknowledged = known.sent;
         });
         scraper.or_insert(new);
     }
@@ -57,12 +57,12 @@ impl Received {
         }
     }
 
-    /// Returns the number of the newest exposition that every live scraper has received, or a later one. `u64::MAX` if
+    /// Returns the number of the newest exposition that every live scraper has acknowledged, or a later one. `u64::MAX` if
     /// there is no scraper.
     pub(in crate::serve) fn reached(&mut self, at: Instant) -> u64 {
         self.0.retain(|_, scraper| scraper.open || scraper.is_live(at));
         let live = self.0.values().filter(|scraper| scraper.is_live(at));
-        live.map(|scraper| scraper.received).min().unwrap_or(u64::MAX)
+        live.map(|scraper| scraper.acknowledged).min().unwrap_or(u64::MAX)
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
 
     /// Checks what has been reached, after events at seconds.
     fn check(what: &str, events: &[(u64, Event)]) {
-        let (mut scrapers, start) = (Received::default(), Instant::now());
+        let (mut scrapers, start) = (Acknowledged::default(), Instant::now());
         for (seconds, event) in events {
             let at = start + Duration::from_secs(*seconds);
             match *event {
@@ -163,7 +163,7 @@ mod tests {
             ],
         );
         check(
-            "back after a pause, it has still received what it has",
+            "back after a pause, it has still acknowledged what it has",
             &[
                 (0, Asks(1)),
                 (0, Sent(1, 3)),
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_has_left_is_forgotten() {
-        let (mut scrapers, start) = (Received::default(), Instant::now());
+        let (mut scrapers, start) = (Acknowledged::default(), Instant::now());
         for connection in 0..1000 {
             scrapers.requested(connection, start);
             scrapers.left(connection);

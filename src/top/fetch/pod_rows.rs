@@ -4,9 +4,9 @@ use crate::prometheus::Series;
 use crate::query::{Cost, Querier, Span, Split};
 use crate::report::Class;
 use crate::top::key::Key;
+use crate::top::metric_names;
 use crate::top::probe::PODS;
 use crate::top::question::By;
-use crate::top::series;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,8 +35,10 @@ impl Owners {
                     found.entry(pod).or_default().insert((text("workload"), text("workload_type")));
                 }
             };
-            let cost = Cost::of(PODS, PODS).by(series::OWNERS, "namespace");
-            querier.over(series::owners_in, series::OWNERS, window, (Split::Label, cost), take).await?;
+            let cost = Cost::of(PODS, PODS).by(metric_names::OWNERS, "namespace");
+            querier
+                .over(metric_names::owners_in, metric_names::OWNERS, window, (Split::Label, cost), take)
+                .await?;
         }
         Ok(Owners::new(by, found))
     }

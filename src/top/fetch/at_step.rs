@@ -1,6 +1,6 @@
 //! Second stage of a plan: rows at one step. Only rows whose samples the server summed up are fetched again.
-use super::owners::Owners;
 use super::placement::pod;
+use super::pod_rows::Owners;
 use super::{Fetched, key};
 use crate::prometheus::{Grid, Series};
 use crate::query::Querier;
