@@ -145,7 +145,7 @@ pub struct Snapshot {
     /// Pods that have a living cgroup or process.
     pub pods_alive: BTreeSet<Pod>,
     /// CPU of each group by thread name. Between two snapshots the sum of a group's threads rises as the group does.
-    /// Empty unless [`Detail::threads`] is set.
+    /// Empty unless [`Detail::threads`](crate::Detail::threads) is set.
     pub threads: BTreeMap<Thread, Cpu>,
     /// Number of living threads by name. A missing name has none. Together they are the group's threads.
     pub thread_counts: BTreeMap<Thread, u64>,
