@@ -14,6 +14,9 @@ use crate::top::{By, Namespaces, Percentile};
 use clap::{Args, Parser, Subcommand};
 use std::time::Duration;
 
+/// Place of a flag after those of each command, and before `--help`, which clap has at 999.
+const LAST: usize = 998;
+
 /// Show where the CPU of OpenShift nodes goes, outside and inside of pods.
 #[derive(Parser)]
 #[command(name = "oc interrogate", bin_name = "oc interrogate", version, arg_required_else_help = true)]
@@ -24,7 +27,7 @@ use std::time::Duration;
   oc interrogate COMMAND --help")]
 pub(super) struct Cli {
     /// Show each request on stderr, as a curl command without its token
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = LAST)]
     pub(super) verbose: bool,
     #[command(subcommand)]
     pub(super) command: Command,
