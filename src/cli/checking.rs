@@ -12,6 +12,9 @@ pub(super) struct StatusFlags {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
+    /// Print the JSON Schema of -o json, and nothing else
+    #[arg(long)]
+    pub(super) schema: bool,
     /// Repeat the checks until none fails
     #[arg(long)]
     wait: bool,

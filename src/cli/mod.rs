@@ -23,6 +23,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use flags::{Cli, Command, TopFlags};
 use installing::{InstallFlags, UninstallFlags};
+use schemars::{JsonSchema, schema_for};
 use shared::Usage;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -85,9 +86,7 @@ fn run(verbose: bool, command: Command, program: &str) -> Result<()> {
 
 async fn top(flags: TopFlags) -> Result<()> {
     if flags.schema {
-        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Report))
-            .context("cannot write the schema")?;
-        return check_written("the schema", writeln!(io::stdout(), "{schema}")).map(|_| ());
+        return print_schema::<Report>();
     }
     let (options, local, selector, watch) =
         (flags.page_options(), flags.local, flags.selector.clone(), flags.watch);
@@ -134,6 +133,9 @@ async fn uninstall(flags: UninstallFlags) -> Result<()> {
 
 /// Prints all checks. Errors if some failed.
 async fn status(flags: StatusFlags) -> Result<()> {
+    if flags.schema {
+        return print_schema::<status::Report>();
+    }
     let format = flags.output;
     let (wait, session, prometheus) = flags.typed()?;
     let report = status::status(&Cluster::new(session), &prometheus, wait, &print_stderr).await?;
@@ -144,6 +146,12 @@ async fn status(flags: StatusFlags) -> Result<()> {
         return Ok(());
     }
     bail!("{} of {} checks failed: {}", failed.len(), report.checks.len(), failed.join(", "))
+}
+
+/// Prints the JSON Schema of a report.
+fn print_schema<T: JsonSchema>() -> Result<()> {
+    let schema = serde_json::to_string_pretty(&schema_for!(T)).context("cannot write the schema")?;
+    check_written("the schema", writeln!(io::stdout(), "{schema}")).map(|_| ())
 }
 
 /// Adds `what` to an error of writing it to stdout. Returns false if the reader has closed the pipe: that is no error.

@@ -97,7 +97,7 @@ async fn round(cluster: &Cluster, server: &Server<'_>, prometheus: &PrometheusOp
             }
         }
     }
-    Ok(Round { report: Report { checks }, notes, is_nothing: installed.is_nothing })
+    Ok(Round { report: Report::new(checks), notes, is_nothing: installed.is_nothing })
 }
 
 /// The checks that Prometheus answers. Errors: it does not; one line with the remedy.

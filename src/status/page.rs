@@ -64,7 +64,7 @@ mod tests {
             Check::skipped("attributed", "no samples"),
         ];
         let mut out = Vec::new();
-        write(&Report { checks }, format, colour, &mut out).unwrap();
+        write(&Report::new(checks), format, colour, &mut out).unwrap();
         String::from_utf8(out).unwrap().replace('\u{1b}', "␛")
     }
 
@@ -74,5 +74,12 @@ mod tests {
         check("tests/golden/status/table-coloured.txt", &page(Format::Table, true));
         check("tests/golden/status/report.json", &page(Format::Json, false));
         assert_eq!(page(Format::Json, true), page(Format::Json, false));
+    }
+
+    /// Scripts can check what they read against it.
+    #[test]
+    fn the_schema_of_json() {
+        let schema = schemars::schema_for!(Report);
+        check("docs/schema/StatusReport.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
     }
 }

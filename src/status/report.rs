@@ -1,18 +1,19 @@
 //! What `status` finds: checks in the order from the objects to the data, each with its remedy.
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Result of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "CheckStatus")]
 pub enum Verdict {
     /// As it should be.
     Ok,
-    /// It works, and something ought to be done.
+    /// Works, but needs attention.
     Warning,
-    /// It does not work.
+    /// Does not work.
     Failed,
-    /// It could not be looked at; the message says for want of what.
+    /// Could not run; the message says why.
     Skipped,
 }
 
@@ -29,15 +30,16 @@ impl Verdict {
 }
 
 /// One check.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Check {
-    /// Its name, for scripts.
+    /// Name, as `status --help` lists it.
     pub check: &'static str,
-    /// How it came out.
+    /// Result.
     pub status: Verdict,
-    /// What was found.
+    /// Finding, for a reader.
     pub message: String,
-    /// What helps.
+    /// Remedy. `None` if there is nothing to do, or if the message holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
@@ -73,27 +75,30 @@ impl Check {
     }
 }
 
-/// All checks that were made. As JSON one object with `apiVersion`, `kind` and `checks`.
-#[derive(Debug, Clone, PartialEq)]
+/// All checks of an installation, from its objects to its data.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "StatusReport", deny_unknown_fields)]
 pub struct Report {
-    /// In their order.
+    /// Version of this form.
+    #[serde(rename = "apiVersion")]
+    #[schemars(extend("const" = "interrogate/v1"))]
+    pub api_version: &'static str,
+    /// Kind of this object.
+    #[schemars(extend("const" = "StatusReport"))]
+    pub kind: &'static str,
+    /// Checks in the order in which they ran.
     pub checks: Vec<Check>,
 }
 
 impl Report {
-    /// The names of the checks that failed.
+    /// Makes a report of checks in their order.
+    pub fn new(checks: Vec<Check>) -> Report {
+        Report { api_version: "interrogate/v1", kind: "StatusReport", checks }
+    }
+
+    /// Returns the names of the checks that failed.
     pub fn failed(&self) -> Vec<&'static str> {
         let failed = self.checks.iter().filter(|check| check.status == Verdict::Failed);
         failed.map(|check| check.check).collect()
-    }
-}
-
-impl Serialize for Report {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut object = to.serialize_struct("StatusReport", 3)?;
-        object.serialize_field("apiVersion", "interrogate/v1")?;
-        object.serialize_field("kind", "StatusReport")?;
-        object.serialize_field("checks", &self.checks)?;
-        object.end()
     }
 }

@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 11);
         let mut short = groups("ok");
         short[0].rules.pop();
-        let mut report = Report { checks: Vec::new() };
+        let mut report = Report::new(Vec::new());
         for groups in [groups("ok"), groups("unknown"), groups("err"), short, Vec::new()] {
             report.checks.push(verdict(&expected, &groups));
         }

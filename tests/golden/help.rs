@@ -43,6 +43,14 @@ fn short_help() {
 }
 
 #[test]
+fn schemas_are_those_of_the_documentation() {
+    for (name, kind) in [("top", "CpuReport"), ("status", "StatusReport")] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{kind}.json"));
+        assert_eq!(printed(&[name, "--schema"]), fs::read_to_string(file).unwrap(), "{name}");
+    }
+}
+
+#[test]
 fn every_way_to_the_programs_help_is_one_page() {
     let page = printed(&["-h"]);
     assert_eq!(printed(&["--help"]), page);
