@@ -34,7 +34,9 @@ fn local(arguments: &[&str]) -> Command {
 fn report(output: &Output) -> (Value, String) {
     let stderr = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(0), "{stderr}");
-    (serde_json::from_slice(&output.stdout).unwrap(), stderr)
+    let report = serde_json::from_slice(&output.stdout).unwrap();
+    test_cluster::check_report("CpuReport", &report).unwrap();
+    (report, stderr)
 }
 
 fn rows(report: &Value) -> &[Value] {
@@ -195,6 +197,7 @@ fn ctrl_c_on_a_terminal_ends_early_with_what_there_is() {
     let cleared = shown.rsplit('\r').find(|line| !line.trim_matches('\n').is_empty()).unwrap();
     assert!(cleared.trim().is_empty(), "the bar is still there: {shown:?}");
     let report: Value = serde_json::from_str(&fs::read_to_string(&page).unwrap()).unwrap();
+    test_cluster::check_report("CpuReport", &report).unwrap();
     assert_adds_up(&report);
     assert!(report["window"]["interval_seconds"].as_f64() < Some(50.0), "{report:#}");
     assert!(!rows(&report).is_empty() && notes(&report).contains("interrupted after "), "{report:#}");

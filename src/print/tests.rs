@@ -74,6 +74,7 @@ fn data_formats() {
         check(&format!("tests/golden/report/{shape}.json"), &json);
         check(&format!("tests/golden/report/{shape}.yaml"), &yaml);
         let object: serde_json::Value = serde_json::from_str(&json).unwrap();
+        test_cluster::check_report("CpuReport", &object).unwrap();
         assert_eq!(serde_yaml::from_str::<serde_json::Value>(&yaml).unwrap(), object, "{shape}");
     }
     let rows_alone = PageOptions { headers: false, ..options(Format::Csv) };

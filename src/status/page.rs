@@ -81,5 +81,7 @@ mod tests {
     fn the_schema_of_json() {
         let schema = schemars::schema_for!(Report);
         check("docs/schema/StatusReport.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
+        let report = serde_json::from_str(&page(Format::Json, false)).unwrap();
+        test_cluster::check_report("StatusReport", &report).unwrap();
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use test_cluster::{Prometheus, Spec, directory, free_port, shared, until};
+use test_cluster::{Prometheus, Spec, check_report, directory, free_port, shared, until};
 use test_history::{History, metric};
 
 use crate::pieces::{assert_same, signal};
@@ -194,6 +194,7 @@ fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> 
             watch.wait()?;
             ensure!(2 * others < first, "{name} {flags:?}: {first} samples, then {others} for three reports");
             for mut report in seen {
+                check_report("CpuReport", &report)?;
                 let end = report["window"]["end"].as_str().context("no end")?.to_owned();
                 let length = report["window"]["interval_seconds"].as_f64().context("no length")?;
                 let fixed = [
@@ -247,6 +248,7 @@ fn pods_that_had_no_samples_are_looked_for_again() -> Result<()> {
     let mut reports = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
     let mut next = || -> Result<bool> {
         let report = reports.next().context("it ended")??;
+        check_report("CpuReport", &report)?;
         let rows = report["rows"].as_array().context("no rows")?;
         ensure!(rows.iter().any(|row| row["class"] == "host"), "{report}");
         Ok(rows.iter().any(|row| row["name"] == "cart"))

@@ -26,6 +26,7 @@
 //! rules       the manifest's recording rules, at a test's own interval
 //! cgroups     a tree of cgroups and loads in them, for tests of the exporter
 //! plugin      runs the real binary as a user would, in a clean environment
+//!   schema    whether the reports that it prints fit docs/schema
 //! ```
 //!
 //! Everything is synchronous. Nothing outlives the test process: the kernel kills the programs with the thread that
@@ -53,6 +54,7 @@ mod pod;
 mod process;
 mod prometheus;
 mod rules;
+mod schema;
 mod service_ca;
 mod thanos;
 mod wait;
@@ -78,6 +80,7 @@ pub use pod::Pod;
 pub use process::{Process, start};
 pub use prometheus::Prometheus;
 pub use rules::rules;
+pub use schema::check_report;
 pub use service_ca::ServiceCa;
 pub use thanos::Thanos;
 pub use wait::until;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::namespace::directory;
 use crate::process::mortal;
+use crate::schema::check_output;
 
 /// A user's shell, as far as the plugin sees it: an empty home, no variables but `PATH` and those given here.
 pub struct Plugin {
@@ -68,14 +69,16 @@ impl Plugin {
         command.spawn().with_context(|| format!("starting {}", self.binary.display()))
     }
 
-    /// Runs it to its end. One that has not ended after two minutes, or was killed, is an error.
+    /// Runs it to its end. One that has not ended after two minutes, or was killed, is an error, and so is a report that
+    /// does not fit its schema.
     pub fn run<S: Into<OsString>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Outcome> {
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         // Each of the two ends with the one above it, and this thread waits.
         let answer = mortal("timeout")
             .args(["--signal=KILL", "120"])
             .args(["setpriv", "--pdeathsig", "KILL", "--"])
             .arg(&self.binary)
-            .args(arguments.into_iter().map(Into::into))
+            .args(&arguments)
             .stdin(Stdio::null())
             .current_dir(&self.home)
             .env_clear()
@@ -88,6 +91,7 @@ impl Plugin {
         let stderr = String::from_utf8(answer.stderr).context("standard error is no UTF-8")?;
         let code = answer.status.code().filter(|&code| code < 124);
         ensure!(code.is_some(), "the plugin hung or was killed ({}):\n{stdout}{stderr}", answer.status);
+        check_output(&arguments, &stdout).with_context(|| format!("{arguments:?}"))?;
         Ok(Outcome { code: code.unwrap_or_default(), stdout, stderr })
     }
 }
