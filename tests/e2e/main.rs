@@ -15,6 +15,7 @@ mod nodes;
 mod odd_data;
 mod pieces;
 mod plan;
+mod queries;
 mod renewal;
 mod serve;
 mod sign_in;

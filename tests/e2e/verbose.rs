@@ -9,7 +9,7 @@ use crate::serve::{an_hour, serve};
 use crate::way_in::plugin;
 
 /// Returns a line's number of series, if it has one, its bytes, and the command.
-fn parse(line: &str) -> Result<(Option<usize>, usize, &str)> {
+pub(crate) fn parse(line: &str) -> Result<(Option<usize>, usize, &str)> {
     let (head, command) = line.split_once(": curl ").context("no command")?;
     let part = |unit: &str| {
         let number = head.split(", ").find_map(|part| part.strip_suffix(unit));
