@@ -27,3 +27,4 @@ mod trust;
 mod verbose;
 mod watch;
 mod way_in;
+mod workloads;
