@@ -60,6 +60,8 @@ struct Case {
     flags: &'static [&'static str],
     /// The most that the median may be of the predecessor's time; reported only where there is none.
     most: Option<f64>,
+    /// Another question of the same hour, and the most that the median may be of its time.
+    beside: Option<(&'static str, f64)>,
     of: Hour,
     /// What the server must answer for it, however it is asked.
     least: &'static [Least],
@@ -74,30 +76,28 @@ enum Hour {
     Restless,
 }
 
-const CASES: [Case; 5] = [
-    Case { name: "top", flags: &[], most: Some(0.7), of: Hour::Usual, least: &[Least::Pods] },
-    Case { name: "top --by class", flags: &["--by", "class"], most: Some(0.05), of: Hour::Usual, least: &[] },
+/// A question about the usual hour, without bounds.
+const PLAIN: Case = Case { name: "top", flags: &[], most: None, beside: None, of: Hour::Usual, least: &[] };
+
+const CASES: [Case; 7] = [
+    Case { most: Some(0.7), least: &[Least::Pods], ..PLAIN },
+    Case { name: "top --by class", flags: &["--by", "class"], most: Some(0.05), ..PLAIN },
+    Case { name: "top --by namespace", flags: &["--by", "namespace"], most: Some(0.1), ..PLAIN },
     Case {
-        name: "top --by namespace",
-        flags: &["--by", "namespace"],
-        most: Some(0.1),
-        of: Hour::Usual,
-        least: &[],
+        name: "top --by workload",
+        flags: &["--by", "workload"],
+        beside: Some(("top --by namespace", 2.0)),
+        ..PLAIN
     },
     Case {
         name: "top --per-node",
         flags: &["--per-node"],
         most: Some(0.9),
-        of: Hour::Usual,
         least: &[Least::GroupsOfNodes, Least::Pods],
+        ..PLAIN
     },
-    Case {
-        name: "top, one pod in 7 moved",
-        flags: &[],
-        most: None,
-        of: Hour::Restless,
-        least: &[Least::Pods],
-    },
+    Case { name: "top --at-peak", flags: &["--at-peak"], beside: Some(("top", 1.5)), ..PLAIN },
+    Case { name: "top, one pod in 7 moved", of: Hour::Restless, least: &[Least::Pods], ..PLAIN },
 ];
 
 fn ratios(out: &mut impl Write) -> Result<bool> {
@@ -134,7 +134,8 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
     }
     writeln!(out, "their answers: {:.1} MB", bytes as f64 / 1e6)?;
     let mut fine = true;
-    for ((case, after), least) in CASES.iter().zip(&after).zip(&least) {
+    let all = &after;
+    for ((case, after), least) in CASES.iter().zip(all).zip(&least) {
         // Each run against the predecessor's of the same round: what else the machine did then hit both.
         let (before, fetched) = (&before[case.of as usize], &fetched[case.of as usize]);
         let ratios = |of: &[f64], to: &[f64]| Spread::of(of.iter().zip(to).map(|(of, to)| of / to).collect());
@@ -147,6 +148,10 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
         match case.most {
             Some(most) => fine &= verdict(out, &name, &ratio, most)?,
             None => writeln!(out, "{name}: {ratio}")?,
+        }
+        if let Some((other, most)) = case.beside {
+            let of = CASES.iter().position(|case| case.name == other).context("no such question")?;
+            fine &= verdict(out, &format!("{} / {other}", case.name), &ratios(after, &all[of])?, most)?;
         }
     }
     Ok(fine)
