@@ -6,10 +6,13 @@
 //!    |
 //!   status      from the objects to the data: what is wrong, and what helps
 //!    |
+//!   print       Report -> table, csv, json, yaml; verdicts too      what is shown
+//!    |
+//!   budget      limits -> measurements -> verdicts                  what is judged
+//!    |
 //!   top         Question -> queries -> answers -> Report            what is computed
 //!    |            \-> local: this machine's own kernel -/
 //!   install     manifests/ and the exporter into the cluster, and out again
-//!   print       Report -> table, csv, json, yaml                    what is shown
 //!    |
 //!   query       PromQL, split into parts that no server refuses, and its results put on a grid
 //!    |
@@ -25,6 +28,7 @@
 //!
 //! No room imports from one above it. Two principles decide in doubt: **it adds up** (what cannot be attributed is a
 //! row of its own), and **cost follows work, not size**.
+pub mod budget;
 pub mod cli;
 pub mod cluster;
 #[cfg(test)]

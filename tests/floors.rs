@@ -16,7 +16,9 @@ const PLUGIN: Floors = &[
     &["main"],
     &["cli"],
     &["status"],
-    &["top", "print", "install"],
+    &["print"],
+    &["budget"],
+    &["top", "install"],
     &["query"],
     &["cluster", "progress"],
     &["prometheus", "report"],
@@ -48,6 +50,18 @@ const TOP: Floors = &[
     &["sampling", "filter"],
     &["metric_names"],
 ];
+const BUDGET: Floors = &[
+    &["mod"],
+    &["suggest", "alert", "acm", "performance_profiles"],
+    &["run", "during"],
+    &["moment", "exporter", "machine", "rates", "kubelet"],
+    &["totals", "judge", "selectors"],
+    &["measured", "expression"],
+    &["facts", "profiles"],
+    &["file", "cpu_list"],
+    &["subject"],
+    &["limit", "report"],
+];
 const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"]];
 
 const INSTALL: Floors = &[
@@ -78,7 +92,7 @@ const CLI: Floors = &[
     &["mod", "watch"],
     &["typed", "complete"],
     &["flags"],
-    &["installing", "checking", "completion", "version"],
+    &["budgeting", "installing", "checking", "completion", "version"],
     &["shared"],
     &["values"],
 ];
@@ -117,7 +131,7 @@ const SERVE: Floors = &[
 /// What names a room: `crate::ROOM` and `super::ROOM`, alone or in braces.
 const OF_CRATE: &str = r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)";
 const OF_FOLDER: &str =
-    r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus))::(\{[^;]*|\w+)";
+    r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus|budget))::(\{[^;]*|\w+)";
 
 #[test]
 fn no_room_imports_from_one_above() {
@@ -131,6 +145,7 @@ fn no_circle_inside_of_a_room() {
     check("src/cluster", OF_FOLDER, CLUSTER);
     check("src/prometheus", OF_FOLDER, PROMETHEUS);
     check("src/top", OF_FOLDER, TOP);
+    check("src/budget", OF_FOLDER, BUDGET);
     check("src/query", OF_FOLDER, QUERY);
     check("src/cli", OF_FOLDER, CLI);
     check("src/install", OF_FOLDER, INSTALL);

@@ -1,8 +1,9 @@
 //! Commands and the flags of `top`, as clap parses them, with their help.
+use super::budgeting::BudgetFlags;
 use super::checking::StatusFlags;
 use super::completion::CompletionFlags;
 use super::installing::{InstallFlags, UninstallFlags};
-use super::shared::{ApiFlags, PrometheusFlags};
+use super::shared::{ApiFlags, PrometheusFlags, SourceFlag};
 use super::values::{
     parse_duration, parse_limit, parse_namespaces, parse_percentile, parse_sort, parse_time,
 };
@@ -41,6 +42,18 @@ pub(super) enum Command {
   oc interrogate top -i 30m -T 2026-01-31T10:00 --by namespace -o json
   oc interrogate top --local")]
     Top(Box<TopFlags>),
+    /// Judge whether the platform of each node keeps its budget of CPU and memory
+    #[command(
+        after_help = "Each node is judged by itself. Exit codes: 0 all limits are kept, 3 one is exceeded, 1 one is unknown.
+
+Examples:
+  oc interrogate budget reserved-cpus -i 24h
+  oc interrogate budget ran-du -o junit --during -- ./run-tests.sh
+  oc interrogate budget --print ran-du > site.yaml; oc interrogate budget -f site.yaml
+  oc interrogate budget ran-du -o alerting-rule | oc apply -f -
+  oc interrogate budget --suggest"
+    )]
+    Budget(Box<BudgetFlags>),
     /// Install or upgrade the exporter, its rules and its dashboard
     #[command(after_help = "Examples:
   oc interrogate install
@@ -162,15 +175,6 @@ pub(super) enum ClassFlag {
     Workload,
     /// CPU of pods without a known name
     Pod,
-}
-
-/// Sources of series.
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub(super) enum SourceFlag {
-    /// Series of the exporter's rules: all on one clock
-    Exporter,
-    /// OpenShift's own series: services, pods as 5-minute rates, busy time
-    Platform,
 }
 
 #[cfg(test)]

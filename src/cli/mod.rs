@@ -1,4 +1,5 @@
 //! Command line: runs the commands, returns exit codes, prints the error line.
+mod budgeting;
 mod checking;
 mod complete;
 mod completion;
@@ -44,7 +45,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     match cli {
         Ok(Cli { verbose, command }) => match run(verbose, command, program) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => {
                 print_stderr("error", &format!("{error:#}"));
                 ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
@@ -68,13 +69,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(verbose: bool, command: Command, program: &str) -> Result<()> {
+fn run(verbose: bool, command: Command, program: &str) -> Result<ExitCode> {
     if verbose {
         trace::enable();
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     match command {
+        Command::Budget(flags) => return runtime.block_on(flags.run()),
         Command::Top(flags) => runtime.block_on(top(*flags)),
         Command::Install(flags) => runtime.block_on(install(*flags)),
         Command::Uninstall(flags) => runtime.block_on(uninstall(*flags)),
@@ -82,6 +84,7 @@ fn run(verbose: bool, command: Command, program: &str) -> Result<()> {
         Command::Version(flags) => runtime.block_on(flags.run(&mut io::stdout())),
         Command::Completion(flags) => flags.run(program, &mut io::stdout().lock()),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 async fn top(flags: TopFlags) -> Result<()> {

@@ -1,6 +1,8 @@
-//! Flags that several commands share, of the connections to the API server and to Prometheus; and the colour of output.
+//! Flags that several commands share, of the source and of the connections to the API server and to Prometheus; and the
+//! colour of output.
 use super::values::{Limit, flag_parser, parse_timeout, path_parser};
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
+use crate::top::SourceChoice;
 use anyhow::Result;
 use clap::Args;
 use std::ffi::OsStr;
@@ -23,6 +25,24 @@ pub(super) struct PrometheusFlags {
     /// Do not verify Prometheus's certificate: others on the network may read the token
     #[arg(long)]
     pub(super) insecure_prometheus: bool,
+}
+
+/// Sources of series.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum SourceFlag {
+    /// Series of the exporter's rules: all on one clock
+    Exporter,
+    /// OpenShift's own series: services, pods as 5-minute rates, busy time
+    Platform,
+}
+
+impl From<SourceFlag> for SourceChoice {
+    fn from(flag: SourceFlag) -> SourceChoice {
+        match flag {
+            SourceFlag::Exporter => SourceChoice::Exporter,
+            SourceFlag::Platform => SourceChoice::Platform,
+        }
+    }
 }
 
 /// Global flags of kubectl, with the same meaning. They affect the API server alone.

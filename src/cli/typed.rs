@@ -1,5 +1,5 @@
 //! Turns the flags of `top` into the types of the program, once, before any I/O.
-use super::flags::{ClassFlag, SourceFlag, TopFlags};
+use super::flags::{ClassFlag, TopFlags};
 use super::shared::{Usage, colour, text};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
@@ -85,15 +85,6 @@ impl From<ClassFlag> for Class {
             ClassFlag::Infra => Class::Infra,
             ClassFlag::Workload => Class::Workload,
             ClassFlag::Pod => Class::Pod,
-        }
-    }
-}
-
-impl From<SourceFlag> for SourceChoice {
-    fn from(flag: SourceFlag) -> SourceChoice {
-        match flag {
-            SourceFlag::Exporter => SourceChoice::Exporter,
-            SourceFlag::Platform => SourceChoice::Platform,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Parsers of the values of flags. Their errors say what is wrong with the value.
+use crate::budget::CpuList;
 use crate::report::SortBy;
 use crate::time::{self, Timestamp};
 use crate::top::{Namespaces, Percentile};
@@ -73,6 +74,10 @@ pub(super) fn parse_limit(text: &str) -> Result<usize, String> {
 
 pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text, now()).map_err(|error| format!("{error:#}"))
+}
+
+pub(super) fn parse_cpus(text: &str) -> Result<CpuList, String> {
+    CpuList::parse(text).map_err(|error| format!("{error:#}"))
 }
 
 /// Parses a label and its value.

@@ -1,11 +1,14 @@
 //! From a report to a page: one small file a format, each of which writes to any `io::Write`.
+mod budget;
 mod csv;
 #[cfg(test)]
 mod example;
+mod junit;
 mod screen;
 mod sparks;
 mod table;
 
+pub use budget::{BudgetFormat, budget, budgets, suggestion};
 pub use screen::{Next, Screen};
 
 use crate::report::Report;

@@ -2,7 +2,7 @@
 //! terminal, long names are cut in the middle.
 use super::sparks::sparks;
 use super::{Format, PageOptions, printable};
-use crate::report::{Excluded, Report, Row, Stats};
+use crate::report::{Excluded, Report, Row, Source, Stats, Window};
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, presets};
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -56,7 +56,7 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
             cut.map_or_else(String::new, |cut| format!(", {} of it in rows beyond --limit", cores(cut)));
         writeln!(out, "\npeak of all rows: {} at {}{cut}", cores(peak.cores), peak.time)?;
     }
-    writeln!(out, "\n{}", printable(&provenance(report)))
+    writeln!(out, "\n{}", printable(&provenance(report.unit, &report.window, &report.source)))
 }
 
 /// Returns true if each figure of a row is zero in three decimals.
@@ -151,8 +151,7 @@ fn totals(report: &Report) -> Vec<Vec<String>> {
 }
 
 /// Returns the last line: unit and window of the figures, the distance of samples, and the source.
-fn provenance(report: &Report) -> String {
-    let (window, source) = (&report.window, &report.source);
+pub(super) fn provenance(unit: &str, window: &Window, source: &Source) -> String {
     let nodes = match source.cluster_nodes {
         Some(all) if all != source.nodes => format!("{} of {all} nodes", source.nodes),
         _ => format!("{} nodes", source.nodes),
@@ -166,7 +165,7 @@ fn provenance(report: &Report) -> String {
     let asked = window.asked_seconds.map_or_else(String::new, |asked| format!(" of {asked:.0} asked for"));
     format!(
         "{}, {} to {} ({:.*} s{asked}, a sample every {} s), {origin}{replica}",
-        report.unit,
+        unit,
         window.start.round(jiff::Unit::Second).unwrap_or(window.start),
         window.end.round(jiff::Unit::Second).unwrap_or(window.end),
         usize::from(window.interval_seconds < 10.0),

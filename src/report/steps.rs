@@ -90,6 +90,31 @@ impl Steps {
         Steps(self.0.iter().enumerate().map(|(step, value)| Some((*value)? - part(step))).collect())
     }
 
+    /// Adds another thing at the steps at which both are present.
+    pub fn plus(&self, other: &Steps) -> Steps {
+        Steps(self.0.iter().zip(&other.0).map(|(a, b)| Some((*a)? + (*b)?)).collect())
+    }
+
+    /// Returns, for each step, the mean of the values at it and at the steps before it, so many in all.
+    pub fn trailing_mean(&self, steps: usize) -> Steps {
+        let mean = |end: usize| {
+            let values = self.0.get((end + 1).saturating_sub(steps)..=end)?.iter().flatten();
+            let count = values.clone().count();
+            (count > 0).then(|| values.sum::<f64>() / count as f64)
+        };
+        Steps((0..self.0.len()).map(mean).collect())
+    }
+
+    /// Returns it without the first steps.
+    pub fn skip(&self, steps: usize) -> Steps {
+        Steps(self.0.get(steps..).unwrap_or_default().to_vec())
+    }
+
+    /// Returns the number of steps at which it is above a limit.
+    pub fn above(&self, limit: f64) -> usize {
+        self.0.iter().flatten().filter(|value| **value > limit).count()
+    }
+
     /// Returns the sum of several things.
     pub fn total<'a>(count: usize, parts: impl IntoIterator<Item = &'a Steps>) -> Steps {
         let mut total = Steps::absent(count);

@@ -3,7 +3,7 @@ use crate::report::{Class, Figures, Steps};
 
 /// Everything that tells a row from the others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
+pub(crate) struct Key {
     pub class: Class,
     /// Namespace; `None` if it is no pod, or pods of several namespaces.
     pub namespace: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Key {
 
 impl Key {
     /// Makes the key of a class as a whole.
-    pub(super) fn of_class(class: Class) -> Key {
+    pub(crate) fn of_class(class: Class) -> Key {
         let (namespace, workload_type, node, thread) = (None, None, None, None);
         Key { class, namespace, name: String::new(), workload_type, node, thread }
     }
@@ -27,7 +27,7 @@ impl Key {
 
 /// A row's samples.
 #[derive(Debug, Clone)]
-pub(super) enum Samples {
+pub(crate) enum Samples {
     /// Each of them, on the plan's grid.
     Each(Steps),
     /// Statistics that the server computed.

@@ -4,84 +4,84 @@ use crate::report::Class;
 use std::collections::BTreeSet;
 
 /// CPU of each process group on each node, by the exporter.
-pub(super) const GROUPS: &str = "namedprocess_namegroup_cpu_rate";
+pub(crate) const GROUPS: &str = "namedprocess_namegroup_cpu_rate";
 /// CPU of each thread name of each group on each node.
-pub(super) const THREADS: &str = "namedprocess_namegroup_thread_cpu_rate";
+pub(crate) const THREADS: &str = "namedprocess_namegroup_thread_cpu_rate";
 /// CPU of each pod on each node, and of what of the pods has no name.
-pub(super) const PODS: &str = "namedprocess_pod_cpu_rate";
+pub(crate) const PODS: &str = "namedprocess_pod_cpu_rate";
 /// CPU of each group over all nodes.
-pub(super) const GROUP_SUMS: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
+pub(crate) const GROUP_SUMS: &str = "class_groupname:namedprocess_namegroup_cpu_rate:sum";
 /// CPU of the pods of each namespace over all nodes.
-pub(super) const NAMESPACE_SUMS: &str = "class_namespace:namedprocess_pod_cpu_rate:sum";
+pub(crate) const NAMESPACE_SUMS: &str = "class_namespace:namedprocess_pod_cpu_rate:sum";
 /// CPU of each class on each node.
-pub(super) const CLASSES_ON_NODES: &str = "instance_class:namedprocess_cpu_rate:sum";
+pub(crate) const CLASSES_ON_NODES: &str = "instance_class:namedprocess_cpu_rate:sum";
 /// CPU of each class over all nodes.
-pub(super) const CLASSES: &str = "class:namedprocess_cpu_rate:sum";
+pub(crate) const CLASSES: &str = "class:namedprocess_cpu_rate:sum";
 /// Busy time of each node.
-pub(super) const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
+pub(crate) const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
 /// Busy time of all nodes.
-pub(super) const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
+pub(crate) const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
 /// Number of nodes that told their busy time.
-pub(super) const NODES_RECORDED: &str = "cluster:namedprocess_node_cpu_rate:count";
+pub(crate) const NODES_RECORDED: &str = "cluster:namedprocess_node_cpu_rate:count";
 /// Busy time that no class accounts for.
-pub(super) const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
+pub(crate) const UNATTRIBUTED: &str = "cluster:namedprocess_node_cpu_unattributed_rate:sum";
 /// Totals of a report: where all of these have a sample, the exporter's rules cover a step.
-pub(super) const TOTALS: [&str; 4] = [NODES_RECORDED, CLUSTER_BUSY, UNATTRIBUTED, CLASSES];
+pub(crate) const TOTALS: [&str; 4] = [NODES_RECORDED, CLUSTER_BUSY, UNATTRIBUTED, CLASSES];
 /// Counters that Prometheus scrapes from the exporter, rules or none.
-pub(super) const SCRAPED: &str = "namedprocess_node_cpu_seconds_total";
+pub(crate) const SCRAPED: &str = "namedprocess_node_cpu_seconds_total";
 
 /// Busy time of each node as the platform records it, a 5-minute rate.
-pub(super) const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
+pub(crate) const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
 /// CPU of each pod as the platform records it, a 5-minute rate.
-pub(super) const PLATFORM_PODS: &str = "pod:container_cpu_usage:sum";
+pub(crate) const PLATFORM_PODS: &str = "pod:container_cpu_usage:sum";
 /// Services of the host that the kubelet counts: those slices' direct children, which hold all below them.
 const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system|ovs)[.]slice/[^/]+""#;
 /// Number of nodes, by the API server.
-pub(super) const NODES: &str = "count(kube_node_info)";
+pub(crate) const NODES: &str = "count(kube_node_info)";
 /// Node of each pod.
-pub(super) const POD_INFO: &str = "kube_pod_info";
+pub(crate) const POD_INFO: &str = "kube_pod_info";
 /// Owner of each pod: labels `namespace`, `pod`, `workload` and `workload_type`.
-pub(super) const OWNERS: &str = "namespace_workload_pod:kube_pod_owner:relabel";
+pub(crate) const OWNERS: &str = "namespace_workload_pod:kube_pod_owner:relabel";
 /// Namespace of the exporter's pods.
-pub(super) const OWN_NAMESPACE: &str = "openshift-monitoring";
+pub(crate) const OWN_NAMESPACE: &str = "openshift-monitoring";
 /// Regular expression of the exporter's pods' names.
-pub(super) const OWN_PODS: &str = "process-exporter-.*";
+pub(crate) const OWN_PODS: &str = "process-exporter-.*";
 /// Number of classes.
-pub(super) const CLASS_COUNT: usize = 5;
+pub(crate) const CLASS_COUNT: usize = 5;
 
 /// Writes the rates of the host's services by the platform, summed by labels.
-pub(super) fn platform_groups(labels: &str, matchers: &[String]) -> String {
+pub(crate) fn platform_groups(labels: &str, matchers: &[String]) -> String {
     let matchers: String = matchers.iter().map(|matcher| format!(",{matcher}")).collect();
     sum_by(labels, &format!("rate({PLATFORM_GROUPS}{matchers}}}[5m])"))
 }
 
 /// Returns true if a pod is one of the exporter's own; agrees with [`OWN_PODS`].
-pub(super) fn is_exporter_pod(namespace: &str, pod: &str) -> bool {
+pub(crate) fn is_exporter_pod(namespace: &str, pod: &str) -> bool {
     namespace == OWN_NAMESPACE && pod.starts_with("process-exporter-")
 }
 
 /// Matches some classes by the label `class`.
-pub(super) fn of_classes(classes: &[Class]) -> String {
+pub(crate) fn of_classes(classes: &[Class]) -> String {
     any_of("class", classes.iter().map(|class| class.as_str()))
 }
 
 /// Writes the nodes of each pod in `info`, a selector of where pods run, at any time of a range.
-pub(super) fn pod_nodes(info: &str, range: &str) -> String {
+pub(crate) fn pod_nodes(info: &str, range: &str) -> String {
     format!("group by (namespace, pod, node) ({})", statistic("last", info, range))
 }
 
 /// Writes the owners of each pod at any time of a range. `owners` is a selector of them.
-pub(super) fn owners_in(owners: &str, range: &str) -> String {
+pub(crate) fn owners_in(owners: &str, range: &str) -> String {
     format!("group by (namespace, pod, workload, workload_type) ({})", statistic("last", owners, range))
 }
 
 /// Selects where some pods run, and a few more of the same names.
-pub(super) fn pod_info(pods: &[(String, String)]) -> String {
+pub(crate) fn pod_info(pods: &[(String, String)]) -> String {
     select(POD_INFO, &these(pods))
 }
 
 /// Matches some pods by namespace and name, and a few more: every combination of theirs.
-pub(super) fn these(pods: &[(String, String)]) -> [String; 2] {
+pub(crate) fn these(pods: &[(String, String)]) -> [String; 2] {
     let namespaces: BTreeSet<&str> = pods.iter().map(|pod| pod.0.as_str()).collect();
     let names: BTreeSet<&str> = pods.iter().map(|pod| pod.1.as_str()).collect();
     [any_of("namespace", namespaces), any_of("pod", names)]

@@ -19,7 +19,7 @@ mod fetch;
 mod filter;
 mod key;
 mod local;
-mod metric_names;
+pub(crate) mod metric_names;
 mod nodes;
 mod plan;
 mod probe;
@@ -30,7 +30,8 @@ mod sampling;
 mod watch;
 
 pub use filter::{Filter, Namespaces};
-pub use local::LocalWatch;
+pub use local::{LocalWatch, Recorded, record};
+pub(crate) use probe::{Probe, probe};
 pub use question::{By, Percentile, Question, SourceChoice};
 pub use watch::Watch;
 
@@ -43,7 +44,12 @@ use anyhow::Result;
 /// Makes the report of a cluster's Prometheus. Errors are those of the client.
 pub async fn query(client: &Client, question: &Question) -> Result<Report> {
     let progress = Progress::start("querying Prometheus");
-    run::run(&Querier::new(client, &progress), question).await
+    report(&Querier::new(client, &progress), question).await
+}
+
+/// Makes the report by a querier. Errors are those of the client.
+pub(crate) async fn report(querier: &Querier<'_>, question: &Question) -> Result<Report> {
+    run::run(querier, question).await
 }
 
 /// Measures this machine for the question's interval, or until Ctrl-C. Errors if the kernel's counters cannot be read.

@@ -12,7 +12,7 @@ pub(super) const UNKNOWN: usize = 500;
 
 /// Nodes by how many samples they have.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Nodes {
+pub(crate) struct Nodes {
     /// Number of nodes with any sample.
     pub count: usize,
     /// Notes about nodes with gaps, and about steps at which no node has a sample.

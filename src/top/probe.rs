@@ -33,7 +33,7 @@ pub(super) struct Identity {
 
 /// Totals of all nodes, before any filter.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Totals {
+pub(crate) struct Totals {
     pub classes: BTreeMap<Class, Steps>,
     pub busy: Option<Steps>,
     pub unattributed: Option<Steps>,
@@ -41,7 +41,7 @@ pub(super) struct Totals {
 
 /// Source that has samples in the window.
 #[derive(Debug)]
-pub(super) struct Probe {
+pub(crate) struct Probe {
     pub kind: SourceKind,
     /// Window cut to the coverage of the source.
     pub window: Span,
@@ -61,7 +61,7 @@ pub(super) async fn identify(querier: &Querier<'_>, asked: Span) -> Result<Ident
 
 /// Finds the source. The inner error is the notes if no source has a sample in the window. Errors if the exporter's series
 /// are there without its rules, and nothing else is.
-pub(super) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<Result<Probe, Vec<String>>> {
+pub(crate) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<Result<Probe, Vec<String>>> {
     let asked = question.span();
     let mut notes = Vec::new();
     let mut exporter = None;

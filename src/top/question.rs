@@ -43,6 +43,24 @@ impl By {
 }
 
 impl Question {
+    /// Makes a question of all that a window has, without any filter.
+    pub(crate) fn of_all(source: SourceChoice, end: Timestamp, interval: Duration, by: By) -> Question {
+        Question {
+            source,
+            end,
+            interval,
+            by,
+            per_node: false,
+            filter: Filter { exporter: true, ..Filter::default() },
+            percentiles: Vec::new(),
+            present: false,
+            trend: 0,
+            at_peak: false,
+            sort: SortBy::Avg,
+            limit: None,
+        }
+    }
+
     /// Returns the window.
     pub(super) fn span(&self) -> Span {
         Span::ending(self.end, self.interval)

@@ -38,6 +38,11 @@ impl Recording {
         Recording { started: first.at, last: first, lengths, parts, by_thread, busy }
     }
 
+    /// Returns true if it has no sample yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lengths.is_empty()
+    }
+
     /// Returns the length so far.
     pub(super) fn length(&self) -> Duration {
         self.last.at.duration_since(self.started)
@@ -95,6 +100,13 @@ impl Recording {
         self.parts.retain(|_, used| !used.is_empty());
     }
 
+    /// Returns the samples of each part and of the busy time, on steps that are about so long.
+    pub(super) fn on_grid(&self, step: Duration) -> (BTreeMap<Key, Steps>, Steps) {
+        let grid = Grid::new(&self.lengths, step);
+        let parts = self.parts.iter().map(|(key, used)| (key.clone(), grid.steps(used)));
+        (parts.collect(), grid.steps(&self.busy))
+    }
+
     /// Makes the report. `host` is this node's name, if the question is of nodes; `step` the usual distance of two
     /// samples.
     pub(super) fn report(
@@ -105,7 +117,7 @@ impl Recording {
         step: Duration,
     ) -> Report {
         let source = Source::new(SourceKind::Local, 1);
-        if self.lengths.is_empty() {
+        if self.is_empty() {
             return question.empty_report(window.window(step), source);
         }
         let grid = Grid::new(&self.lengths, step);

@@ -43,6 +43,34 @@ fn holdings(prometheus: &Prometheus) -> String {
     format!("by {:?}: {}", std::time::SystemTime::now(), held.join("; "))
 }
 
+/// Whoever may query alone is told all that Prometheus knows of a budget, and what would tell the rest.
+fn judges(viewer: &Plugin) {
+    let judge = |flags: &[&str]| {
+        let judged = viewer.run([&["budget", "-o", "json"], flags].concat()).unwrap();
+        let report: Value =
+            serde_json::from_str(&judged.stdout).unwrap_or_else(|_| panic!("{}", judged.stderr));
+        (judged.code, report)
+    };
+    let command = ["--during", "--", "sleep", "8"];
+    let (code, during) = judge(&[&["reserved-cpus", "--reserved", "0-255"], &command[..]].concat());
+    assert_eq!((code, &during["verdict"]), (0, &json!("kept")), "{during:#}");
+    // The command's time, and a scrape and an evaluation more: 2 s each.
+    let length = during["window"]["interval_seconds"].as_f64().unwrap();
+    assert!((8.0..=20.0).contains(&length), "{length} s");
+    let platform = &during["lines"][0];
+    assert!(platform["worst"]["is"].as_f64().unwrap() > 0.0, "{platform}");
+    let parts = during["worst_moment"]["parts"].as_array().unwrap();
+    let sum: f64 = parts.iter().map(|part| part["cores"].as_f64().unwrap()).sum();
+    assert!((sum - during["worst_moment"]["cores"].as_f64().unwrap()).abs() < 1e-6, "{during:#}");
+
+    let (_, standard) = judge(&["ran-du-standard", "-i", "20s"]);
+    let reserved = &standard["lines"][0];
+    assert_eq!(reserved["verdict"], "unknown");
+    let why = reserved["worst"]["why"].as_str().unwrap();
+    assert!(why.contains("cannot list") && why.contains("--reserved 0-1,52-53 does"), "{why}");
+    assert!(standard["lines"][2]["worst"]["is"].as_f64().unwrap() > 0.0, "{standard:#}");
+}
+
 #[test]
 fn what_is_installed_is_scraped_recorded_and_answered() {
     // In a user namespace of one user there is nobody else to run it as.
@@ -179,6 +207,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     pods.are_told(&prometheus);
     healthy(&prometheus);
     answers(&prometheus);
+    judges(&viewer);
     let version = prometheus.bare.series("namedprocess_exporter_build_info", None).unwrap();
     assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
 

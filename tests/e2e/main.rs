@@ -9,6 +9,7 @@
 mod bad_days;
 mod bad_kubeconfig;
 mod bad_server;
+mod budget;
 mod header;
 mod history;
 mod nodes;

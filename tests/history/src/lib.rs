@@ -8,6 +8,7 @@
 //! The expectation is computed from the samples in memory by the definitions alone, with nothing of the plugin's code and
 //! no PromQL, so that the two can only agree if both are right.
 
+mod budget;
 mod generate;
 mod openmetrics;
 mod oracle;
@@ -17,6 +18,7 @@ mod pods;
 mod question;
 mod steps;
 
+pub use budget::{NodeSamples, NodeSum, on_nodes};
 pub use oracle::{Expected, Key, Row, expected};
 pub use question::{By, Question, Source};
 pub use steps::Stat;

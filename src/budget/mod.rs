@@ -1,0 +1,55 @@
+//! Budget: limits of what the platform may use, and verdicts on them. Each node is judged by itself.
+//!
+//! ```text
+//!   suggest              how many CPUs to reserve          alert, acm   a budget as an alerting rule; an allow-list
+//!    |
+//!   run                  one report                        during       a window around a command
+//!    |
+//!   exporter             measurements by the exporter's rules; by kubelet: memory and single CPUs
+//!   rates                before it is installed            machine      of this machine's recording
+//!   moment               parts of the worst moment
+//!    |
+//!   totals, selectors    sums of classes on each node      judge        a measurement against its limit
+//!    |
+//!   measured             what a line comes to on a node    expression   PromQL of a line
+//!    |
+//!   facts                reserved CPUs, requests, nodes    profiles     budgets that are built in
+//!    |                   (performance_profiles: which CPUs)
+//!   file                 a budget as YAML                  cpu_list     0-1,52-53
+//!    |
+//!   subject              lines                             limit, report
+//! ```
+mod acm;
+mod alert;
+mod cpu_list;
+mod during;
+mod exporter;
+mod expression;
+mod facts;
+mod file;
+mod judge;
+mod kubelet;
+mod limit;
+mod machine;
+mod measured;
+mod moment;
+mod performance_profiles;
+mod profiles;
+mod rates;
+mod report;
+mod run;
+mod selectors;
+mod subject;
+mod suggest;
+mod totals;
+
+pub use acm::allow_list;
+pub use alert::alerting_rule;
+pub use cpu_list::CpuList;
+pub use during::{Window, around, record_around};
+pub use facts::Reserved;
+pub use file::Budget;
+pub use profiles::{PROFILES, Profile, profile};
+pub use report::{BudgetReport, Item, LineReport, NodeVerdict, Part, Unit, Verdict, WorstMoment};
+pub use run::{Query, judge_cluster, judge_machine};
+pub use suggest::{NodeReservation, Suggestion, suggest_cluster};

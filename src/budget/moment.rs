@@ -1,0 +1,48 @@
+//! The worst moment: the highest sample of the line that is nearest to its limit, or the most above it, and its parts.
+use super::judge::{Judged, share_left};
+use super::report::{Part, WorstMoment};
+use super::subject::{Line, Of, Resource};
+use super::totals::Totals;
+use crate::report::Class;
+
+/// Line, node and step of a moment.
+#[derive(Clone, Debug)]
+pub(super) struct Moment<'a> {
+    pub line: &'a Line,
+    pub node: String,
+    pub step: usize,
+    at: jiff::Timestamp,
+    cores: f64,
+}
+
+/// Finds the worst moment. `None` if no line has samples of CPU and a limit that is known.
+pub(super) fn find<'a>(lines: &'a [Line], judged: &[Judged], totals: &Totals) -> Option<Moment<'a>> {
+    let candidates = lines.iter().zip(judged).filter(|(line, judged)| {
+        let subject = &line.subject;
+        let sum = subject.resource == Resource::Cpu && subject.of != Of::Reserved && subject.each.is_none();
+        sum && judged.report.worst.as_ref().is_some_and(|worst| worst.left.is_some())
+    });
+    let share = |judged: &Judged| judged.report.worst.as_ref().map_or(f64::INFINITY, share_left);
+    let (line, judged) = candidates.min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)))?;
+    let worst = judged.worst.as_ref()?;
+    let (at, cores) = worst.highest()?;
+    let step = totals.grid.index(at)?;
+    Some(Moment { line, node: worst.node.clone(), step, at: at.into(), cores })
+}
+
+impl Moment<'_> {
+    /// Makes the report of its parts: class, namespace, name and cores.
+    pub(super) fn report(
+        self,
+        parts: Vec<(Class, Option<String>, String, f64)>,
+        totals: &Totals,
+    ) -> WorstMoment {
+        let part = |(class, namespace, name, cores)| Part { class: Some(class), namespace, name, cores };
+        let mut parts: Vec<Part> = parts.into_iter().map(part).filter(|part| part.cores != 0.0).collect();
+        let rest = totals.unattributed_at(&self.line.subject.of, &self.node, self.step);
+        let name = "unattributed".to_owned();
+        parts.extend(rest.map(|cores| Part { class: None, namespace: None, name, cores }));
+        parts.sort_by(|a, b| b.cores.total_cmp(&a.cores).then_with(|| a.name.cmp(&b.name)));
+        WorstMoment { line: self.line.name.clone(), node: self.node, time: self.at, cores: self.cores, parts }
+    }
+}

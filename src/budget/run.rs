@@ -1,0 +1,188 @@
+//! Run: one report of a budget, from its source over facts and measurements to verdicts and the worst moment.
+use super::exporter::Exporter;
+use super::facts::{Facts, Reserved};
+use super::file::Budget;
+use super::judge::{Judged, add_times, judge};
+use super::kubelet::{self, Scope};
+use super::machine::Machine;
+use super::measured::{Measured, Samples};
+use super::moment;
+use super::rates::Rates;
+use super::report::{BudgetReport, Verdict, WorstMoment};
+use super::subject::{Line, Of, Resource};
+use crate::progress::Progress;
+use crate::prometheus::Client;
+use crate::query::{Querier, Span};
+use crate::report::{Source, SourceKind, Window};
+use crate::time::Timestamp;
+use crate::top::{By, Probe, Question, Recorded, SourceChoice, probe};
+use anyhow::Result;
+use futures_util::future::try_join_all;
+use std::time::Duration;
+
+/// Shortest stretch before a window's end in which facts are looked for: they are scraped once a minute.
+const FACTS: Duration = Duration::from_secs(300);
+
+/// User's query: a budget, and what it is held against.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Limits.
+    pub budget: Budget,
+    /// Source that is asked for.
+    pub source: SourceChoice,
+    /// End of the window, inclusive.
+    pub end: Timestamp,
+    /// Length of the window, above zero.
+    pub interval: Duration,
+    /// Nodes that are judged. `None`: all.
+    pub nodes: Option<Vec<String>>,
+    /// True to report the verdict on each node.
+    pub per_node: bool,
+    /// CPUs that are reserved for the platform.
+    pub reserved: Reserved,
+}
+
+/// Source that measures.
+enum Measures<'a> {
+    Exporter(Exporter<'a>),
+    Rates(Rates),
+}
+
+/// Judges the nodes of a cluster. Errors are those of the client.
+pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetReport> {
+    let progress = Progress::start("querying Prometheus");
+    let querier = Querier::new(client, &progress);
+    querier.learn_dialect().await?;
+    let question = Question::of_all(query.source, query.end, query.interval, By::Class);
+    let lines = &query.budget.lines;
+    let Probe { kind, window, grid, nodes: found, mut notes, .. } = match probe(&querier, &question).await? {
+        Ok(found) => found,
+        Err(notes) => return Ok(nothing(client, query, notes)),
+    };
+    let looked_at = Span { start: window.start.min(window.end - FACTS), ..window };
+    let facts = Facts::fetch(&querier, looked_at, lines, query.reserved.clone()).await?;
+    let nodes = query.nodes.clone();
+    let measures = match kind {
+        SourceKind::Platform => Measures::Rates(Rates::fetch(&querier, window, nodes.clone(), &facts).await?),
+        _ => Measures::Exporter(
+            Exporter::fetch(&querier, (window, grid), nodes.clone(), found.count.max(1), &facts).await?,
+        ),
+    };
+    let known: Vec<String> = match &measures {
+        Measures::Exporter(exporter) => exporter.totals.nodes().map(str::to_owned).collect(),
+        Measures::Rates(rates) => rates.nodes().map(str::to_owned).collect(),
+    };
+    let scope = Scope { window, nodes: nodes.clone() };
+    let measure = async |line: &Line| -> Result<Vec<Measured>> {
+        let mut all = match (&measures, line.subject.resource, &line.subject.of) {
+            (_, Resource::Memory, _) => kubelet::memory(&querier, &scope, line, &facts).await?,
+            (_, _, Of::Reserved) => kubelet::reserved_busy(&querier, &scope, &facts.reserved, &known).await?,
+            (Measures::Exporter(exporter), ..) => exporter.measure(line).await?,
+            (Measures::Rates(rates), ..) => rates.measure(line),
+        };
+        add_missing(&mut all, line, query, &facts);
+        Ok(all)
+    };
+    let measured = try_join_all(lines.iter().map(measure)).await?;
+    let judged = lines.iter().zip(measured).map(|(line, all)| judge(line, all, &facts, query.per_node));
+    let mut judged: Vec<Judged> = judged.collect();
+    let mut worst = None;
+    if let Measures::Exporter(exporter) = &measures {
+        for (line, judged) in lines.iter().zip(&mut judged) {
+            add_samples(exporter, line, judged).await?;
+        }
+        if let Some(moment) = moment::find(lines, &judged, &exporter.totals) {
+            let parts = exporter.parts(&moment.line.subject, &moment.node, moment.step).await?;
+            worst = Some(moment.report(parts, &exporter.totals));
+        }
+    }
+    if lines.iter().any(kubelet::measures) {
+        notes.push("memory and the busy time of single CPUs are the platform's own series".to_owned());
+    }
+    notes.extend(client.warnings());
+    let mut of = window.window(grid.step);
+    let asked = query.interval;
+    of.asked_seconds = (window.length() < asked).then_some(asked.as_secs_f64());
+    let source = Source { url: Some(client.url().to_owned()), ..Source::new(kind, known.len()) };
+    Ok(report(query, of, source, judged, worst, notes))
+}
+
+/// Judges this machine by a recording.
+pub fn judge_machine(query: &Query, recorded: Recorded) -> BudgetReport {
+    let grid = recorded.grid;
+    let window = Span::of_grid(grid).window(grid.step);
+    let notes = recorded.notes.clone();
+    let machine = Machine::new(recorded);
+    let facts = Facts { reserved: query.reserved.clone(), ..Facts::default() };
+    let lines = &query.budget.lines;
+    let judged = lines.iter().map(|line| judge(line, machine.measure(line), &facts, query.per_node));
+    let judged: Vec<Judged> = judged.collect();
+    let worst = moment::find(lines, &judged, &machine.totals).map(|moment| {
+        let parts = machine.parts_at(&moment.line.subject, moment.step);
+        moment.report(parts, &machine.totals)
+    });
+    report(query, window, Source::new(SourceKind::Local, 1), judged, worst, notes)
+}
+
+/// Adds the nodes that are ready, or were named, and have no series of a line: what they use is not known.
+fn add_missing(all: &mut Vec<Measured>, line: &Line, query: &Query, facts: &Facts) {
+    if line.subject.each.is_some() {
+        return;
+    }
+    let expected: Vec<&String> = match &query.nodes {
+        Some(named) => named.iter().collect(),
+        None => facts.nodes.iter().collect(),
+    };
+    for node in expected {
+        if !all.iter().any(|measured| measured.node == *node) {
+            let why = format!("no series of {node} in this window: `oc interrogate status` tells why");
+            all.push(Measured::unknown(node, why));
+        }
+    }
+}
+
+/// Adds when the worst pod or group was highest, if only its statistic is known.
+async fn add_samples(exporter: &Exporter<'_>, line: &Line, judged: &mut Judged) -> Result<()> {
+    let (Some(measured), Some(worst)) = (&mut judged.worst, &mut judged.report.worst) else { return Ok(()) };
+    let statistic =
+        matches!(measured.samples, Samples::Statistic(_)) && line.subject.resource == Resource::Cpu;
+    if statistic && worst.verdict == Verdict::Exceeded {
+        exporter.add_samples(&line.subject, measured).await?;
+        add_times(worst, measured);
+    }
+    Ok(())
+}
+
+/// Makes the report of a window in which nothing has a sample.
+fn nothing(client: &Client, query: &Query, mut notes: Vec<String>) -> BudgetReport {
+    notes.push(
+        "nothing has samples in this window, neither the exporter's series nor the platform's".to_owned(),
+    );
+    let lines = query.budget.lines.iter();
+    let judged = lines.map(|line| judge(line, Vec::new(), &Facts::default(), query.per_node)).collect();
+    let window = Span::ending(query.end, query.interval).window(Duration::ZERO);
+    let source = Source { url: Some(client.url().to_owned()), ..Source::new(SourceKind::Platform, 0) };
+    report(query, window, source, judged, None, notes)
+}
+
+fn report(
+    query: &Query,
+    window: Window,
+    source: Source,
+    judged: Vec<Judged>,
+    worst_moment: Option<WorstMoment>,
+    notes: Vec<String>,
+) -> BudgetReport {
+    let lines: Vec<_> = judged.into_iter().map(|judged| judged.report).collect();
+    BudgetReport {
+        api_version: "interrogate/v1",
+        kind: "CpuBudgetReport",
+        budget: query.budget.name.clone(),
+        verdict: Verdict::of_all(lines.iter().map(|line| line.verdict)),
+        window,
+        source,
+        lines,
+        worst_moment,
+        notes,
+    }
+}

@@ -1,0 +1,162 @@
+//! Suggestion: how many CPUs to reserve for the platform, by its 99.9th percentile on the node that needs the most.
+use super::exporter::Exporter;
+use super::facts::{Facts, Reserved};
+use super::run::Query;
+use super::subject::Of;
+use crate::progress::Progress;
+use crate::prometheus::{Client, Series, Size};
+use crate::query::Querier;
+use crate::report::{Source, SourceKind, Window};
+use crate::top::{By, Question, SourceChoice, probe};
+use anyhow::{Result, bail};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Share of the samples that the suggestion covers.
+const SHARE: f64 = 0.999;
+/// Number of samples that the share needs: one in a thousand is above it.
+const SAMPLES: usize = 1000;
+/// Threads of a core if nothing tells: they are reserved together.
+const THREADS: usize = 2;
+
+/// How many CPUs to reserve.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CpuReservation", deny_unknown_fields)]
+pub struct Suggestion {
+    /// Version of this form.
+    #[serde(rename = "apiVersion")]
+    #[schemars(extend("const" = "interrogate/v1"))]
+    pub api_version: &'static str,
+    /// Kind of this object.
+    #[schemars(extend("const" = "CpuReservation"))]
+    pub kind: &'static str,
+    /// Window that the figures cover.
+    pub window: Window,
+    /// Origin of the figures.
+    pub source: Source,
+    /// CPUs to reserve on each node: what the node that needs the most needs.
+    pub cpus: usize,
+    /// Nodes, the one that needs the most first.
+    pub nodes: Vec<NodeReservation>,
+    /// Notes that a reader needs, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What a node needs.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct NodeReservation {
+    /// Node.
+    pub node: String,
+    /// 99.9th percentile of the platform, cores.
+    #[serde(rename = "p99.9")]
+    pub p999: f64,
+    /// Number of samples.
+    pub samples: usize,
+    /// Threads of each core, which are reserved together.
+    pub threads_per_core: usize,
+    /// CPUs to reserve, a multiple of that.
+    pub cpus: usize,
+    /// CPUs that are reserved now. `None` if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<f64>,
+}
+
+/// Suggests how many CPUs to reserve. Errors if no node has samples enough.
+pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestion> {
+    let progress = Progress::start("querying Prometheus");
+    let querier = Querier::new(client, &progress);
+    querier.learn_dialect().await?;
+    let question = Question::of_all(SourceChoice::Exporter, query.end, query.interval, By::Class);
+    let Ok(found) = probe(&querier, &question).await? else {
+        bail!(
+            "the exporter has no samples in this window: `oc interrogate install` brings them, in six hours there are enough"
+        );
+    };
+    let (window, grid) = (found.window, found.grid);
+    let facts = Facts::fetch(&querier, window, &query.budget.lines, Reserved::default()).await?;
+    let count = found.nodes.count.max(1);
+    let exporter = Exporter::fetch(&querier, (window, grid), query.nodes.clone(), count, &facts).await?;
+    let threads = threads(&querier, window.end).await?;
+    let (mut nodes, mut few, mut notes) = (Vec::new(), 0, found.notes);
+    for node in exporter.totals.nodes() {
+        let steps = exporter.totals.steps(&Of::Platform, node);
+        let samples = steps.samples();
+        let figures = steps.figures(&[SHARE], 0);
+        let p999 = figures.and_then(|figures| figures.quantiles.first().copied());
+        let Some(p999) = p999.filter(|_| samples >= SAMPLES) else {
+            few = few.max(samples);
+            notes.push(format!("{node} is left out: it has {samples} samples, and {SAMPLES} are needed"));
+            continue;
+        };
+        let per_core = threads.get(node).copied().unwrap_or(THREADS);
+        let cpus = whole_cores(p999, per_core);
+        let reserved = facts.less_allocatable.get(node).copied();
+        nodes.push(NodeReservation {
+            node: node.to_owned(),
+            p999,
+            samples,
+            threads_per_core: per_core,
+            cpus,
+            reserved,
+        });
+    }
+    if nodes.is_empty() {
+        bail!(
+            "no node has the {SAMPLES} samples that a 99.9th percentile needs, at the most {few}: give a longer --interval such as 12h"
+        );
+    }
+    if nodes.iter().any(|of| !threads.contains_key(&of.node)) {
+        notes.push(format!("node_cpu_info tells of no threads: {THREADS} a core are assumed"));
+    }
+    nodes.sort_by(|a, b| {
+        b.cpus.cmp(&a.cpus).then(b.p999.total_cmp(&a.p999)).then_with(|| a.node.cmp(&b.node))
+    });
+    let cpus = nodes.first().map_or(0, |of| of.cpus);
+    let source =
+        Source { url: Some(client.url().to_owned()), ..Source::new(SourceKind::Exporter, found.nodes.count) };
+    let window = window.window(grid.step);
+    Ok(Suggestion {
+        api_version: "interrogate/v1",
+        kind: "CpuReservation",
+        window,
+        source,
+        cpus,
+        nodes,
+        notes,
+    })
+}
+
+/// Returns the number of CPUs of as many whole cores as some cores of work need.
+fn whole_cores(work: f64, threads: usize) -> usize {
+    let cores = (work / threads as f64).ceil().max(1.0) as usize;
+    cores * threads
+}
+
+/// Fetches the number of threads of a core of each node.
+async fn threads(querier: &Querier<'_>, at: crate::time::Timestamp) -> Result<BTreeMap<String, usize>> {
+    const QUERY: &str = "count by (instance) (node_cpu_info) / count by (instance) (count by (instance, package, core) (node_cpu_info))";
+    let read = |series: &[Series<'_>]| {
+        let of = |series: &Series<'_>| {
+            let threads = series.value().filter(|threads| *threads >= 1.0 && threads.is_finite())?;
+            Some((series.label("instance").to_owned(), threads.round() as usize))
+        };
+        series.iter().filter_map(of).collect()
+    };
+    querier.client().instant(QUERY, at, Size::Many, read).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_cores;
+
+    #[test]
+    fn cores_are_whole() {
+        for (work, threads, cpus) in
+            [(3.412, 2, 4), (4.0, 2, 4), (4.01, 2, 6), (0.2, 2, 2), (2.5, 1, 3), (0.0, 1, 1)]
+        {
+            assert_eq!(whole_cores(work, threads), cpus, "{work}");
+        }
+    }
+}

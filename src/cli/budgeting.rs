@@ -1,0 +1,246 @@
+//! `budget`: its flags, and what it prints.
+use super::shared::{self, ApiFlags, PrometheusFlags, SourceFlag, Usage};
+use super::values::{now, parse_cpus, parse_duration, parse_time};
+use super::{FAILURE, check_written, print_stderr};
+use crate::budget::{
+    self, Budget, BudgetReport, CpuList, PROFILES, Query, Reserved, Suggestion, Verdict, profile,
+};
+use crate::cluster::{Cluster, SessionOptions};
+use crate::print::{self, BudgetFormat};
+use crate::time::Timestamp;
+use crate::top::{self, SourceChoice};
+use anyhow::{Result, ensure};
+use clap::Args;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+/// Exit code if a limit is exceeded.
+const EXCEEDED: u8 = 3;
+/// Default intervals: of a cluster, of this machine, and of a suggestion.
+const CLUSTER_INTERVAL: Duration = Duration::from_secs(3600);
+const LOCAL_INTERVAL: Duration = Duration::from_secs(10);
+const SUGGEST_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Args)]
+pub(super) struct BudgetFlags {
+    /// Budget that is built in, see --list
+    #[arg(value_name = "PROFILE", default_value = "system-reserved", value_parser = PROFILES.map(|profile| profile.name))]
+    profile: String,
+    /// Budget in this file, see --print
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["suggest", "acm"])]
+    file: Option<PathBuf>,
+    /// Length of the window [default: 1h, with --local 10s, with --suggest 24h]
+    #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true, conflicts_with = "during")]
+    interval: Option<Duration>,
+    /// End of the window, as of top [default: now]
+    #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true, conflicts_with_all = ["local", "during"])]
+    time: Option<Timestamp>,
+    /// Judge only this node; repeatable, separated by commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    node: Vec<String>,
+    /// Judge only nodes with these labels; syntax as in kubectl
+    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "local")]
+    selector: Option<String>,
+    /// Print the verdict on each node, not on the worst alone
+    #[arg(long)]
+    per_node: bool,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: BudgetFormat,
+    /// CPUs that are reserved for the platform, such as 0-1,52-53 [default: by the PerformanceProfile, else capacity less
+    /// allocatable]
+    #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
+    reserved: Option<CpuList>,
+    /// Series to query [default: the exporter's if they cover the window or have ten samples in it]
+    #[arg(long, value_name = "SOURCE", conflicts_with = "local")]
+    source: Option<SourceFlag>,
+    /// Run a command, and judge the time in which it ran: --during -- COMMAND...
+    #[arg(long, requires = "command", conflicts_with_all = ["suggest", "acm"])]
+    during: bool,
+    /// Print the budgets that are built in, and where they are from
+    #[arg(long)]
+    list: bool,
+    /// Print a budget that is built in as a file, to begin one's own with
+    #[arg(long, value_name = "PROFILE")]
+    print: Option<String>,
+    /// Suggest how many CPUs to reserve, by the platform's 99.9th percentile
+    #[arg(long, conflicts_with_all = ["local", "per_node"])]
+    suggest: bool,
+    /// Print the list of series that a hub of Advanced Cluster Management is to collect
+    #[arg(long)]
+    acm: bool,
+    /// Print the JSON Schema of -o json and -o yaml, and nothing else
+    #[arg(long)]
+    schema: bool,
+    /// Judge this machine (Linux), without a cluster
+    #[arg(long, conflicts_with_all = ["url", "via", "prometheus_ca", "insecure_prometheus"])]
+    local: bool,
+    /// Command of --during, and its arguments
+    #[arg(last = true, value_name = "COMMAND", requires = "during")]
+    command: Vec<OsString>,
+    #[command(flatten)]
+    prometheus: PrometheusFlags,
+    #[command(flatten)]
+    api: ApiFlags,
+}
+
+impl BudgetFlags {
+    /// Runs the command, and returns its exit code.
+    pub(super) async fn run(mut self) -> Result<ExitCode> {
+        if let Some(text) = self.text()? {
+            return print_text(&text);
+        }
+        let interval = match (self.local, self.suggest) {
+            (true, _) => LOCAL_INTERVAL,
+            (false, true) => SUGGEST_INTERVAL,
+            (false, false) => CLUSTER_INTERVAL,
+        };
+        let mut query = Query {
+            budget: self.budget()?,
+            source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
+            end: self.time.unwrap_or_else(now),
+            interval: self.interval.unwrap_or(interval),
+            nodes: (!self.node.is_empty()).then_some(std::mem::take(&mut self.node)),
+            per_node: self.per_node,
+            reserved: Reserved { given: self.reserved.clone(), ..Reserved::default() },
+        };
+        if self.output == BudgetFormat::AlertingRule {
+            let (text, notes) = budget::alerting_rule(&query.budget, query.interval, &query.reserved)?;
+            notes.iter().for_each(|note| print_stderr("note", note));
+            return print_text(&text);
+        }
+        ensure!(
+            self.local || query.interval >= Duration::from_secs(1),
+            Usage("--interval is below a second, and no cluster is sampled that often".to_owned())
+        );
+        if self.local {
+            return self.judge_machine(&query).await;
+        }
+        let session: SessionOptions = self.api.session();
+        let cluster = Cluster::new(session);
+        if let Some(selector) = self.selector.filter(|selector| !selector.is_empty()) {
+            let selected = cluster.nodes(&selector).await?;
+            let named = query.nodes.take();
+            let both = |node: &String| named.as_ref().is_none_or(|named| named.contains(node));
+            query.nodes = Some(selected.into_iter().filter(both).collect());
+        }
+        let connection = cluster.connect(&self.prometheus.typed()?).await?;
+        if query.reserved.given.is_none() && query.budget.needs_cpu_list() && !self.suggest {
+            query.reserved = Reserved::fetch(&cluster).await;
+        }
+        if self.suggest {
+            let suggestion = budget::suggest_cluster(&connection.client, &query).await?;
+            connection.notes.iter().for_each(|note| print_stderr("note", note));
+            return print_suggestion(&suggestion, self.output);
+        }
+        let mut status = None;
+        if self.during {
+            let window = budget::around(&connection.client, query.source, &self.command).await?;
+            (query.end, query.interval, status) = (window.end, window.interval, Some(window.status));
+        }
+        let report = budget::judge_cluster(&connection.client, &query).await?;
+        connection.notes.iter().for_each(|note| print_stderr("note", note));
+        print_report(&report, self.output, status)
+    }
+
+    /// Judges this machine.
+    async fn judge_machine(&self, query: &Query) -> Result<ExitCode> {
+        let (recorded, status) = if self.during {
+            let (recorded, status) = budget::record_around(&self.command).await?;
+            (recorded, Some(status))
+        } else {
+            (top::record(Some(query.interval), std::future::pending()).await?, None)
+        };
+        print_report(&budget::judge_machine(query, recorded), self.output, status)
+    }
+
+    /// Returns what is printed without a cluster; `None` if a cluster or this machine is judged.
+    fn text(&self) -> Result<Option<String>> {
+        if self.schema {
+            let schema = if self.suggest {
+                serde_json::to_string_pretty(&schemars::schema_for!(Suggestion))
+            } else {
+                serde_json::to_string_pretty(&schemars::schema_for!(BudgetReport))
+            };
+            return Ok(Some(schema? + "\n"));
+        }
+        if let Some(name) = &self.print {
+            let profile = profile(name).map_err(|error| Usage(error.to_string()))?;
+            return Ok(Some(profile.text.to_owned()));
+        }
+        if self.list {
+            let budgets = PROFILES.into_iter().map(|profile| profile.budget());
+            return Ok(Some(print::budgets(&budgets.collect::<Result<Vec<_>>>()?)));
+        }
+        if self.acm { budget::allow_list().map(Some) } else { Ok(None) }
+    }
+
+    /// Reads the budget.
+    fn budget(&self) -> Result<Budget> {
+        match &self.file {
+            Some(path) => Budget::read(path).map_err(|error| Usage(format!("{error:#}")).into()),
+            None => profile(&self.profile)?.budget(),
+        }
+    }
+}
+
+fn print_text(text: &str) -> Result<ExitCode> {
+    check_written("the text", io::stdout().write_all(text.as_bytes()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a report. The exit code is the command's if it failed, else that of the verdict.
+fn print_report(report: &BudgetReport, format: BudgetFormat, status: Option<ExitStatus>) -> Result<ExitCode> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    check_written("the report", print::budget(report, format, shared::colour(), &mut out))?;
+    if !format.has_notes() {
+        report.notes.iter().for_each(|note| print_stderr("note", note));
+    }
+    if let Some(status) = status.filter(|status| !status.success()) {
+        print_stderr("error", &format!("the command failed: {status}"));
+        return Ok(ExitCode::from(code_of(status)));
+    }
+    Ok(ExitCode::from(match report.verdict {
+        Verdict::Kept => 0,
+        Verdict::Unknown => FAILURE,
+        Verdict::Exceeded => EXCEEDED,
+    }))
+}
+
+fn print_suggestion(suggestion: &Suggestion, format: BudgetFormat) -> Result<ExitCode> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    check_written("the suggestion", print::suggestion(suggestion, format, shared::colour(), &mut out))?;
+    if !format.has_notes() {
+        suggestion.notes.iter().for_each(|note| print_stderr("note", note));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the exit code of a command that failed, as shells do: 128 and the signal, if one ended it.
+fn code_of(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(signal) = status.signal() {
+            return u8::try_from(128 + signal).unwrap_or(FAILURE);
+        }
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(FAILURE)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::code_of;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    #[test]
+    fn a_commands_failure_has_the_code_that_a_shell_gives_it() {
+        for (raw, code) in [(7 << 8, 7), (255 << 8, 255), (15, 143), (9, 137)] {
+            assert_eq!(code_of(ExitStatus::from_raw(raw)), code);
+        }
+    }
+}

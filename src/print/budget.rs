@@ -1,0 +1,240 @@
+//! Verdicts on a budget as a table: a line each with its worst node, then what the worst moment was made of.
+use super::table::{cores, provenance};
+use super::{junit, printable};
+use crate::budget::{
+    Budget, BudgetReport, Item, LineReport, NodeVerdict, Suggestion, Unit, Verdict, WorstMoment,
+};
+use crate::time::show_duration;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Format of verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum BudgetFormat {
+    /// For people: a line each, then the parts of the worst moment
+    Table,
+    /// One object
+    Json,
+    /// The same object
+    Yaml,
+    /// JUnit's XML, a test case for each line
+    Junit,
+    /// An AlertingRule of OpenShift's monitoring, without asking the cluster
+    AlertingRule,
+}
+
+impl BudgetFormat {
+    /// Returns true if the format holds a report's notes.
+    pub fn has_notes(self) -> bool {
+        matches!(self, BudgetFormat::Json | BudgetFormat::Yaml)
+    }
+}
+
+/// Number of parts of the worst moment that a table shows.
+const PARTS: usize = 12;
+/// Number of spaces between columns.
+const GAP: u16 = 2;
+
+/// Writes verdicts. Errors are the writer's.
+pub fn budget(
+    report: &BudgetReport,
+    format: BudgetFormat,
+    colour: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    match format {
+        BudgetFormat::Json | BudgetFormat::Yaml => object(report, format, out)?,
+        BudgetFormat::Junit => junit::write(report, out)?,
+        BudgetFormat::Table | BudgetFormat::AlertingRule => table(report, colour, out)?,
+    }
+    out.flush()
+}
+
+/// Writes a suggestion. Errors are the writer's.
+pub fn suggestion(
+    of: &Suggestion,
+    format: BudgetFormat,
+    colour: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if format.has_notes() {
+        object(of, format, out)?;
+        return out.flush();
+    }
+    let headers = ["NODE", "P99.9", "SAMPLES", "CPUS", "RESERVED NOW"];
+    let rows = of.nodes.iter().map(|node| {
+        let now = node.reserved.map_or_else(|| "not known".to_owned(), |reserved| reserved.to_string());
+        vec![printable(&node.node), cores(node.p999), node.samples.to_string(), node.cpus.to_string(), now]
+    });
+    columns(&headers, rows.collect(), &[1, 2, 3, 4], colour, out)?;
+    writeln!(out, "\nreserve {} CPUs: the platform's 99.9th percentile in whole cores", of.cpus)?;
+    writeln!(out, "\n{}", printable(&provenance("cores", &of.window, &of.source)))?;
+    out.flush()
+}
+
+/// Writes the budgets that are built in as a table.
+pub fn budgets(budgets: &[Budget]) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let rows =
+        budgets.iter().map(|of| vec![of.name.clone(), text(&of.about), text(&of.source), text(&of.date)]);
+    let mut page = Vec::new();
+    // A vector takes everything.
+    let _ = columns(&["PROFILE", "ABOUT", "SOURCE", "AS OF"], rows.collect(), &[], false, &mut page);
+    String::from_utf8_lossy(&page).into_owned()
+}
+
+fn object(of: &impl Serialize, format: BudgetFormat, out: &mut impl Write) -> io::Result<()> {
+    if format == BudgetFormat::Yaml {
+        return out.write_all(serde_yaml::to_string(of).map_err(io::Error::other)?.as_bytes());
+    }
+    serde_json::to_writer_pretty(&mut *out, of).map_err(io::Error::from)?;
+    writeln!(out)
+}
+
+fn table(report: &BudgetReport, colour: bool, out: &mut impl Write) -> io::Result<()> {
+    let mut rows = Vec::new();
+    for line in &report.lines {
+        match (&line.nodes, &line.worst) {
+            (Some(nodes), Some(_)) => {
+                rows.extend(nodes.iter().map(|node| row(line, Some(node), &one(node))));
+            }
+            (_, worst) => rows.push(row(line, worst.as_ref(), &verdict(line))),
+        }
+    }
+    let headers = ["LINE", "STAT", "LIMIT", "IS", "LEFT", "NODE", "VERDICT"];
+    columns(&headers, rows, &[2, 3, 4], colour, out)?;
+    if let Some(moment) = &report.worst_moment {
+        worst(moment, colour, out)?;
+    }
+    writeln!(out, "\n{}: {}", printable(&report.budget), summary(report))?;
+    writeln!(out, "\n{}", printable(&provenance("cores", &report.window, &report.source)))
+}
+
+fn row(line: &LineReport, node: Option<&NodeVerdict>, verdict: &str) -> Vec<String> {
+    let figure = |figure: Option<f64>| figure.map_or_else(String::new, |figure| amount(figure, line.unit));
+    let limit = node.and_then(|node| node.limit);
+    vec![
+        printable(&line.line),
+        line.statistic.clone(),
+        limit.map_or_else(|| line.asked.clone(), |limit| amount(limit, line.unit)),
+        figure(node.and_then(|node| node.is)),
+        figure(node.and_then(|node| node.left)),
+        node.map_or_else(String::new, |node| printable(&place(node))),
+        printable(verdict),
+    ]
+}
+
+/// Writes cores, or bytes in gigabytes.
+fn amount(figure: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Cores => cores(figure),
+        Unit::Bytes => format!("{:.3} GB", figure / 1e9),
+    }
+}
+
+/// Names a node, and the pod or group on it.
+pub(super) fn place(of: &NodeVerdict) -> String {
+    let Item { group, namespace, pod, .. } = &of.item;
+    match (group, namespace, pod) {
+        (Some(group), ..) => format!("{}: {group}", of.node),
+        (None, Some(namespace), Some(pod)) => format!("{}: {namespace}/{pod}", of.node),
+        _ => of.node.clone(),
+    }
+}
+
+/// Words a line's verdict, with how many of how many it is about, and the worst one's times or reason.
+pub(super) fn verdict(line: &LineReport) -> String {
+    let Some(worst) = &line.worst else {
+        let why = line.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        return format!("unknown{why}");
+    };
+    let what = if worst.item == Item::default() { "nodes" } else { "of them" };
+    let of_all = |count: usize| match (count, line.judged) {
+        (1, 1) => String::new(),
+        (count, all) if what == "nodes" => format!(" on {count} of {all} nodes"),
+        (count, all) => format!(" by {count} of {all}"),
+    };
+    match line.verdict {
+        Verdict::Kept => format!("kept{}", of_all(line.judged)),
+        Verdict::Exceeded => format!("exceeded{}{}", of_all(line.exceeded), times(worst)),
+        Verdict::Unknown => format!("unknown{}{}", of_all(line.unknown), reason(worst)),
+    }
+}
+
+/// Words the verdict on one node.
+pub(super) fn one(of: &NodeVerdict) -> String {
+    match of.verdict {
+        Verdict::Kept => "kept".to_owned(),
+        Verdict::Exceeded => format!("exceeded{}", times(of)),
+        Verdict::Unknown => format!("unknown{}", reason(of)),
+    }
+}
+
+fn times(of: &NodeVerdict) -> String {
+    let above = of.above_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let above = above.map_or_else(String::new, |above| format!(", {} above it", show_duration(above)));
+    let at = of.highest_at.map_or_else(String::new, |at| format!(", highest at {at}"));
+    format!("{above}{at}")
+}
+
+fn reason(of: &NodeVerdict) -> String {
+    of.why.as_ref().map_or_else(String::new, |why| format!(": {why}"))
+}
+
+fn summary(report: &BudgetReport) -> String {
+    let count = |verdict| report.lines.iter().filter(|line| line.verdict == verdict).count();
+    let (exceeded, unknown, all) = (count(Verdict::Exceeded), count(Verdict::Unknown), report.lines.len());
+    let of = |count: usize, word: &str| (count > 0).then(|| format!("{count} of {all} lines {word}"));
+    let parts: Vec<String> =
+        [of(exceeded, "exceeded"), of(unknown, "unknown")].into_iter().flatten().collect();
+    if parts.is_empty() { format!("kept, all {all} lines") } else { parts.join(", ") }
+}
+
+/// Writes the parts of the worst moment, and how much those have that are not shown, so that all add up.
+fn worst(moment: &WorstMoment, colour: bool, out: &mut impl Write) -> io::Result<()> {
+    let WorstMoment { line, node, time, cores: all, parts } = moment;
+    writeln!(out, "\nworst moment: {}, {} on {} at {time}", printable(line), cores(*all), printable(node))?;
+    let (shown, rest) = parts.split_at_checked(PARTS).unwrap_or((parts, &[]));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for part in shown {
+        let class = part.class.map_or("", |class| class.as_str()).to_owned();
+        let namespace = printable(part.namespace.as_deref().unwrap_or_default());
+        rows.push(vec![class, namespace, printable(&part.name), cores(part.cores)]);
+    }
+    if !rest.is_empty() {
+        let more = format!("{} more", rest.len());
+        rows.push(vec![String::new(), String::new(), more, cores(rest.iter().map(|part| part.cores).sum())]);
+    }
+    columns(&["CLASS", "NAMESPACE", "NAME", "CORES"], rows, &[3], colour, out)
+}
+
+/// Writes a table without the spaces at its lines' ends; columns of figures are on the right.
+fn columns(
+    headers: &[&str],
+    rows: Vec<Vec<String>>,
+    figures: &[usize],
+    colour: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headers.to_vec()).add_rows(rows);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, GAP));
+        column.set_constraint(comfy_table::ColumnConstraint::ContentWidth);
+        if figures.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for (index, line) in table.lines().enumerate() {
+        match index {
+            0 if colour => writeln!(out, "\u{1b}[1m{}\u{1b}[0m", line.trim_end())?,
+            _ => writeln!(out, "{}", line.trim_end())?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

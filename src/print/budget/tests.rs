@@ -1,0 +1,189 @@
+//! Golden pages of verdicts, of each format, and the schemas.
+use super::{BudgetFormat, budget, budgets, suggestion};
+use crate::budget::{
+    BudgetReport, Item, LineReport, NodeReservation, NodeVerdict, PROFILES, Part, Suggestion, Unit, Verdict,
+    WorstMoment,
+};
+use crate::golden::check;
+use crate::report::{Class, Source, SourceKind, Window};
+
+fn window() -> Window {
+    let end: jiff::Timestamp = "2026-02-02T02:00:00Z".parse().unwrap();
+    Window {
+        start: end - jiff::SignedDuration::from_hours(1),
+        end,
+        interval_seconds: 3600.0,
+        asked_seconds: None,
+        step_seconds: 15.0,
+    }
+}
+
+fn source() -> Source {
+    Source { url: Some("https://prometheus.example/".to_owned()), ..Source::new(SourceKind::Exporter, 3) }
+}
+
+fn node(name: &str, limit: f64, is: f64) -> NodeVerdict {
+    let exceeded = is > limit;
+    NodeVerdict {
+        node: name.to_owned(),
+        item: Item::default(),
+        verdict: if exceeded { Verdict::Exceeded } else { Verdict::Kept },
+        limit: Some(limit),
+        is: Some(is),
+        left: Some(limit - is),
+        why: None,
+        highest_at: "2026-02-02T01:30:15Z".parse().ok(),
+        above_seconds: Some(if exceeded { 45.0 } else { 0.0 }),
+    }
+}
+
+fn line(name: &str, statistic: &str, asked: &str, nodes: Vec<NodeVerdict>) -> LineReport {
+    let count = |verdict| nodes.iter().filter(|node| node.verdict == verdict).count();
+    LineReport {
+        line: name.to_owned(),
+        statistic: statistic.to_owned(),
+        asked: asked.to_owned(),
+        unit: if asked.ends_with("GB") { Unit::Bytes } else { Unit::Cores },
+        verdict: if nodes.is_empty() {
+            Verdict::Unknown
+        } else {
+            Verdict::of_all(nodes.iter().map(|of| of.verdict))
+        },
+        judged: nodes.len(),
+        exceeded: count(Verdict::Exceeded),
+        unknown: count(Verdict::Unknown),
+        worst: nodes.first().cloned(),
+        why: nodes.is_empty().then(|| "no pod has a request: kube-state-metrics tells them".to_owned()),
+        nodes: Some(nodes),
+    }
+}
+
+/// Lines of each verdict; names with what a terminal and XML must not see.
+fn report(per_node: bool) -> BudgetReport {
+    let hostile = "crio\u{1b}[2J <&\"'> \u{202e}x".to_owned();
+    let pod =
+        Item { namespace: Some("openshift-etcd".to_owned()), pod: Some(hostile.clone()), ..Item::default() };
+    let each = NodeVerdict { item: pod, highest_at: None, above_seconds: None, ..node("sno-1", 0.36, 0.5) };
+    let unknown = NodeVerdict {
+        verdict: Verdict::Unknown,
+        is: None,
+        left: None,
+        highest_at: None,
+        above_seconds: None,
+        why: Some("no series of sno-3 in this window: `oc interrogate status` tells why".to_owned()),
+        ..node("sno-3", 16e9, 0.0)
+    };
+    let mut lines = vec![
+        line(
+            "platform in steady state",
+            "avg",
+            "3000m",
+            vec![node("sno-2", 3.0, 2.5), node("sno-1", 3.0, 2.25)],
+        ),
+        line("platform", "max", "4000m", vec![node("sno-1", 4.0, 4.25), node("sno-2", 4.0, 3.5)]),
+        line("memory of the platform", "max", "16 GB", vec![unknown, node("sno-1", 16e9, 12.5e9)]),
+        line("each infra pod", "avg", "120% of request", vec![each]),
+        line("each workload pod", "avg", "120% of request", Vec::new()),
+    ];
+    if !per_node {
+        lines.iter_mut().for_each(|line| line.nodes = None);
+    }
+    let part = |class, namespace: Option<&str>, name: &str, cores| Part {
+        class,
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+        cores,
+    };
+    let mut parts = vec![
+        part(Some(Class::Infra), Some("openshift-ovn-kubernetes"), "ovnkube-node-x", 2.5),
+        part(Some(Class::Host), None, &hostile, 1.0),
+        part(None, None, "unattributed", 0.25),
+    ];
+    parts.extend((0..12).map(|n| part(Some(Class::Kernel), None, &format!("kworker-{n}"), 0.5 / 12.0)));
+    BudgetReport {
+        api_version: "interrogate/v1",
+        kind: "CpuBudgetReport",
+        budget: "ran-du".to_owned(),
+        verdict: Verdict::of_all(lines.iter().map(|line| line.verdict)),
+        window: window(),
+        source: source(),
+        lines,
+        worst_moment: Some(WorstMoment {
+            line: "platform".to_owned(),
+            node: "sno-1".to_owned(),
+            time: "2026-02-02T01:30:15Z".parse().unwrap(),
+            cores: 4.25,
+            parts,
+        }),
+        notes: vec!["a note".to_owned()],
+    }
+}
+
+fn page(report: &BudgetReport, format: BudgetFormat, colour: bool) -> String {
+    let mut page = Vec::new();
+    budget(report, format, colour, &mut page).unwrap();
+    String::from_utf8(page).unwrap()
+}
+
+#[test]
+fn pages_of_verdicts() {
+    use BudgetFormat::{Json, Junit, Table, Yaml};
+    for (name, format, per_node, colour) in [
+        ("tests/golden/budget/table.txt", Table, false, false),
+        ("tests/golden/budget/table-coloured.txt", Table, false, true),
+        ("tests/golden/budget/table-per-node.txt", Table, true, false),
+        ("tests/golden/budget/report.json", Json, true, false),
+        ("tests/golden/budget/report.yaml", Yaml, false, false),
+        ("tests/golden/budget/junit.xml", Junit, false, false),
+        ("tests/golden/budget/junit-per-node.xml", Junit, true, false),
+    ] {
+        check(name, &page(&report(per_node), format, colour));
+    }
+}
+
+#[test]
+fn what_a_terminal_gets_has_no_escape_of_a_name() {
+    for format in [BudgetFormat::Table, BudgetFormat::Junit] {
+        let page = page(&report(true), format, false);
+        assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page}");
+    }
+}
+
+#[test]
+fn suggestions_and_profiles() {
+    let node = |node: &str, p999, cpus| NodeReservation {
+        node: node.to_owned(),
+        p999,
+        samples: 5760,
+        threads_per_core: 2,
+        cpus,
+        reserved: (cpus == 4).then_some(2.0),
+    };
+    let of = Suggestion {
+        api_version: "interrogate/v1",
+        kind: "CpuReservation",
+        window: window(),
+        source: source(),
+        cpus: 6,
+        nodes: vec![node("sno-2", 4.125, 6), node("sno-1", 3.5, 4)],
+        notes: Vec::new(),
+    };
+    for (name, format) in [
+        ("tests/golden/budget/suggestion.txt", BudgetFormat::Table),
+        ("tests/golden/budget/suggestion.json", BudgetFormat::Json),
+    ] {
+        let mut page = Vec::new();
+        suggestion(&of, format, false, &mut page).unwrap();
+        check(name, &String::from_utf8(page).unwrap());
+    }
+    let all: Vec<_> = PROFILES.iter().map(|profile| profile.budget().unwrap()).collect();
+    check("tests/golden/budget/list.txt", &budgets(&all));
+}
+
+/// Scripts can check what they read against them.
+#[test]
+fn the_schemas_of_json() {
+    let schema = |of: schemars::Schema| serde_json::to_string_pretty(&of).unwrap() + "\n";
+    check("docs/schema/CpuBudgetReport.json", &schema(schemars::schema_for!(BudgetReport)));
+    check("docs/schema/CpuReservation.json", &schema(schemars::schema_for!(Suggestion)));
+}

@@ -1,0 +1,433 @@
+//! Clusters for `budget`, each a history of a few nodes with names of its own, so that one Prometheus holds all; and what each
+//! profile must say of them.
+
+use crate::serve::{END_MS, an_hour};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use test_history::{History, NodeSum, Series, Spec, metric, on_nodes};
+
+/// How many there are.
+pub(super) const HISTORIES: usize = 30;
+/// The window that is judged, and what its unattributed begins with.
+const WINDOW: (i64, i64) = (END_MS - super::HOUR_MS, END_MS);
+const LONGER_S: u32 = 3600 + 180;
+const GB: f64 = 1e9;
+/// Share of a window that must be known.
+const ENOUGH: f64 = 0.9;
+
+/// One cluster.
+pub(super) struct Site {
+    pub(super) nodes: Vec<String>,
+    history: History,
+    /// Pods that workload partitioning manages, with their requests, cores.
+    pub(super) management: Vec<((String, String), f64)>,
+    /// Given with `--reserved`, two CPUs.
+    pub(super) reserved_list: Option<&'static str>,
+    /// Capacity less allocatable.
+    reserved: Option<f64>,
+    /// Busy time of the two reserved CPUs.
+    reserved_busy: Option<f64>,
+    /// Bytes of each node: host, and infra.
+    memory: Option<BTreeMap<String, [f64; 2]>>,
+}
+
+/// What is wanted of a line on a node, or on a pod of it.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) is: Option<f64>,
+    pub(super) limit: Option<f64>,
+    coverage: f64,
+    pub(super) above_seconds: Option<f64>,
+}
+
+impl Wanted {
+    fn unknown(limit: f64) -> Wanted {
+        Wanted { is: None, limit: Some(limit), coverage: 1.0, above_seconds: None }
+    }
+
+    fn constant(is: f64, limit: f64) -> Wanted {
+        Wanted { is: Some(is), ..Wanted::unknown(limit) }
+    }
+
+    pub(super) fn left(&self) -> Option<f64> {
+        Some(self.limit? - self.is?)
+    }
+
+    pub(super) fn verdict(&self) -> &'static str {
+        match self.left() {
+            None => "unknown",
+            Some(left) if left < -1e-9 => "exceeded",
+            Some(_) if self.coverage < ENOUGH => "unknown",
+            Some(_) => "kept",
+        }
+    }
+}
+
+/// A line's figures by node, namespace and pod.
+type Line = BTreeMap<[String; 3], Wanted>;
+
+/// All of them.
+pub(super) fn sites() -> Vec<Site> {
+    (0..HISTORIES).map(site).collect()
+}
+
+/// The series of some sites together. The totals of all nodes are those of the first: only their times count.
+pub(super) fn all(sites: &[Site]) -> History {
+    let mut series: Vec<Series> = Vec::new();
+    for (number, site) in sites.iter().enumerate() {
+        let of_nodes = |of: &&Series| ["instance", "node"].iter().any(|label| !of.label(label).is_empty());
+        series.extend(site.history.series.iter().filter(|of| number == 0 || of_nodes(of)).cloned());
+    }
+    History { interval_s: 15, pod_interval_s: 30, series }
+}
+
+fn site(number: usize) -> Site {
+    let nodes = if number.is_multiple_of(3) { 7 } else { 3 };
+    let spec = Spec {
+        nodes,
+        groups: 12,
+        threads: 0,
+        pods_per_node: 6,
+        namespaces: 9,
+        duration_s: LONGER_S,
+        seed: 100 + number as u64,
+        ..an_hour()
+    };
+    let mut history = History::generate(&spec);
+    let platform = metric::OF_PLATFORM;
+    history.series.retain(|series| !platform.contains(&series.metric));
+    let factor = [0.02, 0.3, 1.0, 10.0, 0.1][number % 5];
+    for series in &mut history.series {
+        let counts = series.metric == metric::NODES;
+        for (label, value) in &mut series.labels {
+            match *label {
+                "instance" => *value = format!("s{number:02}-{value}"),
+                "pod" => *value = format!("{value}-s{number:02}"),
+                _ => {}
+            }
+        }
+        series.samples.iter_mut().filter(|_| !counts).for_each(|(_, cores)| *cores *= factor);
+    }
+    let names: Vec<String> = (0..nodes).map(|node| format!("s{number:02}-node-{node:03}")).collect();
+    let mut site = Site {
+        management: if number % 4 == 1 {
+            Vec::new()
+        } else {
+            requests(&history, if factor < 0.1 { 4.0 } else { 0.02 })
+        },
+        reserved_list: number.is_multiple_of(2).then_some("0-1"),
+        reserved: (number % 5 != 4).then_some(1.0 + (number % 4) as f64),
+        reserved_busy: (number % 4 != 3).then_some(0.25 + 0.125 * (number % 16) as f64),
+        memory: None,
+        nodes: names,
+        history,
+    };
+    if number % 6 != 5 {
+        site.add_memory(if number % 7 == 2 { 15.0 } else { 2.0 });
+    }
+    site.add_facts();
+    site
+}
+
+/// Some pods of the platform's namespaces, and one of another.
+fn requests(history: &History, cores: f64) -> Vec<((String, String), f64)> {
+    let infra = |series: &&Series| series.label("class") == "infra";
+    let pods = || history.series.iter().filter(|series| series.metric == metric::POD);
+    let other = |series: &&Series| series.label("class") == "workload";
+    let chosen = pods().filter(infra).take(4).chain(pods().filter(other).take(1));
+    let pod = |series: &Series| (series.label("namespace").to_owned(), series.label("pod").to_owned());
+    let mut chosen: Vec<_> = chosen.map(pod).collect();
+    chosen.sort();
+    chosen.dedup();
+    (1..).zip(chosen).map(|(n, pod)| (pod, cores * f64::from(n))).collect()
+}
+
+/// A series that has the same value all the time.
+fn constant(metric: &'static str, labels: &[(&'static str, &str)], value: f64, every_s: i64) -> Series {
+    let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    let first = END_MS - i64::from(LONGER_S) * 1000 + 3_125;
+    let times = (0..).map(|step| first + step * every_s * 1000).take_while(|at| *at <= END_MS);
+    Series { metric, labels, samples: times.map(|at| (at, value)).collect() }
+}
+
+impl Site {
+    fn add_facts(&mut self) {
+        let mut series = Vec::new();
+        for node in &self.nodes {
+            if let Some(reserved) = self.reserved {
+                for (metric, cpus) in
+                    [("kube_node_status_capacity", 16.0), ("kube_node_status_allocatable", 16.0 - reserved)]
+                {
+                    series.push(constant(metric, &[("node", node), ("resource", "cpu")], cpus, 60));
+                }
+            }
+            let Some(busy) = self.reserved_busy else { continue };
+            for (cpu, mode, share) in [
+                ("0", "user", busy / 2.0),
+                ("1", "system", busy / 2.0),
+                ("1", "idle", 0.5),
+                ("2", "user", 1.0),
+            ] {
+                let labels = [("instance", node.as_str()), ("cpu", cpu), ("mode", mode)];
+                let mut counter = constant("node_cpu_seconds_total", &labels, 0.0, 15);
+                for (step, (_, value)) in counter.samples.iter_mut().enumerate() {
+                    *value = share * 15.0 * step as f64;
+                }
+                series.push(counter);
+            }
+        }
+        for ((namespace, pod), cores) in &self.management {
+            for (container, millicores) in [("a", cores * 750.0), ("b", cores * 250.0)] {
+                let labels = [
+                    ("node", self.nodes[0].as_str()),
+                    ("namespace", namespace),
+                    ("pod", pod),
+                    ("container", container),
+                    ("resource", "management_workload_openshift_io_cores"),
+                ];
+                series.push(constant("kube_pod_container_resource_requests", &labels, millicores, 60));
+            }
+        }
+        self.history.series.extend(series);
+    }
+
+    fn add_memory(&mut self, host: f64) {
+        const SET: &str = "container_memory_working_set_bytes";
+        let mut memory: BTreeMap<String, [f64; 2]> = BTreeMap::new();
+        let mut series = Vec::new();
+        for node in &self.nodes {
+            for (id, bytes) in [("/system.slice", host * GB), ("/ovs.slice", 0.5 * GB), ("/user.slice", GB)] {
+                series.push(constant(SET, &[("node", node), ("id", id)], bytes, 30));
+            }
+            memory.entry(node.clone()).or_default()[0] = (host + 0.5) * GB;
+        }
+        for of in self
+            .history
+            .series
+            .iter()
+            .filter(|of| of.metric == metric::POD && !of.label("namespace").is_empty())
+        {
+            let (node, namespace, pod) = (of.label("instance"), of.label("namespace"), of.label("pod"));
+            let labels = [("node", node), ("namespace", namespace), ("pod", pod), ("container", "")];
+            series.push(constant(SET, &labels, 0.25 * GB, 30));
+            let managed = self.management.iter().any(|(one, _)| one.0 == namespace && one.1 == pod);
+            if of.label("class") == "infra" || managed {
+                memory.entry(node.to_owned()).or_default()[1] += 0.25 * GB;
+            }
+        }
+        self.history.series.extend(series);
+        self.memory = Some(memory);
+    }
+
+    fn pods(&self) -> Vec<(String, String)> {
+        let other = |pod: &&(String, String)| {
+            !["openshift", "default", "kube-"].iter().any(|it| pod.0.starts_with(it))
+        };
+        let odd = ["openshifty", "default-apps"];
+        self.management
+            .iter()
+            .map(|(pod, _)| pod)
+            .filter(|pod| other(pod) || odd.contains(&pod.0.as_str()))
+            .cloned()
+            .collect()
+    }
+
+    /// A sum on each node, against one limit.
+    fn sum(&self, of: NodeSum<'_>, statistic: &str, limit: Option<f64>) -> Line {
+        let nodes = on_nodes(&self.history, WINDOW, of, &self.pods());
+        let wanted = nodes.into_iter().map(|(node, samples)| {
+            let is = samples.statistic(statistic);
+            let above = |limit: f64| samples.samples.values().filter(|value| **value > limit + 1e-9).count();
+            let wanted = Wanted {
+                is,
+                limit,
+                coverage: samples.covered as f64 / 240.0,
+                above_seconds: limit.zip(is).map(|(limit, _)| above(limit) as f64 * 15.0),
+            };
+            ([node, String::new(), String::new()], wanted)
+        });
+        wanted.collect()
+    }
+
+    fn each_node(&self, of: impl Fn(&str) -> Wanted) -> Line {
+        self.nodes.iter().map(|node| ([node.clone(), String::new(), String::new()], of(node))).collect()
+    }
+
+    fn reserved(&self) -> Option<f64> {
+        if self.reserved_list.is_some() { Some(2.0) } else { self.reserved }
+    }
+
+    /// Each pod that has a request, on each node that it was on.
+    fn each_pod(&self) -> Line {
+        let mut line = Line::new();
+        for ((namespace, pod), request) in &self.management {
+            for (node, samples) in on_nodes(&self.history, WINDOW, NodeSum::Pod(namespace, pod), &self.pods())
+            {
+                if !samples.samples.is_empty() {
+                    let wanted = Wanted {
+                        is: samples.statistic("avg"),
+                        limit: Some(1.2 * request),
+                        coverage: samples.covered as f64 / 240.0,
+                        above_seconds: None,
+                    };
+                    line.insert([node, namespace.clone(), pod.clone()], wanted);
+                }
+            }
+        }
+        line
+    }
+
+    fn memory(&self, limit: f64, of: impl Fn([f64; 2]) -> f64) -> Line {
+        self.each_node(|node| match self.memory.as_ref().and_then(|memory| memory.get(node)) {
+            Some(bytes) => Wanted::constant(of(*bytes), limit),
+            None => Wanted::unknown(limit),
+        })
+    }
+
+    /// The lines of a profile.
+    pub(super) fn expected(&self, profile: &str) -> Vec<Line> {
+        let classes =
+            |classes: &'static [&'static str], limit| self.sum(NodeSum::Classes(classes), "avg", limit);
+        match profile {
+            "ran-du" => vec![
+                self.sum(NodeSum::Platform, "avg", Some(3.0)),
+                self.sum(NodeSum::Platform, "max", Some(4.0)),
+                self.memory(16.0 * GB, |[host, infra]| host + infra),
+            ],
+            "ran-du-standard" => vec![
+                self.each_node(|_| match (self.reserved_list, self.reserved_busy) {
+                    (Some(_), Some(busy)) => Wanted::constant(busy, 1.5),
+                    _ => Wanted::unknown(1.5),
+                }),
+                classes(&["infra"], Some(1.05)),
+                classes(&["host"], Some(0.25)),
+                classes(&["kernel"], Some(0.2)),
+                self.each_pod(),
+                self.memory(12.0 * GB, |[_, infra]| infra),
+            ],
+            "reserved-cpus" => vec![self.sum(NodeSum::Platform, "max", self.reserved())],
+            _ => vec![classes(&["host", "kernel"], self.reserved())],
+        }
+    }
+
+    /// The highest sample of what a line sums up on a node.
+    pub(super) fn highest(&self, profile: &str, line: &Value, node: &Value) -> Result<f64> {
+        let of = match (profile, line.as_str()) {
+            ("ran-du-standard", Some("infra pods")) => NodeSum::Classes(&["infra"]),
+            ("ran-du-standard", Some("host")) => NodeSum::Classes(&["host"]),
+            ("ran-du-standard", Some("kernel")) => NodeSum::Classes(&["kernel"]),
+            ("system-reserved", _) => NodeSum::Classes(&["host", "kernel"]),
+            _ => NodeSum::Platform,
+        };
+        let nodes = on_nodes(&self.history, WINDOW, of, &self.pods());
+        let samples = nodes.get(node.as_str().unwrap_or_default()).context("no such node")?;
+        samples.statistic("max").context("no sample")
+    }
+
+    /// What the lines of a file come to, by node, class, group, namespace and pod.
+    pub(super) fn lines(&self) -> Vec<BTreeMap<String, f64>> {
+        let pods = self.pods();
+        let of = |name: &str| {
+            self.history.series.iter().filter(move |series| series.metric == name).collect::<Vec<_>>()
+        };
+        let (groups, all_pods) = (of(metric::GROUP), of(metric::POD));
+        let managed = |series: &Series| {
+            pods.iter().any(|pod| pod.0 == series.label("namespace") && pod.1 == series.label("pod"))
+        };
+        let infra = |series: &Series| series.label("class") == "infra" || managed(series);
+        let host = |series: &Series| series.label("class") == "host";
+        let any = |series: &Series| matches!(series.label("class"), "infra" | "workload");
+        let unit = |series: &Series| host(series) && series.label("groupname").starts_with("unit-1");
+        let openshift =
+            |series: &Series| infra(series) && series.label("namespace").starts_with("openshift-");
+        let of_group = |series: &Series| series.label("class") != "pod";
+        let workload = |series: &Series| series.label("class") == "workload" && !managed(series);
+        let busy = on_nodes(&self.history, WINDOW, NodeSum::Busy, &pods);
+        vec![
+            self.by(&groups, unit, "max", false),
+            self.by(&all_pods, openshift, "p95", false),
+            self.by(&all_pods, any, "avg", false),
+            self.by(&groups, of_group, "avg", true),
+            self.by(&all_pods, workload, "max", true),
+            busy.into_iter()
+                .filter_map(|(node, of)| Some((format!("{node}////"), of.statistic("p50")?)))
+                .collect(),
+        ]
+    }
+
+    /// A statistic of some series on each node: of their sum, or of each.
+    fn by(
+        &self,
+        all: &[&Series],
+        keep: impl Fn(&Series) -> bool,
+        statistic: &str,
+        each: bool,
+    ) -> BTreeMap<String, f64> {
+        let covered = on_nodes(&self.history, WINDOW, NodeSum::Classes(&[]), &[]);
+        let mut sums: BTreeMap<String, (&str, BTreeMap<i64, f64>)> = BTreeMap::new();
+        if !each {
+            sums.extend(
+                self.nodes.iter().map(|node| (format!("{node}////"), (node.as_str(), BTreeMap::new()))),
+            );
+        }
+        for series in all.iter().filter(|series| keep(series)) {
+            let node = series.label("instance");
+            let class = if series.metric == metric::GROUP { series.label("class") } else { "" };
+            let rest =
+                [class, series.label("groupname"), series.label("namespace"), series.label("pod")].join("/");
+            let place = if each { format!("{node}/{rest}") } else { format!("{node}////") };
+            let within = series.samples.iter().filter(|(at, _)| WINDOW.0 < *at && *at <= WINDOW.1);
+            for (at, cores) in within {
+                *sums.entry(place.clone()).or_insert((node, BTreeMap::new())).1.entry(*at).or_default() +=
+                    cores;
+            }
+        }
+        let of = |(place, (node, samples)): (String, (&str, BTreeMap<i64, f64>))| {
+            let of = test_history::NodeSamples { samples, covered: covered.get(node)?.covered };
+            Some((place, of.statistic(statistic)?))
+        };
+        sums.into_iter().filter_map(of).collect()
+    }
+}
+
+/// A cluster of so many quiet nodes, one of which has a burst of 15 s; its name, and the time of that.
+pub(super) fn with_a_bad_node(nodes: usize) -> (History, String, i64) {
+    let spec = Spec {
+        nodes,
+        groups: 8,
+        threads: 0,
+        pods_per_node: 3,
+        silent: false,
+        duration_s: LONGER_S,
+        ..an_hour()
+    };
+    let mut history = History::generate(&spec);
+    history.series.iter_mut().filter(|of| of.metric != metric::NODES).for_each(|of| {
+        of.samples.iter_mut().for_each(|(_, cores)| *cores *= 0.02);
+    });
+    let bad = format!("node-{:03}", nodes / 2);
+    let on_bad = |of: &&mut Series| of.label("instance") == bad;
+    let mut burst_ms = 0;
+    // What no group has counts in a mean of a minute alone, so that the burst is a group's.
+    for of in history.series.iter_mut().filter(on_bad) {
+        let group = of.metric == metric::GROUP && of.label("groupname") == "unit-3";
+        let class = of.metric == metric::CLASS_ON_NODE && of.label("class") == "host";
+        if group || class || of.metric == metric::BUSY {
+            let middle = END_MS - super::HOUR_MS / 2;
+            if let Some((at, cores)) = of.samples.iter_mut().find(|(at, _)| *at > middle) {
+                *cores += 6.0;
+                burst_ms = *at;
+            }
+        }
+    }
+    (history, bad, burst_ms)
+}
+
+/// Writes a budget of some lines into a file, and returns its path.
+pub(super) fn file(name: &str, lines: &str) -> Result<String> {
+    let path = test_cluster::directory()?.join(format!("budget-{name}.yaml"));
+    fs::write(&path, format!("apiVersion: interrogate/v1\nkind: CpuBudget\nname: {name}\n{lines}"))?;
+    Ok(path.display().to_string())
+}
