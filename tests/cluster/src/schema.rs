@@ -12,7 +12,10 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 /// Commands that print a report, and its kind, which names the file of the schema.
-const REPORTS: [(&str, &str); 2] = [("top", "CpuReport"), ("status", "StatusReport")];
+const REPORTS: [(&str, &str); 3] =
+    [("top", "CpuReport"), ("status", "StatusReport"), ("budget", "CpuBudgetReport")];
+/// Kind of what `budget --suggest` prints.
+const SUGGESTION: &str = "CpuReservation";
 /// Number of misfits that an error names.
 const NAMED: usize = 5;
 
@@ -29,7 +32,8 @@ pub fn check_report(kind: &str, report: &Value) -> Result<()> {
 pub(crate) fn check_output(arguments: &[OsString], stdout: &str) -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
     let command = arguments.iter().find(|argument| !argument.starts_with('-'));
-    let kind = REPORTS.iter().find(|(name, _)| command == Some(name)).map(|(_, kind)| kind);
+    let kind = REPORTS.iter().find(|(name, _)| command == Some(name)).map(|(_, kind)| *kind);
+    let kind = if arguments.contains(&"--suggest") { Some(SUGGESTION) } else { kind };
     let is_other = arguments.iter().any(|argument| ["-h", "--help", "--schema"].contains(argument));
     let Some(kind) = kind.filter(|_| !is_other && !stdout.is_empty()) else { return Ok(()) };
     let reports = match format(&arguments) {
@@ -64,7 +68,8 @@ fn format<'a>(arguments: &[&'a str]) -> Option<&'a str> {
 fn validator(kind: &str) -> Result<&'static Validator> {
     static ALL: OnceLock<Result<BTreeMap<&str, Validator>, String>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let all = REPORTS.iter().map(|(_, kind)| anyhow::Ok((*kind, read(kind)?)));
+        let kinds = REPORTS.iter().map(|(_, kind)| *kind).chain([SUGGESTION]);
+        let all = kinds.map(|kind| anyhow::Ok((kind, read(kind)?)));
         all.collect::<Result<_>>().map_err(|error| format!("{error:#}"))
     });
     all.as_ref().map_err(|error| anyhow!("{error}"))?.get(kind).with_context(|| format!("no kind {kind}"))
