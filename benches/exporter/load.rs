@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::thread::set_name;
-use rustix::time::{ClockId, clock_gettime};
 
+use crate::kinds::{burn, spend};
 use crate::pids::Pids;
 use crate::slice::Slice;
 
@@ -99,7 +99,7 @@ pub(crate) fn run_mode(arguments: &[String]) -> Option<Result<()>> {
         ["lead", name, processes, threads] => Some(lead(name, processes, threads)),
         ["work", threads] => Some(work(threads, &mut [])),
         ["parent", name, life_ms, runs] => Some(parent(name, life_ms, runs)),
-        ["spend", kind] => Some(crate::unattributed::spend(kind)),
+        ["spend", kind] => Some(spend(kind)),
         ["child", life_ms] => Some(child(life_ms)),
         _ => None,
     }
@@ -188,18 +188,4 @@ fn child(life_ms: &str) -> Result<()> {
         std::thread::sleep(Duration::from_millis(20).min(life.saturating_sub(begun.elapsed())));
     }
     Ok(())
-}
-
-/// Uses `time` of CPU in this thread, as little as possible of it in the kernel.
-pub(crate) fn burn(time: Duration) {
-    let used = || {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
-    };
-    let end = used() + time;
-    while used() < end {
-        for turn in 0..100_000_u32 {
-            std::hint::black_box(turn);
-        }
-    }
 }

@@ -13,6 +13,7 @@ mod exporters;
 mod floor;
 mod growth;
 mod kernel;
+mod kinds;
 mod load;
 mod memory;
 mod picture;
