@@ -1,6 +1,6 @@
 //! `--during`: the window in which a command ran, and the command's own outcome.
 use crate::progress::Progress;
-use crate::prometheus::Client;
+use crate::prometheus::{Client, Grid};
 use crate::query::Querier;
 use crate::report::SourceKind;
 use crate::time::{Timestamp, show_duration};
@@ -37,10 +37,7 @@ pub async fn around(client: &Client, source: SourceChoice, command: &[OsString])
     let progress = Progress::start("querying Prometheus");
     let querier = Querier::new(client, &progress);
     querier.learn_dialect().await?;
-    let lately = Question::of_all(source, Timestamp::now(), LATELY, By::Class);
-    let Ok(Probe { kind, grid, .. }) = probe(&querier, &lately).await? else {
-        bail!("nothing has samples of the last {}: `oc interrogate status` tells why", show_duration(LATELY));
-    };
+    let (kind, grid) = sampling(&querier, source).await?;
     drop(progress);
     let start = Timestamp::now();
     let status = wait(&mut spawn(command)?).await?;
@@ -67,6 +64,22 @@ pub async fn around(client: &Client, source: SourceChoice, command: &[OsString])
     let shorter = end.since(start).saturating_sub(grid.step);
     let interval = if shorter >= 2 * grid.step { shorter } else { end.since(start) };
     Ok(Window { end, interval, status })
+}
+
+/// Finds the source and its grid. A single sample tells no interval: another is waited for.
+async fn sampling(querier: &Querier<'_>, source: SourceChoice) -> Result<(SourceKind, Grid)> {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let lately = Question::of_all(source, Timestamp::now(), LATELY, By::Class);
+        let Ok(Probe { kind, grid, .. }) = probe(querier, &lately).await? else {
+            let lately = show_duration(LATELY);
+            bail!("nothing has samples of the last {lately}: `oc interrogate status` tells why");
+        };
+        if grid.points() > 1 || Instant::now() > patience {
+            return Ok((kind, grid));
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// Runs a command, and records this machine meanwhile. Errors if the counters cannot be read, or it cannot be started.

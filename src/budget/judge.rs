@@ -19,7 +19,7 @@ pub(super) struct Judged {
 
 /// Judges the measurements of a line. `per_node`: keeps all verdicts.
 pub(super) fn judge(line: &Line, measured: Vec<Measured>, facts: &Facts, per_node: bool) -> Judged {
-    let why = measured.is_empty().then(|| "no node has samples of it in this window".to_owned());
+    let why = measured.is_empty().then(|| nothing(line).to_owned());
     let mut all: Vec<(NodeVerdict, Measured)> = Vec::new();
     let mut without_limit = None;
     for measured in measured {
@@ -49,6 +49,16 @@ pub(super) fn judge(line: &Line, measured: Vec<Measured>, facts: &Facts, per_nod
         nodes: per_node.then(|| all.iter().map(|(one, _)| one.clone()).collect()),
     };
     Judged { report, worst }
+}
+
+/// Explains why nothing is known of any node, and what would tell.
+fn nothing(line: &Line) -> &'static str {
+    match line.subject.resource {
+        Resource::Cpu => "no node has samples of it in this window: `oc interrogate status` tells why",
+        Resource::Memory => {
+            "no container_memory_working_set_bytes in this window: the kubelets' targets in Prometheus tell it"
+        }
+    }
 }
 
 fn verdict(line: &Line, measured: &Measured, limit: Result<f64, String>) -> NodeVerdict {

@@ -1,6 +1,6 @@
 //! Verdicts as JUnit's XML, as CI systems read it: a test case for each line, or for each node of it.
-use super::budget::{one, place, verdict};
 use super::printable;
+use super::words::{one, place, verdict};
 use crate::budget::{BudgetReport, LineReport, NodeVerdict, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::io::{self, Write};

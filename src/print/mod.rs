@@ -7,6 +7,7 @@ mod junit;
 mod screen;
 mod sparks;
 mod table;
+mod words;
 
 pub use budget::{BudgetFormat, budget, budgets, suggestion};
 pub use screen::{Next, Screen};
