@@ -58,7 +58,7 @@ const BUDGET: Floors = &[
     &["totals", "judge", "selectors"],
     &["measured", "expression"],
     &["facts", "profiles"],
-    &["file", "cpu_list"],
+    &["file"],
     &["subject"],
     &["limit", "report"],
 ];
@@ -103,11 +103,11 @@ const NODE_CPU: Floors = &[
     &["naming"],
     &["kernel"],
     &["snapshot", "options"],
-    &["cpu"],
+    &["cpu", "cpu_list"],
 ];
 const COLLECT: Floors =
     &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["pass"], &["plausibility"]];
-const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaped_children"], &["ledger", "busy"]];
+const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaped_children", "cpu_sets"], &["ledger", "busy"]];
 const NAMING: Floors = &[
     &["mod"],
     &["namer"],
@@ -116,7 +116,7 @@ const NAMING: Floors = &[
     &["process", "thread", "unit_name"],
     &["owner"],
 ];
-const KERNEL: Floors = &[&["mod"], &["procfs"], &["reader"], &["parse", "slow_file"]];
+const KERNEL: Floors = &[&["mod"], &["procfs"], &["reader"], &["parse", "slow_file", "boot_options"]];
 const EXPORTER: Floors = &[&["main"], &["serve"], &["expose"]];
 const SERVE: Floors = &[
     &["mod"],

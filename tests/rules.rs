@@ -85,6 +85,13 @@ const CASES: &[Case] = &[
     },
     Case {
         file: "exporter_15s.yaml",
+        name: "sets_of_cpus",
+        group: EXPORTER,
+        scrape_interval: "15s",
+        red_if: &[Replace("sum by (instance, cpuset)", "sum by (cpuset)")],
+    },
+    Case {
+        file: "exporter_15s.yaml",
         name: "busy_and_no_group",
         group: EXPORTER,
         scrape_interval: "15s",
@@ -131,7 +138,7 @@ fn promtool_accepts_the_manifests_rules() -> Result<()> {
         .output()?;
     ensure!(output.status.success(), "promtool check rules: {}", text(&output));
     // That it read what was meant: the group's rules.
-    ensure!(text(&output).contains("11 rules found"), "promtool check rules: {}", text(&output));
+    ensure!(text(&output).contains("12 rules found"), "promtool check rules: {}", text(&output));
     Ok(())
 }
 

@@ -22,6 +22,8 @@ mod account;
 mod collect;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has counters to subtract"))]
 mod cpu;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has sets of CPUs to find"))]
+mod cpu_list;
 #[cfg(all(target_os = "linux", any(fuzzing, test)))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -33,10 +35,12 @@ mod snapshot;
 
 pub use collect::Node;
 pub use cpu::{Cpu, Delta};
+pub use cpu_list::CpuList;
 pub use naming::{Rules, check_rules};
 pub use options::{Detail, Paths};
 pub use snapshot::{
-    Class, Counts, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Pod, STARTING, Snapshot, Thread, Work,
+    Class, Counts, CpuSet, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Pod, STARTING, Snapshot, Thread,
+    Work,
 };
 #[cfg(target_os = "linux")]
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! Result of a pass, as plain values that exist on any system.
 
 use crate::cpu::Cpu;
+use crate::cpu_list::CpuList;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -154,6 +155,8 @@ pub struct Snapshot {
     /// Busy time of the node by mode (`user`, `nice`, `system`, `irq`, `softirq`), in microseconds. It is the time that
     /// the CPUs were not idle. Its clock is not the groups' clock, so it may differ a little from their sum.
     pub busy: BTreeMap<&'static str, u64>,
+    /// Sets of CPUs; empty if the node has one.
+    pub cpu_sets: Vec<CpuSet>,
     /// Time that a hypervisor took from CPUs that were neither idle nor busy, in microseconds.
     pub stolen_us: u64,
     /// Time that the kernel counted both as interrupts and in its tasks' time, as far as it was detected, in
@@ -163,6 +166,17 @@ pub struct Snapshot {
     pub errors: BTreeMap<&'static str, u64>,
     /// Work that this pass did.
     pub work: Work,
+}
+
+/// CPUs of a node that are for one purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CpuSet {
+    /// Name: `isolated`, or `reserved` for all others.
+    pub name: &'static str,
+    /// CPUs, as of [`open`](crate::Node::open).
+    pub cpus: CpuList,
+    /// Busy time of these CPUs by mode, in microseconds, as that of the node.
+    pub busy: BTreeMap<&'static str, u64>,
 }
 
 impl Snapshot {
@@ -178,6 +192,7 @@ impl Snapshot {
             thread_counts: BTreeMap::new(),
             counts: BTreeMap::new(),
             busy: BTreeMap::new(),
+            cpu_sets: Vec::new(),
             stolen_us: 0,
             withheld_us: 0,
             errors: BTreeMap::new(),

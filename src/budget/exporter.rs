@@ -9,7 +9,7 @@ use crate::prometheus::{Grid, Series};
 use crate::query::promql::{self, At};
 use crate::query::{Cost, Querier, Span, Split};
 use crate::report::{Class, Steps};
-use crate::top::metric_names::{BUSY, CLASS_COUNT, CLASSES_ON_NODES, GROUPS, PODS};
+use crate::top::metric_names::{BUSY, CLASS_COUNT, CLASSES_ON_NODES, CPUSETS, GROUPS, PODS};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -160,6 +160,17 @@ impl<'a> Exporter<'a> {
             }
         }
         Ok(parts)
+    }
+
+    /// Measures the busy time of the CPUs that the nodes' command lines leave to the platform, on partitioned nodes.
+    pub(super) async fn reserved_busy(&self) -> Result<Vec<Measured>> {
+        let selector = self.selectors.select(CPUSETS, vec![promql::equal("cpuset", "reserved")]);
+        let nodes = self.by_node(&selector, 1).await?;
+        let measured = nodes.into_iter().map(|(node, steps)| {
+            let covered = steps.samples();
+            Measured::of_steps(&node, steps, self.grid, self.totals.expected, covered)
+        });
+        Ok(measured.collect())
     }
 
     /// Measures a sum of some groups or pods on each node.

@@ -1,5 +1,4 @@
 //! Facts that limits depend on: reserved CPUs of nodes, and requests of pods, as Prometheus has them.
-use super::cpu_list::CpuList;
 use super::limit::LimitKind;
 use super::report::Item;
 use super::subject::{Line, Resource};
@@ -7,6 +6,7 @@ use crate::prometheus::{Series, Size};
 use crate::query::{Querier, Span};
 use crate::report::Class;
 use anyhow::Result;
+use node_cpu::CpuList;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Request of CPU that workload partitioning makes of a platform pod's, in millicores whatever its name says.
@@ -35,7 +35,9 @@ impl Reserved {
     /// Explains why those of a node are not known.
     pub(super) fn why(&self) -> String {
         let why = self.why_none.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
-        format!("no PerformanceProfile tells which CPUs are reserved{why}: --reserved 0-1,52-53 does")
+        format!(
+            "neither a PerformanceProfile nor the node's command line tells which CPUs are reserved{why}: --reserved 0-1,52-53 does"
+        )
     }
 }
 

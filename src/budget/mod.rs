@@ -15,13 +15,12 @@
 //!    |
 //!   facts                reserved CPUs, requests, nodes    profiles     budgets that are built in
 //!    |                   (performance_profiles: which CPUs)
-//!   file                 a budget as YAML                  cpu_list     0-1,52-53
+//!   file                 a budget as YAML                  
 //!    |
 //!   subject              lines                             limit, report
 //! ```
 mod acm;
 mod alert;
-mod cpu_list;
 mod during;
 mod exporter;
 mod expression;
@@ -45,7 +44,6 @@ mod totals;
 
 pub use acm::allow_list;
 pub use alert::alerting_rule;
-pub use cpu_list::CpuList;
 pub use during::{Window, around, record_around};
 pub use facts::Reserved;
 pub use file::Budget;

@@ -1,8 +1,8 @@
 //! Which CPUs are reserved, as the cluster's PerformanceProfiles say, if they may be read.
-use super::cpu_list::CpuList;
 use super::facts::Reserved;
 use crate::cluster::{Cluster, Part};
 use anyhow::{Context, Result};
+use node_cpu::CpuList;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;

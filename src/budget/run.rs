@@ -76,7 +76,7 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let measure = async |line: &Line| -> Result<Vec<Measured>> {
         let mut all = match (&measures, line.subject.resource, &line.subject.of) {
             (_, Resource::Memory, _) => kubelet::memory(&querier, &scope, line, &facts).await?,
-            (_, _, Of::Reserved) => kubelet::reserved_busy(&querier, &scope, &facts.reserved, &known).await?,
+            (_, _, Of::Reserved) => reserved(&querier, &scope, &facts, &known, &measures).await?,
             (Measures::Exporter(exporter), ..) => exporter.measure(line).await?,
             (Measures::Rates(rates), ..) => rates.measure(line),
         };
@@ -105,6 +105,31 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     of.asked_seconds = (window.length() < asked).then_some(asked.as_secs_f64());
     let source = Source { url: Some(client.url().to_owned()), ..Source::new(kind, known.len()) };
     Ok(report(query, of, source, judged, worst, notes))
+}
+
+/// Measures the busy time of the reserved CPUs: of those that are known by their numbers, else as the exporter finds them.
+async fn reserved(
+    querier: &Querier<'_>,
+    scope: &Scope,
+    facts: &Facts,
+    nodes: &[String],
+    measures: &Measures<'_>,
+) -> Result<Vec<Measured>> {
+    let (listed, others): (Vec<String>, Vec<String>) =
+        nodes.iter().cloned().partition(|node| facts.reserved.of(node).is_some());
+    let mut all = kubelet::reserved_busy(querier, scope, &facts.reserved, &listed).await?;
+    let mut found = match measures {
+        Measures::Exporter(exporter) if !others.is_empty() => exporter.reserved_busy().await?,
+        _ => Vec::new(),
+    };
+    found.retain(|measured| others.contains(&measured.node));
+    for node in &others {
+        if !found.iter().any(|measured| measured.node == *node) {
+            found.push(Measured::unknown(node, facts.reserved.why()));
+        }
+    }
+    all.extend(found);
+    Ok(all)
 }
 
 /// Judges this machine by a recording.

@@ -2,15 +2,14 @@
 use super::shared::{self, ApiFlags, PrometheusFlags, SourceFlag, Usage};
 use super::values::{now, parse_cpus, parse_duration, parse_time};
 use super::{FAILURE, check_written, print_stderr};
-use crate::budget::{
-    self, Budget, BudgetReport, CpuList, PROFILES, Query, Reserved, Suggestion, Verdict, profile,
-};
+use crate::budget::{self, Budget, BudgetReport, PROFILES, Query, Reserved, Suggestion, Verdict, profile};
 use crate::cluster::{Cluster, SessionOptions};
 use crate::print::{self, BudgetFormat};
 use crate::time::Timestamp;
 use crate::top::{self, SourceChoice};
 use anyhow::{Result, ensure};
 use clap::Args;
+use node_cpu::CpuList;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! Parsers of the values of flags. Their errors say what is wrong with the value.
-use crate::budget::CpuList;
 use crate::report::SortBy;
 use crate::time::{self, Timestamp};
 use crate::top::{Namespaces, Percentile};
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use node_cpu::CpuList;
 use std::path::PathBuf;
 use std::time::Duration;
 

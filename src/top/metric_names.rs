@@ -19,6 +19,8 @@ pub(crate) const CLASSES_ON_NODES: &str = "instance_class:namedprocess_cpu_rate:
 pub(crate) const CLASSES: &str = "class:namedprocess_cpu_rate:sum";
 /// Busy time of each node.
 pub(crate) const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
+/// Busy time of each set of CPUs on each node that is partitioned.
+pub(crate) const CPUSETS: &str = "instance_cpuset:namedprocess_node_cpu_rate:sum";
 /// Busy time of all nodes.
 pub(crate) const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
 /// Number of nodes that told their busy time.

@@ -1,5 +1,6 @@
 //! A snapshot as Prometheus's text exposition, version 0.0.4.
 
+mod cpu_sets;
 mod groups_and_threads;
 mod pods;
 mod series_lifetime;
@@ -108,6 +109,7 @@ impl Exposer {
             busy.sample(&[("mode", mode)], seconds(*us));
         }
         busy.sample(&[("mode", "steal")], seconds(snapshot.stolen_us));
+        text.cpu_sets(&snapshot.cpu_sets);
         text.counter(
             "namedprocess_exporter_withheld_seconds_total",
             "Interrupts that the kernel counted in its tasks' time too, and that are therefore no group's of their own.",

@@ -139,3 +139,27 @@ fn threads_and_exited() {
         );
     }
 }
+
+#[test]
+fn sets_of_cpus_are_exposed_where_there_are_several() {
+    let mut snapshot = Snapshot::empty(Instant::now());
+    let rendered = |snapshot: &Snapshot| Exposer::new().render(snapshot, own(), 0).text;
+    assert!(!rendered(&snapshot).contains("cpuset"), "none on a node of one set");
+    let set = |name, cpus: [u32; 2], us| node_cpu::CpuSet {
+        name,
+        cpus: cpus.into_iter().collect(),
+        busy: [("user", us)].into(),
+    };
+    snapshot.cpu_sets = vec![set("isolated", [2, 4], 7), set("reserved", [0, 1], 1_500_000)];
+    let text = rendered(&snapshot);
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("{cpuset=")).collect();
+    assert_eq!(
+        lines,
+        [
+            r#"namedprocess_node_cpuset_info{cpuset="isolated",cpus="2,4"} 1"#,
+            r#"namedprocess_node_cpuset_info{cpuset="reserved",cpus="0-1"} 1"#,
+            r#"namedprocess_node_cpuset_cpu_seconds_total{cpuset="isolated",mode="user"} 0.000007"#,
+            r#"namedprocess_node_cpuset_cpu_seconds_total{cpuset="reserved",mode="user"} 1.500000"#,
+        ]
+    );
+}

@@ -20,6 +20,9 @@ fn every_metric_has_its_line() {
     // These exist only with TLS, or only while a pass hangs. Other tests check them.
     all.insert("namedprocess_exporter_tls_last_reload_successful");
     all.insert("namedprocess_exporter_pass_running_seconds");
+    // These exist only on a node whose command line isolates CPUs.
+    all.insert("namedprocess_node_cpuset_info");
+    all.insert("namedprocess_node_cpuset_cpu_seconds_total");
     let rules = fs::read_to_string(root.join("manifests/prometheusrule.yaml")).unwrap();
     all.extend(names(&rules, |line| line.trim_start().strip_prefix("- record: ")));
     assert!(all.len() > 25, "{all:?}");

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! interrupts        interrupts' part of the busy time, which is in no task
+//! cpu_sets          busy time of each set of the node's CPUs
 //! busy              busy time of the node's CPUs
 //! reaped_children   CPU of exited processes, from their reapers
 //! ledger            a signed sum for each group and pod, exported as its highest value so far; the group of all pods
@@ -12,10 +13,12 @@
 //! fit in.
 
 mod busy;
+mod cpu_sets;
 mod interrupts;
 mod ledger;
 pub(crate) mod reaped_children;
 
 pub(crate) use busy::BusyTime;
+pub(crate) use cpu_sets::CpuSets;
 pub(crate) use interrupts::Interrupts;
 pub use ledger::{Id, Ledger, Series};

@@ -6,9 +6,11 @@ use super::pass::Pass;
 use super::plausibility::Plausibility;
 use super::processes::{Processes, Scope};
 use crate::account::BusyTime;
+use crate::account::CpuSets;
 use crate::account::Interrupts;
 use crate::account::Ledger;
 use crate::kernel::ProcFs;
+use crate::kernel::boot_options;
 use crate::kernel::parse::{self, Busy};
 use crate::kernel::{Outcome, Reader};
 use crate::naming;
@@ -42,6 +44,8 @@ pub struct Node {
     ledger: Ledger,
     interrupts: Interrupts,
     busy: BusyTime,
+    /// `None` if the node has one set of CPUs.
+    cpu_sets: Option<CpuSets>,
 }
 
 impl Node {
@@ -110,7 +114,9 @@ impl Node {
             interrupts: Interrupts::new(&mut ledger),
             ledger,
             busy: BusyTime::default(),
+            cpu_sets: None,
         };
+        node.cpu_sets = node.find_cpu_sets();
         node.pass().context("the first reading of this machine failed")?;
         Ok(node)
     }
@@ -151,6 +157,7 @@ impl Node {
         let mut snapshot = Snapshot::empty(at);
         self.ledger.write(&mut snapshot, self.detail.threads);
         snapshot.busy = self.busy.modes();
+        snapshot.cpu_sets = self.cpu_sets.as_ref().map(CpuSets::write).unwrap_or_default();
         snapshot.stolen_us = self.busy.stolen_us();
         snapshot.withheld_us = self.interrupts.withheld_us();
         snapshot.errors = self.reader.errors().clone();
@@ -222,16 +229,35 @@ impl Node {
         self.ledger.forget_thread(thread);
     }
 
+    /// Finds the sets of CPUs in the kernel's command line, which stays as it is.
+    fn find_cpu_sets(&mut self) -> Option<CpuSets> {
+        let file = |name: &str| self.paths.procfs.join(name);
+        let Outcome::Got(present) = self.reader.read(&file("stat"), parse::cpus) else { return None };
+        let found = self.reader.read(&file("cmdline"), |text| Some(boot_options::isolated(text, &present)));
+        match found {
+            Outcome::Got(Some(isolated)) => Some(CpuSets::new(isolated, &present)),
+            _ => None,
+        }
+    }
+
     /// Reads the node's CPU time, and adds it to `self.busy`.
     fn read_busy(&mut self) -> Result<Busy> {
         let path = self.paths.procfs.join("stat");
         // The clock is read before the file is opened. The file's numbers are of the moment of its reading, which may
         // wait.
         let at = Instant::now();
-        let Outcome::Got(now) = self.reader.read(&path, |text| parse::busy(text, self.procfs.hz())) else {
+        let (hz, isolated) = (self.procfs.hz(), self.cpu_sets.as_ref().map(CpuSets::isolated));
+        let parse = |text: &[u8]| {
+            let of_sets = isolated.and_then(|isolated| parse::busy_of(text, hz, isolated));
+            Some((parse::busy(text, hz)?, of_sets))
+        };
+        let Outcome::Got((now, of_sets)) = self.reader.read(&path, parse) else {
             bail!("cannot read the node's busy time from {}: is it a procfs?", path.display());
         };
         self.busy.add_reading(at, at.elapsed(), now);
+        if let Some((sets, of_sets)) = self.cpu_sets.as_mut().zip(of_sets) {
+            sets.add_reading(at, at.elapsed(), of_sets);
+        }
         self.plausibility.set_cpus(now.cpus);
         Ok(now)
     }

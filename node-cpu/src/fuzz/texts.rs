@@ -1,5 +1,6 @@
 //! Feeds bytes to everything that parses text.
 
+use crate::kernel::boot_options;
 use crate::kernel::parse;
 use crate::naming::{self, CgroupRole, Kind, Owner};
 use crate::naming::{Identity, Rules};
@@ -14,6 +15,13 @@ const MAX_NAME_BYTES: usize = 128;
 pub(super) fn files(data: &[u8]) {
     let _ = parse::uptime(data, HZ);
     let _ = parse::boot_time(data);
+    let few = (0..8).collect();
+    if let Some(isolated) = boot_options::isolated(data, &few) {
+        assert!(!isolated.is_empty() && isolated.count() < 8, "{isolated}");
+    }
+    if let (Some(cpus), Some(sets)) = (parse::cpus(data), parse::busy_of(data, HZ, &few)) {
+        assert!(cpus.count() as u64 <= sets[0].cpus + sets[1].cpus, "{cpus}");
+    }
     let _ = parse::is_populated(data);
     if let Some(busy) = parse::busy(data, HZ) {
         assert!(data.starts_with(b"cpu") || data[0].is_ascii_whitespace(), "{busy:?}");

@@ -1,6 +1,7 @@
 //! Parses the kernel's bytes to values, without I/O. `None` means that the text is not what the kernel writes.
 
 use crate::cpu::Cpu;
+use crate::cpu_list::CpuList;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -127,10 +128,43 @@ pub(crate) fn boot_time(text: &[u8]) -> Option<u64> {
 /// Parses `/proc/stat`. `hz` is the number of ticks per second.
 pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
     let mut lines = text.split(|&b| b == b'\n');
-    let mut rest = split_fields(lines.next()?);
-    if rest.next()? != b"cpu" {
-        return None;
+    let (name, mut busy) = busy_line(lines.next()?, hz)?;
+    busy.cpus = lines.take_while(|line| line.starts_with(b"cpu")).count() as u64;
+    (name == b"cpu").then_some(busy)
+}
+
+/// Parses the lines of single CPUs of `/proc/stat`, those of some CPUs together, and the others together. `None` if a line
+/// is malformed.
+pub(crate) fn busy_of(text: &[u8], hz: u64, cpus: &CpuList) -> Option<[Busy; 2]> {
+    let none = Busy { modes: [0; 5], unused: Some((0, 0)), cpus: 0 };
+    let mut sums = [none, none];
+    let lines = text.split(|&b| b == b'\n').skip(1).take_while(|line| line.starts_with(b"cpu"));
+    for line in lines {
+        let (name, of) = busy_line(line, hz)?;
+        let cpu: u32 = parse_number(name.strip_prefix(b"cpu")?)?;
+        let sum = if cpus.contains(cpu) { &mut sums[0] } else { &mut sums[1] };
+        for (sum, mode) in sum.modes.iter_mut().zip(of.modes) {
+            *sum = sum.checked_add(mode)?;
+        }
+        let add = |(idle, stolen): (u64, u64), of: (u64, u64)| {
+            Some((idle.checked_add(of.0)?, stolen.checked_add(of.1)?))
+        };
+        sum.unused = sum.unused.zip(of.unused).and_then(|(sum, of)| add(sum, of));
+        sum.cpus += 1;
     }
+    Some(sums)
+}
+
+/// Parses the numbers of the CPUs in `/proc/stat`.
+pub(crate) fn cpus(text: &[u8]) -> Option<CpuList> {
+    let lines = text.split(|&b| b == b'\n').skip(1).take_while(|line| line.starts_with(b"cpu"));
+    lines.map(|line| parse_number(split_fields(line).next()?.strip_prefix(b"cpu")?)).collect()
+}
+
+/// Parses the name and the times of one line of `/proc/stat`, as of one CPU.
+fn busy_line(line: &[u8], hz: u64) -> Option<(&[u8], Busy)> {
+    let mut rest = split_fields(line);
+    let name = rest.next()?;
     let mut time = || Some(parse_ticks_us(rest.next()?, hz));
     let (user, nice, system) = (time()??, time()??, time()??);
     let (idle, waiting) = (time()?, time()?);
@@ -139,8 +173,7 @@ pub(crate) fn busy(text: &[u8], hz: u64) -> Option<Busy> {
     let stolen = time().unwrap_or(Some(0));
     let unused = idle.zip(waiting).zip(stolen);
     let unused = unused.and_then(|((idle, waiting), stolen)| Some((idle.checked_add(waiting)?, stolen)));
-    let cpus = lines.take_while(|line| line.starts_with(b"cpu")).count() as u64;
-    Some(Busy { modes: [user, nice, system, irq, softirq], unused, cpus })
+    Some((name, Busy { modes: [user, nice, system, irq, softirq], unused, cpus: 1 }))
 }
 
 /// Parses `/proc/uptime` to ticks since boot.

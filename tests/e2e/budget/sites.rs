@@ -29,6 +29,8 @@ pub(super) struct Site {
     reserved: Option<f64>,
     /// Busy time of the two reserved CPUs.
     reserved_busy: Option<f64>,
+    /// The same as the exporter's rules record it, on a partitioned node.
+    recorded_busy: Option<f64>,
     /// Bytes of each node: host, and infra.
     memory: Option<BTreeMap<String, [f64; 2]>>,
 }
@@ -120,6 +122,7 @@ fn site(number: usize) -> Site {
         reserved_list: number.is_multiple_of(2).then_some("0-1"),
         reserved: (number % 5 != 4).then_some(1.0 + (number % 4) as f64),
         reserved_busy: (number % 4 != 3).then_some(0.25 + 0.125 * (number % 16) as f64),
+        recorded_busy: (number % 6 == 1).then_some(0.75 + 0.125 * (number % 8) as f64),
         memory: None,
         nodes: names,
         history,
@@ -128,6 +131,7 @@ fn site(number: usize) -> Site {
         site.add_memory(if number % 7 == 2 { 15.0 } else { 2.0 });
     }
     site.add_facts();
+    site.add_sets();
     site
 }
 
@@ -191,6 +195,21 @@ impl Site {
             }
         }
         self.history.series.extend(series);
+    }
+
+    /// Adds what the exporter's rules record of sets of CPUs, at the times of the busy time.
+    fn add_sets(&mut self) {
+        let Some(recorded) = self.recorded_busy else { return };
+        let busy = self.history.series.iter().filter(|of| of.metric == metric::BUSY);
+        let sets = busy.flat_map(|of| {
+            ["reserved", "isolated"].map(|set| Series {
+                metric: "instance_cpuset:namedprocess_node_cpu_rate:sum",
+                labels: vec![("instance", of.label("instance").to_owned()), ("cpuset", set.to_owned())],
+                samples: of.samples.iter().map(|(at, _)| (*at, recorded)).collect(),
+            })
+        });
+        let sets: Vec<Series> = sets.collect();
+        self.history.series.extend(sets);
     }
 
     fn add_memory(&mut self, host: f64) {
@@ -297,8 +316,12 @@ impl Site {
                 self.memory(16.0 * GB, |[host, infra]| host + infra),
             ],
             "ran-du-standard" => vec![
-                self.each_node(|_| match (self.reserved_list, self.reserved_busy) {
-                    (Some(_), Some(busy)) => Wanted::constant(busy, 1.5),
+                self.each_node(|node| match (self.reserved_list, self.reserved_busy, self.recorded_busy) {
+                    (Some(_), Some(busy), _) => Wanted::constant(busy, 1.5),
+                    (None, _, Some(busy)) => {
+                        let nodes = on_nodes(&self.history, WINDOW, NodeSum::Busy, &[]);
+                        Wanted { coverage: nodes[node].covered as f64 / 240.0, ..Wanted::constant(busy, 1.5) }
+                    }
                     _ => Wanted::unknown(1.5),
                 }),
                 classes(&["infra"], Some(1.05)),

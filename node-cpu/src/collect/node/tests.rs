@@ -5,6 +5,7 @@ use crate::snapshot::Class;
 use std::fs;
 use std::path::Path;
 
+mod cpu_sets;
 mod interrupts;
 mod limits;
 mod model;

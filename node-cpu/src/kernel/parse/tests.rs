@@ -89,3 +89,16 @@ fn mounts_with_optional_fields_and_escapes() {
     let want = [PathBuf::from("/sys/fs/cgroup/unified"), PathBuf::from(r"/a b\c")];
     assert_eq!(cgroup2_mounts(text), want);
 }
+
+#[test]
+fn the_cpus_of_a_set_add_up() {
+    let text = b"cpu  60 6 12 600 60 6 6 12 0 0\ncpu0 10 1 2 100 10 1 1 2 0 0\ncpu1 20 2 4 200 20 2 2 4 0 0\ncpu10 30 3 6 300 30 3 3 6 0 0\nintr 5\n";
+    assert_eq!(cpus(text), Some([0, 1, 10].into_iter().collect()));
+    let all = busy(text, 100).unwrap();
+    assert_eq!((all.cpus, all.unused), (3, Some((6_600_000, 120_000))));
+    let [isolated, others] = busy_of(text, 100, &[1, 10].into_iter().collect()).unwrap();
+    assert_eq!((isolated.cpus, isolated.unused), (2, Some((5_500_000, 100_000))));
+    assert_eq!((others.cpus, others.modes), (1, [100_000, 10_000, 20_000, 10_000, 10_000]));
+    assert_eq!(busy_of(b"cpu  1\ncpu0 a\n", 100, &[0].into_iter().collect()), None);
+    assert_eq!(cpus(b"cpu  1\ncpux 1\n"), None);
+}

@@ -1,0 +1,51 @@
+//! Busy time of the two sets of CPUs of a node that is partitioned: those for the platform, and the isolated ones.
+
+use super::busy::BusyTime;
+use crate::cpu_list::CpuList;
+use crate::kernel::parse::Busy;
+use crate::snapshot::CpuSet;
+use std::time::{Duration, Instant};
+
+/// Names of the sets, as the platform's profiles have them.
+const ISOLATED: &str = "isolated";
+const RESERVED: &str = "reserved";
+
+/// Sets of CPUs, with the busy time of each.
+#[derive(Debug)]
+pub(crate) struct CpuSets {
+    isolated: (CpuList, BusyTime),
+    reserved: (CpuList, BusyTime),
+}
+
+impl CpuSets {
+    /// Makes the sets of a node whose CPUs are `present`. All that are not isolated are for the platform.
+    pub(crate) fn new(isolated: CpuList, present: &CpuList) -> CpuSets {
+        let reserved = present.without(&isolated);
+        CpuSets { isolated: (isolated, BusyTime::default()), reserved: (reserved, BusyTime::default()) }
+    }
+
+    /// Returns the isolated CPUs.
+    pub(crate) fn isolated(&self) -> &CpuList {
+        &self.isolated.0
+    }
+
+    /// Adds a reading of the isolated CPUs and of the others, as of [`BusyTime::add_reading`]. No count of the tasks says
+    /// how much of a stolen time was used, so none of it is busy.
+    pub(crate) fn add_reading(&mut self, at: Instant, duration: Duration, [isolated, others]: [Busy; 2]) {
+        for ((_, busy), now) in [(&mut self.isolated, isolated), (&mut self.reserved, others)] {
+            busy.add_reading(at, duration, now);
+            busy.settle(i64::MIN);
+        }
+    }
+
+    /// Returns the sets, by name.
+    pub(crate) fn write(&self) -> Vec<CpuSet> {
+        let sets = [(ISOLATED, &self.isolated), (RESERVED, &self.reserved)];
+        let set = |(name, (cpus, busy)): (&'static str, &(CpuList, BusyTime))| CpuSet {
+            name,
+            cpus: cpus.clone(),
+            busy: busy.modes(),
+        };
+        sets.into_iter().map(set).collect()
+    }
+}
