@@ -2,6 +2,7 @@
 
 mod alerts;
 mod ends;
+mod profiles;
 mod sites;
 
 use crate::serve::{END_MS, serve};
