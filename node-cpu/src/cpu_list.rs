@@ -71,6 +71,11 @@ impl CpuList {
         CpuList(self.0.difference(&other.0).copied().collect())
     }
 
+    /// Returns the CPUs that either has.
+    pub(crate) fn with(&self, other: &CpuList) -> CpuList {
+        CpuList(self.0.union(&other.0).copied().collect())
+    }
+
     /// Returns the CPUs that both have.
     pub(crate) fn within(&self, other: &CpuList) -> CpuList {
         CpuList(self.0.intersection(&other.0).copied().collect())

@@ -39,8 +39,8 @@ pub use cpu_list::CpuList;
 pub use naming::{Rules, check_rules};
 pub use options::{Detail, Paths};
 pub use snapshot::{
-    Class, Counts, CpuSet, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Pod, STARTING, Snapshot, Thread,
-    Work,
+    Allowed, ByAllowed, Class, Counts, CpuSet, EXITED, Group, IDLE, INTERRUPTS, Method, OTHER, Pod, STARTING,
+    Snapshot, Thread, Work,
 };
 #[cfg(target_os = "linux")]
 #[doc(hidden)]

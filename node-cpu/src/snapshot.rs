@@ -157,6 +157,10 @@ pub struct Snapshot {
     pub busy: BTreeMap<&'static str, u64>,
     /// Sets of CPUs; empty if the node has one.
     pub cpu_sets: Vec<CpuSet>,
+    /// CPU of each group by where it was allowed to run; the parts add up to the group. Empty if the node has one set.
+    pub groups_by_allowed: BTreeMap<Group, ByAllowed>,
+    /// The same of each pod.
+    pub pods_by_allowed: BTreeMap<Pod, ByAllowed>,
     /// Time that a hypervisor took from CPUs that were neither idle nor busy, in microseconds.
     pub stolen_us: u64,
     /// Time that the kernel counted both as interrupts and in its tasks' time, as far as it was detected, in
@@ -179,6 +183,29 @@ pub struct CpuSet {
     pub busy: BTreeMap<&'static str, u64>,
 }
 
+/// CPUs on which something is allowed to run, of a node of several sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Allowed {
+    /// On reserved CPUs alone.
+    Reserved,
+    /// On isolated CPUs alone.
+    Isolated,
+    /// On some of both, or it is not known.
+    #[default]
+    Any,
+}
+
+/// CPU time by where it was allowed to run, in microseconds. It never falls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByAllowed {
+    /// Of what may run on reserved CPUs alone.
+    pub reserved_us: u64,
+    /// Of what may run on isolated CPUs alone.
+    pub isolated_us: u64,
+    /// Of all else.
+    pub any_us: u64,
+}
+
 impl Snapshot {
     /// Returns a snapshot of the moment `at` without any values.
     pub fn empty(at: Instant) -> Snapshot {
@@ -193,6 +220,8 @@ impl Snapshot {
             counts: BTreeMap::new(),
             busy: BTreeMap::new(),
             cpu_sets: Vec::new(),
+            groups_by_allowed: BTreeMap::new(),
+            pods_by_allowed: BTreeMap::new(),
             stolen_us: 0,
             withheld_us: 0,
             errors: BTreeMap::new(),

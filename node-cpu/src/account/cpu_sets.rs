@@ -3,7 +3,7 @@
 use super::busy::BusyTime;
 use crate::cpu_list::CpuList;
 use crate::kernel::parse::Busy;
-use crate::snapshot::CpuSet;
+use crate::snapshot::{Allowed, CpuSet};
 use std::time::{Duration, Instant};
 
 /// Names of the sets, as the platform's profiles have them.
@@ -27,6 +27,16 @@ impl CpuSets {
     /// Returns the isolated CPUs.
     pub(crate) fn isolated(&self) -> &CpuList {
         &self.isolated.0
+    }
+
+    /// Returns where something may run that is allowed on these CPUs. Those that are not present do not matter.
+    pub(crate) fn allowed(&self, cpus: &CpuList) -> Allowed {
+        let is_on = |set: &CpuList| cpus.iter().any(|cpu| set.contains(cpu));
+        match (is_on(&self.reserved.0), is_on(&self.isolated.0)) {
+            (true, false) => Allowed::Reserved,
+            (false, true) => Allowed::Isolated,
+            _ => Allowed::Any,
+        }
     }
 
     /// Adds a reading of the isolated CPUs and of the others, as of [`BusyTime::add_reading`]. No count of the tasks says

@@ -12,12 +12,14 @@
 //! account is alive while it has references.
 
 mod account_lifetimes;
+mod allowed;
 mod pods;
 mod threads;
 
 use crate::cpu::{Cpu, Delta};
-use crate::snapshot::{Class, Counts, EXITED, Group, IDLE, Snapshot};
+use crate::snapshot::{Allowed, Class, Counts, EXITED, Group, IDLE, Snapshot};
 use account_lifetimes::Standing;
+use allowed::Split;
 use pods::Pods;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ struct Account {
     standing: Standing,
     accrued: Delta,
     exported: Cpu,
+    split: Split,
     /// Number of cgroups and processes that have acquired the account.
     references: u32,
     counts: Counts,
@@ -69,21 +72,29 @@ pub struct Ledger {
 impl Ledger {
     /// Adds `delta` to a group or pod; `delta` is negative if a residual is below zero.
     pub fn credit(&mut self, id: Id, delta: Delta) {
+        self.credit_on(id, delta, Allowed::Any);
+    }
+
+    /// Adds `delta` as [`Ledger::credit`] does, of something that was allowed to run there.
+    pub(crate) fn credit_on(&mut self, id: Id, delta: Delta, allowed: Allowed) {
         if delta == Delta::default() {
             return;
         }
         self.total_accrued_us = self.total_accrued_us.saturating_add(delta.total_us());
         match id {
-            Id::Pod(number) => self.pods.credit(number, delta),
-            Id::Group(number) => self.accrue(number, delta),
+            Id::Pod(number) => self.pods.credit(number, delta, allowed),
+            Id::Group(number) => {
+                self.accrue(number, delta, |split| split.add(allowed, delta.total_us()));
+            }
         }
     }
 
-    fn accrue(&mut self, number: u32, delta: Delta) {
+    fn accrue(&mut self, number: u32, delta: Delta, share: impl FnOnce(&mut Split)) {
         self.mark_seen(Id::Group(number));
         let Id::Group(number) = self.resolve_group(Id::Group(number)) else { return };
         if let Some(account) = self.account_mut(number) {
             account.accrued += delta;
+            share(&mut account.split);
             if !std::mem::replace(&mut account.touched, true) {
                 self.touched.push(number);
             }
@@ -119,18 +130,31 @@ impl Ledger {
     pub fn settle(&mut self) {
         // The group of all pods gets the sum of their exported rises, so the order in which they were read does not
         // matter.
-        let pods_delta = self.pods.settle();
+        let (pods_delta, [reserved, isolated]) = self.pods.settle();
         if let Some(all_pods) = self.all_pods.filter(|_| pods_delta != Delta::default()) {
-            self.accrue(all_pods, pods_delta);
+            self.accrue(all_pods, pods_delta, |split| {
+                split.add(Allowed::Reserved, reserved);
+                split.add(Allowed::Isolated, isolated);
+            });
         }
         for number in std::mem::take(&mut self.touched) {
             let Some(account) = self.group_account_mut(Id::Group(number)) else { continue };
             account.touched = false;
             let delta = account.exported.follow(account.accrued, i64::MAX);
+            account.split.settle(delta.total_us());
             if account.group.0 != Class::Kernel {
                 account.threads.settle(delta);
             }
         }
+    }
+
+    /// Writes by where groups and pods were allowed to run to `snapshot`.
+    pub(crate) fn write_by_allowed(&self, snapshot: &mut Snapshot) {
+        self.pods.write_by_allowed(snapshot);
+        let all = self.ids.values().filter_map(|number| self.accounts.get(*number as usize)?.as_ref());
+        let shown = all.filter(|account| account.standing == Standing::Shown);
+        let parts = |account: &Account| account.split.parts(account.exported.total_us());
+        snapshot.groups_by_allowed = shown.map(|account| (account.group.clone(), parts(account))).collect();
     }
 
     /// Writes all accounts to `snapshot`; those of threads only if `threads` is set.

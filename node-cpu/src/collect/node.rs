@@ -138,7 +138,8 @@ impl Node {
         };
         self.processes.begin(uptime);
         let Node { procfs, reader, plausibility, ledger, .. } = self;
-        self.processes.visit_outside_units(&mut Pass { procfs, reader, plausibility, ledger })?;
+        let cpu_sets = self.cpu_sets.as_ref();
+        self.processes.visit_outside_units(&mut Pass { procfs, reader, plausibility, ledger, cpu_sets })?;
         if self.tree.is_some() {
             // Most of the CPU is in the tree's counters, which are read from here on.
             began = Instant::now();
@@ -146,7 +147,8 @@ impl Node {
         let busy = self.read_busy()?;
         if let Some(tree) = &mut self.tree {
             let Node { procfs, reader, plausibility, ledger, .. } = self;
-            let pass = Pass { procfs, reader, plausibility, ledger };
+            let cpu_sets = self.cpu_sets.as_ref();
+            let pass = Pass { procfs, reader, plausibility, ledger, cpu_sets };
             tree.pass(pass, &mut self.processes, self.full_scan)?;
             self.full_scan = false;
         }
@@ -157,7 +159,10 @@ impl Node {
         let mut snapshot = Snapshot::empty(at);
         self.ledger.write(&mut snapshot, self.detail.threads);
         snapshot.busy = self.busy.modes();
-        snapshot.cpu_sets = self.cpu_sets.as_ref().map(CpuSets::write).unwrap_or_default();
+        if let Some(sets) = &self.cpu_sets {
+            snapshot.cpu_sets = sets.write();
+            self.ledger.write_by_allowed(&mut snapshot);
+        }
         snapshot.stolen_us = self.busy.stolen_us();
         snapshot.withheld_us = self.interrupts.withheld_us();
         snapshot.errors = self.reader.errors().clone();

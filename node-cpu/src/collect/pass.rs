@@ -1,7 +1,7 @@
 //! Inputs and outputs of a pass: the kernel's files, the limits of deltas, and the accounts.
 
 use super::plausibility::Plausibility;
-use crate::account::Ledger;
+use crate::account::{CpuSets, Ledger};
 use crate::cpu::{Cpu, Delta};
 use crate::kernel::{ProcFs, Reader};
 
@@ -12,6 +12,8 @@ pub(super) struct Pass<'a> {
     pub(super) reader: &'a mut Reader,
     pub(super) plausibility: &'a Plausibility,
     pub(super) ledger: &'a mut Ledger,
+    /// Sets of CPUs; `None` if the node has one.
+    pub(super) cpu_sets: Option<&'a CpuSets>,
 }
 
 impl Pass<'_> {

@@ -183,6 +183,17 @@ pub(crate) fn uptime(text: &[u8], hz: u64) -> Option<u64> {
     Some(seconds.parse::<u64>().ok()?.saturating_mul(hz).saturating_add(hundredths.saturating_mul(hz) / 100))
 }
 
+/// Parses a file that is a list of CPUs, such as a cgroup's `cpuset.cpus.effective`.
+pub(crate) fn cpu_list(text: &[u8]) -> Option<CpuList> {
+    CpuList::parse(std::str::from_utf8(text).ok()?.trim()).ok()
+}
+
+/// Parses the CPUs on which a thread may run, from its `status`.
+pub(crate) fn allowed_cpus(text: &[u8]) -> Option<CpuList> {
+    let mut lines = text.split(|&b| b == b'\n');
+    lines.find_map(|line| cpu_list(line.strip_prefix(b"Cpus_allowed_list:")?))
+}
+
 /// Parses a cgroup's `cpu.stat`.
 pub(crate) fn cpu_stat(text: &[u8]) -> Option<Cpu> {
     let value = |name: &[u8]| {

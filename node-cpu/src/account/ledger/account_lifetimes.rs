@@ -1,5 +1,6 @@
 //! Lifetimes of accounts: opening, showing as a group, and closing.
 
+use super::allowed::Split;
 use super::threads::Threads;
 use super::{Account, Id, Ledger};
 use crate::cpu::{Cpu, Delta};
@@ -96,6 +97,7 @@ impl Ledger {
             standing: Standing::Unseen,
             accrued: Delta::default(),
             exported: Cpu::default(),
+            split: Split::default(),
             references: 0,
             counts: Counts::default(),
             threads: Threads::default(),

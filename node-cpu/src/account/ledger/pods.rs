@@ -7,10 +7,11 @@
 //! before stays under the UID, and the pod begins at 0 under its name. Two pods of one name count together, for
 //! instance if one replaces the other.
 
+use super::allowed::Split;
 use super::{Id, Ledger};
 use crate::cpu::{Cpu, Delta};
 use crate::naming::{self, Owner};
-use crate::snapshot::{Class, EXITED, OTHER, Pod, Snapshot};
+use crate::snapshot::{Allowed, Class, EXITED, OTHER, Pod, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ struct Instance {
 struct PodAccount {
     accrued: Delta,
     exported: Cpu,
+    split: Split,
     /// Number of pods that count for it.
     instances: u32,
     touched: bool,
@@ -104,27 +106,38 @@ impl Pods {
         true
     }
 
-    pub(super) fn credit(&mut self, number: u32, delta: Delta) {
+    pub(super) fn credit(&mut self, number: u32, delta: Delta, allowed: Allowed) {
         let Some(Some(instance)) = self.instances.get(number as usize) else { return };
         let Some(account) = self.accounts.get_mut(&instance.pod) else { return };
         account.accrued += delta;
+        account.split.add(allowed, delta.total_us());
         if !std::mem::replace(&mut account.touched, true) {
             self.touched.push(instance.pod.clone());
         }
     }
 
-    /// Raises the exported totals to the accrued sums. Returns by how much all of them together have risen.
-    pub(super) fn settle(&mut self) -> Delta {
-        let mut risen = Delta::default();
+    /// Raises the exported totals to the accrued sums. Returns by how much all of them together have risen, and the parts
+    /// of that that may run on reserved CPUs alone and on isolated ones alone, in microseconds.
+    pub(super) fn settle(&mut self) -> (Delta, [i64; 2]) {
+        let (mut risen, mut parts) = (Delta::default(), [0; 2]);
         for pod in std::mem::take(&mut self.touched) {
             let Some(account) = self.accounts.get_mut(&pod) else { continue };
             account.touched = false;
-            risen += account.exported.follow(account.accrued, i64::MAX);
+            let rise = account.exported.follow(account.accrued, i64::MAX);
+            risen += rise;
+            let taken = account.split.settle(rise.total_us());
+            parts.iter_mut().zip(taken).for_each(|(part, taken)| *part += taken);
             if account.instances == 0 && is_hidden(&pod, account) {
                 self.accounts.remove(&pod);
             }
         }
-        risen
+        (risen, parts)
+    }
+
+    pub(super) fn write_by_allowed(&self, snapshot: &mut Snapshot) {
+        let visible = self.accounts.iter().filter(|(pod, account)| !is_hidden(pod, account));
+        let parts = |account: &PodAccount| account.split.parts(account.exported.total_us());
+        snapshot.pods_by_allowed = visible.map(|(pod, account)| (pod.clone(), parts(account))).collect();
     }
 
     pub(super) fn write(&self, snapshot: &mut Snapshot) {
@@ -196,9 +209,9 @@ impl Ledger {
 
     /// Transfers a delta that was credited to `from` to the group that a rule separates from it. A pod keeps the delta;
     /// the group of all pods loses it.
-    pub(crate) fn transfer(&mut self, from: Id, to: Id, delta: Delta) {
-        self.credit(to, delta);
-        self.credit(self.resolve_group(from), Delta::default() - delta);
+    pub(crate) fn transfer(&mut self, from: Id, to: Id, delta: Delta, allowed: Allowed) {
+        self.credit_on(to, delta, allowed);
+        self.credit_on(self.resolve_group(from), Delta::default() - delta, allowed);
     }
 
     /// Returns the account of CPU that one of `owners` used, if it is unknown which one. It is their account if all have
@@ -222,7 +235,7 @@ impl Ledger {
             Some(exited) => {
                 let exited = Id::Pod(*exited);
                 self.credit(exited, delta);
-                self.transfer(exited, id, delta);
+                self.transfer(exited, id, delta, Allowed::Any);
             }
             None => self.credit(id, delta),
         }

@@ -2,7 +2,8 @@
 
 use super::account_lifetimes::MAX_GROUPS;
 use super::*;
-use crate::snapshot::OTHER;
+use crate::naming::{self, Owner};
+use crate::snapshot::{Allowed, ByAllowed, OTHER};
 use proptest::prelude::*;
 use std::time::Instant;
 
@@ -230,10 +231,10 @@ fn a_group_past_the_limit_lives_while_it_has_references() {
     let unit = ledger.acquire_shown(&group("0"));
     let late = ledger.acquire(&group("late"));
     ledger.credit(unit, delta(9, 0));
-    ledger.transfer(unit, late, delta(4, 0));
+    ledger.transfer(unit, late, delta(4, 0), Allowed::Any);
     ledger.retain(late);
     ledger.release(late);
-    ledger.transfer(unit, late, delta(3, 0));
+    ledger.transfer(unit, late, delta(3, 0), Allowed::Any);
     ledger.release(late);
     let snapshot = written(&mut ledger);
     assert_eq!((snapshot.groups[&group(OTHER)].total_us(), snapshot.groups[&group("0")].total_us()), (7, 2));
@@ -243,4 +244,28 @@ fn a_group_past_the_limit_lives_while_it_has_references() {
     assert!(!written(&mut ledger).alive.contains(&group(OTHER)));
     ledger.credit(next, delta(1, 0));
     assert_eq!(written(&mut ledger).groups[&group(OTHER)].total_us(), 8);
+}
+
+/// The group of all pods has the parts of all pods, and each account's parts add up to it.
+#[test]
+fn parts_by_allowed_cpus_add_up() {
+    let mut ledger = Ledger::default();
+    let unit = ledger.acquire_shown(&group("a"));
+    let pods = ["1", "2"].map(|uid| ledger.acquire_owner(&Owner::Pod(uid.into())));
+    ledger.credit_on(unit, delta(10, 0), Allowed::Reserved);
+    ledger.credit(unit, delta(5, 0));
+    ledger.credit_on(pods[0], delta(3, 4), Allowed::Isolated);
+    ledger.credit_on(pods[1], delta(2, 0), Allowed::Reserved);
+    ledger.settle();
+    let mut snapshot = Snapshot::empty(Instant::now());
+    ledger.write(&mut snapshot, false);
+    ledger.write_by_allowed(&mut snapshot);
+    let parts = |reserved_us, isolated_us, any_us| ByAllowed { reserved_us, isolated_us, any_us };
+    assert_eq!(snapshot.groups_by_allowed[&group("a")], parts(10, 0, 5));
+    assert_eq!(snapshot.groups_by_allowed[&naming::pods()], parts(2, 7, 0));
+    for (group, of) in &snapshot.groups_by_allowed {
+        let ByAllowed { reserved_us, isolated_us, any_us } = *of;
+        assert_eq!(reserved_us + isolated_us + any_us, snapshot.groups[group].total_us(), "{group:?}");
+    }
+    assert_eq!(snapshot.pods_by_allowed.values().map(|of| of.isolated_us).sum::<u64>(), 7);
 }

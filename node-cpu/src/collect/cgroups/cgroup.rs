@@ -1,5 +1,6 @@
 //! One cgroup and those in it: reads its counter, and if that has changed, credits its CPU to the owners.
 
+mod allowed;
 mod members;
 mod pod_name;
 mod residual_owner;
@@ -62,6 +63,7 @@ pub(super) struct Cgroup {
     threads: u64,
     /// Numbers of processes and threads that it has added to the counts of its account.
     counted: (i64, i64),
+    bound: allowed::Bound,
 }
 
 impl Cgroup {
@@ -92,6 +94,7 @@ impl Cgroup {
             pids: Vec::new(),
             threads: 0,
             counted: (0, 0),
+            bound: allowed::Bound::default(),
         }
     }
 
@@ -154,6 +157,7 @@ impl Cgroup {
         is_complete &= matches!(now, Outcome::Got(_))
             && self.children.iter().all(|child| child.counter_before_reading.is_some());
         self.counter_before_reading = before.filter(|counter| is_complete || self.retries_used_up(*counter));
+        self.update_bound(path, walk);
         self.credit_residual(delta - children_delta, delta_before - children_delta, path, walk);
         if let Some(cgroup) = self.cgroup_ref() {
             walk.processes.reap_in_cgroup(&cgroup, delta - children_delta, walk.pass.ledger);

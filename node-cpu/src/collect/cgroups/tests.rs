@@ -79,7 +79,7 @@ impl PassRunner {
     fn snapshot(&mut self) -> Snapshot {
         self.processes.begin(1);
         let PassRunner { tree, procfs, reader, ledger, processes } = self;
-        let pass = Pass { procfs, reader, plausibility: &Plausibility::new(), ledger };
+        let pass = Pass { procfs, reader, plausibility: &Plausibility::new(), ledger, cpu_sets: None };
         tree.pass(pass, processes, false).unwrap();
         self.processes.end();
         let PassRunner { ledger, .. } = self;
@@ -210,7 +210,7 @@ fn a_missing_root_is_an_error_that_names_it() {
     let mut tree = Tree::new(missing.clone(), 0, &mut ledger);
     let (procfs, mut reader) = (ProcFs::open(fake.dir.path()).unwrap(), Reader::new());
     let (procfs, plausibility) = (&procfs, &Plausibility::new());
-    let pass = Pass { procfs, reader: &mut reader, plausibility, ledger: &mut ledger };
+    let pass = Pass { procfs, reader: &mut reader, plausibility, ledger: &mut ledger, cpu_sets: None };
     let error = tree.pass(pass, &mut unit_processes(), false).unwrap_err().to_string();
     assert!(error.contains(&missing.display().to_string()), "{error}");
 }

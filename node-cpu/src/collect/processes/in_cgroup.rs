@@ -9,7 +9,7 @@ use crate::collect::pass::Pass;
 use crate::cpu::Delta;
 use crate::kernel::Outcome;
 use crate::kernel::parse::{self, Stat};
-use crate::snapshot::Class;
+use crate::snapshot::{Allowed, Class};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -21,6 +21,8 @@ pub(in crate::collect) struct CgroupRef<'a> {
     pub(in crate::collect) account: Id,
     /// Class of that account.
     pub(in crate::collect) class: Class,
+    /// CPUs on which its processes may run.
+    pub(in crate::collect) allowed: Allowed,
     /// PIDs in it, in order, as of its last listing.
     pub(in crate::collect) pids: &'a mut Vec<u32>,
 }
@@ -110,7 +112,8 @@ impl Processes {
             // CPU from before counts for its earlier membership.
             _ => Since::Now,
         };
-        let membership = Membership { source, account: cgroup.account, class: cgroup.class };
+        let CgroupRef { account, class, allowed, .. } = *cgroup;
+        let membership = Membership { source, account, class, allowed };
         self.update_membership(pid, stat, membership, pass);
         let Some(used) = self.update(pid, stat, since, pass) else { return };
         if self.namer.any() {
@@ -142,7 +145,7 @@ impl Processes {
                 let user_us = delta.user_us.clamp(0, left_us);
                 let delta = Delta { user_us, system_us: delta.system_us.clamp(0, left_us - user_us) };
                 left_us -= delta.total_us();
-                ledger.transfer(cgroup.account, owner, delta);
+                ledger.transfer(cgroup.account, owner, delta, cgroup.allowed);
             }
         }
         acquired.into_iter().for_each(|account| ledger.release(account));

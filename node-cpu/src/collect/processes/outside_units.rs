@@ -19,6 +19,7 @@ use crate::cpu::Delta;
 use crate::kernel::parse::{self, Stat};
 use crate::kernel::{Outcome, Tries};
 use crate::naming::Owner;
+use crate::snapshot::Allowed;
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 
@@ -80,6 +81,18 @@ impl Scope {
             }
         }
         Ok(true)
+    }
+}
+
+/// Number of passes for which a process is taken to run where it did.
+const BOUND_KEPT: u64 = 32;
+
+/// Returns where a process may run. A process of several threads may run anywhere: each thread has its own CPUs.
+fn allowed_of(pid: u32, stat: &Stat, pass: &mut Pass<'_>) -> Allowed {
+    let Some(sets) = pass.cpu_sets.filter(|_| stat.threads <= 1) else { return Allowed::Any };
+    match pass.procfs.file(pid, b"/status", pass.reader, parse::allowed_cpus) {
+        Outcome::Got(cpus) => sets.allowed(&cpus),
+        _ => Allowed::Any,
     }
 }
 
@@ -167,12 +180,20 @@ impl Processes {
         match owner {
             Some((owner, tries)) => {
                 let account = pass.ledger.acquire_owner(&owner);
-                let membership = Membership { source: Source::OutsideUnits, account, class: owner.class() };
+                let allowed = allowed_of(pid, stat, pass);
+                let class = owner.class();
+                let membership = Membership { source: Source::OutsideUnits, account, class, allowed };
                 self.update_membership(pid, stat, membership, pass);
                 pass.ledger.release(account);
                 self.tracked.get_mut(&pid)?.owner = Some((owner, tries));
             }
-            None => self.update_membership(pid, stat, self.member(pid)?.membership, pass),
+            None => {
+                let mut membership = self.member(pid)?.membership;
+                if (u64::from(pid) + self.pass_number).is_multiple_of(BOUND_KEPT) {
+                    membership.allowed = allowed_of(pid, stat, pass);
+                }
+                self.update_membership(pid, stat, membership, pass);
+            }
         }
         self.tracked.get_mut(&pid)?.find_pod_name(pid, pass);
         let used = self.update(pid, stat, since, pass)?;

@@ -107,7 +107,7 @@ impl FakeMachine {
         self.plausibility.begin();
         self.processes.begin(began);
         let FakeMachine { procfs, reader, plausibility, ledger, .. } = self;
-        let mut pass = Pass { procfs, reader, plausibility, ledger };
+        let mut pass = Pass { procfs, reader, plausibility, ledger, cpu_sets: None };
         self.processes.visit_outside_units(&mut pass).unwrap();
         visit(&mut self.processes, &mut pass);
         self.processes.end();

@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, Delta};
 use crate::kernel::Tries;
 use crate::kernel::parse::Stat;
 use crate::naming::{Owner, RuleName};
-use crate::snapshot::Class;
+use crate::snapshot::{Allowed, Class};
 
 /// Source that listed a PID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(super) struct Membership {
     pub(super) source: Source,
     pub(super) account: Id,
     pub(super) class: Class,
+    /// CPUs on which it may run.
+    pub(super) allowed: Allowed,
 }
 
 /// Time from which on the CPU of a process counts for its membership.
@@ -125,10 +127,10 @@ impl Tracked {
         // CPU of a child's whole life comes at once.
         let used = Used { own, waited: pass.delta(stat.waited, waited, false), group: self.group };
         if self.membership.source == Source::OutsideUnits {
-            pass.ledger.credit(self.membership.account, own);
+            pass.ledger.credit_on(self.membership.account, own, self.membership.allowed);
         }
         if self.group != self.membership.account {
-            pass.ledger.transfer(self.membership.account, self.group, own);
+            pass.ledger.transfer(self.membership.account, self.group, own, self.membership.allowed);
         }
         pass.ledger.adjust_counts(self.group, 0, i64::from(stat.threads) - i64::from(self.stat.threads));
         let before = (!is_first).then_some(self.stat.own);

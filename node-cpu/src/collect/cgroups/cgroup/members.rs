@@ -25,8 +25,13 @@ impl Cgroup {
             walk.pass.ledger.adjust_counts(account, -processes, -threads);
         }
         let is_complete = if reads_each {
-            let mut cgroup =
-                CgroupRef { number: self.number, account, class: owner.class(), pids: &mut pids };
+            let mut cgroup = CgroupRef {
+                number: self.number,
+                account,
+                class: owner.class(),
+                allowed: self.bound.allowed,
+                pids: &mut pids,
+            };
             walk.processes.visit_cgroup(&mut cgroup, path, &mut walk.pass)
         } else {
             walk.pass.reader.read(path, |text| parse::pids_into(text, &mut pids)) != Outcome::Failed
@@ -63,6 +68,7 @@ impl Cgroup {
     /// Returns the cgroup ref for `Processes`; `None` if the cgroup has no account.
     pub(super) fn cgroup_ref(&mut self) -> Option<CgroupRef<'_>> {
         let (account, owner) = (self.account?, self.role.owner.as_ref()?);
-        Some(CgroupRef { number: self.number, account, class: owner.class(), pids: &mut self.pids })
+        let (number, class, allowed) = (self.number, owner.class(), self.bound.allowed);
+        Some(CgroupRef { number, account, class, allowed, pids: &mut self.pids })
     }
 }

@@ -25,7 +25,7 @@ impl Cgroup {
     ) {
         let (owner, unowned) = (self.residual_owner(path, walk), self.unowned_account(walk));
         if self.account == Some(owner) || owner == unowned {
-            return walk.pass.ledger.credit(owner, residual);
+            return walk.pass.ledger.credit_on(owner, residual, self.bound.allowed);
         }
         let owner_us = residual_before.total_us().clamp(0, residual.total_us().max(0));
         let user_us = residual.user_us.clamp(0, owner_us);

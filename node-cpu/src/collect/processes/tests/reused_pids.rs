@@ -33,7 +33,13 @@ impl Unit {
     /// Reads the processes, and credits the unit's own counter with `ticks`.
     fn visit(&mut self, ticks: i64, processes: &mut Processes, pass: &mut Pass<'_>) {
         let Unit { number, account, list, pids } = self;
-        let mut cgroup = CgroupRef { number: *number, account: *account, class: Class::Host, pids };
+        let mut cgroup = CgroupRef {
+            number: *number,
+            account: *account,
+            class: Class::Host,
+            allowed: Default::default(),
+            pids,
+        };
         assert!(processes.visit_cgroup(&mut cgroup, list, pass));
         let delta = Delta { user_us: ticks * TICK, system_us: 0 };
         pass.ledger.credit(*account, delta);
