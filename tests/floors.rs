@@ -54,13 +54,13 @@ const BUDGET: Floors = &[
     &["mod"],
     &["suggest", "alert", "acm", "performance_profiles"],
     &["run", "during"],
-    &["moment", "exporter", "machine", "rates", "kubelet"],
+    &["moment", "exporter", "machine", "rates", "platform_series"],
     &["totals", "judge", "selectors"],
     &["measured", "expression"],
     &["facts", "profiles"],
     &["file"],
     &["subject"],
-    &["limit", "report"],
+    &["limit", "report", "platform_metrics"],
 ];
 const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"]];
 

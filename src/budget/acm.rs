@@ -3,6 +3,9 @@ use super::expression::platform;
 use anyhow::{Context, Result};
 use serde_json::json;
 
+/// Interval of the exporter's rules as installed.
+const STEP: &str = "15s";
+
 /// Series that a hub gets: sums, as many as there are nodes, classes and namespaces.
 const NAMES: [&str; 8] = [
     "class:namedprocess_cpu_rate:sum",
@@ -17,7 +20,7 @@ const NAMES: [&str; 8] = [
 
 /// Writes the ConfigMap that the hub's observability reads, as YAML.
 pub fn allow_list() -> Result<String> {
-    let record = json!({"record": "instance:namedprocess_platform_cpu_rate:sum", "expr": platform()});
+    let record = json!({"record": "instance:namedprocess_platform_cpu_rate:sum", "expr": platform(STEP)});
     let list = json!({"names": NAMES, "recording_rules": [record]});
     let list = serde_yaml::to_string(&list).context("cannot write the list")?;
     let object = json!({

@@ -1,8 +1,8 @@
 //! A budget as an `AlertingRule` (monitoring.openshift.io/v1): an alert a line, true where the command finds it exceeded.
-use super::expression::exceeds;
+use super::expression::Writer;
 use super::facts::Reserved;
 use super::file::Budget;
-use super::subject::Resource;
+use super::subject::{Each, Line, Resource};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -10,15 +10,21 @@ use std::time::Duration;
 /// Name of the alerts; the label `line` tells them apart.
 const ALERT: &str = "CpuBudgetExceeded";
 
-/// Writes the rule as YAML, and notes about lines that it leaves out. Errors if it leaves out all of them.
+/// Shortest window of an alert: alerts are evaluated every half a minute.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// Writes the rule as YAML, for rules that are evaluated every `step`, and notes about lines that it leaves out. Errors if it
+/// leaves out all of them, or the interval is below a minute.
 pub fn alerting_rule(
     budget: &Budget,
-    interval: Duration,
+    (interval, step): (Duration, Duration),
     reserved: &Reserved,
 ) -> Result<(String, Vec<String>)> {
+    ensure!(interval >= SHORTEST, "an alert needs an --interval of a minute or more");
+    let writer = Writer::new(interval, step, reserved);
     let (mut rules, mut notes) = (Vec::new(), Vec::new());
     for line in &budget.lines {
-        match exceeds(line, interval, reserved) {
+        match writer.exceeds(line) {
             Ok(expression) => rules.push(rule(budget, line, &expression)),
             Err(why) => notes.push(format!("the line {:?} is left out: {why}", line.name)),
         }
@@ -34,36 +40,43 @@ pub fn alerting_rule(
     Ok((serde_yaml::to_string(&object).context("cannot write the rule")?, notes))
 }
 
-fn rule(budget: &Budget, line: &super::subject::Line, expression: &str) -> Value {
+fn rule(budget: &Budget, line: &Line, expression: &str) -> Value {
     let node = match line.subject.resource {
         Resource::Cpu => "{{ $labels.instance }}",
         Resource::Memory => "{{ $labels.node }}",
     };
     let of = match line.subject.each {
-        Some(super::subject::Each::Pod) => ", pod {{ $labels.namespace }}/{{ $labels.pod }}",
-        Some(super::subject::Each::Group) => ", group {{ $labels.groupname }}",
+        Some(Each::Pod) => ", pod {{ $labels.namespace }}/{{ $labels.pod }}",
+        Some(Each::Group) => ", group {{ $labels.groupname }}",
         None => "",
     };
-    let (statistic, limit) = (line.statistic.name(), &line.limit.text);
+    let (name, budget) = (plain(&line.name), plain(&budget.name));
+    let (statistic, limit) = (line.statistic.name(), plain(&line.limit.text));
     let unit = if line.subject.resource == Resource::Cpu { "cores" } else { "bytes" };
+    let mut labels = json!({"severity": "warning", "budget": budget, "line": name, "statistic": statistic});
+    // Alerts of pods have the pods' own namespace.
+    if line.subject.each != Some(Each::Pod)
+        && let Some(labels) = labels.as_object_mut()
+    {
+        labels.insert("namespace".to_owned(), "openshift-monitoring".into());
+    }
     json!({
         "alert": ALERT,
         "expr": expression,
-        "labels": {
-            "severity": "warning",
-            "namespace": "openshift-monitoring",
-            "budget": budget.name,
-            "line": line.name,
-        },
+        "labels": labels,
         "annotations": {
-            "summary": format!("{} exceeds the CPU budget {}.", line.name, budget.name),
+            "summary": format!("{name} exceeds the CPU budget {budget}."),
             "description": format!(
-                "On node {node}{of}: {} ({statistic}) is {{{{ $value | humanize }}}} {unit}, and its limit is {limit}. \
-                 `oc interrogate budget` shows what it is made of.",
-                line.name
+                "On node {node}{of}: {name} ({statistic}) is {{{{ $value | humanize }}}} {unit}, and its limit is {limit}. \
+                 `oc interrogate budget` shows what it is made of."
             ),
         },
     })
+}
+
+/// Returns a text that Prometheus does not take for a template.
+fn plain(text: &str) -> String {
+    text.replace("{{", "{{`{{`}}")
 }
 
 /// Makes a name of an object of a budget's name.

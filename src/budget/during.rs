@@ -20,50 +20,57 @@ const LATELY: Duration = Duration::from_secs(600);
 const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Window around a command, and how the command ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// End of the window.
-    pub end: Timestamp,
-    /// Its length.
-    pub interval: Duration,
+/// Command that has run, and the source whose samples of that time are awaited.
+#[derive(Debug)]
+pub struct Ran {
+    kind: SourceKind,
+    step: Duration,
+    start: Timestamp,
+    stopped: Timestamp,
     /// How the command ended.
     pub status: ExitStatus,
 }
 
-/// Runs a command, and waits for the samples that hold all of it: one scrape and one evaluation more. Errors if nothing has
-/// samples before it starts, if it cannot be started, or if the samples do not come.
-pub async fn around(client: &Client, source: SourceChoice, command: &[OsString]) -> Result<Window> {
-    let progress = Progress::start("querying Prometheus");
-    let querier = Querier::new(client, &progress);
-    querier.learn_dialect().await?;
-    let (kind, grid) = sampling(&querier, source).await?;
-    drop(progress);
+/// Runs a command. Errors if nothing has samples before it starts, or if it cannot be started.
+pub async fn run(client: &Client, source: SourceChoice, command: &[OsString]) -> Result<Ran> {
+    let (kind, grid) = {
+        let progress = Progress::start("querying Prometheus");
+        let querier = Querier::new(client, &progress);
+        querier.learn_dialect().await?;
+        sampling(&querier, source).await?
+    };
     let start = Timestamp::now();
     let status = wait(&mut spawn(command)?).await?;
-    let stopped = Timestamp::now();
-    // A sample is of the scrape before it, which is up to a step old, and of the step before that.
-    let end = stopped + 2 * grid.step;
-    let metric = if kind == SourceKind::Platform { PLATFORM_PODS } else { CLUSTER_BUSY };
-    let newest = format!("max(timestamp({metric}))");
-    let progress = Progress::start("waiting for the samples of the command's end");
-    let patience = Instant::now() + 2 * grid.step + PATIENCE;
-    loop {
-        let now = Timestamp::now();
-        let seen = client.one(&newest, now).await?;
-        if seen.is_some_and(|at| Timestamp::from_seconds(at) + grid.step > end) && now >= end {
-            break;
+    Ok(Ran { kind, step: grid.step, start, stopped: Timestamp::now(), status })
+}
+
+impl Ran {
+    /// Waits for the samples that hold all of the command: one scrape and one evaluation more. Returns the end and the length
+    /// of the window. Errors if the samples do not come.
+    pub async fn window(&self, client: &Client) -> Result<(Timestamp, Duration)> {
+        // A sample is of the scrape before it, which is up to a step old, and of the step before that.
+        let end = self.stopped + 2 * self.step;
+        let metric = if self.kind == SourceKind::Platform { PLATFORM_PODS } else { CLUSTER_BUSY };
+        let newest = format!("max(timestamp({metric}))");
+        let progress = Progress::start("waiting for the samples of the command's end");
+        let patience = Instant::now() + 2 * self.step + PATIENCE;
+        loop {
+            let now = Timestamp::now();
+            let seen = client.one(&newest, now).await?;
+            if seen.is_some_and(|at| Timestamp::from_seconds(at) + self.step > end) && now >= end {
+                break;
+            }
+            if Instant::now() > patience {
+                bail!("the samples of the command's end do not come: `oc interrogate status` tells why");
+            }
+            progress.set(now.since(self.stopped).div_duration_f64(end.since(self.stopped)).min(1.0));
+            sleep(PAUSE).await;
         }
-        if Instant::now() > patience {
-            bail!("the samples of the command's end do not come: `oc interrogate status` tells why");
-        }
-        progress.set(now.since(stopped).div_duration_f64(end.since(stopped)).min(1.0));
-        sleep(PAUSE).await;
+        // The first sample of which a part is of the time before the command is left out, if others are in the window.
+        let whole = end.since(self.start);
+        let shorter = whole.saturating_sub(self.step);
+        Ok((end, if shorter >= 2 * self.step { shorter } else { whole }))
     }
-    // The first sample of which a part is of the time before the command is left out, if another is in the window.
-    let shorter = end.since(start).saturating_sub(grid.step);
-    let interval = if shorter >= 2 * grid.step { shorter } else { end.since(start) };
-    Ok(Window { end, interval, status })
 }
 
 /// Finds the source and its grid. A single sample tells no interval: another is waited for.

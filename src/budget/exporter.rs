@@ -1,6 +1,6 @@
 //! Measurements by the exporter's rules: sums of whole classes from their totals, others by a query of their own.
 use super::facts::{Facts, Pod};
-use super::measured::{Measured, Samples};
+use super::measured::{Measured, Samples, steps_in};
 use super::report::Item;
 use super::selectors::Selectors;
 use super::subject::{Each, Line, Statistic, Subject};
@@ -12,6 +12,7 @@ use crate::report::{Class, Steps};
 use crate::top::metric_names::{BUSY, CLASS_COUNT, CLASSES_ON_NODES, CPUSETS, GROUPS, PODS};
 use anyhow::Result;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Numbers of groups and pods that a node is taken for when the cost of a query is estimated.
 const GROUPS_PER_NODE: usize = 100;
@@ -32,7 +33,7 @@ impl<'a> Exporter<'a> {
     /// Fetches the totals. `count`: number of nodes, for the costs.
     pub(super) async fn fetch(
         querier: &'a Querier<'a>,
-        (window, grid): (Span, Grid),
+        (window, grid, asked): (Span, Grid, Duration),
         nodes: Option<Vec<String>>,
         count: usize,
         facts: &Facts,
@@ -76,8 +77,7 @@ impl<'a> Exporter<'a> {
                 all.entry(node).or_insert_with(absent).management.add_all(&steps);
             }
         }
-        let expected = window.length().div_duration_f64(grid.step);
-        let totals = Totals::new(&all, grid, expected, before);
+        let totals = Totals::new(&all, grid, steps_in(asked, grid.step), before);
         Ok(Exporter { querier, window, grid, selectors, count, totals })
     }
 
@@ -120,7 +120,7 @@ impl<'a> Exporter<'a> {
         let steps = steps.unwrap_or_else(|| Steps::absent(self.grid.points()));
         let covered = self.totals.covered(&measured.node);
         measured.samples =
-            Measured::of_steps(&measured.node, steps, self.grid, self.totals.expected, covered).samples;
+            Measured::of_steps(&measured.node, steps, self.grid, self.totals.asked, covered).samples;
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl<'a> Exporter<'a> {
         let nodes = self.by_node(&selector, 1).await?;
         let measured = nodes.into_iter().map(|(node, steps)| {
             let covered = steps.samples();
-            Measured::of_steps(&node, steps, self.grid, self.totals.expected, covered)
+            Measured::of_steps(&node, steps, self.grid, self.totals.asked, covered)
         });
         Ok(measured.collect())
     }
@@ -198,7 +198,7 @@ impl<'a> Exporter<'a> {
         let absent = Steps::absent(self.grid.points());
         let of = |node: &str| {
             let steps = sums.get(node).unwrap_or(&absent).clone();
-            Measured::of_steps(node, steps, self.grid, self.totals.expected, self.totals.covered(node))
+            Measured::of_steps(node, steps, self.grid, self.totals.asked, self.totals.covered(node))
         };
         Ok(self.totals.nodes().map(of).collect())
     }
@@ -241,14 +241,15 @@ impl<'a> Exporter<'a> {
         let series = self.count * per_node;
         let cost = Cost::of(series, series).by(selector, "instance");
         self.querier.over(query, selector, self.window, (split, cost), read).await?;
-        let points = self.grid.points().max(1) as f64;
         let measured = values.into_iter().map(|((node, item), value)| {
-            let coverage = self.totals.covered(&node) as f64 / points;
-            let value = match statistic {
-                Statistic::Avg => value / (self.totals.expected * coverage),
-                _ => value,
+            let covered = self.totals.covered(&node) as f64;
+            let coverage = (covered / self.totals.asked).min(1.0);
+            let samples = match statistic {
+                _ if covered == 0.0 => Samples::Unknown("the node told no totals in this window".to_owned()),
+                Statistic::Avg => Samples::Statistic(value / covered),
+                _ => Samples::Statistic(value),
             };
-            Measured { node, item, samples: Samples::Statistic(value), coverage }
+            Measured { node, item, samples, coverage }
         });
         Ok(measured.collect())
     }

@@ -1,6 +1,7 @@
 //! PromQL of a line for a whole window, as an alert evaluates it: what the command computes of samples, written down.
 use super::facts::Reserved;
 use super::limit::LimitKind;
+use super::platform_metrics::{self, MANAGEMENT, SLICES_MEMORY, infra, pods_memory};
 use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
 use crate::prometheus::promql::literal;
 use crate::report::Class;
@@ -8,136 +9,180 @@ use crate::time::show_duration;
 use crate::top::metric_names::{BUSY, CLASSES_ON_NODES, GROUPS, PODS};
 use std::time::Duration;
 
-/// Interval of the exporter's rules, and of the kubelet's scrapes: the steps of subqueries.
-const STEP: &str = "15s";
+/// Interval of the kubelet's scrapes: the steps of subqueries of memory.
 const MEMORY_STEP: &str = "30s";
-/// Requests of the pods that count as infra whatever their namespace is, in millicores.
-const MANAGEMENT: &str =
-    "kube_pod_container_resource_requests{resource=\"management_workload_openshift_io_cores\"}";
+
+/// Writer of expressions.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    /// Length of the window.
+    range: String,
+    /// Interval of the exporter's rules: the steps of subqueries.
+    step: String,
+    reserved: &'a Reserved,
+}
 
 /// Writes what the platform used on each node: host, kernel, infra, class pod, and unattributed as a mean over a minute.
-pub(super) fn platform() -> String {
+pub(super) fn platform(step: &str) -> String {
+    let management = platform_metrics::requests(MANAGEMENT);
     format!(
-        "sum by (instance) ({CLASSES_ON_NODES}{{class!=\"workload\"}} or {}) + on (instance) {}",
-        management_pods("class=\"workload\""),
-        unattributed()
+        "sum by (instance) ({CLASSES_ON_NODES}{{class!=\"workload\"}} or \
+         ({PODS}{{class=\"workload\"}} and on (namespace, pod) {management})) + on (instance) {}",
+        unattributed(step)
     )
 }
 
-fn unattributed() -> String {
-    format!("avg_over_time(({BUSY} - on (instance) sum by (instance) ({CLASSES_ON_NODES}))[1m:{STEP}])")
+fn unattributed(step: &str) -> String {
+    format!("avg_over_time(({BUSY} - on (instance) sum by (instance) ({CLASSES_ON_NODES}))[1m:{step}])")
 }
 
-fn management_pods(matchers: &str) -> String {
-    format!("({PODS}{{{matchers}}} and on (namespace, pod) {MANAGEMENT})")
-}
+impl<'a> Writer<'a> {
+    /// Makes a writer for windows of `interval`, of rules that are evaluated every `step`.
+    pub(super) fn new(interval: Duration, step: Duration, reserved: &'a Reserved) -> Writer<'a> {
+        Writer { range: show_duration(interval), step: show_duration(step), reserved }
+    }
 
-/// Writes the expression that is true where a line exceeds its limit over the last `interval`. The error says why there is
-/// none.
-pub(super) fn exceeds(line: &Line, interval: Duration, reserved: &Reserved) -> Result<String, String> {
-    let is = statistic(line, interval, reserved)?;
-    let node = if line.subject.resource == Resource::Memory { "node" } else { "instance" };
-    let requests = |of: &str| format!("sum by (namespace, pod) (max by (namespace, pod, container) ({of}))");
-    let of_request = |share: f64, requests: &str| {
-        format!("({is}) > on (namespace, pod) group_left () ({share} * {requests})")
-    };
-    let cpu = |resource: &str| format!("kube_pod_container_resource_requests{{resource=\"{resource}\"}}");
-    Ok(match line.limit.kind {
-        LimitKind::Plain(amount) | LimitKind::Cores(amount) | LimitKind::Bytes(amount) => {
-            format!("({is}) > {amount}")
-        }
-        LimitKind::OfReserved(share) => match &reserved.given {
-            Some(list) => format!("({is}) > {}", share * list.count() as f64),
-            None => {
-                let status = |name: &str| {
-                    let of = format!("kube_node_status_{name}{{resource=\"cpu\"}}");
-                    format!("max by ({node}) (label_replace({of}, \"{node}\", \"$1\", \"node\", \"(.*)\"))")
-                };
-                let count = format!("({} - on ({node}) {})", status("capacity"), status("allocatable"));
-                format!("({is}) > on ({node}) ({share} * {count})")
+    /// Writes the expression that is true where a line exceeds its limit over the window. The error says why there is none.
+    pub(super) fn exceeds(&self, line: &Line) -> Result<String, String> {
+        let is = self.statistic(line)?;
+        let node = if line.subject.resource == Resource::Memory { "node" } else { "instance" };
+        let requests = |resource: &str| {
+            let of = platform_metrics::requests(resource);
+            let each = format!("max by (namespace, pod, container) (max_over_time({of}[{}]))", self.range);
+            format!("(sum by (namespace, pod) ({each}) > 0)")
+        };
+        let of_request = |share: f64, requests: &str| {
+            format!("({is}) > on (namespace, pod) group_left () ({share} * {requests})")
+        };
+        Ok(match line.limit.kind {
+            LimitKind::Plain(amount) | LimitKind::Cores(amount) | LimitKind::Bytes(amount) => {
+                format!("({is}) > {amount}")
             }
-        },
-        LimitKind::OfManagementRequest(share) => of_request(share / 1000.0, &requests(MANAGEMENT)),
-        LimitKind::OfRequest(share) if line.subject.resource == Resource::Memory => {
-            of_request(share, &requests(&cpu("memory")))
-        }
-        LimitKind::OfRequest(share) => {
-            let either = format!("({} / 1000 or {})", requests(MANAGEMENT), requests(&cpu("cpu")));
-            of_request(share, &either)
-        }
-    })
-}
+            LimitKind::OfReserved(share) | LimitKind::OfSystemReserved(share) => match &self.reserved.given {
+                Some(list) => format!("({is}) > {}", share * list.count() as f64),
+                None => {
+                    let status = |name: &str| {
+                        let of = format!("kube_node_status_{name}{{resource=\"cpu\"}}");
+                        format!(
+                            "max by ({node}) (label_replace({of}, \"{node}\", \"$1\", \"node\", \"(.*)\"))"
+                        )
+                    };
+                    let count = format!("({} - on ({node}) {})", status("capacity"), status("allocatable"));
+                    format!("({is}) > on ({node}) ({share} * {count})")
+                }
+            },
+            LimitKind::OfManagementRequest(share) => of_request(share / 1000.0, &requests(MANAGEMENT)),
+            LimitKind::OfRequest(share) if line.subject.resource == Resource::Memory => {
+                of_request(share, &requests("memory"))
+            }
+            LimitKind::OfRequest(share) => {
+                let either = format!("({} / 1000 or {})", requests(MANAGEMENT), requests("cpu"));
+                of_request(share, &either)
+            }
+        })
+    }
 
-fn statistic(line: &Line, interval: Duration, reserved: &Reserved) -> Result<String, String> {
-    let (subject, range) = (&line.subject, show_duration(interval));
-    let over = |of: &str, step: &str| match &line.statistic {
-        Statistic::Avg => format!("avg_over_time(({of})[{range}:{step}])"),
-        Statistic::Max => format!("max_over_time(({of})[{range}:{step}])"),
-        Statistic::Percentile(percentile) => {
-            format!("quantile_over_time({}, ({of})[{range}:{step}])", percentile.share)
+    fn statistic(&self, line: &Line) -> Result<String, String> {
+        let subject = &line.subject;
+        let over = |of: &str, step: &str| {
+            let range = format!("[{}:{step}]", self.range);
+            function(&line.statistic, "avg_over_time", &format!("({of}){range}"))
+        };
+        if subject.resource == Resource::Memory {
+            let by = if subject.each.is_some() { "node, namespace, pod" } else { "node" };
+            return Ok(over(&memory(subject, by), MEMORY_STEP));
         }
-    };
-    if subject.resource == Resource::Memory {
-        let by = if subject.each.is_some() { "node, namespace, pod" } else { "node" };
-        return Ok(over(&format!("sum by ({by}) ({})", memory(subject)), MEMORY_STEP));
-    }
-    if subject.of == Of::Reserved {
-        let list = reserved.given.as_ref().ok_or_else(|| {
-            "an alert cannot ask which CPUs are reserved: give --reserved 0-1,52-53".to_owned()
-        })?;
-        let cpus: Vec<String> = list.iter().map(|cpu| cpu.to_string()).collect();
-        let busy =
-            format!("node_cpu_seconds_total{{mode!~\"idle|iowait|steal\",cpu=~\"{}\"}}", cpus.join("|"));
-        return Ok(over(&format!("sum by (instance) (irate({busy}[2m]))"), STEP));
-    }
-    if let Some(each) = subject.each {
-        return Ok(each_series(subject, each, &line.statistic, &range));
-    }
-    let of = match &subject.of {
-        Of::Platform => platform(),
-        Of::Busy => BUSY.to_owned(),
-        Of::Unattributed => unattributed(),
-        _ => {
-            let sum = format!("sum by (instance) ({})", samples(subject));
-            // What was absent while its node answered counts as nothing in an average.
-            let is_avg = line.statistic == Statistic::Avg;
-            if is_avg { format!("{sum} or 0 * sum by (instance) ({CLASSES_ON_NODES})") } else { sum }
+        if subject.of == Of::Reserved {
+            let list = self.reserved.given.as_ref();
+            let list =
+                list.ok_or("an alert cannot ask which CPUs are reserved: give --reserved 0-1,52-53")?;
+            let cpus: Vec<String> = list.iter().map(|cpu| cpu.to_string()).collect();
+            let cpus = cpus.join("|");
+            let busy = format!("node_cpu_seconds_total{{mode!~\"idle|iowait|steal\",cpu=~\"{cpus}\"}}");
+            return Ok(over(&format!("sum by (instance) (irate({busy}[2m]))"), &self.step));
         }
-    };
-    Ok(over(&of, STEP))
-}
-
-/// Writes the statistic of each pod or group, whose average is over the time in which its node answered.
-fn each_series(subject: &Subject, each: Each, statistic: &Statistic, range: &str) -> String {
-    let name = match statistic {
-        Statistic::Avg => "sum_over_time(".to_owned(),
-        Statistic::Max => "max_over_time(".to_owned(),
-        Statistic::Percentile(percentile) => format!("quantile_over_time({}, ", percentile.share),
-    };
-    let over = |selector: &str| format!("{name}{selector}[{range}])");
-    let all = match each {
-        Each::Group => over(&groups(subject)),
-        Each::Pod => pods(subject, &over),
-    };
-    match statistic {
-        Statistic::Avg => format!("({all}) / on (instance) group_left () count_over_time({BUSY}[{range}])"),
-        _ => all,
+        if let Some(each) = subject.each {
+            return Ok(self.each_series(subject, each, &line.statistic));
+        }
+        let of = match &subject.of {
+            Of::Platform => platform(&self.step),
+            // A single series has its own samples, whatever their interval.
+            Of::Busy => {
+                return Ok(function(&line.statistic, "avg_over_time", &format!("{BUSY}[{}]", self.range)));
+            }
+            Of::Unattributed => unattributed(&self.step),
+            _ => {
+                let sum = format!("sum by (instance) ({})", self.samples(subject));
+                // What was absent while its node answered counts as nothing in an average.
+                let is_avg = line.statistic == Statistic::Avg;
+                if is_avg { format!("{sum} or 0 * sum by (instance) ({CLASSES_ON_NODES})") } else { sum }
+            }
+        };
+        Ok(over(&of, &self.step))
     }
-}
 
-/// Writes the series of a sum of classes, groups or pods.
-fn samples(subject: &Subject) -> String {
-    let plain = |selector: &str| selector.to_owned();
-    if subject.group.is_some() {
-        return groups(subject);
+    /// Writes the statistic of each pod or group, whose average is over the time in which its node answered.
+    fn each_series(&self, subject: &Subject, each: Each, statistic: &Statistic) -> String {
+        let range = &self.range;
+        let over = |selector: &str| function(statistic, "sum_over_time", &format!("{selector}[{range}]"));
+        let all = match each {
+            Each::Group => over(&groups(subject)),
+            Each::Pod => self.pods(subject, &over),
+        };
+        match statistic {
+            Statistic::Avg => {
+                format!("({all}) / on (instance) group_left () count_over_time({BUSY}[{range}])")
+            }
+            _ => all,
+        }
     }
-    if subject.namespace.is_some() || subject.has_class(Class::Workload) != subject.has_class(Class::Infra) {
+
+    /// Writes the series of a sum of classes, groups or pods.
+    fn samples(&self, subject: &Subject) -> String {
+        let plain = |selector: &str| selector.to_owned();
+        if subject.group.is_some() {
+            return groups(subject);
+        }
+        let has = |class| subject.has_class(class);
+        if subject.namespace.is_none() && has(Class::Workload) == has(Class::Infra) {
+            return whole_classes(subject, true);
+        }
         let pods_alone =
             subject.classes().iter().all(|class| matches!(class, Class::Infra | Class::Workload));
-        let pods = pods(subject, &plain);
-        return if pods_alone { pods } else { format!("{} or {pods}", whole_classes(subject, false)) };
+        let pods = self.pods(subject, &plain);
+        if pods_alone { pods } else { format!("{} or {pods}", whole_classes(subject, false)) }
     }
-    whole_classes(subject, true)
+
+    /// Writes the pods of a subject, each selector by `of`.
+    fn pods(&self, subject: &Subject, of: &dyn Fn(&str) -> String) -> String {
+        let namespace = namespace_matcher(subject);
+        let infra = of(&format!("{PODS}{{class=\"infra\"{namespace}}}"));
+        let workload = of(&format!("{PODS}{{class=\"workload\"{namespace}}}"));
+        let management = platform_metrics::requests(MANAGEMENT);
+        let management = match subject.each {
+            Some(_) => format!("max_over_time({management}[{}])", self.range),
+            None => management,
+        };
+        match (subject.has_class(Class::Infra), subject.has_class(Class::Workload)) {
+            (true, true) => format!("{infra} or {workload}"),
+            (true, false) => format!("{infra} or ({workload} and on (namespace, pod) {management})"),
+            _ => format!("({workload} unless on (namespace, pod) {management})"),
+        }
+    }
+}
+
+/// Writes a statistic over a range; `average` is the function of an average.
+fn function(statistic: &Statistic, average: &str, range: &str) -> String {
+    match statistic {
+        Statistic::Avg => format!("{average}({range})"),
+        Statistic::Max => format!("max_over_time({range})"),
+        Statistic::Percentile(percentile) => format!("quantile_over_time({}, {range})", percentile.share),
+    }
+}
+
+fn namespace_matcher(subject: &Subject) -> String {
+    let namespace = subject.namespace.as_ref();
+    namespace.map_or_else(String::new, |only| format!(",namespace=~{}", literal(&only.text)))
 }
 
 fn whole_classes(subject: &Subject, pods: bool) -> String {
@@ -148,49 +193,30 @@ fn whole_classes(subject: &Subject, pods: bool) -> String {
 
 fn groups(subject: &Subject) -> String {
     let classes: Vec<&str> = subject.classes().iter().map(|class| class.as_str()).collect();
-    let group = subject
-        .group
-        .as_ref()
-        .map_or_else(String::new, |group| format!(",groupname=~{}", literal(&group.text)));
+    let group = subject.group.as_ref();
+    let group = group.map_or_else(String::new, |group| format!(",groupname=~{}", literal(&group.text)));
     format!("{GROUPS}{{class=~\"{}\"{group}}}", classes.join("|"))
 }
 
-/// Writes the pods of a subject, each selector by `of`.
-fn pods(subject: &Subject, of: &dyn Fn(&str) -> String) -> String {
-    let namespace = subject
-        .namespace
-        .as_ref()
-        .map_or_else(String::new, |only| format!(",namespace=~{}", literal(&only.text)));
-    let infra = of(&format!("{PODS}{{class=\"infra\"{namespace}}}"));
-    let workload = of(&format!("{PODS}{{class=\"workload\"{namespace}}}"));
-    match (subject.has_class(Class::Infra), subject.has_class(Class::Workload)) {
-        (true, true) => format!("{infra} or {workload}"),
-        (true, false) => format!("{infra} or ({workload} and on (namespace, pod) {MANAGEMENT})"),
-        _ => format!("({workload} unless on (namespace, pod) {MANAGEMENT})"),
-    }
-}
-
-/// Writes the working sets of a subject, each once.
-fn memory(subject: &Subject) -> String {
-    const INFRA: &str = "openshift|openshift-.*|kube-.*|default";
-    const SET: &str = "container_memory_working_set_bytes";
-    let namespace = subject
-        .namespace
-        .as_ref()
-        .map_or_else(String::new, |only| format!(",namespace=~{}", literal(&only.text)));
-    let pods = |not: &str| format!("{SET}{{container=\"\",pod!=\"\",namespace{not}~\"{INFRA}\"{namespace}}}");
+/// Writes the working sets of a subject by labels, each set once. With the host they are known only where its are.
+fn memory(subject: &Subject, by: &str) -> String {
+    let namespace = namespace_matcher(subject);
+    let pods = |not: bool| pods_memory(&(infra(not) + &namespace));
+    let management = platform_metrics::requests(MANAGEMENT);
     let mut parts = Vec::new();
-    if subject.has_class(Class::Host) && subject.namespace.is_none() {
-        parts.push(format!("{SET}{{id=~\"/(system|ovs)[.]slice\"}}"));
-    }
     if subject.has_class(Class::Infra) {
-        parts.push(pods("="));
+        parts.push(pods(false));
         if !subject.has_class(Class::Workload) {
-            parts.push(format!("({} and on (namespace, pod) {MANAGEMENT})", pods("!")));
+            parts.push(format!("({} and on (namespace, pod) {management})", pods(true)));
         }
     }
     if subject.has_class(Class::Workload) {
-        parts.push(pods("!"));
+        parts.push(pods(true));
     }
-    parts.join(" or ")
+    let has_host = subject.has_class(Class::Host) && subject.namespace.is_none();
+    if !has_host {
+        return format!("sum by ({by}) ({})", parts.join(" or "));
+    }
+    parts.push(SLICES_MEMORY.to_owned());
+    format!("sum by ({by}) ({}) and on (node) sum by (node) ({SLICES_MEMORY})", parts.join(" or "))
 }

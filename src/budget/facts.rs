@@ -1,5 +1,6 @@
 //! Facts that limits depend on: reserved CPUs of nodes, and requests of pods, as Prometheus has them.
 use super::limit::LimitKind;
+use super::platform_metrics::{self, MANAGEMENT};
 use super::report::Item;
 use super::subject::{Line, Resource};
 use crate::prometheus::{Series, Size};
@@ -8,9 +9,6 @@ use crate::report::Class;
 use anyhow::Result;
 use node_cpu::CpuList;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Request of CPU that workload partitioning makes of a platform pod's, in millicores whatever its name says.
-const MANAGEMENT: &str = "management_workload_openshift_io_cores";
 
 /// Namespace and name.
 pub(super) type Pod = (String, String);
@@ -64,7 +62,9 @@ impl Facts {
         lines: &[Line],
         reserved: Reserved,
     ) -> Result<Facts> {
-        let of_reserved = lines.iter().any(|line| matches!(line.limit.kind, LimitKind::OfReserved(_)));
+        let of_reserved = lines
+            .iter()
+            .any(|line| matches!(line.limit.kind, LimitKind::OfReserved(_) | LimitKind::OfSystemReserved(_)));
         let of_request = |resource| {
             lines.iter().any(|line| {
                 matches!(line.limit.kind, LimitKind::OfRequest(_)) && line.subject.resource == resource
@@ -84,9 +84,9 @@ impl Facts {
         };
         let requests = |of: &str| {
             // Each container once, however many kube-state-metrics there were.
-            format!(
-                "sum by (namespace, pod) (max by (namespace, pod, container) (max_over_time(kube_pod_container_resource_requests{{resource=\"{of}\"}}[{range}])))"
-            )
+            let of = platform_metrics::requests(of);
+            let each = format!("max by (namespace, pod, container) (max_over_time({of}[{range}]))");
+            format!("sum by (namespace, pod) ({each}) > 0")
         };
         let ready = "count by (node) (kube_node_info) unless on (node) (kube_node_status_condition{condition=\"Ready\",status=\"true\"} == 0)";
         let (less_allocatable, management, cpu, memory, nodes) = tokio::try_join!(
@@ -110,6 +110,7 @@ impl Facts {
                 Some(Ok(amount))
             }
             LimitKind::OfReserved(share) => Some(self.reserved_count(node).map(|count| share * count)),
+            LimitKind::OfSystemReserved(share) => Some(self.system_reserved(node).map(|count| share * count)),
             LimitKind::OfManagementRequest(share) => {
                 self.management.get(&pod()?).map(|request| Ok(share * request))
             }
@@ -126,7 +127,15 @@ impl Facts {
 
     /// Returns the number of a node's reserved CPUs.
     fn reserved_count(&self, node: &str) -> Result<f64, String> {
-        if let Some(list) = self.reserved.of(node) {
+        match self.reserved.of(node) {
+            Some(list) => Ok(list.count() as f64),
+            None => self.system_reserved(node),
+        }
+    }
+
+    /// Returns the number of CPUs that a node's kubelet keeps from pods.
+    fn system_reserved(&self, node: &str) -> Result<f64, String> {
+        if let Some(list) = &self.reserved.given {
             return Ok(list.count() as f64);
         }
         self.less_allocatable.get(node).copied().ok_or_else(|| {

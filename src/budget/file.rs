@@ -1,14 +1,18 @@
 //! A budget as YAML: `kind: CpuBudget`. Unknown keys and values that do not fit are errors with their line.
-use super::limit::Limit;
+use super::limit::{Limit, LimitKind};
 use super::subject::{Each, Line, Of, Pattern, Resource, Statistic, Subject};
 use crate::report::Class;
 use anyhow::{Context, Result, anyhow, ensure};
-use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::{fmt, io};
+
+/// Longest file, in bytes.
+const LONGEST: usize = 65_536;
 
 /// Limits under a name.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(try_from = "Text")]
 pub struct Budget {
     /// Name.
@@ -24,8 +28,8 @@ pub struct Budget {
 }
 
 /// The same as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename = "budget")]
 struct Text {
     #[serde(rename = "apiVersion")]
     api_version: String,
@@ -38,47 +42,71 @@ struct Text {
     source: Option<String>,
     #[serde(default)]
     date: Option<String>,
-    lines: Vec<Line>,
+    lines: Vec<LineText>,
 }
 
 /// A line as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename = "line")]
 struct LineText {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
     resource: Resource,
-    #[serde(default)]
-    of: Option<OneOrMore>,
+    #[serde(default, deserialize_with = "words")]
+    of: Vec<String>,
     #[serde(default)]
     group: Option<String>,
     #[serde(default)]
     namespace: Option<String>,
     #[serde(default)]
     each: Option<Each>,
-    statistic: String,
+    statistic: Statistic,
     limit: Limit,
 }
 
-/// A word, or a list of words.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
+/// Reads words: a list, or a text in which commas are between them.
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    struct Words;
+
+    impl<'de> Visitor<'de> for Words {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a word or a list of words")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(text.split(',').map(|word| word.trim().to_owned()).collect())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut words = Vec::new();
+            while let Some(word) = list.next_element()? {
+                words.push(word);
+            }
+            Ok(words)
+        }
+    }
+    from.deserialize_any(Words)
 }
 
 impl Budget {
-    /// Returns true if a line needs to know which CPUs are reserved.
-    pub fn needs_cpu_list(&self) -> bool {
-        self.lines.iter().any(|line| line.subject.of == Of::Reserved)
+    /// Returns true if a line depends on which CPUs are reserved, or on how many.
+    pub fn needs_reserved(&self) -> bool {
+        let needs = |line: &Line| {
+            line.subject.of == Of::Reserved || matches!(line.limit.kind, LimitKind::OfReserved(_))
+        };
+        self.lines.iter().any(needs)
     }
 
     /// Reads a file. Errors name it, and the line of what is wrong.
     pub fn read(path: &Path) -> Result<Budget> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let read = match path.to_str() {
+            Some("-") => io::read_to_string(io::stdin()),
+            _ => std::fs::read_to_string(path),
+        };
+        let text = read.with_context(|| format!("cannot read {}", path.display()))?;
         let budget = Budget::parse(&text);
         budget.with_context(|| {
             format!("{} is no budget, see `oc interrogate budget --print ran-du`", path.display())
@@ -87,6 +115,8 @@ impl Budget {
 
     /// Parses a text. Errors name the line of what is wrong.
     pub fn parse(text: &str) -> Result<Budget> {
+        ensure!(text.len() <= LONGEST, "it is longer than {LONGEST} bytes");
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         serde_yaml::from_str(text).map_err(|error| anyhow!("{}", error.to_string().replace('\n', " ")))
     }
 }
@@ -98,19 +128,22 @@ impl TryFrom<Text> for Budget {
         ensure!(text.api_version == "interrogate/v1", "apiVersion is not interrogate/v1");
         ensure!(text.kind == "CpuBudget", "kind is not CpuBudget");
         ensure!(!text.lines.is_empty(), "lines has none");
-        let mut names = BTreeSet::new();
-        for line in &text.lines {
-            ensure!(names.insert(&line.name), "two lines have the name {:?}: give each its own", line.name);
+        let mut lines: Vec<Line> = Vec::new();
+        for (index, line) in text.lines.into_iter().enumerate() {
+            let which = line.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+            let line = Line::try_from(line)
+                .map_err(|error| anyhow!("lines, number {}{which}: {error:#}", index + 1))?;
+            let is_known = |known: &Line| known.name == line.name && known.statistic == line.statistic;
+            ensure!(
+                !lines.iter().any(is_known),
+                "two lines are {} {}: give each a name",
+                line.name,
+                line.statistic.name()
+            );
+            lines.push(line);
         }
         let name = text.name.filter(|name| !name.is_empty()).unwrap_or_else(|| "budget".to_owned());
-        Ok(Budget { name, about: text.about, source: text.source, date: text.date, lines: text.lines })
-    }
-}
-
-impl<'de> Deserialize<'de> for Line {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Line, D::Error> {
-        let text = LineText::deserialize(from)?;
-        Line::try_from(text).map_err(|error| serde::de::Error::custom(format!("{error:#}")))
+        Ok(Budget { name, about: text.about, source: text.source, date: text.date, lines })
     }
 }
 
@@ -119,26 +152,20 @@ impl TryFrom<LineText> for Line {
 
     fn try_from(text: LineText) -> Result<Line> {
         let pattern = |text: Option<String>| text.as_deref().map(Pattern::parse).transpose();
-        let words = match text.of {
-            None => Vec::new(),
-            Some(OneOrMore::One(word)) => word.split(',').map(|word| word.trim().to_owned()).collect(),
-            Some(OneOrMore::More(words)) => words,
-        };
-        let of = match (words.as_slice(), &text.group, &text.namespace, text.each) {
+        let of = match (text.of.as_slice(), &text.group, &text.namespace, text.each) {
             ([], Some(_), ..) | ([], _, _, Some(Each::Group)) => {
                 Of::Classes(vec![Class::Host, Class::Kernel])
             }
             ([], _, Some(_), _) | ([], _, _, Some(Each::Pod)) => {
                 Of::Classes(vec![Class::Infra, Class::Workload])
             }
-            _ => sum(&words)?,
+            (words, ..) => sum(words)?,
         };
         let (group, namespace) = (pattern(text.group)?, pattern(text.namespace)?);
         let subject = Subject { resource: text.resource, of, group, namespace, each: text.each };
         subject.check(&text.limit)?;
-        let statistic = Statistic::parse(&text.statistic)?;
-        let name = text.name.unwrap_or_else(|| format!("{subject} {}", statistic.name()));
-        Ok(Line { name, subject, statistic, limit: text.limit })
+        let name = text.name.unwrap_or_else(|| subject.to_string());
+        Ok(Line { name, subject, statistic: text.statistic, limit: text.limit })
     }
 }
 
@@ -178,12 +205,12 @@ mod tests {
     #[test]
     fn a_line_without_a_name_is_named_by_what_it_says() {
         for (line, name) in [
-            ("{of: platform, statistic: avg, limit: 3}", "platform avg"),
-            ("{of: [kernel, host], statistic: p99, limit: 250m}", "host + kernel p99"),
-            ("{of: 'host, kernel', statistic: max, limit: 0.5}", "host + kernel max"),
-            ("{group: crio.*, statistic: max, limit: 1}", "host + kernel crio.* max"),
-            ("{of: infra, each: pod, statistic: avg, limit: 120% of request}", "each infra pod avg"),
-            ("{resource: memory, of: infra, statistic: max, limit: 12 GB}", "memory of infra max"),
+            ("{of: platform, statistic: avg, limit: 3}", "platform"),
+            ("{of: [kernel, host], statistic: p99, limit: 250m}", "host + kernel"),
+            ("{of: 'host, kernel', statistic: max, limit: 0.5}", "host + kernel"),
+            ("{group: crio.*, statistic: max, limit: 1}", "host + kernel crio.*"),
+            ("{of: infra, each: pod, statistic: avg, limit: 120% of request}", "each infra pod"),
+            ("{resource: memory, of: infra, statistic: max, limit: 12 GB}", "memory of infra"),
         ] {
             assert_eq!(budget(line).unwrap().lines[0].name, name);
         }
@@ -200,13 +227,17 @@ mod tests {
             ("{of: infra, group: x, statistic: avg, limit: 3}", "group needs of: host"),
             ("{of: host, namespace: x, statistic: avg, limit: 3}", "namespace needs of: infra"),
             ("{of: host, group: '(', statistic: avg, limit: 3}", "regex"),
+            ("{of: host, group: 'a&&b', statistic: avg, limit: 3}", "Prometheus knows"),
+            ("{of: host, group: 'x{1,2000}', statistic: avg, limit: 3}", "Prometheus knows"),
+            ("{of: {a: 1}, statistic: avg, limit: 3}", "a word or a list of words"),
             ("{of: platform, statistic: avg, limit: 120% of request}", "needs each: pod"),
             ("{of: platform, statistic: avg, limit: 16 GB}", "no number of bytes"),
             ("{resource: memory, of: kernel, statistic: avg, limit: 16 GB}", "memory is known of"),
             ("{resource: disk, of: host, statistic: avg, limit: 16 GB}", "unknown variant `disk`"),
         ] {
             let error = budget(line).unwrap_err();
-            assert!(error.contains(part) && error.contains("line 4"), "{line}: {error}");
+            let place = error.contains("line 4") || error.contains("lines, number 1");
+            assert!(error.contains(part) && place, "{line}: {error}");
         }
         for text in [
             "",
@@ -218,6 +249,8 @@ mod tests {
             assert!(Budget::parse(text).is_err(), "{text}");
         }
         let twice = "{of: host, statistic: avg, limit: 3}\n- {of: host, statistic: avg, limit: 4}";
-        assert!(budget(twice).unwrap_err().contains("two lines have the name"));
+        assert!(budget(twice).unwrap_err().contains("two lines are host avg"));
+        let third = "{of: host, statistic: avg, limit: 3}\n- {of: host, statistic: max, limit: 4}\n- {of: host, statistic: avrg, limit: 4}";
+        assert!(budget(third).unwrap_err().contains("line 6"), "{}", budget(third).unwrap_err());
     }
 }

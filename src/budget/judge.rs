@@ -1,8 +1,8 @@
 //! Judges the measurements of a line, each against the limit that holds for it.
 use super::facts::Facts;
-use super::measured::Measured;
+use super::measured::{Measured, Samples};
 use super::report::{LineReport, NodeVerdict, Unit, Verdict};
-use super::subject::{Line, Resource};
+use super::subject::{Line, Resource, Statistic};
 
 /// Share of the window that must be known before a limit is kept.
 const ENOUGH: f64 = 0.9;
@@ -19,11 +19,15 @@ pub(super) struct Judged {
 
 /// Judges the measurements of a line. `per_node`: keeps all verdicts.
 pub(super) fn judge(line: &Line, measured: Vec<Measured>, facts: &Facts, per_node: bool) -> Judged {
-    let why = measured.is_empty().then(|| nothing(line).to_owned());
+    let why = measured.is_empty().then(|| why_nothing(line).to_owned());
     let mut all: Vec<(NodeVerdict, Measured)> = Vec::new();
     let mut without_limit = None;
     for measured in measured {
-        match facts.limit(line, &measured.node, &measured.item) {
+        // A node of which nothing is known has no pods to ask for requests.
+        let is_unknown = matches!(measured.samples, Samples::Unknown(_));
+        let limit = facts.limit(line, &measured.node, &measured.item);
+        let limit = limit.or(is_unknown.then(|| Err("nothing is known of the node".to_owned())));
+        match limit {
             Some(limit) => all.push((verdict(line, &measured, limit), measured)),
             None => without_limit = Some(facts.why_no_request(line)),
         }
@@ -52,7 +56,7 @@ pub(super) fn judge(line: &Line, measured: Vec<Measured>, facts: &Facts, per_nod
 }
 
 /// Explains why nothing is known of any node, and what would tell.
-fn nothing(line: &Line) -> &'static str {
+fn why_nothing(line: &Line) -> &'static str {
     match line.subject.resource {
         Resource::Cpu => "no node has samples of it in this window: `oc interrogate status` tells why",
         Resource::Memory => {
@@ -78,11 +82,18 @@ fn verdict(line: &Line, measured: &Measured, limit: Result<f64, String>) -> Node
         (Ok(is), Ok(limit)) => {
             of.left = Some(limit - is);
             add_times(&mut of, measured);
-            if is > limit + ROUNDING {
+            // Of a part of the window a maximum is certain, and an average as far as the rest cannot lower it.
+            let least = match line.statistic {
+                Statistic::Max => is,
+                _ if measured.coverage >= ENOUGH => is,
+                Statistic::Avg => is * measured.coverage,
+                Statistic::Percentile(_) => f64::NEG_INFINITY,
+            };
+            if least > limit + ROUNDING {
                 of.verdict = Verdict::Exceeded;
             } else if measured.coverage < ENOUGH {
                 let percent = 100.0 * measured.coverage;
-                of.why = Some(format!("the node answered for {percent:.0} % of the window only"));
+                of.why = Some(format!("samples cover {percent:.0} % of the window only"));
             } else {
                 of.verdict = Verdict::Kept;
             }
@@ -167,10 +178,13 @@ mod tests {
     #[test]
     fn half_a_window_can_exceed_a_limit_and_not_keep_it() {
         let half = [2.0; 5];
-        assert_eq!(judged("avg", "1.5", &[("a", &half)]).report.verdict, Verdict::Exceeded);
+        assert_eq!(judged("max", "1.5", &[("a", &half)]).report.verdict, Verdict::Exceeded);
+        assert_eq!(judged("avg", "0.9", &[("a", &half)]).report.verdict, Verdict::Exceeded);
+        assert_eq!(judged("avg", "1.5", &[("a", &half)]).report.verdict, Verdict::Unknown);
+        assert_eq!(judged("p99", "0.5", &[("a", &half)]).report.verdict, Verdict::Unknown);
         let Judged { report, .. } = judged("avg", "2.5", &[("a", &half)]);
         assert_eq!((report.verdict, report.worst.clone().unwrap().is), (Verdict::Unknown, Some(2.0)));
-        assert!(report.worst.unwrap().why.unwrap().contains("50 % of the window"));
+        assert!(report.worst.unwrap().why.unwrap().contains("cover 50 % of the window"));
         assert_eq!(judged("avg", "2.5", &[("a", &[2.0; 9])]).report.verdict, Verdict::Kept);
         assert_eq!(judged("avg", "2.5", &[]).report.verdict, Verdict::Unknown);
     }

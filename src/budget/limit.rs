@@ -23,14 +23,15 @@ pub enum LimitKind {
     Bytes(f64),
     /// Share of the node's reserved CPUs.
     OfReserved(f64),
+    /// Share of the CPUs that the kubelet keeps from pods: capacity less allocatable.
+    OfSystemReserved(f64),
     /// Share of the pod's request: of CPU that workload partitioning manages, else of CPU; or of memory.
     OfRequest(f64),
     /// Share of the pod's request of CPU that workload partitioning manages.
     OfManagementRequest(f64),
 }
 
-const FORMS: &str =
-    "give such as 250m, 1.5, 16 GB, 80% of reserved, 120% of request or 120% of management request";
+const FORMS: &str = "give such as 250m, 1.5, 16 GB, 80% of reserved, 80% of system reserved, 120% of request or 120% of management request";
 
 /// Suffixes of bytes.
 const BYTES: [(&str, f64); 8] = [
@@ -57,6 +58,7 @@ fn parse(text: &str) -> Result<LimitKind> {
         let share = number(percent.trim())? / 100.0;
         return match of.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["of", "reserved"] => Ok(LimitKind::OfReserved(share)),
+            ["of", "system", "reserved"] => Ok(LimitKind::OfSystemReserved(share)),
             ["of", "request"] => Ok(LimitKind::OfRequest(share)),
             ["of", "management", "request"] => Ok(LimitKind::OfManagementRequest(share)),
             _ => bail!("a percentage is of something"),
@@ -68,7 +70,9 @@ fn parse(text: &str) -> Result<LimitKind> {
     let bare = text.strip_suffix('B').unwrap_or(text);
     for (suffix, factor) in BYTES {
         if let Some(digits) = bare.strip_suffix(suffix) {
-            return Ok(LimitKind::Bytes(number(digits.trim())? * factor));
+            let bytes = number(digits.trim())? * factor;
+            ensure!(bytes.is_finite(), "no number");
+            return Ok(LimitKind::Bytes(bytes));
         }
     }
     Ok(LimitKind::Plain(number(text)?))
@@ -131,7 +135,7 @@ mod tests {
         ] {
             assert_eq!(Limit::parse(text).unwrap().kind, kind, "{text}");
         }
-        for bad in ["", "m", "-1", "1 core", "NaN", "inf", "80%", "80% of it", "1e999", "+1"] {
+        for bad in ["", "m", "-1", "1 core", "NaN", "inf", "80%", "80% of it", "1e999", "+1", "1e308 T"] {
             assert!(Limit::parse(bad).is_err(), "{bad}");
         }
     }

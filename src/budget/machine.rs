@@ -6,6 +6,10 @@ use super::totals::{NodeTotals, Totals};
 use crate::report::{Class, Steps};
 use crate::top::Recorded;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Shortest recording of which anything is known: ten of the kernel's ticks.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// This machine's samples.
 #[derive(Debug)]
@@ -42,12 +46,19 @@ impl Machine {
                 "--local does not count by CPU: a cluster's Prometheus tells it",
             )];
         }
+        let length = self.totals.grid.step * self.totals.grid.points() as u32;
+        if length < SHORTEST {
+            return vec![Measured::unknown(
+                node,
+                "shorter than a tenth of a second, which ticks of the kernel do not tell",
+            )];
+        }
         if subject.is_whole() {
             return self.totals.measure(&subject.of);
         }
         let of = |steps: Steps| {
-            let (grid, expected) = (self.totals.grid, self.totals.expected);
-            Measured::of_steps(node, steps, grid, expected, self.totals.covered(node))
+            let (grid, asked) = (self.totals.grid, self.totals.asked);
+            Measured::of_steps(node, steps, grid, asked, self.totals.covered(node))
         };
         let Some(each) = subject.each else {
             let parts = self.parts(subject).map(|(.., steps)| steps);

@@ -6,6 +6,12 @@ use crate::report::Steps;
 use crate::time::Timestamp;
 use std::time::Duration;
 
+/// Returns the number of whole steps that a window of so long holds, at least one.
+pub(super) fn steps_in(asked: Duration, step: Duration) -> f64 {
+    // A window may be a hair shorter than its steps by rounding.
+    (asked.div_duration_f64(step) + 1e-6).floor().max(1.0)
+}
+
 /// What a subject comes to on a node.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
@@ -13,14 +19,14 @@ pub(super) struct Measured {
     /// Pod or group, if each is measured.
     pub item: Item,
     pub samples: Samples,
-    /// Share of the window in which the node answered, 0 to 1.
+    /// Share of the window that was asked for in which the node answered, 0 to 1.
     pub coverage: f64,
 }
 
 /// What is known.
 #[derive(Clone, Debug)]
 pub(super) enum Samples {
-    /// Samples on a grid. The average is their sum by `divisor`.
+    /// Samples on a grid. The average is their sum by the number of steps at which the node answered.
     Each { steps: Steps, grid: Grid, divisor: f64 },
     /// The statistic alone.
     Statistic(f64),
@@ -31,11 +37,11 @@ pub(super) enum Samples {
 }
 
 impl Measured {
-    /// Makes a measurement by samples on a grid of a window of `expected` steps. `covered`: number of steps at which the
-    /// node answered.
-    pub(super) fn of_steps(node: &str, steps: Steps, grid: Grid, expected: f64, covered: usize) -> Measured {
-        let coverage = covered as f64 / grid.points().max(1) as f64;
-        let samples = Samples::Each { steps, grid, divisor: expected * coverage };
+    /// Makes a measurement by samples on a grid. `asked`: number of steps of the window that was asked for; `covered`: of
+    /// those at which the node answered.
+    pub(super) fn of_steps(node: &str, steps: Steps, grid: Grid, asked: f64, covered: usize) -> Measured {
+        let coverage = (covered as f64 / asked).min(1.0);
+        let samples = Samples::Each { steps, grid, divisor: covered as f64 };
         Measured { node: node.to_owned(), item: Item::default(), samples, coverage }
     }
 

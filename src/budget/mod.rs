@@ -5,7 +5,7 @@
 //!    |
 //!   run                  one report                        during       a window around a command
 //!    |
-//!   exporter             measurements by the exporter's rules; by kubelet: memory and single CPUs
+//!   exporter             measurements by the exporter's rules; platform_series: memory and single CPUs
 //!   rates                before it is installed            machine      of this machine's recording
 //!   moment               parts of the worst moment
 //!    |
@@ -15,7 +15,7 @@
 //!    |
 //!   facts                reserved CPUs, requests, nodes    profiles     budgets that are built in
 //!    |                   (performance_profiles: which CPUs)
-//!   file                 a budget as YAML                  
+//!   file                 a budget as YAML                  platform_metrics  names of the platform's series                  
 //!    |
 //!   subject              lines                             limit, report
 //! ```
@@ -27,12 +27,13 @@ mod expression;
 mod facts;
 mod file;
 mod judge;
-mod kubelet;
 mod limit;
 mod machine;
 mod measured;
 mod moment;
 mod performance_profiles;
+mod platform_metrics;
+mod platform_series;
 mod profiles;
 mod rates;
 mod report;
@@ -44,7 +45,7 @@ mod totals;
 
 pub use acm::allow_list;
 pub use alert::alerting_rule;
-pub use during::{Window, around, record_around};
+pub use during::{Ran, record_around, run as run_command};
 pub use facts::Reserved;
 pub use file::Budget;
 pub use profiles::{PROFILES, Profile, profile};

@@ -3,10 +3,10 @@ use super::exporter::Exporter;
 use super::facts::{Facts, Reserved};
 use super::file::Budget;
 use super::judge::{Judged, add_times, judge};
-use super::kubelet::{self, Scope};
 use super::machine::Machine;
 use super::measured::{Measured, Samples};
 use super::moment;
+use super::platform_series::{self, Scope};
 use super::rates::Rates;
 use super::report::{BudgetReport, Verdict, WorstMoment};
 use super::subject::{Line, Of, Resource};
@@ -21,7 +21,7 @@ use futures_util::future::try_join_all;
 use std::time::Duration;
 
 /// Shortest stretch before a window's end in which facts are looked for: they are scraped once a minute.
-const FACTS: Duration = Duration::from_secs(300);
+pub(super) const FACTS: Duration = Duration::from_secs(300);
 
 /// User's query: a budget, and what it is held against.
 #[derive(Clone, Debug)]
@@ -57,30 +57,39 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let lines = &query.budget.lines;
     let Probe { kind, window, grid, nodes: found, mut notes, .. } = match probe(&querier, &question).await? {
         Ok(found) => found,
-        Err(notes) => return Ok(nothing(client, query, notes)),
+        Err(notes) => return Ok(without_samples(client, query, notes)),
     };
     let looked_at = Span { start: window.start.min(window.end - FACTS), ..window };
     let facts = Facts::fetch(&querier, looked_at, lines, query.reserved.clone()).await?;
     let nodes = query.nodes.clone();
     let measures = match kind {
-        SourceKind::Platform => Measures::Rates(Rates::fetch(&querier, window, nodes.clone(), &facts).await?),
+        SourceKind::Platform => Measures::Rates(
+            Rates::fetch(&querier, (window, grid, query.interval), nodes.clone(), &facts).await?,
+        ),
         _ => Measures::Exporter(
-            Exporter::fetch(&querier, (window, grid), nodes.clone(), found.count.max(1), &facts).await?,
+            Exporter::fetch(
+                &querier,
+                (window, grid, query.interval),
+                nodes.clone(),
+                found.count.max(1),
+                &facts,
+            )
+            .await?,
         ),
     };
     let known: Vec<String> = match &measures {
         Measures::Exporter(exporter) => exporter.totals.nodes().map(str::to_owned).collect(),
         Measures::Rates(rates) => rates.nodes().map(str::to_owned).collect(),
     };
-    let scope = Scope { window, nodes: nodes.clone() };
+    let scope = Scope { window, asked: query.interval, nodes: nodes.clone() };
     let measure = async |line: &Line| -> Result<Vec<Measured>> {
         let mut all = match (&measures, line.subject.resource, &line.subject.of) {
-            (_, Resource::Memory, _) => kubelet::memory(&querier, &scope, line, &facts).await?,
+            (_, Resource::Memory, _) => platform_series::memory(&querier, &scope, line, &facts).await?,
             (_, _, Of::Reserved) => reserved(&querier, &scope, &facts, &known, &measures).await?,
             (Measures::Exporter(exporter), ..) => exporter.measure(line).await?,
             (Measures::Rates(rates), ..) => rates.measure(line),
         };
-        add_missing(&mut all, line, query, &facts);
+        add_missing(&mut all, line, query, &facts, &known);
         Ok(all)
     };
     let measured = try_join_all(lines.iter().map(measure)).await?;
@@ -96,7 +105,7 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
             worst = Some(moment.report(parts, &exporter.totals));
         }
     }
-    if lines.iter().any(kubelet::measures) {
+    if lines.iter().any(platform_series::measures) {
         notes.push("memory and the busy time of single CPUs are the platform's own series".to_owned());
     }
     notes.extend(client.warnings());
@@ -117,7 +126,7 @@ async fn reserved(
 ) -> Result<Vec<Measured>> {
     let (listed, others): (Vec<String>, Vec<String>) =
         nodes.iter().cloned().partition(|node| facts.reserved.of(node).is_some());
-    let mut all = kubelet::reserved_busy(querier, scope, &facts.reserved, &listed).await?;
+    let mut all = platform_series::reserved_busy(querier, scope, &facts.reserved, &listed).await?;
     let mut found = match measures {
         Measures::Exporter(exporter) if !others.is_empty() => exporter.reserved_busy().await?,
         _ => Vec::new(),
@@ -149,17 +158,17 @@ pub fn judge_machine(query: &Query, recorded: Recorded) -> BudgetReport {
     report(query, window, Source::new(SourceKind::Local, 1), judged, worst, notes)
 }
 
-/// Adds the nodes that are ready, or were named, and have no series of a line: what they use is not known.
-fn add_missing(all: &mut Vec<Measured>, line: &Line, query: &Query, facts: &Facts) {
-    if line.subject.each.is_some() {
-        return;
-    }
+/// Adds the nodes that are ready, or were named, and have no series of a line: what they use is not known. `known`: nodes
+/// that the source has series of, some of which may have no pods or groups of a line.
+fn add_missing(all: &mut Vec<Measured>, line: &Line, query: &Query, facts: &Facts, known: &[String]) {
     let expected: Vec<&String> = match &query.nodes {
         Some(named) => named.iter().collect(),
         None => facts.nodes.iter().collect(),
     };
     for node in expected {
-        if !all.iter().any(|measured| measured.node == *node) {
+        let is_measured = all.iter().any(|measured| measured.node == *node);
+        let has_none = line.subject.each.is_some() && known.contains(node);
+        if !(is_measured || has_none) {
             let why = format!("no series of {node} in this window: `oc interrogate status` tells why");
             all.push(Measured::unknown(node, why));
         }
@@ -174,12 +183,16 @@ async fn add_samples(exporter: &Exporter<'_>, line: &Line, judged: &mut Judged) 
     if statistic && worst.verdict == Verdict::Exceeded {
         exporter.add_samples(&line.subject, measured).await?;
         add_times(worst, measured);
+        // The worst one is the first of all.
+        if let Some(first) = judged.report.nodes.as_mut().and_then(|nodes| nodes.first_mut()) {
+            first.clone_from(worst);
+        }
     }
     Ok(())
 }
 
 /// Makes the report of a window in which nothing has a sample.
-fn nothing(client: &Client, query: &Query, mut notes: Vec<String>) -> BudgetReport {
+fn without_samples(client: &Client, query: &Query, mut notes: Vec<String>) -> BudgetReport {
     notes.push(
         "nothing has samples in this window, neither the exporter's series nor the platform's".to_owned(),
     );

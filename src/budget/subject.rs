@@ -82,6 +82,7 @@ pub struct Pattern {
 impl Pattern {
     /// Parses it. Errors if it is no regular expression.
     pub fn parse(text: &str) -> Result<Pattern> {
+        ensure!(is_common(text), "{text:?} is no regular expression that Prometheus knows");
         // The bare one first: `a)(b` would pass when it is wrapped.
         Regex::new(text)?;
         Ok(Pattern { text: text.to_owned(), regex: Regex::new(&format!("^(?:{text})$"))? })
@@ -93,8 +94,21 @@ impl Pattern {
     }
 }
 
+/// Returns false for what this program's regular expressions have and Prometheus's have not: set operations, the flags `x`
+/// and `u`, escapes `\\u`, and repetitions above 1000.
+fn is_common(text: &str) -> bool {
+    let has_operation = ["&&", "--", "~~", "\\u", "\\U", "\\<", "\\>"].iter().any(|part| text.contains(part));
+    let flags = text.split("(?").skip(1).map(|rest| rest.split([')', ':']).next().unwrap_or_default());
+    let has_flag =
+        flags.filter(|flags| !flags.starts_with(['P', '<'])).any(|flags| flags.contains(['x', 'u', 'R']));
+    let counts = text.split('{').skip(1).flat_map(|rest| rest.split(['}', ',']).take(2));
+    let is_long = counts.filter_map(|count| count.parse::<u64>().ok()).any(|count| count > 1000);
+    !has_operation && !has_flag && !is_long
+}
+
 /// Statistic over the window.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Statistic {
     /// Average.
     Avg,
@@ -127,6 +141,14 @@ impl Statistic {
             Statistic::Max => "max",
             Statistic::Percentile(percentile) => &percentile.name,
         }
+    }
+}
+
+impl TryFrom<String> for Statistic {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Statistic> {
+        Statistic::parse(&text)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Suggestion: how many CPUs to reserve for the platform, by its 99.9th percentile on the node that needs the most.
 use super::exporter::Exporter;
 use super::facts::{Facts, Reserved};
-use super::run::Query;
+use super::profiles::profile;
+use super::run::{FACTS, Query};
 use super::subject::Of;
 use crate::progress::Progress;
 use crate::prometheus::{Client, Series, Size};
-use crate::query::Querier;
+use crate::query::{Querier, Span};
 use crate::report::{Source, SourceKind, Window};
 use crate::top::{By, Question, SourceChoice, probe};
 use anyhow::{Result, bail};
@@ -75,9 +76,13 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
         );
     };
     let (window, grid) = (found.window, found.grid);
-    let facts = Facts::fetch(&querier, window, &query.budget.lines, Reserved::default()).await?;
+    // The CPUs that are reserved now are those of this profile's limit.
+    let lines = profile("system-reserved")?.budget()?.lines;
+    let looked_at = Span { start: window.start.min(window.end - FACTS), ..window };
+    let facts = Facts::fetch(&querier, looked_at, &lines, Reserved::default()).await?;
     let count = found.nodes.count.max(1);
-    let exporter = Exporter::fetch(&querier, (window, grid), query.nodes.clone(), count, &facts).await?;
+    let exporter =
+        Exporter::fetch(&querier, (window, grid, query.interval), query.nodes.clone(), count, &facts).await?;
     let threads = threads(&querier, window.end).await?;
     let (mut nodes, mut few, mut notes) = (Vec::new(), 0, found.notes);
     for node in exporter.totals.nodes() {
@@ -101,6 +106,14 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
             cpus,
             reserved,
         });
+    }
+    for node in facts.nodes.iter().filter(|node| exporter.totals.covered(node) == 0) {
+        if query.nodes.as_ref().is_none_or(|named| named.contains(node)) {
+            notes.push(format!("{node} is left out: the exporter has no series of it"));
+        }
+    }
+    if nodes.is_empty() && few == 0 {
+        bail!("no such node has samples of the exporter: see oc get nodes");
     }
     if nodes.is_empty() {
         bail!(

@@ -23,8 +23,8 @@ pub(super) struct NodeTotals {
 #[derive(Debug)]
 pub(super) struct Totals {
     pub grid: Grid,
-    /// Number of steps that the window would hold: a fraction if it is no multiple of the step.
-    pub expected: f64,
+    /// Number of whole steps of the window that was asked for.
+    pub asked: f64,
     /// Unattributed of each node, a mean over a minute.
     unattributed: BTreeMap<String, Steps>,
     nodes: BTreeMap<String, NodeTotals>,
@@ -86,17 +86,12 @@ impl NodeTotals {
 
 impl Totals {
     /// Makes totals of samples that begin `before` steps before the grid.
-    pub(super) fn new(
-        nodes: &BTreeMap<String, NodeTotals>,
-        grid: Grid,
-        expected: f64,
-        before: usize,
-    ) -> Totals {
+    pub(super) fn new(nodes: &BTreeMap<String, NodeTotals>, grid: Grid, asked: f64, before: usize) -> Totals {
         let smooth =
             |of: &NodeTotals| of.busy.less(&of.all()).trailing_mean(steps_in_mean(grid.step)).skip(before);
         let unattributed = nodes.iter().map(|(node, of)| (node.clone(), smooth(of))).collect();
         let nodes = nodes.iter().map(|(node, of)| (node.clone(), of.skip(before))).collect();
-        Totals { grid, expected, unattributed, nodes }
+        Totals { grid, asked, unattributed, nodes }
     }
 
     /// Iterates over the nodes that have samples.
@@ -127,7 +122,7 @@ impl Totals {
         };
         match covered {
             0 => Measured::unknown(node, "the node told no busy time in this window"),
-            _ => Measured::of_steps(node, steps, self.grid, self.expected, covered),
+            _ => Measured::of_steps(node, steps, self.grid, self.asked, covered),
         }
     }
 

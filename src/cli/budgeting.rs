@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// Exit code if a limit is exceeded.
 const EXCEEDED: u8 = 3;
+/// Default profile, which holds any cluster to something.
+const DEFAULT: &str = "system-reserved";
 /// Default intervals: of a cluster, of this machine, and of a suggestion.
 const CLUSTER_INTERVAL: Duration = Duration::from_secs(3600);
 const LOCAL_INTERVAL: Duration = Duration::from_secs(10);
@@ -25,11 +27,11 @@ const SUGGEST_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Args)]
 pub(super) struct BudgetFlags {
-    /// Budget that is built in, see --list
-    #[arg(value_name = "PROFILE", default_value = "system-reserved", value_parser = PROFILES.map(|profile| profile.name))]
-    profile: String,
-    /// Budget in this file, see --print
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["suggest", "acm"])]
+    /// Budget that is built in, see --list [default: system-reserved]
+    #[arg(value_name = "PROFILE", value_parser = PROFILES.map(|profile| profile.name), conflicts_with_all = ["suggest", "acm"])]
+    profile: Option<String>,
+    /// Budget in this file, - for standard input; see --print
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["profile", "suggest", "acm"])]
     file: Option<PathBuf>,
     /// Length of the window [default: 1h, with --local 10s, with --suggest 24h]
     #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true, conflicts_with = "during")]
@@ -38,7 +40,7 @@ pub(super) struct BudgetFlags {
     #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true, conflicts_with_all = ["local", "during"])]
     time: Option<Timestamp>,
     /// Judge only this node; repeatable, separated by commas
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "local")]
     node: Vec<String>,
     /// Judge only nodes with these labels; syntax as in kubectl
     #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "local")]
@@ -57,23 +59,26 @@ pub(super) struct BudgetFlags {
     #[arg(long, value_name = "SOURCE", conflicts_with = "local")]
     source: Option<SourceFlag>,
     /// Run a command, and judge the time in which it ran: --during -- COMMAND...
-    #[arg(long, requires = "command", conflicts_with_all = ["suggest", "acm"])]
+    #[arg(long, requires = "command", conflicts_with_all = ["suggest", "acm", "list", "print", "schema"])]
     during: bool,
     /// Print the budgets that are built in, and where they are from
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["acm", "print", "suggest", "schema"])]
     list: bool,
     /// Print a budget that is built in as a file, to begin one's own with
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", conflicts_with_all = ["acm", "suggest", "schema"])]
     print: Option<String>,
     /// Suggest how many CPUs to reserve, by the platform's 99.9th percentile
-    #[arg(long, conflicts_with_all = ["local", "per_node"])]
+    #[arg(long, conflicts_with_all = ["local", "per_node", "source", "reserved"])]
     suggest: bool,
     /// Print the list of series that a hub of Advanced Cluster Management is to collect
-    #[arg(long)]
+    #[arg(long, conflicts_with = "schema")]
     acm: bool,
     /// Print the JSON Schema of -o json and -o yaml, and nothing else
     #[arg(long)]
     schema: bool,
+    /// Scrape interval that install was given: the step of -o alerting-rule
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
+    scrape_interval: Duration,
     /// Judge this machine (Linux), without a cluster
     #[arg(long, conflicts_with_all = ["url", "via", "prometheus_ca", "insecure_prometheus"])]
     local: bool,
@@ -97,17 +102,24 @@ impl BudgetFlags {
             (false, true) => SUGGEST_INTERVAL,
             (false, false) => CLUSTER_INTERVAL,
         };
+        // As everywhere, an empty value is no value.
+        self.node.retain(|node| !node.is_empty());
         let mut query = Query {
             budget: self.budget()?,
             source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
             end: self.time.unwrap_or_else(now),
             interval: self.interval.unwrap_or(interval),
-            nodes: (!self.node.is_empty()).then_some(std::mem::take(&mut self.node)),
+            nodes: Some(std::mem::take(&mut self.node)).filter(|nodes| !nodes.is_empty()),
             per_node: self.per_node,
             reserved: Reserved { given: self.reserved.clone(), ..Reserved::default() },
         };
         if self.output == BudgetFormat::AlertingRule {
-            let (text, notes) = budget::alerting_rule(&query.budget, query.interval, &query.reserved)?;
+            ensure!(
+                !self.during && !self.suggest,
+                Usage("an alerting rule is of a budget alone: leave out --during and --suggest".to_owned())
+            );
+            let times = (query.interval, self.scrape_interval);
+            let (text, notes) = budget::alerting_rule(&query.budget, times, &query.reserved)?;
             notes.iter().for_each(|note| print_stderr("note", note));
             return print_text(&text);
         }
@@ -115,6 +127,8 @@ impl BudgetFlags {
             self.local || query.interval >= Duration::from_secs(1),
             Usage("--interval is below a second, and no cluster is sampled that often".to_owned())
         );
+        let tabular = !self.suggest || self.output != BudgetFormat::Junit;
+        ensure!(tabular, Usage("--suggest is no test: give -o table, json or yaml".to_owned()));
         if self.local {
             return self.judge_machine(&query).await;
         }
@@ -124,10 +138,12 @@ impl BudgetFlags {
             let selected = cluster.nodes(&selector).await?;
             let named = query.nodes.take();
             let both = |node: &String| named.as_ref().is_none_or(|named| named.contains(node));
-            query.nodes = Some(selected.into_iter().filter(both).collect());
+            let nodes: Vec<String> = selected.into_iter().filter(both).collect();
+            ensure!(!nodes.is_empty(), "no node has the labels {selector:?}: see oc get nodes --show-labels");
+            query.nodes = Some(nodes);
         }
         let connection = cluster.connect(&self.prometheus.typed()?).await?;
-        if query.reserved.given.is_none() && query.budget.needs_cpu_list() && !self.suggest {
+        if query.reserved.given.is_none() && query.budget.needs_reserved() && !self.suggest {
             query.reserved = Reserved::fetch(&cluster).await;
         }
         if self.suggest {
@@ -135,14 +151,27 @@ impl BudgetFlags {
             connection.notes.iter().for_each(|note| print_stderr("note", note));
             return print_suggestion(&suggestion, self.output);
         }
-        let mut status = None;
-        if self.during {
-            let window = budget::around(&connection.client, query.source, &self.command).await?;
-            (query.end, query.interval, status) = (window.end, window.interval, Some(window.status));
-        }
-        let report = budget::judge_cluster(&connection.client, &query).await?;
+        let ran = match self.during {
+            true => Some(budget::run_command(&connection.client, query.source, &self.command).await?),
+            false => None,
+        };
+        let judge = async {
+            if let Some(ran) = &ran {
+                (query.end, query.interval) = ran.window(&connection.client).await?;
+            }
+            budget::judge_cluster(&connection.client, &query).await
+        };
+        let (judged, status) = (judge.await, ran.map(|ran| ran.status));
         connection.notes.iter().for_each(|note| print_stderr("note", note));
-        print_report(&report, self.output, status)
+        match (judged, status.filter(|status| !status.success())) {
+            (Ok(report), _) => print_report(&report, self.output, status),
+            (Err(error), None) => Err(error),
+            // The command's own failure is handed on, whatever else fails.
+            (Err(error), Some(status)) => {
+                print_stderr("error", &format!("{error:#}"));
+                Ok(failure(status))
+            }
+        }
     }
 
     /// Judges this machine.
@@ -181,7 +210,7 @@ impl BudgetFlags {
     fn budget(&self) -> Result<Budget> {
         match &self.file {
             Some(path) => Budget::read(path).map_err(|error| Usage(format!("{error:#}")).into()),
-            None => profile(&self.profile)?.budget(),
+            None => profile(self.profile.as_deref().unwrap_or(DEFAULT))?.budget(),
         }
     }
 }
@@ -199,14 +228,19 @@ fn print_report(report: &BudgetReport, format: BudgetFormat, status: Option<Exit
         report.notes.iter().for_each(|note| print_stderr("note", note));
     }
     if let Some(status) = status.filter(|status| !status.success()) {
-        print_stderr("error", &format!("the command failed: {status}"));
-        return Ok(ExitCode::from(code_of(status)));
+        return Ok(failure(status));
     }
     Ok(ExitCode::from(match report.verdict {
         Verdict::Kept => 0,
         Verdict::Unknown => FAILURE,
         Verdict::Exceeded => EXCEEDED,
     }))
+}
+
+/// Tells that the command failed, and returns its exit code.
+fn failure(status: ExitStatus) -> ExitCode {
+    print_stderr("error", &format!("the command failed: {status}"));
+    ExitCode::from(code_of(status))
 }
 
 fn print_suggestion(suggestion: &Suggestion, format: BudgetFormat) -> Result<ExitCode> {

@@ -44,7 +44,8 @@ pub(super) enum Command {
     Top(Box<TopFlags>),
     /// Judge whether the platform of each node keeps its budget of CPU and memory
     #[command(
-        after_help = "Each node is judged by itself. Exit codes: 0 all limits are kept, 3 one is exceeded, 1 one is unknown.
+        after_help = "Each node is judged by itself. Exit codes: 0 all limits are kept, 3 one is exceeded, 1 one is unknown or something failed,
+2 wrong usage; with --during that of the command if it failed.
 
 Examples:
   oc interrogate budget reserved-cpus -i 24h

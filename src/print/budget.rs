@@ -1,6 +1,6 @@
 //! Verdicts on a budget as a table: a line each with its worst node, then what the worst moment was made of.
 use super::table::{cores, provenance};
-use super::words::{one, place, verdict};
+use super::words::{of_line, of_node, place};
 use super::{junit, printable};
 use crate::budget::{Budget, BudgetReport, LineReport, NodeVerdict, Suggestion, Unit, Verdict, WorstMoment};
 use comfy_table::{CellAlignment, Table, presets};
@@ -95,9 +95,9 @@ fn table(report: &BudgetReport, colour: bool, out: &mut impl Write) -> io::Resul
     for line in &report.lines {
         match (&line.nodes, &line.worst) {
             (Some(nodes), Some(_)) => {
-                rows.extend(nodes.iter().map(|node| row(line, Some(node), &one(node))));
+                rows.extend(nodes.iter().map(|node| row(line, Some(node), &of_node(node))));
             }
-            (_, worst) => rows.push(row(line, worst.as_ref(), &verdict(line))),
+            (_, worst) => rows.push(row(line, worst.as_ref(), &of_line(line))),
         }
     }
     let headers = ["LINE", "STAT", "LIMIT", "IS", "LEFT", "NODE", "VERDICT"];

@@ -1,6 +1,6 @@
 //! Verdicts as JUnit's XML, as CI systems read it: a test case for each line, or for each node of it.
 use super::printable;
-use super::words::{one, place, verdict};
+use super::words::{of_line, of_node, place};
 use crate::budget::{BudgetReport, LineReport, NodeVerdict, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::io::{self, Write};
@@ -11,13 +11,17 @@ pub(super) fn write(report: &BudgetReport, out: &mut impl Write) -> io::Result<(
     suite.add_property(("window.start", report.window.start.to_string().as_str()));
     suite.add_property(("window.end", report.window.end.to_string().as_str()));
     suite.add_property(("source", report.source.kind.as_str()));
+    if let Some(asked) = report.window.asked_seconds {
+        suite.add_property(("window.asked_seconds", asked.to_string().as_str()));
+    }
+    suite.set_system_out(printable(&report.notes.join("; ")));
     for line in &report.lines {
         match &line.nodes {
             Some(nodes) if line.worst.is_some() => {
-                suite.add_test_cases(nodes.iter().map(|node| of_node(report, line, node)));
+                suite.add_test_cases(nodes.iter().map(|node| node_case(report, line, node)));
             }
             _ => {
-                suite.add_test_case(of_line(report, line));
+                suite.add_test_case(line_case(report, line));
             }
         }
     }
@@ -27,13 +31,13 @@ pub(super) fn write(report: &BudgetReport, out: &mut impl Write) -> io::Result<(
     writeln!(out, "{}", text.trim_end())
 }
 
-fn of_line(report: &BudgetReport, line: &LineReport) -> TestCase {
+fn line_case(report: &BudgetReport, line: &LineReport) -> TestCase {
     let place = line.worst.as_ref().map(place).unwrap_or_default();
-    case(report, line, line.verdict, &place, "", &verdict(line))
+    case(report, line, line.verdict, &place, "", &of_line(line))
 }
 
-fn of_node(report: &BudgetReport, line: &LineReport, node: &NodeVerdict) -> TestCase {
-    case(report, line, node.verdict, &place(node), &format!(" on {}", place(node)), &one(node))
+fn node_case(report: &BudgetReport, line: &LineReport, node: &NodeVerdict) -> TestCase {
+    case(report, line, node.verdict, &place(node), &format!(" on {}", place(node)), &of_node(node))
 }
 
 fn case(

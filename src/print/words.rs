@@ -14,7 +14,7 @@ pub(super) fn place(of: &NodeVerdict) -> String {
 }
 
 /// Words a line's verdict, with how many of how many it is about, and the worst one's times or reason.
-pub(super) fn verdict(line: &LineReport) -> String {
+pub(super) fn of_line(line: &LineReport) -> String {
     let Some(worst) = &line.worst else {
         let why = line.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
         return format!("unknown{why}");
@@ -33,7 +33,7 @@ pub(super) fn verdict(line: &LineReport) -> String {
 }
 
 /// Words the verdict on one node.
-pub(super) fn one(of: &NodeVerdict) -> String {
+pub(super) fn of_node(of: &NodeVerdict) -> String {
     match of.verdict {
         Verdict::Kept => "kept".to_owned(),
         Verdict::Exceeded => format!("exceeded{}", times(of)),

@@ -164,6 +164,34 @@ impl<'a> Querier<'a> {
         Ok(())
     }
 
+    /// Fetches a range query as it is written, its series by a key. Its selectors look back as long as the server does by
+    /// itself, and not past the end of a series.
+    pub(crate) async fn raw_range<K: Ord>(
+        &self,
+        text: &str,
+        grid: Grid,
+        cost: Cost<'_>,
+        key: impl Fn(&Series<'_>) -> K,
+    ) -> Result<BTreeMap<K, Steps>> {
+        let units = POINTS.min(share(RETURNED, cost.returned)).min(share(READ, cost.read));
+        let whole = Whole { span: Span::of_grid(grid), unit: grid.step, units, cut: Split::Time, cost };
+        let all: RefCell<BTreeMap<K, Steps>> = RefCell::default();
+        let fetch = async |shard: &Shard| {
+            let shard = shard.span.grid(grid.step);
+            let size = Size::from_samples(cost.returned * shard.points());
+            let take = |answer: &[Series<'_>]| {
+                let mut all = all.borrow_mut();
+                for series in answer {
+                    let steps = all.entry(key(series)).or_insert_with(|| Steps::absent(grid.points()));
+                    add_samples(steps, grid, &series.samples);
+                }
+            };
+            self.splitter.client.range(text, shard, None, size, take).await
+        };
+        self.splitter.fetch(&whole, fetch).await?;
+        Ok(all.into_inner())
+    }
+
     /// Fetches an instant query over a window, one value for each series. `query` writes it for a shard: of a selector with
     /// one more matcher, and a range. Results that `read` makes of shards must add up to those of the whole.
     pub(crate) async fn over(

@@ -90,6 +90,12 @@ impl Steps {
         Steps(self.0.iter().enumerate().map(|(step, value)| Some((*value)? - part(step))).collect())
     }
 
+    /// Adds a part of it at the steps at which this is present. A part that is absent is nothing.
+    pub fn with(&self, part: &Steps) -> Steps {
+        let part = |step: usize| part.at(step).unwrap_or(0.0);
+        Steps(self.0.iter().enumerate().map(|(step, value)| Some((*value)? + part(step))).collect())
+    }
+
     /// Adds another thing at the steps at which both are present.
     pub fn plus(&self, other: &Steps) -> Steps {
         Steps(self.0.iter().zip(&other.0).map(|(a, b)| Some((*a)? + (*b)?)).collect())

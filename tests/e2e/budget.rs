@@ -2,6 +2,7 @@
 
 mod alerts;
 mod ends;
+mod odd;
 mod profiles;
 mod sites;
 

@@ -130,3 +130,42 @@ fn input(of: &Series) -> Value {
     }
     json!({"series": format!("{}{{{}}}", of.metric, labels.join(", ")), "values": values.join(" ")})
 }
+
+/// Two pods of one name are two alerts, and names that look like templates are none.
+#[test]
+fn alerts_of_pods_keep_their_namespaces() -> Result<()> {
+    let folder = directory()?.join("budget-alerts-of-pods");
+    fs::create_dir_all(&folder)?;
+    let lines = "lines:\n- {name: 'each {{ pod', of: infra, each: pod, statistic: max, limit: 0.1}\n";
+    let file = sites::file("alert-of-pods", lines)?;
+    let rule = plugin().run(["budget", "-f", &file, "-i", "30m", "-o", "alerting-rule"])?;
+    let rule: serde_yaml::Value = serde_yaml::from_str(&rule.stdout)?;
+    fs::write(folder.join("rules.yaml"), serde_yaml::to_string(rule.get("spec").context("no spec")?)?)?;
+    let pod = |namespace: &str| {
+        let labels = format!("instance=\"a\", class=\"infra\", namespace=\"{namespace}\", pod=\"x\"");
+        json!({"series": format!("namedprocess_pod_cpu_rate{{{labels}}}"), "values": "0.5x40"})
+    };
+    let alert = |namespace: &str| json!({"labels": format!("{{namespace=\"{namespace}\", line=\"each {{{{ pod\"}}"), "value": 1});
+    let test = json!({
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": "5m",
+        "tests": [{
+            "interval": "15s",
+            "input_series": [pod("openshift-a"), pod("openshift-b")],
+            "promql_expr_test": [{
+                "expr": "sum by (namespace, line) (ALERTS{alertstate=\"firing\"})",
+                "eval_time": "10m",
+                "exp_samples": [alert("openshift-a"), alert("openshift-b")],
+            }],
+        }],
+    });
+    let file = folder.join("test.yaml");
+    fs::write(&file, serde_yaml::to_string(&test)?)?;
+    let output = std::process::Command::new(test_cluster::tool("promtool")?)
+        .args(["test", "rules"])
+        .arg(&file)
+        .output()?;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success(), "{text}");
+    Ok(())
+}

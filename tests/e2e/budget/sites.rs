@@ -41,12 +41,13 @@ pub(super) struct Wanted {
     pub(super) is: Option<f64>,
     pub(super) limit: Option<f64>,
     coverage: f64,
+    is_average: bool,
     pub(super) above_seconds: Option<f64>,
 }
 
 impl Wanted {
     fn unknown(limit: f64) -> Wanted {
-        Wanted { is: None, limit: Some(limit), coverage: 1.0, above_seconds: None }
+        Wanted { is: None, limit: Some(limit), coverage: 1.0, is_average: true, above_seconds: None }
     }
 
     fn constant(is: f64, limit: f64) -> Wanted {
@@ -58,11 +59,13 @@ impl Wanted {
     }
 
     pub(super) fn verdict(&self) -> &'static str {
-        match self.left() {
-            None => "unknown",
-            Some(left) if left < -1e-9 => "exceeded",
-            Some(_) if self.coverage < ENOUGH => "unknown",
-            Some(_) => "kept",
+        let Some((is, limit)) = self.is.zip(self.limit) else { return "unknown" };
+        // What is not known of an average may have been nothing.
+        let least = if self.is_average && self.coverage < ENOUGH { is * self.coverage } else { is };
+        match least > limit + 1e-9 {
+            true => "exceeded",
+            false if self.coverage < ENOUGH => "unknown",
+            false => "kept",
         }
     }
 }
@@ -263,6 +266,7 @@ impl Site {
                 is,
                 limit,
                 coverage: samples.covered as f64 / 240.0,
+                is_average: statistic == "avg",
                 above_seconds: limit.zip(is).map(|(limit, _)| above(limit) as f64 * 15.0),
             };
             ([node, String::new(), String::new()], wanted)
@@ -289,6 +293,7 @@ impl Site {
                         is: samples.statistic("avg"),
                         limit: Some(1.2 * request),
                         coverage: samples.covered as f64 / 240.0,
+                        is_average: true,
                         above_seconds: None,
                     };
                     line.insert([node, namespace.clone(), pod.clone()], wanted);

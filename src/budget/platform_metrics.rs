@@ -1,0 +1,50 @@
+//! Names and selectors of the platform's own series that budgets are judged by.
+
+/// Namespaces of the platform, as [`Class::of_namespace`](crate::report::Class::of_namespace) has them.
+pub(super) const INFRA: &str = "openshift|openshift-.*|kube-.*|default";
+/// Resource that workload partitioning makes of the CPU request of a pod of the platform, in millicores whatever its name
+/// says.
+pub(super) const MANAGEMENT: &str = "management_workload_openshift_io_cores";
+/// Working set of the host's services. What the kernel has for itself is in none.
+pub(super) const SLICES_MEMORY: &str = "container_memory_working_set_bytes{id=~\"/(system|ovs)[.]slice\"}";
+
+/// Selects the requests of a resource.
+pub(super) fn requests(resource: &str) -> String {
+    format!("kube_pod_container_resource_requests{{resource=\"{resource}\"}}")
+}
+
+/// Selects the working sets of pods; `matchers` begin with a comma, if there are any.
+pub(super) fn pods_memory(matchers: &str) -> String {
+    format!("container_memory_working_set_bytes{{container=\"\",pod!=\"\"{matchers}}}")
+}
+
+/// Matches the namespaces of the platform, or (`not`) all others.
+pub(super) fn infra(not: bool) -> String {
+    format!(",namespace{}~\"{INFRA}\"", if not { "!" } else { "=" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::INFRA;
+    use crate::report::Class;
+    use regex::Regex;
+
+    #[test]
+    fn the_namespaces_of_the_platform_are_those_of_class_infra() {
+        let infra = Regex::new(&format!("^(?:{INFRA})$")).unwrap();
+        for namespace in [
+            "openshift",
+            "openshift-etcd",
+            "openshifty",
+            "kube-system",
+            "kube",
+            "default",
+            "default-2",
+            "",
+            "my-kube-x",
+        ] {
+            let is_infra = Class::of_namespace(namespace) == Class::Infra;
+            assert_eq!(infra.is_match(namespace), is_infra, "{namespace}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Memory and the busy time of single CPUs, which the platform's own series have, whatever the source of the rest.
+use super::facts::{Facts, Pod, Reserved};
+use super::measured::{Measured, Samples, steps_in};
+use super::platform_metrics::{SLICES_MEMORY, infra, pods_memory};
+use super::report::Item;
+use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
+use crate::prometheus::{Grid, Series, Size, promql::literal};
+use crate::query::{Cost, Querier, Span, Split, promql};
+use crate::report::{Class, Steps};
+use crate::top::metric_names::these;
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Distance of samples: the kubelet's scrape interval, and the usual one of node_exporter.
+const MEMORY_STEP: Duration = Duration::from_secs(30);
+const CPU_STEP: Duration = Duration::from_secs(15);
+/// Range that holds two samples at the longest usual scrape interval.
+const LOOKBACK: &str = "2m";
+/// Numbers of nodes and pods that a cluster is taken for when the cost of a query is estimated.
+const NODES: usize = 200;
+const PODS: usize = 8000;
+
+/// Window, and the nodes that are judged: `None` for all.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub window: Span,
+    /// Length of the window that was asked for.
+    pub asked: Duration,
+    pub nodes: Option<Vec<String>>,
+}
+
+impl Scope {
+    fn has(&self, node: &str) -> bool {
+        self.nodes.as_ref().is_none_or(|nodes| nodes.iter().any(|one| one == node))
+    }
+
+    fn grid(&self, step: Duration) -> Grid {
+        self.window.grid(step.min(self.window.length()))
+    }
+
+    /// Makes the measurement of a node by samples of its own.
+    fn measured(&self, node: &str, steps: Steps, grid: Grid) -> Measured {
+        let covered = steps.samples();
+        Measured::of_steps(node, steps, grid, steps_in(self.asked, grid.step), covered)
+    }
+}
+
+/// Measures a line of memory.
+pub(super) async fn memory(
+    querier: &Querier<'_>,
+    scope: &Scope,
+    line: &Line,
+    facts: &Facts,
+) -> Result<Vec<Measured>> {
+    if line.subject.each == Some(Each::Pod) {
+        return each_pod(querier, scope, line, facts).await;
+    }
+    let (subject, grid) = (&line.subject, scope.grid(MEMORY_STEP));
+    let mut pods: BTreeMap<String, Steps> = BTreeMap::new();
+    let management = facts.management_pods();
+    for Selected { selector, exact } in pods_of(subject, &management) {
+        let by = if exact { "node, namespace, pod" } else { "node" };
+        let key = |series: &Series<'_>| (node(series), exact.then(|| pod(series)));
+        let found = querier
+            .raw_range(&format!("sum by ({by}) ({selector})"), grid, Cost::of(NODES, PODS), key)
+            .await?;
+        for ((node, of), steps) in found {
+            if of.is_none_or(|pod| management.contains(&pod)) {
+                pods.entry(node).or_insert_with(|| Steps::absent(grid.points())).add_all(&steps);
+            }
+        }
+    }
+    let mut nodes = pods;
+    if subject.has_class(Class::Host) && subject.namespace.is_none() {
+        let text = format!("sum by (node) ({SLICES_MEMORY})");
+        let slices = querier.raw_range(&text, grid, Cost::of(NODES, 2 * NODES), node).await?;
+        let absent = Steps::absent(grid.points());
+        let with_pods = |(node, slices): (String, Steps)| {
+            // The kubelet tells both at once: a step without the slices is not known, one without pods has none.
+            let pods = nodes.get(&node).unwrap_or(&absent);
+            let all = slices.with(pods);
+            (node, all)
+        };
+        nodes = slices.into_iter().map(with_pods).collect();
+    }
+    let here = nodes.into_iter().filter(|(node, _)| scope.has(node));
+    Ok(here.map(|(node, steps)| scope.measured(&node, steps, grid)).collect())
+}
+
+async fn each_pod(querier: &Querier<'_>, scope: &Scope, line: &Line, facts: &Facts) -> Result<Vec<Measured>> {
+    let (management, grid) = (facts.management_pods(), scope.grid(MEMORY_STEP));
+    let told = format!("count by (node) ({})", pods_memory(""));
+    let told = querier.raw_range(&told, grid, Cost::of(NODES, PODS), node).await?;
+    let asked = steps_in(scope.asked, grid.step);
+    let coverage = |node: &str| told.get(node).map_or(0.0, |steps| (steps.samples() as f64 / asked).min(1.0));
+    let mut all = Vec::new();
+    for Selected { selector, exact } in pods_of(&line.subject, &management) {
+        let query = |selector: &str, range: &str| match &line.statistic {
+            Statistic::Avg => promql::statistic("avg", selector, range),
+            Statistic::Max => promql::statistic("max", selector, range),
+            Statistic::Percentile(percentile) => promql::quantile(percentile.share, selector, range),
+        };
+        let read = |response: &[Series<'_>]| {
+            for series in response {
+                let (node, pod) = (node(series), pod(series));
+                let counts = scope.has(&node) && (!exact || management.contains(&pod));
+                if let Some(value) = series.value().filter(|value| value.is_finite() && counts) {
+                    let item = Item { namespace: Some(pod.0), pod: Some(pod.1), ..Item::default() };
+                    let coverage = coverage(&node);
+                    all.push(Measured { node, item, samples: Samples::Statistic(value), coverage });
+                }
+            }
+        };
+        querier.over(query, &selector, scope.window, (Split::Never, Cost::of(PODS, PODS)), read).await?;
+    }
+    Ok(all)
+}
+
+/// Selector of pods, and whether it selects a few more than it means.
+struct Selected {
+    selector: String,
+    exact: bool,
+}
+
+/// Selects the pods of a subject: of the platform's namespaces, of all others, and those that count as the platform's.
+fn pods_of(subject: &Subject, management: &[Pod]) -> Vec<Selected> {
+    let namespace = subject.namespace.as_ref();
+    let namespace = namespace.map_or_else(String::new, |only| format!(",namespace=~{}", literal(&only.text)));
+    let select =
+        |matchers: String, exact| Selected { selector: pods_memory(&(matchers + &namespace)), exact };
+    let mut selected = Vec::new();
+    if subject.has_class(Class::Infra) {
+        selected.push(select(infra(false), false));
+        if !management.is_empty() && !subject.has_class(Class::Workload) {
+            let [namespaces, names] = these(management);
+            selected.push(select(format!(",{namespaces},{names}"), true));
+        }
+    }
+    if subject.has_class(Class::Workload) {
+        selected.push(select(infra(true), false));
+    }
+    selected
+}
+
+/// Measures the busy time of the reserved CPUs on some nodes, of which they are known by their numbers.
+pub(super) async fn reserved_busy(
+    querier: &Querier<'_>,
+    scope: &Scope,
+    reserved: &Reserved,
+    nodes: &[String],
+) -> Result<Vec<Measured>> {
+    let mut of_lists: BTreeMap<Vec<u32>, Vec<&str>> = BTreeMap::new();
+    for node in nodes {
+        let list = reserved.of(node).map(|list| list.iter().collect());
+        of_lists.entry(list.unwrap_or_default()).or_default().push(node);
+    }
+    let grid = scope.grid(CPU_STEP);
+    let mut all = Vec::new();
+    for (list, nodes) in of_lists {
+        let cpus: Vec<String> = list.iter().map(u32::to_string).collect();
+        let cpus = promql::any_of("cpu", cpus.iter().map(String::as_str));
+        let on = promql::any_of("instance", nodes.iter().copied());
+        let selector = format!("node_cpu_seconds_total{{mode!~\"idle|iowait|steal\",{cpus},{on}}}");
+        let text = format!("sum by (instance) (irate({selector}[{LOOKBACK}]))");
+        let cost = Cost::of(nodes.len(), nodes.len() * list.len() * 6);
+        let range = querier.ranges().text(scope.window.length().max(Duration::from_secs(300)));
+        let seen =
+            format!("count by (instance) (count by (instance, cpu) (last_over_time({selector}[{range}])))");
+        let read = |series: &[Series<'_>]| -> BTreeMap<String, f64> {
+            series.iter().filter_map(|of| Some((instance(of), of.value()?))).collect()
+        };
+        let (mut found, seen) = tokio::try_join!(
+            querier.raw_range(&text, grid, cost, instance),
+            querier.client().instant(&seen, scope.window.end, Size::Many, read)
+        )?;
+        all.extend(nodes.iter().map(|node| {
+            let seen = seen.get(*node).copied().unwrap_or_default();
+            match found.remove(*node).filter(|_| seen >= list.len() as f64) {
+                Some(steps) => scope.measured(node, steps, grid),
+                None => {
+                    let why =
+                        format!("node_exporter tells {seen} of the {} reserved CPUs of the node", list.len());
+                    Measured::unknown(node, why)
+                }
+            }
+        }));
+    }
+    Ok(all)
+}
+
+/// Returns true if a line is of the platform's own series.
+pub(super) fn measures(line: &Line) -> bool {
+    line.subject.resource == Resource::Memory || line.subject.of == Of::Reserved
+}
+
+fn node(series: &Series<'_>) -> String {
+    series.label("node").to_owned()
+}
+
+fn instance(series: &Series<'_>) -> String {
+    series.label("instance").to_owned()
+}
+
+fn pod(series: &Series<'_>) -> Pod {
+    (series.label("namespace").to_owned(), series.label("pod").to_owned())
+}
