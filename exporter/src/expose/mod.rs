@@ -1,5 +1,6 @@
 //! A snapshot as Prometheus's text exposition, version 0.0.4.
 
+mod by_allowed;
 mod cpu_sets;
 mod groups_and_threads;
 mod pods;
@@ -7,6 +8,7 @@ mod series_lifetime;
 mod starting_rows;
 mod text;
 
+use by_allowed::{Bases, on_any};
 use node_cpu::{Class, Cpu, Delta, EXITED, Group, Method, Pod, Snapshot, Thread};
 use series_lifetime::{Appearance, Exposition, Series};
 use starting_rows::Starting;
@@ -24,6 +26,9 @@ pub(crate) struct Exposer {
     groups: Series<Group>,
     pods: Series<Pod>,
     threads: Series<Thread>,
+    /// Parts of groups and pods by where they may run, if the node has several sets of CPUs.
+    group_bases: Bases<Group>,
+    pod_bases: Bases<Pod>,
     /// CPU that new series used before it is exported as theirs.
     starting: Starting,
     /// Length of the last text, in bytes.
@@ -62,9 +67,9 @@ pub(crate) struct Own {
 
 impl Exposer {
     pub(crate) fn new() -> Exposer {
-        let starting = Starting::new();
         let (groups, pods, threads) = (Series::new(), Series::new(), Series::new());
-        Exposer { groups, pods, threads, starting, length: 0, number: 0 }
+        let (group_bases, pod_bases, starting) = (Bases::new(), Bases::new(), Starting::new());
+        Exposer { groups, pods, threads, group_bases, pod_bases, starting, length: 0, number: 0 }
     }
 
     /// Renders one exposition. Every live scraper has received the one numbered `reached` or a later one.
@@ -93,6 +98,15 @@ impl Exposer {
         }
         let mut threads = exported_threads;
         starting.settle(&left, &threads);
+        let has_sets = !snapshot.cpu_sets.is_empty();
+        let sets = has_sets.then(|| {
+            let mut of_groups = self.group_bases.expose(&groups, &snapshot.groups_by_allowed);
+            of_groups.extend(starting.groups().map(|(key, used)| (key, on_any(used))));
+            let mut of_pods = self.pod_bases.expose(&pods, &snapshot.pods_by_allowed);
+            let (key, used) = starting.pods();
+            of_pods.push((key, on_any(used)));
+            (of_groups, of_pods)
+        });
         groups.extend(starting.groups());
         pods.push(starting.pods());
         if !threads.is_empty() {
@@ -101,6 +115,10 @@ impl Exposer {
         text.groups(&groups, snapshot);
         text.pods(&pods);
         text.threads(&threads, snapshot);
+        if let Some((of_groups, of_pods)) = sets {
+            text.groups_by_allowed(&of_groups);
+            text.pods_by_allowed(&of_pods);
+        }
         let mut busy = text.counter(
             "namedprocess_node_cpu_seconds_total",
             "Busy CPU of the node since the exporter started, and apart from that, as steal, what a hypervisor took.",

@@ -23,6 +23,8 @@ fn every_metric_has_its_line() {
     // These exist only on a node whose command line isolates CPUs.
     all.insert("namedprocess_node_cpuset_info");
     all.insert("namedprocess_node_cpuset_cpu_seconds_total");
+    all.insert("namedprocess_namegroup_cpuset_cpu_seconds_total");
+    all.insert("namedprocess_pod_cpuset_cpu_seconds_total");
     let rules = fs::read_to_string(root.join("manifests/prometheusrule.yaml")).unwrap();
     all.extend(names(&rules, |line| line.trim_start().strip_prefix("- record: ")));
     assert!(all.len() > 25, "{all:?}");

@@ -76,7 +76,7 @@ impl Ledger {
     }
 
     /// Adds `delta` as [`Ledger::credit`] does, of something that was allowed to run there.
-    pub(crate) fn credit_on(&mut self, id: Id, delta: Delta, allowed: Allowed) {
+    pub fn credit_on(&mut self, id: Id, delta: Delta, allowed: Allowed) {
         if delta == Delta::default() {
             return;
         }
@@ -149,7 +149,7 @@ impl Ledger {
     }
 
     /// Writes by where groups and pods were allowed to run to `snapshot`.
-    pub(crate) fn write_by_allowed(&self, snapshot: &mut Snapshot) {
+    pub fn write_by_allowed(&self, snapshot: &mut Snapshot) {
         self.pods.write_by_allowed(snapshot);
         let all = self.ids.values().filter_map(|number| self.accounts.get(*number as usize)?.as_ref());
         let shown = all.filter(|account| account.standing == Standing::Shown);

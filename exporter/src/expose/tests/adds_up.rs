@@ -3,7 +3,7 @@
 //! Between two expositions, the exported CPU rises as the counted CPU does. Every series begins at 0.
 
 use super::*;
-use node_cpu::{Delta, Ledger, Owner};
+use node_cpu::{Allowed, CpuSet, Delta, Ledger, Owner};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -42,6 +42,9 @@ struct Rise {
     conmon: i64,
     pods: i64,
     threads: i64,
+    /// The same of groups and pods, by where they may run.
+    group_parts: i64,
+    pod_parts: i64,
 }
 
 impl Exporter {
@@ -50,6 +53,9 @@ impl Exporter {
         self.ledger.settle();
         let mut snapshot = Snapshot::empty(self.at);
         self.ledger.write(&mut snapshot, true);
+        self.ledger.write_by_allowed(&mut snapshot);
+        let set = |name| CpuSet { name, cpus: [0].into_iter().collect(), busy: BTreeMap::new() };
+        snapshot.cpu_sets = vec![set("isolated"), set("reserved")];
         let (reached, first) = ((self.exposer.number + 1).saturating_sub(behind), self.exposer.number == 0);
         let exposed = self.exposer.render(&snapshot, own(), reached);
         exposed.left.iter().for_each(|group| self.ledger.forget(group));
@@ -68,6 +74,8 @@ impl Exporter {
             assert!(more >= 0, "{key} falls by {more}");
             match key.as_str() {
                 key if key.contains("_thread_") => rise.threads += more,
+                key if key.contains("_pod_cpuset_") => rise.pod_parts += more,
+                key if key.contains("_cpuset_") => rise.group_parts += more,
                 key if key.contains("_pod_") => rise.pods += more,
                 key => {
                     rise.groups += more;
@@ -101,7 +109,8 @@ proptest! {
                     let delta = Delta { user_us: us / 3, system_us: us - us / 3 };
                     let new = || ledger.acquire(&(Class::Host, format!("g{which}").into()));
                     let id = *groups[which].get_or_insert_with(new);
-                    ledger.credit(id, delta);
+                    let allowed = [Allowed::Reserved, Allowed::Isolated, Allowed::Any][us as usize % 3];
+                    ledger.credit_on(id, delta, allowed);
                     let new = || ledger.begin_thread(id, &format!("t{other}"));
                     let thread = *threads[which][other].get_or_insert_with(new);
                     ledger.credit_thread(thread, Delta { user_us: us * 3 / 2, system_us: 0 });
@@ -111,7 +120,7 @@ proptest! {
                         ledger.name_pod(id, Pod { class: Class::Workload, namespace: "n".into(), name });
                         id
                     });
-                    ledger.credit(id, delta);
+                    ledger.credit_on(id, delta, allowed);
                     (groups_us, pods_us) = (groups_us + us, pods_us + us);
                 }
                 Step::End(which) => {
@@ -124,6 +133,7 @@ proptest! {
                     prop_assert_eq!(rise.groups, groups_us + pods_us, "{:?}", rise);
                     prop_assert_eq!((rise.conmon, rise.pods), (pods_us, pods_us), "{:?}", rise);
                     prop_assert_eq!(rise.threads, rise.groups, "{:?}", rise);
+                    prop_assert_eq!((rise.group_parts, rise.pod_parts), (rise.groups, rise.pods), "{:?}", rise);
                     (groups_us, pods_us) = (0, 0);
                 }
             }
