@@ -63,6 +63,11 @@ fn judges(viewer: &Plugin) {
     let sum: f64 = parts.iter().map(|part| part["cores"].as_f64().unwrap()).sum();
     assert!((sum - during["worst_moment"]["cores"].as_f64().unwrap()).abs() < 1e-6, "{during:#}");
 
+    // Its failure is handed on, and it has nothing to do with the verdict.
+    let failed = ["reserved-cpus", "--reserved", "0-255", "--during", "--", "sh", "-c", "exit 7"];
+    let (code, kept) = judge(&failed);
+    assert_eq!(code, 7, "{kept:#}");
+
     let (_, standard) = judge(&["ran-du-standard", "-i", "20s"]);
     let reserved = &standard["lines"][0];
     assert_eq!(reserved["verdict"], "unknown");

@@ -13,6 +13,7 @@ mod certs;
 mod cgroups;
 mod config;
 mod connections;
+mod cpu_sets;
 mod documented;
 #[allow(dead_code, reason = "node-cpu's tests use the rest")]
 #[path = "../../../node-cpu/tests/shared/fake.rs"]
