@@ -16,6 +16,8 @@ use crate::slice::{Slice, Unit};
 pub(crate) enum Kind {
     /// Ours by cgroup, over HTTPS with client certificates, as it is installed.
     Https,
+    /// As `Https`, shown the command line of a node whose CPU 1 is isolated.
+    Partitioned,
     /// Ours by cgroup, over HTTP.
     Http,
     /// Ours without a cgroup tree, over HTTPS.
@@ -55,6 +57,7 @@ impl Exporter {
     pub(crate) fn start(slice: &Slice, kind: Kind, arguments: &[&str]) -> Result<Exporter> {
         let name = match kind {
             Kind::Https => "ours-https",
+            Kind::Partitioned => "ours-partitioned",
             Kind::Http => "ours-http",
             Kind::Process => "ours-by-process",
             Kind::Peer => "peer",
@@ -76,7 +79,9 @@ impl Exporter {
         let file = |name: &str| folder.path().join(name).display().to_string();
         let mut words = vec![file("program"), format!("--web.listen-address=127.0.0.1:{port}")];
         let mut hide = "";
-        let tls = matches!(kind, Kind::Https | Kind::Process).then(|| Tls::new(folder.path())).transpose()?;
+        let tls = matches!(kind, Kind::Https | Kind::Partitioned | Kind::Process)
+            .then(|| Tls::new(folder.path()))
+            .transpose()?;
         if tls.is_some() {
             words.push(format!("--web.tls-cert={}", file("cert.pem")));
             words.push(format!("--web.tls-key={}", file("key.pem")));
@@ -84,12 +89,18 @@ impl Exporter {
             words.push(format!("--web.client-cn={CLIENT}"));
         }
         match kind {
-            Kind::Https | Kind::Http => words.push(format!("--cgroupfs={}", tree.display())),
+            Kind::Https | Kind::Http | Kind::Partitioned => {
+                words.push(format!("--cgroupfs={}", tree.display()))
+            }
             Kind::Process => hide = "umount -lR /sys/fs/cgroup && ",
             Kind::Peer => {
                 fs::write(folder.path().join("config.yml"), PEER_CONFIG)?;
                 words.push(format!("--config.path={}", file("config.yml")));
             }
+        }
+        if kind == Kind::Partitioned {
+            fs::write(folder.path().join("cmdline"), "quiet rcu_nocbs=1\n")?;
+            hide = "mount --bind \"${0%/*}/cmdline\" /proc/cmdline && ";
         }
         words.extend(arguments.iter().map(ToString::to_string));
         let from =

@@ -24,6 +24,7 @@ mod prometheus;
 #[allow(unreachable_pub, reason = "public in test-cluster, which this crate does not depend on")]
 mod rules;
 mod scrapes;
+mod sets;
 mod size;
 mod slice;
 #[path = "../spread.rs"]
@@ -40,10 +41,11 @@ use spread::Spread;
 /// Part of the bench. It returns true if all figures are within their bounds.
 type Part = fn(&mut dyn Write) -> Result<bool>;
 
-const PARTS: [(&str, Part); 14] = [
+const PARTS: [(&str, Part); 15] = [
     ("size", size::size),
     ("kernel", kernel::kernel),
     ("pods", pods::pods),
+    ("sets", sets::sets),
     ("idle", |out| scrapes::scrapes(out, &scrapes::IDLE)),
     ("tenth", |out| scrapes::scrapes(out, &scrapes::TENTH)),
     ("active", |out| scrapes::scrapes(out, &scrapes::ACTIVE)),

@@ -61,7 +61,7 @@ fn all_is_well_and_then_the_config_is_not() {
     assert!(is_shown(": curl -sG ", "/api/v1/query "), "{shown}");
     well.has("prometheus", "ok", &format!("it answers at {}", scraped.prometheus.url), "");
     well.has("targets", "ok", "3 of 3 nodes are scraped", "");
-    well.has("rules", "ok", "11 rules are loaded and evaluated", "");
+    well.has("rules", "ok", "12 rules are loaded and evaluated", "");
     well.has("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
     well.has("attributed", "ok", " % of the busy time of 10 minutes; at worst ", "");
     well.has("cost", "ok", " cores a node on average, at most 0.0", "");
@@ -126,7 +126,7 @@ fn a_node_too_few_and_a_rule_too_few() {
         anyhow::ensure!(found.those("failed") == ["targets", "rules", "samples"], "{found:?}");
         let part = format!("{found:?}");
         anyhow::ensure!(
-            part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 11"),
+            part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 12"),
             "{found:?}"
         );
         Ok(())
@@ -137,7 +137,7 @@ fn a_node_too_few_and_a_rule_too_few() {
     found.has(
         "rules",
         "failed",
-        "lacks 1 of 11 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
+        "lacks 1 of 12 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
         "run oc interrogate install",
     );
     found.has("samples", "failed", "there is no sample of the last day", "targets and rules above");
@@ -150,9 +150,9 @@ fn a_rule_that_fails_is_told_with_its_error() {
     let scraped = scraped(&site, "failing", Rules::Failing, 3);
     until("the rule to fail", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&scraped.flag()]);
-        anyhow::ensure!(format!("{found:?}").contains("1 of 11 rules fail"), "{found:?}");
+        anyhow::ensure!(format!("{found:?}").contains("1 of 12 rules fail"), "{found:?}");
         let said =
-            "1 of 11 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
+            "1 of 12 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
         found.has("rules", "failed", said, "run oc interrogate install");
         Ok(())
     })
