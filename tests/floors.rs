@@ -66,15 +66,15 @@ const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql",
 
 const INSTALL: Floors = &[
     &["mod"],
-    &["uninstall", "rollout", "samples", "diff", "versions", "ending"],
-    &["apply", "look", "threads"],
-    &["certificate", "nodes"],
-    &["preflight", "rights", "trouble", "set"],
+    &["uninstall", "rollout", "first_samples", "diff", "versions", "deletion"],
+    &["apply", "diagnose", "threads"],
+    &["serving_certificate", "nodes"],
+    &["preflight", "rights", "pod_problems", "daemonset"],
     &["options"],
     &["objects"],
     &["payload"],
     &["manifest"],
-    &["place", "console"],
+    &["resources", "console"],
 ];
 
 const STATUS: Floors = &[

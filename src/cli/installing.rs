@@ -2,7 +2,7 @@
 use super::shared::{ApiFlags, PrometheusFlags, Usage};
 use super::values::{flag_parser, parse_duration, parse_pair};
 use crate::cluster::{PrometheusOptions, SessionOptions};
-use crate::install::{Mode, Options, Wanted, checked_config};
+use crate::install::{Mode, Options, Settings, validate_config};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -103,7 +103,7 @@ impl InstallFlags {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Usage(format!("--config {name} cannot be read ({error}): name another file"))
             })?;
-            checked_config(text).with_context(|| format!("--config {name}"))
+            validate_config(text).with_context(|| format!("--config {name}"))
         });
         let mode = match self.dry_run {
             DryRun::Server => Mode::Server,
@@ -118,11 +118,11 @@ impl InstallFlags {
             DryRun::None | DryRun::Client => Mode::Client,
         };
         let options = Options {
-            wanted: Wanted {
+            settings: Settings {
                 node_selector: self.node_selector,
                 scrape_interval: self.scrape_interval,
                 config: config.transpose()?,
-                ..Wanted::default()
+                ..Settings::default()
             },
             threads: self.threads,
             image: self.image,

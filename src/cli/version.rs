@@ -38,11 +38,11 @@ impl VersionFlags {
     /// Prints the versions on `out`. Errors if the cluster does not respond, after it prints the local ones, as kubectl
     /// does.
     pub(super) async fn run(self, out: &mut impl Write) -> Result<()> {
-        let exporter = install::carried()?;
+        let exporter = install::bundled_exporters()?;
         let (cluster, error) = if self.client {
             (None, None)
         } else {
-            match install::in_cluster(&Cluster::new(self.api.session())).await {
+            match install::fetch_cluster_versions(&Cluster::new(self.api.session())).await {
                 Ok(cluster) => (Some(cluster), None),
                 Err(error) => (None, Some(error)),
             }

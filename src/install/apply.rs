@@ -2,9 +2,9 @@
 use super::console::Console;
 use super::objects::Object;
 use super::options::Options;
-use super::payload::PREFIX;
-use super::place::{CONFIG_MAPS, OURS};
-use super::preflight::{Metadata, Outline, Outlines};
+use super::payload::NAME_PREFIX;
+use super::preflight::{Metadata, PartialObject, PartialObjectList};
+use super::resources::{CONFIG_MAPS, OURS};
 use crate::cluster::{Applied, Failure, Part, Server};
 use anyhow::{Context as _, Result, anyhow, bail};
 use kube::core::response::Status;
@@ -17,15 +17,15 @@ use tokio::time::{Instant, sleep};
 /// Between two looks whether a deleted object is gone.
 const PAUSE: Duration = Duration::from_millis(500);
 /// So many fields of a conflict are named.
-const FIELDS: usize = 3;
+const MAX_FIELDS: usize = 3;
 
 /// Deletes what is the predecessor's, dependents first, and waits until it is gone.
-pub(super) async fn replace(
+pub(super) async fn delete_predecessors(
     server: &Server<'_>,
     objects: &[Object],
     existing: &[Option<Metadata>],
     predecessors: &[usize],
-    until: Instant,
+    deadline: Instant,
     console: &mut Console<'_>,
 ) -> Result<()> {
     for &index in predecessors.iter().rev() {
@@ -37,12 +37,12 @@ pub(super) async fn replace(
         let deleted = server.delete(&object.path(), &metadata.uid, true).await;
         deleted.map_err(|failure| failure.during(&deleting, remedy))?;
         loop {
-            let found = server.get_opt::<Outline>(&object.path(), Part::Metadata).await;
+            let found = server.get_opt::<PartialObject>(&object.path(), Part::Metadata).await;
             let found = found.map_err(|failure| failure.during(&deleting, remedy))?;
-            if found.is_none_or(|outline| outline.metadata.uid != metadata.uid) {
+            if found.is_none_or(|partial| partial.metadata.uid != metadata.uid) {
                 break;
             }
-            if Instant::now() >= until {
+            if Instant::now() >= deadline {
                 bail!("{deleting}: it is still there: see its finalizers, and run this again");
             }
             sleep(PAUSE).await;
@@ -53,7 +53,7 @@ pub(super) async fn replace(
 }
 
 /// Applies every object in order. Gives how many were created or changed.
-pub(super) async fn all(
+pub(super) async fn apply_all(
     server: &Server<'_>,
     objects: &[Object],
     existing: &[Option<Metadata>],
@@ -64,12 +64,12 @@ pub(super) async fn all(
     let mut changes = 0;
     for (index, (object, before)) in objects.iter().zip(existing).enumerate() {
         let before = before.as_ref().filter(|_| !replaced.contains(&index));
-        if object.is_users() && before.is_some() && options.wanted.config.is_none() {
+        if object.is_user_config() && before.is_some() && options.settings.config.is_none() {
             console.line(&format!("{} unchanged (yours)", object.title()));
             continue;
         }
-        let after = one(server, object, how(object, options)).await?;
-        let after = Outline::deserialize(&after)
+        let after = apply_one(server, object, apply_options(object, options)).await?;
+        let after = PartialObject::deserialize(&after)
             .context("the API server answered with no object: check its health")?;
         let what = match before {
             None => "created",
@@ -83,17 +83,17 @@ pub(super) async fn all(
 }
 
 /// With --config the user says whose word holds.
-pub(super) fn how(object: &Object, options: &Options) -> Applied {
-    let force = options.force_conflicts || (object.is_users() && options.wanted.config.is_some());
+pub(super) fn apply_options(object: &Object, options: &Options) -> Applied {
+    let force = options.force_conflicts || (object.is_user_config() && options.settings.config.is_some());
     Applied { dry_run: false, force }
 }
 
 /// Applies one object. Errors: one line with the remedy.
-pub(super) async fn one(server: &Server<'_>, object: &Object, how: Applied) -> Result<Value> {
+pub(super) async fn apply_one(server: &Server<'_>, object: &Object, options: Applied) -> Result<Value> {
     server
-        .apply(&object.path(), &object.value, how)
+        .apply(&object.path(), &object.value, options)
         .await
-        .map_err(|failure| refused(failure, &object.title()))
+        .map_err(|failure| explain_refusal(failure, &object.title()))
 }
 
 /// Deletes the payloads that no pod uses any longer: those that are not among `objects`. Gives how many.
@@ -105,13 +105,13 @@ pub(super) async fn remove_old_payloads(
     let current: BTreeSet<&str> = objects.iter().map(|object| object.name.as_str()).collect();
     let listing =
         |failure: Failure| failure.during("listing the payloads of other versions", "run this again");
-    let path = format!("{}?labelSelector={OURS}", CONFIG_MAPS.path());
-    let found = server.get::<Outlines>(&path, Part::MetadataList).await.map_err(listing)?;
+    let path = format!("{}?labelSelector={OURS}", CONFIG_MAPS.list_path());
+    let found = server.get::<PartialObjectList>(&path, Part::MetadataList).await.map_err(listing)?;
     let mut removed = 0;
-    for Outline { metadata } in found.items {
-        if metadata.name.starts_with(PREFIX) && !current.contains(metadata.name.as_str()) {
-            let title = CONFIG_MAPS.name_of(&metadata.name);
-            let deleted = server.delete(&CONFIG_MAPS.path_of(&metadata.name), &metadata.uid, false).await;
+    for PartialObject { metadata } in found.items {
+        if metadata.name.starts_with(NAME_PREFIX) && !current.contains(metadata.name.as_str()) {
+            let title = CONFIG_MAPS.object_title(&metadata.name);
+            let deleted = server.delete(&CONFIG_MAPS.object_path(&metadata.name), &metadata.uid, false).await;
             deleted.map_err(|failure| failure.during(&format!("deleting {title}"), "run this again"))?;
             console.line(&format!("{title} deleted (another version's)"));
             removed += 1;
@@ -120,7 +120,7 @@ pub(super) async fn remove_old_payloads(
     Ok(removed)
 }
 
-fn refused(mut failure: Failure, title: &str) -> anyhow::Error {
+fn explain_refusal(mut failure: Failure, title: &str) -> anyhow::Error {
     let applying = format!("applying {title}");
     if let Failure::Refused(status) = &failure
         && let Some(conflict) = conflict(status)
@@ -157,9 +157,9 @@ fn conflict(status: &Status) -> Option<String> {
         fields.entry(manager.to_owned()).or_default().push(&cause.field);
     }
     let named = fields.iter().map(|(manager, fields)| {
-        let more = fields.len().saturating_sub(FIELDS);
+        let more = fields.len().saturating_sub(MAX_FIELDS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let few = fields.iter().take(FIELDS).copied().collect::<Vec<_>>().join(", ");
+        let few = fields.iter().take(MAX_FIELDS).copied().collect::<Vec<_>>().join(", ");
         format!("\"{manager}\" has set {few}{more}")
     });
     let named: Vec<_> = named.collect();
@@ -211,13 +211,13 @@ mod tests {
             ("anything else", 500, "etcdserver: request timed out"),
         ] {
             let answer = json!({"code": code, "message": message});
-            page.add(case, &refused(status(answer), "configmap/x").to_string());
+            page.add(case, &explain_refusal(status(answer), "configmap/x").to_string());
         }
         let rule =
             "group \"process-exporter\", rule 0: could not parse expression: unclosed left parenthesis";
         let broken = json!({"code": 422, "message": "admission webhook \"prometheusrules.openshift.io\" denied the request: Rules are not valid",
             "details": {"causes": [{"reason": "FieldValueInvalid", "message": rule, "field": "spec"}]}});
-        page.add("a rule that is refused", &refused(status(broken), "prometheusrule/x").to_string());
+        page.add("a rule that is refused", &explain_refusal(status(broken), "prometheusrule/x").to_string());
         let conflicts = |fields: &[(&str, &str)]| {
             let cause = |&(manager, field): &(&str, &str)| {
                 json!({"reason": "FieldManagerConflict",
@@ -227,9 +227,15 @@ mod tests {
             status(json!({"code": 409, "message": "Apply failed", "details": {"causes": causes}}))
         };
         let one = [".spec.a", ".spec.b", ".spec.c", ".spec.d"].map(|field| ("kubectl-edit", field));
-        page.add("a conflict of four fields", &refused(conflicts(&one), "daemonset.apps/x").to_string());
+        page.add(
+            "a conflict of four fields",
+            &explain_refusal(conflicts(&one), "daemonset.apps/x").to_string(),
+        );
         let two = [("argocd", ".spec.a"), ("kubectl-edit", ".spec.b")];
-        page.add("a conflict with two managers", &refused(conflicts(&two), "daemonset.apps/x").to_string());
+        page.add(
+            "a conflict with two managers",
+            &explain_refusal(conflicts(&two), "daemonset.apps/x").to_string(),
+        );
         page.check("tests/golden/install/refusals.txt");
     }
 }

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 /// What the server adds to an object, and changes whenever anything does.
-const SERVERS_OWN: [&str; 6] =
+const SERVER_FIELDS: [&str; 6] =
     ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"];
 
 /// Prints what each object would become; changes nothing.
-pub(super) async fn show(
+pub(super) async fn print_dry_run(
     server: &Server<'_>,
     objects: &[Object],
     replaced: &[usize],
@@ -32,16 +32,23 @@ pub(super) async fn show(
         let found = server.get_opt::<Value>(&object.path(), Part::Whole).await;
         let before = found
             .map_err(|failure| failure.during(&format!("reading {}", object.title()), "run this again"))?;
-        let kept = object.is_users() && options.wanted.config.is_none();
+        let kept = object.is_user_config() && options.settings.config.is_none();
         let after = match &before {
             Some(before) if kept => before.clone(),
-            _ => apply::one(server, object, Applied { dry_run: true, ..apply::how(object, options) }).await?,
+            _ => {
+                apply::apply_one(
+                    server,
+                    object,
+                    Applied { dry_run: true, ..apply::apply_options(object, options) },
+                )
+                .await?
+            }
         };
         if options.yaml {
             results.push(after);
             continue;
         }
-        let (old, new) = (before.as_ref().map(text).transpose()?, text(&after)?);
+        let (old, new) = (before.as_ref().map(to_yaml).transpose()?, to_yaml(&after)?);
         let what = match &old {
             None => "would be created",
             Some(old) if *old == new => "unchanged",
@@ -49,7 +56,7 @@ pub(super) async fn show(
         };
         if options.diff && what != "unchanged" {
             let title = object.title();
-            console.line(difference(&title, &old.unwrap_or_default(), &new).trim_end());
+            console.line(diff_text(&title, &old.unwrap_or_default(), &new).trim_end());
         } else {
             console.line(&format!("{} {what} (server dry run)", object.title()));
         }
@@ -58,19 +65,19 @@ pub(super) async fn show(
 }
 
 /// What would change of an object, as a unified diff.
-fn difference(title: &str, old: &str, new: &str) -> String {
+fn diff_text(title: &str, old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     diff.unified_diff().header(&format!("{title} now"), &format!("{title} then")).to_string()
 }
 
 /// An object without what the server keeps for itself, and without binary data: what people change.
-pub(crate) fn plain(object: &Value) -> Value {
+pub(crate) fn without_server_fields(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.retain(|key, _| !SERVERS_OWN.contains(&key.as_str()));
+        metadata.retain(|key, _| !SERVER_FIELDS.contains(&key.as_str()));
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.remove("deprecated.daemonset.template.generation");
         }
@@ -86,39 +93,40 @@ pub(crate) fn plain(object: &Value) -> Value {
 }
 
 /// The same as people read it.
-fn text(object: &Value) -> Result<String> {
-    Ok(serde_yaml::to_string(&plain(object))?)
+fn to_yaml(object: &Value) -> Result<String> {
+    Ok(serde_yaml::to_string(&without_server_fields(object))?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{difference, text};
+    use super::{diff_text, to_yaml};
     use crate::golden::check;
-    use crate::install::objects::{Program, Wanted, all};
+    use crate::install::objects::{Program, Settings, render};
     use serde_json::json;
 
     #[test]
     fn only_what_people_change_is_compared() {
         let metadata = json!({"name": "a", "uid": "u", "resourceVersion": "7", "managedFields": [{}]});
         let object = json!({"metadata": metadata, "status": {"x": 1}, "binaryData": {"part": "AAAAAAAA"}});
-        assert_eq!(text(&object).unwrap(), "binaryData:\n  part: (6 bytes)\nmetadata:\n  name: a\n");
+        assert_eq!(to_yaml(&object).unwrap(), "binaryData:\n  part: (6 bytes)\nmetadata:\n  name: a\n");
     }
 
     #[test]
     fn changes_of_two_options() {
-        let texts = |wanted| {
-            let objects = all(&wanted, &Program::Image("registry.example/exporter:1".into())).unwrap();
-            objects.into_iter().map(|object| (object.title(), text(&object.value).unwrap()))
+        let texts = |settings| {
+            let objects = render(&settings, &Program::Image("registry.example/exporter:1".into())).unwrap();
+            objects.into_iter().map(|object| (object.title(), to_yaml(&object.value).unwrap()))
         };
-        let wanted = Wanted {
+        let settings = Settings {
             threads: false,
             scrape_interval: std::time::Duration::from_secs(30),
-            ..Wanted::default()
+            ..Settings::default()
         };
-        let changed = texts(Wanted::default()).zip(texts(wanted)).filter(|(old, new)| old != new);
-        let page: String = changed.map(|((title, old), (_, new))| difference(&title, &old, &new)).collect();
+        let changed = texts(Settings::default()).zip(texts(settings)).filter(|(old, new)| old != new);
+        let page: String = changed.map(|((title, old), (_, new))| diff_text(&title, &old, &new)).collect();
         check("tests/golden/install/diff.txt", &page);
-        let (title, new) = texts(Wanted::default()).find(|(title, _)| title.starts_with("service/")).unwrap();
-        check("tests/golden/install/diff-of-a-new-object.txt", &difference(&title, "", &new));
+        let (title, new) =
+            texts(Settings::default()).find(|(title, _)| title.starts_with("service/")).unwrap();
+        check("tests/golden/install/diff-of-a-new-object.txt", &diff_text(&title, "", &new));
     }
 }

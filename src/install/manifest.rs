@@ -1,7 +1,6 @@
 //! Hands for manifests and answers: fields by pointer, the labels that all of ours carry, lists that may be null.
-use super::place::LABELS;
+use super::resources::LABELS;
 use anyhow::{Context, Result};
-use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 /// The labels of everything of ours.
@@ -10,27 +9,20 @@ pub(super) fn labels() -> Value {
 }
 
 /// What stands at `pointer` in a manifest of ours.
-pub(super) fn at<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Value> {
+pub(super) fn field_mut<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Value> {
     value.pointer_mut(pointer).with_context(|| format!("a manifest has no {pointer}"))
 }
 
 /// The list that stands there.
-pub(super) fn list<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Vec<Value>> {
-    at(value, pointer)?.as_array_mut().with_context(|| format!("a manifest has no list {pointer}"))
+pub(super) fn list_mut<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Vec<Value>> {
+    field_mut(value, pointer)?.as_array_mut().with_context(|| format!("a manifest has no list {pointer}"))
 }
 
 /// Puts a field into a mapping.
-pub(super) fn put(value: &mut Value, key: &str, field: Value) -> Result<()> {
+pub(super) fn insert_field(value: &mut Value, key: &str, field: Value) -> Result<()> {
     value
         .as_object_mut()
         .with_context(|| format!("a manifest has no place for {key}"))?
         .insert(key.to_owned(), field);
     Ok(())
-}
-
-/// A list that the server writes as null where it is empty.
-pub(super) fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> std::result::Result<Vec<T>, D::Error> {
-    Option::<Vec<T>>::deserialize(from).map(Option::unwrap_or_default)
 }

@@ -1,45 +1,45 @@
-//! `install` and `uninstall`: from nothing to data in one command, and back to nothing. What is open to the crate is
-//! what `status` looks with.
+//! `install` and `uninstall`: the exporter, its rules and its dashboard, into the cluster and out of it. What is
+//! `pub(crate)` is what `status` reads.
 //!
 //! ```text
-//!   mod         the order of things
+//!   mod                  the order of the steps
 //!    |
-//!   uninstall   only what is ours, dependents first
-//!   rollout     n of m nodes ready, and what keeps the others          <- look: pods, events and nodes into trouble
-//!   samples     the first data in Prometheus
-//!   ending      what an uninstallation has not ended yet
-//!   versions    what came along, and what would
-//!   apply       server-side, one line an object                        <- diff: what would change
-//!   certificate why the service CA issues none
-//!   threads     whether they are counted one by one
-//!   nodes       which run it, which are left out, which are down
-//!   preflight   who asks, what is served, what is in the way           <- rights: every missing one at once
+//!   uninstall            deletes our objects, dependents first
+//!   rollout              waits until the pods are ready                  <- diagnose: what keeps them from it
+//!   first_samples        waits for the first samples in Prometheus
+//!   deletion             waits for what an earlier uninstall deleted
+//!   versions             of the plugin's exporters and of the cluster's
+//!   apply                server-side apply, a line for each object       <- diff: server-side dry run
+//!   threads              whether to count thread by thread
+//!   serving_certificate  why the service CA issues none                  <- pod_problems: from pods and events
+//!   nodes                which run the exporter, and which are down      <- daemonset: how far its rollout is
+//!   preflight            user, API groups, namespaces, other's objects   <- rights: all missing ones at once
 //!    |
-//!   objects     manifests/, with what the user asked for in place      <- payload: the exporter's own binary
-//!   options     what is asked for
-//!   manifest    fields of manifests
-//!   place       kinds and paths
-//!   console     what is printed where
+//!   options              the command line's
+//!   objects              manifests/, with the user's settings filled in  <- payload: the exporter's binary
+//!   manifest             fields of manifests
+//!   resources            kinds and their API paths
+//!   console              standard output and standard error
 //! ```
 mod apply;
-pub(crate) mod certificate;
 mod console;
+pub(crate) mod daemonset;
+mod deletion;
+pub(crate) mod diagnose;
 pub(crate) mod diff;
-mod ending;
-pub(crate) mod look;
+mod first_samples;
 mod manifest;
 mod nodes;
 pub(crate) mod objects;
 mod options;
 pub(crate) mod payload;
-pub(crate) mod place;
+pub(crate) mod pod_problems;
 pub(crate) mod preflight;
+pub(crate) mod resources;
 mod rights;
 mod rollout;
-mod samples;
-pub(crate) mod set;
+pub(crate) mod serving_certificate;
 mod threads;
-pub(crate) mod trouble;
 mod uninstall;
 mod versions;
 
@@ -48,14 +48,14 @@ use anyhow::Result;
 pub use console::Console;
 use nodes::Nodes;
 use objects::Object;
-pub use objects::{TlsVersion, Wanted, checked_config};
+pub use objects::{Settings, TlsVersion, validate_config};
 use options::Intent;
 pub use options::{Mode, Options};
 use payload::Payload;
-use place::NAMESPACE;
+use resources::NAMESPACE;
 use tokio::time::Instant;
 pub use uninstall::{Removal, uninstall};
-pub use versions::{ClusterVersions, Exporters, Installed, carried, in_cluster};
+pub use versions::{ClusterVersions, Exporters, Installed, bundled_exporters, fetch_cluster_versions};
 
 /// Installs, or says what that would change. Errors: one line with the remedy; run again, it goes on where it ended.
 pub async fn install(
@@ -65,33 +65,34 @@ pub async fn install(
     console: &mut Console<'_>,
 ) -> Result<()> {
     if options.mode == Mode::Client {
-        let objects = rendered(cluster, options, console).await?;
-        return show(&objects, options.yaml, console);
+        let objects = render_for_client(cluster, options, console).await?;
+        return print_client_dry_run(&objects, options.yaml, console);
     }
     let server = cluster.server().await?;
-    let user = preflight::user(&server).await?;
-    preflight::served(&server).await?;
+    let user = preflight::fetch_user(&server).await?;
+    preflight::check_served_kinds(&server).await?;
     let intent = Intent {
         reads_nodes: options.image.is_none(),
         replaces: options.replace_predecessor,
         waits: options.wait && options.mode == Mode::Apply,
     };
     rights::check(&server, &intent, &user, console).await?;
-    preflight::namespaces(&server).await?;
+    preflight::check_namespaces(&server).await?;
     let nodes = match intent.reads_nodes || intent.waits {
-        true => Some(Nodes::chosen(&server, &options.wanted.node_selector).await?),
+        true => Some(Nodes::fetch(&server, &options.settings.node_selector).await?),
         false => None,
     };
-    let program = program(nodes.as_ref().map(|nodes| (&server, nodes)), options).await?;
-    let objects = objects::all(&wanted(&server, nodes.as_ref(), options, console).await?, &program)?;
+    let program = choose_program(nodes.as_ref().map(|nodes| (&server, nodes)), options).await?;
+    let objects =
+        objects::render(&complete_settings(&server, nodes.as_ref(), options, console).await?, &program)?;
     if let Some(nodes) = &nodes {
-        let lines = nodes.left_out(program.architectures().as_ref());
+        let lines = nodes.exclusion_lines(program.architectures().as_ref());
         lines.iter().for_each(|line| console.say("warning", line));
     }
-    let mut existing = preflight::existing(&server, &objects).await?;
-    let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;
+    let mut existing = preflight::fetch_existing(&server, &objects).await?;
+    let predecessors = preflight::find_predecessors(&objects, &existing, options.replace_predecessor)?;
     if options.mode == Mode::Server {
-        return diff::show(&server, &objects, &predecessors, options, console).await;
+        return diff::print_dry_run(&server, &objects, &predecessors, options, console).await;
     }
     console.say("note", &format!("installing into {NAMESPACE} of {} as {user}", server.name()));
     console.say(
@@ -101,57 +102,61 @@ pub async fn install(
     if let objects::Program::Payload { image, .. } = &program {
         console.say("note", &format!("the exporter comes along and runs in the image of node-exporter, which every node has: {image}"));
     }
-    let until = Instant::now() + options.timeout;
-    server.retry_until(until, console.err);
-    ending::wait(&server, &objects, &mut existing, until, console).await?;
+    let deadline = Instant::now() + options.timeout;
+    server.retry_until(deadline, console.err);
+    deletion::wait(&server, &objects, &mut existing, deadline, console).await?;
     // Somebody else may have taken a name meanwhile.
-    let predecessors = preflight::in_the_way(&objects, &existing, options.replace_predecessor)?;
-    apply::replace(&server, &objects, &existing, &predecessors, until, console).await?;
-    let changes = apply::all(&server, &objects, &existing, &predecessors, options, console).await?;
+    let predecessors = preflight::find_predecessors(&objects, &existing, options.replace_predecessor)?;
+    apply::delete_predecessors(&server, &objects, &existing, &predecessors, deadline, console).await?;
+    let changes = apply::apply_all(&server, &objects, &existing, &predecessors, options, console).await?;
     if !options.wait {
         console.say("note", "not waited for (--wait=false): oc interrogate status tells how far it is");
         return Ok(());
     }
-    let ready = rollout::wait(&server, until, options.timeout, console).await?;
+    let ready = rollout::wait(&server, deadline, options.timeout, console).await?;
     let removed = apply::remove_old_payloads(&server, &objects, console).await?;
     let done = if changes + removed == 0 { "nothing changed: it was installed" } else { "installed" };
     if ready == 0 {
         console.line(&format!("{done}, and no node runs it yet; next: oc interrogate status"));
         return Ok(());
     }
-    samples::wait(cluster, prometheus, ready, until, console).await;
+    first_samples::wait(cluster, prometheus, ready, deadline, console).await;
     let is_are = if ready == 1 { "1 node is" } else { &format!("{ready} nodes are") };
     console.line(&format!("{done}, {is_are} ready; next: oc interrogate top --interval 10m"));
     Ok(())
 }
 
 /// The objects as they would be applied. Asks the cluster only for what the nodes are.
-async fn rendered(cluster: &Cluster, options: &Options, console: &Console<'_>) -> Result<Vec<Object>> {
+async fn render_for_client(
+    cluster: &Cluster,
+    options: &Options,
+    console: &Console<'_>,
+) -> Result<Vec<Object>> {
     if options.image.is_some() {
         // Nobody is asked anything, not even how many nodes there are.
-        let wanted = Wanted { threads: options.threads.unwrap_or(true), ..options.wanted.clone() };
-        return objects::all(&wanted, &program(None, options).await?);
+        let settings = Settings { threads: options.threads.unwrap_or(true), ..options.settings.clone() };
+        return objects::render(&settings, &choose_program(None, options).await?);
     }
     let server = cluster.server().await?;
-    let nodes = Nodes::chosen(&server, &options.wanted.node_selector).await?;
-    let program = program(Some((&server, &nodes)), options).await?;
-    let lines = nodes.left_out(program.architectures().as_ref());
+    let nodes = Nodes::fetch(&server, &options.settings.node_selector).await?;
+    let program = choose_program(Some((&server, &nodes)), options).await?;
+    let lines = nodes.exclusion_lines(program.architectures().as_ref());
     lines.iter().for_each(|line| console.say("warning", line));
-    objects::all(&wanted(&server, Some(&nodes), options, console).await?, &program)
+    objects::render(&complete_settings(&server, Some(&nodes), options, console).await?, &program)
 }
 
 /// What was asked for, and what the cluster's nodes and its TLS profile ask for.
-async fn wanted(
+async fn complete_settings(
     server: &Server<'_>,
     nodes: Option<&Nodes>,
     options: &Options,
     console: &Console<'_>,
-) -> Result<Wanted> {
-    let min_tls = match preflight::min_tls(server).await? {
+) -> Result<Settings> {
+    let min_tls = match preflight::fetch_min_tls(server).await? {
         Some(min_tls) => min_tls,
         // Who may not see it does not lower what another administrator has installed.
         None => {
-            let min_tls = preflight::installed_min_tls(server).await?.unwrap_or_default();
+            let min_tls = preflight::fetch_installed_min_tls(server).await?.unwrap_or_default();
             console.say(
                 "note",
                 &format!("the cluster's TLS profile is not known, which takes the right to get apiservers.config.openshift.io \"cluster\": the exporter speaks {min_tls} and above"),
@@ -159,23 +164,26 @@ async fn wanted(
             min_tls
         }
     };
-    let threads = threads::are_counted(server, nodes, options, console).await;
-    Ok(Wanted { threads, min_tls, ..options.wanted.clone() })
+    let threads = threads::should_count(server, nodes, options, console).await;
+    Ok(Settings { threads, min_tls, ..options.settings.clone() })
 }
 
 /// Where the pods have the program from: the image of the options, or what comes along for `nodes`.
-async fn program(nodes: Option<(&Server<'_>, &Nodes)>, options: &Options) -> Result<objects::Program> {
+async fn choose_program(nodes: Option<(&Server<'_>, &Nodes)>, options: &Options) -> Result<objects::Program> {
     match (&options.image, nodes) {
         (None, Some((server, nodes))) => {
             let payload = Payload::read(&options.exporters, &nodes.architectures()?)?;
-            Ok(objects::Program::Payload { payload, image: preflight::image(server).await? })
+            Ok(objects::Program::Payload {
+                payload,
+                image: preflight::require_node_exporter_image(server).await?,
+            })
         }
         (image, _) => Ok(objects::Program::Image(image.clone().unwrap_or_default())),
     }
 }
 
 /// Prints objects that nobody has applied.
-fn show(objects: &[Object], yaml: bool, console: &mut Console<'_>) -> Result<()> {
+fn print_client_dry_run(objects: &[Object], yaml: bool, console: &mut Console<'_>) -> Result<()> {
     if yaml {
         return console.yaml(objects.iter().map(|object| &object.value));
     }

@@ -1,6 +1,6 @@
 //! The cluster's nodes as an installation sees them: which run the exporter, which are left out and why, which are down.
-use super::preflight::{Metadata, Outlines};
-use super::trouble::named;
+use super::pod_problems::list_names;
+use super::preflight::{Metadata, PartialObjectList};
 use crate::cluster::{Failure, Part, Server};
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -23,15 +23,15 @@ pub(super) struct Nodes {
 
 impl Nodes {
     /// Lists them. Errors: the server does not tell.
-    pub(super) async fn chosen(server: &Server<'_>, selector: &[(String, String)]) -> Result<Nodes> {
+    pub(super) async fn fetch(server: &Server<'_>, selector: &[(String, String)]) -> Result<Nodes> {
         let linux = [(LINUX.0.to_owned(), LINUX.1.to_owned())];
-        let all = list(server, &[selector, &linux].concat()).await;
-        Ok(Nodes::of(
+        let all = fetch_nodes(server, &[selector, &linux].concat()).await;
+        Ok(Nodes::from_metadata(
             all.map_err(|failure| failure.during("listing the nodes", "ask for the right to list nodes"))?,
         ))
     }
 
-    fn of(all: Vec<Metadata>) -> Nodes {
+    fn from_metadata(all: Vec<Metadata>) -> Nodes {
         let mut nodes = Nodes::default();
         for Metadata { name, mut labels, .. } in all {
             if is_virtual(&labels) {
@@ -60,25 +60,25 @@ impl Nodes {
 
     /// A line for each kind of node that the installation leaves out; `carried`: the architectures that an exporter comes
     /// along for, `None` if an image holds it.
-    pub(super) fn left_out(&self, carried: Option<&BTreeSet<&str>>) -> Vec<String> {
+    pub(super) fn exclusion_lines(&self, bundled: Option<&BTreeSet<&str>>) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.virtual_nodes.is_empty() {
             lines.push(format!(
                 "left out: {}: a virtual node (label type=virtual-kubelet) has no kernel to measure; choose others with --node-selector KEY=VALUE",
-                named(self.virtual_nodes.iter().map(String::as_str))
+                list_names(self.virtual_nodes.iter().map(String::as_str))
             ));
         }
-        if carried.is_some() && !self.unlabelled.is_empty() {
+        if bundled.is_some() && !self.unlabelled.is_empty() {
             lines.push(format!(
                 "left out: {}: no label kubernetes.io/arch says which exporter it takes: see whether its kubelet runs, which sets it",
-                named(self.unlabelled.iter().map(String::as_str))
+                list_names(self.unlabelled.iter().map(String::as_str))
             ));
         }
         for (architecture, names) in &self.by_architecture {
-            if carried.is_some_and(|carried| !carried.contains(architecture.as_str())) {
+            if bundled.is_some_and(|bundled| !bundled.contains(architecture.as_str())) {
                 lines.push(format!(
                     "left out: {}: no exporter for {architecture} came along; give one with --exporter FILE, or choose other nodes with --node-selector KEY=VALUE",
-                    named(names.iter().map(String::as_str))
+                    list_names(names.iter().map(String::as_str))
                 ));
             }
         }
@@ -92,16 +92,19 @@ fn is_virtual(labels: &BTreeMap<String, String>) -> bool {
 
 /// The nodes that have all labels of `selector`. From the server's memory, metadata alone: a thousand nodes are one small
 /// response.
-async fn list(server: &Server<'_>, selector: &[(String, String)]) -> Result<Vec<Metadata>, Failure> {
-    let list = server.get::<Outlines>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await?;
+async fn fetch_nodes(server: &Server<'_>, selector: &[(String, String)]) -> Result<Vec<Metadata>, Failure> {
+    let list = server.get::<PartialObjectList>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await?;
     let has = |node: &Metadata, key: &String, value| node.labels.get(key) == Some(value);
     let chosen = |node: &Metadata| selector.iter().all(|(key, value)| has(node, key, value));
-    Ok(list.items.into_iter().map(|outline| outline.metadata).filter(chosen).collect())
+    Ok(list.items.into_iter().map(|partial| partial.metadata).filter(chosen).collect())
 }
 
 /// The names of the nodes that a DaemonSet of ours selects: by its node selector, and not left out.
-pub(super) async fn selected(server: &Server<'_>, set: &Value) -> Result<BTreeSet<String>, Failure> {
-    let pod = |pointer: &str| set.pointer(&format!("/spec/template/spec/{pointer}"));
+pub(super) async fn fetch_selected(
+    server: &Server<'_>,
+    daemonset: &Value,
+) -> Result<BTreeSet<String>, Failure> {
+    let pod = |pointer: &str| daemonset.pointer(&format!("/spec/template/spec/{pointer}"));
     let selector = pod("nodeSelector").and_then(Value::as_object);
     let pairs = selector.into_iter().flatten();
     let selector: Vec<_> =
@@ -110,7 +113,7 @@ pub(super) async fn selected(server: &Server<'_>, set: &Value) -> Result<BTreeSe
         "affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions",
     );
     let expressions = expressions.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let all = list(server, &selector).await?;
+    let all = fetch_nodes(server, &selector).await?;
     let fits = |node: &Metadata| expressions.iter().all(|expression| is_met(expression, &node.labels));
     Ok(all.into_iter().filter(fits).map(|node| node.name).collect())
 }
@@ -130,17 +133,17 @@ fn is_met(expression: &Value, labels: &BTreeMap<String, String>) -> bool {
 
 /// The names of the nodes that the server does not call ready. It is asked for its own table: a line for each node,
 /// whatever its size.
-pub(super) async fn down(server: &Server<'_>) -> Result<BTreeSet<String>, Failure> {
+pub(super) async fn fetch_not_ready(server: &Server<'_>) -> Result<BTreeSet<String>, Failure> {
     let path = "/api/v1/nodes?includeObject=None&resourceVersion=0";
-    Ok(not_ready(&server.get::<Value>(path, Part::Table).await?))
+    Ok(parse_not_ready(&server.get::<Value>(path, Part::Table).await?))
 }
 
-fn not_ready(table: &Value) -> BTreeSet<String> {
+fn parse_not_ready(table: &Value) -> BTreeSet<String> {
     let columns = table.get("columnDefinitions").and_then(Value::as_array);
-    let place = |name: &str| {
+    let column = |name: &str| {
         columns?.iter().position(|column| column.get("name").and_then(Value::as_str) == Some(name))
     };
-    let (Some(name), Some(status)) = (place("Name"), place("Status")) else { return BTreeSet::new() };
+    let (Some(name), Some(status)) = (column("Name"), column("Status")) else { return BTreeSet::new() };
     let rows = table.get("rows").and_then(Value::as_array).into_iter().flatten();
     let down = rows.filter_map(|row| {
         let cells = row.get("cells")?.as_array()?;
@@ -161,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_named_with_its_reason() {
-        let nodes = Nodes::of(vec![
+    fn what_is_exclusion_lines_is_named_with_its_reason() {
+        let nodes = Nodes::from_metadata(vec![
             node("a", &[(ARCHITECTURE, "amd64")]),
             node("v-1", &[(ARCHITECTURE, "amd64"), VIRTUAL]),
             node("v-2", &[VIRTUAL]),
@@ -170,13 +173,13 @@ mod tests {
             node("z", &[(ARCHITECTURE, "s390x")]),
         ]);
         assert_eq!(nodes.architectures().unwrap().into_iter().collect::<Vec<_>>(), ["amd64", "s390x"]);
-        let lines = nodes.left_out(Some(&BTreeSet::from(["amd64"])));
+        let lines = nodes.exclusion_lines(Some(&BTreeSet::from(["amd64"])));
         assert_eq!(lines.len(), 3);
         assert!(lines[0].starts_with("left out: v-1, v-2: a virtual node"), "{lines:?}");
         assert!(lines[1].starts_with("left out: w: no label kubernetes.io/arch"), "{lines:?}");
         assert!(lines[2].starts_with("left out: z: no exporter for s390x"), "{lines:?}");
-        assert_eq!(nodes.left_out(None).len(), 1, "an image may hold every architecture");
-        let none = Nodes::of(vec![node("v", &[VIRTUAL])]).architectures();
+        assert_eq!(nodes.exclusion_lines(None).len(), 1, "an image may hold every architecture");
+        let none = Nodes::from_metadata(vec![node("v", &[VIRTUAL])]).architectures();
         assert!(none.unwrap_err().to_string().contains("check --node-selector"));
     }
 
@@ -206,7 +209,7 @@ mod tests {
                 {"cells": ["d", "Unknown"]}, {"cells": []}, {},
             ],
         });
-        assert_eq!(not_ready(&table).into_iter().collect::<Vec<_>>(), ["b", "d"]);
-        assert!(not_ready(&json!({})).is_empty());
+        assert_eq!(parse_not_ready(&table).into_iter().collect::<Vec<_>>(), ["b", "d"]);
+        assert!(parse_not_ready(&json!({})).is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The objects that are installed: `manifests/`, with what the user asked for in place.
-use super::manifest::{at, list, put};
-use super::payload::{Part, Payload, mount};
-use super::place::{NAME, NAMESPACE, Place};
+use super::manifest::{field_mut, insert_field, list_mut};
+use super::payload::{Chunk, Payload, mount};
+use super::resources::{NAME, NAMESPACE, Resource};
 use crate::time::show_duration;
 use anyhow::{Context, Result, anyhow};
 use node_cpu::check_rules;
@@ -26,19 +26,19 @@ const MANIFESTS: [&str; 11] = [
     include_str!("../../manifests/dashboard.yaml"),
 ];
 /// Interval that the manifests have, and the range of the rules that goes with it.
-const USUAL_INTERVAL: Duration = Duration::from_secs(15);
-const USUAL_RANGE: &str = "[1m]";
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
+const DEFAULT_RANGE: &str = "[1m]";
 /// A range spans so many scrapes: one may be missed.
-const SCRAPES: u32 = 4;
+const SCRAPES_PER_RANGE: u32 = 4;
 /// Prometheus refuses a scrape that may last longer than the interval; the manifests' own is 10 s.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The exporter's flag for the lowest version of TLS.
 const MIN_TLS_FLAG: &str = "--web.tls-min-version=";
 
 /// What the objects are to be like.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct Settings {
     /// `--threads`: thread by thread too.
     pub threads: bool,
     /// `--node-selector`: labels of the nodes that run it.
@@ -67,7 +67,7 @@ impl TlsVersion {
         [(TlsVersion::Tls12, "VersionTLS12"), (TlsVersion::Tls13, "VersionTLS13")];
 
     /// The version of this name. Older ones, which nothing here speaks, are 1.2.
-    pub(super) fn named(name: &str) -> TlsVersion {
+    pub(super) fn from_name(name: &str) -> TlsVersion {
         Self::NAMES
             .into_iter()
             .find(|(_, its)| *its == name)
@@ -75,10 +75,10 @@ impl TlsVersion {
     }
 
     /// The lowest one that the exporter of this DaemonSet speaks; `None` if it is not told one.
-    pub(crate) fn of_installed(set: &Value) -> Option<TlsVersion> {
-        let arguments = set.pointer("/spec/template/spec/containers/0/args")?.as_array()?;
+    pub(crate) fn of_installed(daemonset: &Value) -> Option<TlsVersion> {
+        let arguments = daemonset.pointer("/spec/template/spec/containers/0/args")?.as_array()?;
         let mut arguments = arguments.iter().filter_map(Value::as_str);
-        arguments.find_map(|argument| argument.strip_prefix(MIN_TLS_FLAG)).map(TlsVersion::named)
+        arguments.find_map(|argument| argument.strip_prefix(MIN_TLS_FLAG)).map(TlsVersion::from_name)
     }
 
     fn name(self) -> &'static str {
@@ -95,13 +95,13 @@ impl fmt::Display for TlsVersion {
     }
 }
 
-impl Default for Wanted {
+impl Default for Settings {
     /// What the manifests have.
-    fn default() -> Wanted {
-        Wanted {
+    fn default() -> Settings {
+        Settings {
             threads: true,
             node_selector: Vec::new(),
-            scrape_interval: USUAL_INTERVAL,
+            scrape_interval: DEFAULT_INTERVAL,
             config: None,
             min_tls: TlsVersion::default(),
         }
@@ -115,7 +115,7 @@ pub(crate) enum Program {
     /// It travels along and runs in an image that the nodes have.
     Payload { payload: Payload, image: String },
     /// It is there already, in these parts, and runs in an image that the nodes have.
-    Installed { parts: Vec<Part>, image: String },
+    Installed { chunks: Vec<Chunk>, image: String },
 }
 
 impl Program {
@@ -124,8 +124,8 @@ impl Program {
         match self {
             Program::Image(_) => None,
             Program::Payload { payload, .. } => Some(payload.architectures()),
-            Program::Installed { parts, .. } => {
-                Some(parts.iter().map(|part| part.architecture.as_str()).collect())
+            Program::Installed { chunks, .. } => {
+                Some(chunks.iter().map(|chunk| chunk.architecture.as_str()).collect())
             }
         }
     }
@@ -134,61 +134,61 @@ impl Program {
 /// One object, and where it belongs.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
-    pub(crate) place: Place,
+    pub(crate) resource: Resource,
     pub(crate) name: String,
     pub(crate) value: Value,
 }
 
 impl Object {
-    pub(super) fn new(value: Value) -> Result<Object> {
+    pub(super) fn from_manifest(value: Value) -> Result<Object> {
         let name =
             value.pointer("/metadata/name").and_then(Value::as_str).context("a manifest has no name")?;
-        let place =
-            Place::of(&value).with_context(|| format!("{name} is of a kind that is not installed"))?;
-        Ok(Object { place, name: name.to_owned(), value })
+        let resource = Resource::of_object(&value)
+            .with_context(|| format!("{name} is of a kind that is not installed"))?;
+        Ok(Object { resource, name: name.to_owned(), value })
     }
 
     pub(crate) fn path(&self) -> String {
-        self.place.path_of(&self.name)
+        self.resource.object_path(&self.name)
     }
 
     /// Whether `other`, as the server shows it, is the object of this place and name.
-    pub(crate) fn is_at(&self, other: &Value) -> bool {
+    pub(crate) fn is_same_object(&self, other: &Value) -> bool {
         let name = other.pointer("/metadata/name").and_then(Value::as_str);
-        Place::of(other) == Some(self.place) && name == Some(&self.name)
+        Resource::of_object(other) == Some(self.resource) && name == Some(&self.name)
     }
 
     /// As it is called in messages.
     pub(crate) fn title(&self) -> String {
-        self.place.name_of(&self.name)
+        self.resource.object_title(&self.name)
     }
 
     /// Whether this is the user's own: made once, and theirs from then on.
-    pub(crate) fn is_users(&self) -> bool {
-        self.place.kind == "ConfigMap" && self.name == NAME && self.place.namespace == Some(NAMESPACE)
+    pub(crate) fn is_user_config(&self) -> bool {
+        self.resource.kind == "ConfigMap" && self.name == NAME && self.resource.namespace == Some(NAMESPACE)
     }
 }
 
 /// All objects, in the order in which they are applied.
-pub(crate) fn all(wanted: &Wanted, program: &Program) -> Result<Vec<Object>> {
+pub(crate) fn render(settings: &Settings, program: &Program) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for text in MANIFESTS {
         let value =
             Value::deserialize(serde_yaml::Deserializer::from_str(text)).context("a manifest is no YAML")?;
-        let mut object = Object::new(value)?;
-        match object.place.kind {
-            "ConfigMap" if object.is_users() => config(&mut object.value, wanted)?,
+        let mut object = Object::from_manifest(value)?;
+        match object.resource.kind {
+            "ConfigMap" if object.is_user_config() => fill_config(&mut object.value, settings)?,
             "DaemonSet" => {
                 // What the pods mount stands before them.
                 if let Program::Payload { payload, .. } = program {
                     for map in payload.config_maps() {
-                        objects.push(Object::new(map)?);
+                        objects.push(Object::from_manifest(map)?);
                     }
                 }
-                daemon_set(&mut object.value, wanted, program)?;
+                fill_daemonset(&mut object.value, settings, program)?;
             }
-            "ServiceMonitor" => service_monitor(&mut object.value, wanted.scrape_interval)?,
-            "PrometheusRule" => rules(&mut object.value, wanted.scrape_interval)?,
+            "ServiceMonitor" => fill_service_monitor(&mut object.value, settings.scrape_interval)?,
+            "PrometheusRule" => fill_rules(&mut object.value, settings.scrape_interval)?,
             _ => {}
         }
         objects.push(object);
@@ -196,52 +196,59 @@ pub(crate) fn all(wanted: &Wanted, program: &Program) -> Result<Vec<Object>> {
     Ok(objects)
 }
 
-fn config(map: &mut Value, wanted: &Wanted) -> Result<()> {
-    if let Some(text) = &wanted.config {
-        *at(map, "/data/config.yaml")? = json!(text);
+fn fill_config(map: &mut Value, settings: &Settings) -> Result<()> {
+    if let Some(text) = &settings.config {
+        *field_mut(map, "/data/config.yaml")? = json!(text);
     }
     Ok(())
 }
 
-fn daemon_set(set: &mut Value, wanted: &Wanted, program: &Program) -> Result<()> {
+fn fill_daemonset(daemonset: &mut Value, settings: &Settings, program: &Program) -> Result<()> {
     // What `status` compares with its own.
-    put(at(set, "/metadata/labels")?, "app.kubernetes.io/version", json!(env!("CARGO_PKG_VERSION")))?;
-    let selector = at(set, "/spec/template/spec/nodeSelector")?;
-    for (key, value) in &wanted.node_selector {
-        put(selector, key, json!(value))?;
+    insert_field(
+        field_mut(daemonset, "/metadata/labels")?,
+        "app.kubernetes.io/version",
+        json!(env!("CARGO_PKG_VERSION")),
+    )?;
+    let selector = field_mut(daemonset, "/spec/template/spec/nodeSelector")?;
+    for (key, value) in &settings.node_selector {
+        insert_field(selector, key, json!(value))?;
     }
-    let threads = wanted.threads.to_string();
-    for (flag, value) in [("--threads=", threads.as_str()), (MIN_TLS_FLAG, wanted.min_tls.name())] {
-        for argument in list(set, "/spec/template/spec/containers/0/args")? {
+    let threads = settings.threads.to_string();
+    for (flag, value) in [("--threads=", threads.as_str()), (MIN_TLS_FLAG, settings.min_tls.name())] {
+        for argument in list_mut(daemonset, "/spec/template/spec/containers/0/args")? {
             if argument.as_str().is_some_and(|text| text.starts_with(flag)) {
                 *argument = json!(format!("{flag}{value}"));
             }
         }
     }
     match program {
-        Program::Image(image) => *at(set, "/spec/template/spec/containers/0/image")? = json!(image),
-        Program::Payload { payload, image } => payload.mount(set, image)?,
-        Program::Installed { parts, image } => mount(set, image, parts.iter().cloned())?,
+        Program::Image(image) => {
+            *field_mut(daemonset, "/spec/template/spec/containers/0/image")? = json!(image)
+        }
+        Program::Payload { payload, image } => payload.mount(daemonset, image)?,
+        Program::Installed { chunks, image } => mount(daemonset, image, chunks.iter().cloned())?,
     }
     Ok(())
 }
 
-fn service_monitor(monitor: &mut Value, interval: Duration) -> Result<()> {
-    *at(monitor, "/spec/endpoints/0/interval")? = json!(show_duration(interval));
-    *at(monitor, "/spec/endpoints/0/scrapeTimeout")? = json!(show_duration(interval.min(USUAL_TIMEOUT)));
+fn fill_service_monitor(monitor: &mut Value, interval: Duration) -> Result<()> {
+    *field_mut(monitor, "/spec/endpoints/0/interval")? = json!(show_duration(interval));
+    *field_mut(monitor, "/spec/endpoints/0/scrapeTimeout")? =
+        json!(show_duration(interval.min(DEFAULT_TIMEOUT)));
     Ok(())
 }
 
-fn rules(rule: &mut Value, interval: Duration) -> Result<()> {
-    let range = format!("[{}]", show_duration(SCRAPES * interval));
-    for group in list(rule, "/spec/groups")? {
-        if group.get("interval").and_then(Value::as_str) != Some(&show_duration(USUAL_INTERVAL)) {
+fn fill_rules(rule: &mut Value, interval: Duration) -> Result<()> {
+    let range = format!("[{}]", show_duration(SCRAPES_PER_RANGE * interval));
+    for group in list_mut(rule, "/spec/groups")? {
+        if group.get("interval").and_then(Value::as_str) != Some(&show_duration(DEFAULT_INTERVAL)) {
             continue;
         }
-        put(group, "interval", json!(show_duration(interval)))?;
-        for rule in list(group, "/rules")? {
-            let expression = at(rule, "/expr")?;
-            let text = expression.as_str().map(|text| text.replace(USUAL_RANGE, &range));
+        insert_field(group, "interval", json!(show_duration(interval)))?;
+        for rule in list_mut(group, "/rules")? {
+            let expression = field_mut(rule, "/expr")?;
+            let text = expression.as_str().map(|text| text.replace(DEFAULT_RANGE, &range));
             *expression = json!(text.context("a rule has no expression")?);
         }
     }
@@ -249,7 +256,7 @@ fn rules(rule: &mut Value, interval: Duration) -> Result<()> {
 }
 
 /// The user's own groups, once the exporter's own parser has taken them. Errors: what is wrong with them, and in which line.
-pub fn checked_config(text: String) -> Result<String> {
+pub fn validate_config(text: String) -> Result<String> {
     check_rules(&text).map_err(|error| anyhow!("{error:#}: correct it"))?;
     Ok(text)
 }

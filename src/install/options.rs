@@ -1,5 +1,5 @@
 //! What `install` is asked for.
-use super::objects::Wanted;
+use super::objects::Settings;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub enum Mode {
 #[derive(Debug, Clone)]
 pub struct Options {
     /// What the objects are to be like.
-    pub wanted: Wanted,
+    pub settings: Settings,
     /// `--threads`: thread by thread too; `None`: as many nodes as there are.
     pub threads: Option<bool>,
     /// `--image`: run this image, and bring no exporter.

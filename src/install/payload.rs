@@ -1,10 +1,10 @@
 //! The exporter's own binary on its way into the cluster: found, gzipped, cut into immutable ConfigMaps, and unpacked on
 //! the node by an init container in an image that the node has.
+mod chunk;
 mod elf;
-mod part;
 
-use super::manifest::{at, labels, list, put};
-use super::place::{NAME, NAMESPACE};
+use super::manifest::{field_mut, insert_field, labels, list_mut};
+use super::resources::{NAME, NAMESPACE};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,22 +14,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+pub(crate) use chunk::Chunk;
 pub(super) use elf::ARCHITECTURES;
-pub(crate) use part::Part;
 
 /// A ConfigMap holds 1 MiB; this leaves room for the rest of the object.
-const PART: usize = 900 * 1024;
+const CHUNK_SIZE: usize = 900 * 1024;
 /// What each part is called in its ConfigMap.
-const KEY: &str = "part";
+const CHUNK_KEY: &str = "part";
 /// Where the init container finds the parts, and where the exporter's container finds what it unpacked.
-const PARTS: &str = "/payload";
+const CHUNKS_FOLDER: &str = "/payload";
 const UNPACKED: &str = "/exporter";
 /// What a node must be like to run a pod, within the pod's spec.
 const EXPRESSIONS: &str = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions";
 /// Larger than any exporter; an emptyDir is limited to it, bytes.
-const LARGEST: usize = 64 << 20;
+const MAX_SIZE: usize = 64 << 20;
 /// What payloads' names begin with.
-pub(crate) const PREFIX: &str = "process-exporter-payload-";
+pub(crate) const NAME_PREFIX: &str = "process-exporter-payload-";
 
 /// The exporter's binary for each architecture of the nodes.
 pub(crate) struct Payload {
@@ -43,24 +43,24 @@ impl Payload {
     pub(super) fn read(given: &[PathBuf], architectures: &BTreeSet<String>) -> Result<Payload> {
         let mut files = BTreeMap::new();
         for path in given {
-            let (architecture, bytes) = read(path)?;
+            let (architecture, bytes) = read_binary(path)?;
             let twice = files.insert(architecture, bytes).is_some();
             ensure!(!twice, "{} is the second exporter for {architecture}: give one", path.display());
         }
-        let places = if given.is_empty() { beside()? } else { Vec::new() };
+        let folders = if given.is_empty() { default_folders()? } else { Vec::new() };
         let mut missing = Vec::new();
-        for wanted in architectures {
-            if files.contains_key(wanted.as_str()) {
+        for needed in architectures {
+            if files.contains_key(needed.as_str()) {
                 continue;
             }
-            match find(&places, wanted)? {
+            match find_binary(&folders, needed)? {
                 Some((architecture, bytes)) => drop(files.insert(architecture, bytes)),
-                None => missing.push(wanted.as_str()),
+                None => missing.push(needed.as_str()),
             }
         }
         if missing.len() == architectures.len() {
             let looked =
-                places.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
+                folders.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
             let looked =
                 if looked.is_empty() { String::new() } else { format!(" beside this program ({looked})") };
             bail!(
@@ -68,9 +68,10 @@ impl Payload {
                 missing.join(", ")
             );
         }
-        let wanted = files.into_iter().filter(|(architecture, _)| architectures.contains(*architecture));
-        let binaries =
-            wanted.map(|(architecture, bytes)| Ok((architecture, pack(&bytes)?))).collect::<Result<_>>()?;
+        let needed = files.into_iter().filter(|(architecture, _)| architectures.contains(*architecture));
+        let binaries = needed
+            .map(|(architecture, bytes)| Ok((architecture, compress(&bytes)?)))
+            .collect::<Result<_>>()?;
         Ok(Payload { binaries })
     }
 
@@ -80,68 +81,73 @@ impl Payload {
     }
 
     /// Its parts with their data, in order.
-    fn parts(&self) -> impl Iterator<Item = (Part, &[u8])> {
+    fn chunks(&self) -> impl Iterator<Item = (Chunk, &[u8])> {
         self.binaries.iter().flat_map(|(&architecture, (hash, packed))| {
-            packed.chunks(PART).enumerate().map(move |(number, data)| {
-                (Part { architecture: architecture.to_owned(), hash: hash.clone(), number }, data)
+            packed.chunks(CHUNK_SIZE).enumerate().map(move |(number, data)| {
+                (Chunk { architecture: architecture.to_owned(), hash: hash.clone(), number }, data)
             })
         })
     }
 
     /// Its ConfigMaps. Immutable: a thousand kubelets need not watch them.
     pub(super) fn config_maps(&self) -> impl Iterator<Item = Value> {
-        self.parts().map(|(part, data)| {
+        self.chunks().map(|(chunk, data)| {
             json!({
                 "apiVersion": "v1", "kind": "ConfigMap", "immutable": true,
-                "metadata": {"name": part.name(), "namespace": NAMESPACE, "labels": labels()},
-                "binaryData": {KEY: BASE64.encode(data)},
+                "metadata": {"name": chunk.name(), "namespace": NAMESPACE, "labels": labels()},
+                "binaryData": {CHUNK_KEY: BASE64.encode(data)},
             })
         })
     }
 
     /// Has the DaemonSet unpack and run it in `image`.
-    pub(super) fn mount(&self, set: &mut Value, image: &str) -> Result<()> {
-        mount(set, image, self.parts().map(|(part, _)| part))
+    pub(super) fn mount(&self, daemonset: &mut Value, image: &str) -> Result<()> {
+        mount(daemonset, image, self.chunks().map(|(chunk, _)| chunk))
     }
 }
 
 /// Has the DaemonSet unpack and run in `image` what these parts, in their order, are of.
-pub(super) fn mount(set: &mut Value, image: &str, parts: impl IntoIterator<Item = Part>) -> Result<()> {
-    let pod = at(set, "/spec/template/spec")?;
+pub(super) fn mount(
+    daemonset: &mut Value,
+    image: &str,
+    chunks: impl IntoIterator<Item = Chunk>,
+) -> Result<()> {
+    let pod = field_mut(daemonset, "/spec/template/spec")?;
     let mut mounts = Vec::new();
     let mut architectures = BTreeSet::new();
-    for part in parts {
-        let (name, Part { architecture, number, .. }) = (part.name(), part);
+    for chunk in chunks {
+        let (name, Chunk { architecture, number, .. }) = (chunk.name(), chunk);
         let volume = format!("payload-{architecture}-{number}");
         // Numbered so that the shell's order is theirs.
-        let path = format!("{PARTS}/{architecture}/{number:02}");
-        list(pod, "/volumes")?.push(json!({"name": volume, "configMap": {"name": name}}));
+        let path = format!("{CHUNKS_FOLDER}/{architecture}/{number:02}");
+        list_mut(pod, "/volumes")?.push(json!({"name": volume, "configMap": {"name": name}}));
         mounts.push(json!({"name": volume, "mountPath": path, "readOnly": true}));
         architectures.insert(architecture);
     }
     // On other nodes its pods could only fail.
-    list(pod, EXPRESSIONS)?
+    list_mut(pod, EXPRESSIONS)?
         .push(json!({"key": "kubernetes.io/arch", "operator": "In", "values": architectures}));
-    list(pod, "/volumes")?.push(json!({"name": "exporter", "emptyDir": {"sizeLimit": LARGEST.to_string()}}));
+    list_mut(pod, "/volumes")?
+        .push(json!({"name": "exporter", "emptyDir": {"sizeLimit": MAX_SIZE.to_string()}}));
     mounts.push(json!({"name": "exporter", "mountPath": UNPACKED}));
-    let container = at(pod, "/containers/0")?;
-    put(container, "image", json!(image))?;
-    put(container, "command", json!([format!("{UNPACKED}/{NAME}")]))?;
-    list(container, "/volumeMounts")?
+    let container = field_mut(pod, "/containers/0")?;
+    insert_field(container, "image", json!(image))?;
+    insert_field(container, "command", json!([format!("{UNPACKED}/{NAME}")]))?;
+    list_mut(container, "/volumeMounts")?
         .push(json!({"name": "exporter", "mountPath": UNPACKED, "readOnly": true}));
     let of_container = |field: &str| container.get(field).cloned().unwrap_or_default();
     let unpack = json!([{
         "name": "unpack", "image": image, "imagePullPolicy": "IfNotPresent",
-        "command": ["/bin/sh", "-c", script()],
+        "command": ["/bin/sh", "-c", unpack_script()],
         "securityContext": of_container("securityContext"), "resources": of_container("resources"),
         "terminationMessagePolicy": "FallbackToLogsOnError", "volumeMounts": mounts,
     }]);
-    put(pod, "initContainers", unpack)
+    insert_field(pod, "initContainers", unpack)
 }
 
 /// What the init container runs: the parts of this node's architecture, joined and unpacked. It starts anew where it
 /// was interrupted.
-fn script() -> String {
+fn unpack_script() -> String {
     let cases: String =
         ARCHITECTURES.iter().map(|(name, _, machine)| format!("  {machine}) arch={name} ;;\n")).collect();
     format!(
@@ -150,8 +156,8 @@ machine=$(uname -m)
 case $machine in
 {cases}  *) echo "no exporter for a $machine: run oc interrogate install again" >&2; exit 1 ;;
 esac
-[ -d {PARTS}/$arch ] || {{ echo "no exporter for $arch came along: run oc interrogate install again" >&2; exit 1; }}
-cat {PARTS}/$arch/*/{KEY} | gzip -dc >{UNPACKED}/{NAME}.new
+[ -d {CHUNKS_FOLDER}/$arch ] || {{ echo "no exporter for $arch came along: run oc interrogate install again" >&2; exit 1; }}
+cat {CHUNKS_FOLDER}/$arch/*/{CHUNK_KEY} | gzip -dc >{UNPACKED}/{NAME}.new
 chmod 0555 {UNPACKED}/{NAME}.new
 mv -f {UNPACKED}/{NAME}.new {UNPACKED}/{NAME}
 "#
@@ -159,20 +165,20 @@ mv -f {UNPACKED}/{NAME}.new {UNPACKED}/{NAME}
 }
 
 /// The names of the payloads that a DaemonSet mounts.
-pub(crate) fn mounted(set: &Value) -> impl Iterator<Item = &str> {
-    let volumes = set.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+pub(crate) fn mounted_payloads(daemonset: &Value) -> impl Iterator<Item = &str> {
+    let volumes = daemonset.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
     let names =
         volumes.into_iter().flatten().filter_map(|volume| volume.pointer("/configMap/name")?.as_str());
-    names.filter(|name| name.starts_with(PREFIX))
+    names.filter(|name| name.starts_with(NAME_PREFIX))
 }
 
 /// By architecture: the hash of each exporter that would come along from beside this program. One that would not do is
 /// none; `install` says why.
-pub(super) fn carried() -> Result<BTreeMap<&'static str, String>> {
-    let places = beside()?;
+pub(super) fn bundled() -> Result<BTreeMap<&'static str, String>> {
+    let folders = default_folders()?;
     let mut hashes = BTreeMap::new();
     for (name, ..) in ARCHITECTURES {
-        if let Ok(Some((architecture, bytes))) = find(&places, name) {
+        if let Ok(Some((architecture, bytes))) = find_binary(&folders, name) {
             hashes.insert(architecture, hash(&bytes));
         }
     }
@@ -186,20 +192,20 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 /// A hash of a binary and its gzip: of the same bytes always the same.
-fn pack(bytes: &[u8]) -> Result<(String, Vec<u8>)> {
+fn compress(bytes: &[u8]) -> Result<(String, Vec<u8>)> {
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
     gzip.write_all(bytes).context("packing the exporter")?;
     Ok((hash(bytes), gzip.finish().context("packing the exporter")?))
 }
 
 /// A static program and its architecture.
-fn read(path: &Path) -> Result<(&'static str, Vec<u8>)> {
+fn read_binary(path: &Path) -> Result<(&'static str, Vec<u8>)> {
     let name = path.display();
     let bytes = std::fs::read(path).map_err(|why| {
         anyhow!("the exporter {name} cannot be read ({why}): name another with --exporter FILE")
     })?;
     ensure!(
-        bytes.len() <= LARGEST,
+        bytes.len() <= MAX_SIZE,
         "{name} is no exporter, it is over 64 MiB: name another with --exporter FILE"
     );
     let architecture = elf::architecture(&bytes).with_context(|| format!("{name} cannot be installed"))?;
@@ -207,15 +213,15 @@ fn read(path: &Path) -> Result<(&'static str, Vec<u8>)> {
 }
 
 /// The folders in which an exporter may stand: those beside this program.
-fn beside() -> Result<Vec<PathBuf>> {
+fn default_folders() -> Result<Vec<PathBuf>> {
     let program = std::env::current_exe().and_then(|path| path.canonicalize());
     let program =
         program.context("this program's own file is not to be found: give --exporter FILE or --image REF")?;
-    Ok(around(program.parent().unwrap_or(Path::new("/"))))
+    Ok(folders_beside(program.parent().unwrap_or(Path::new("/"))))
 }
 
 /// The release archive's folder; in development what `exporter/build` has built, and the build of this program.
-fn around(folder: &Path) -> Vec<PathBuf> {
+fn folders_beside(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.join("exporter")];
     if let Some(Ok(targets)) = folder.parent().map(|target| target.join("shipped").read_dir()) {
         let mut built: Vec<_> = targets.flatten().map(|target| target.path().join("exporter")).collect();
@@ -228,12 +234,12 @@ fn around(folder: &Path) -> Vec<PathBuf> {
 
 /// The exporter for `architecture` in `folders`, if one is there. A build's has no architecture in its name, and may
 /// be another's: then it is passed over.
-fn find(folders: &[PathBuf], architecture: &str) -> Result<Option<(&'static str, Vec<u8>)>> {
+fn find_binary(folders: &[PathBuf], architecture: &str) -> Result<Option<(&'static str, Vec<u8>)>> {
     for folder in folders {
         let released = folder.join(format!("process-exporter-linux-{architecture}"));
         let built = folder.join(NAME);
         for path in [&released, &built].into_iter().filter(|path| path.is_file()) {
-            let (found, bytes) = read(path)?;
+            let (found, bytes) = read_binary(path)?;
             if found == architecture {
                 return Ok(Some((found, bytes)));
             }

@@ -1,8 +1,7 @@
 //! What is looked at before anything is changed: who asks, what the cluster serves, whose objects are in the way, and
 //! the image that every node has.
-use super::manifest::or_empty;
 use super::objects::{Object, TlsVersion};
-use super::place::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAME, NAMESPACE, PLACES};
+use super::resources::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAME, NAMESPACE, RESOURCES};
 use crate::cluster::{FIELD_MANAGER, Failure, Part, Server};
 use crate::prometheus::null_is_empty;
 use anyhow::{Context, Result, bail, ensure};
@@ -29,28 +28,28 @@ pub(crate) struct Metadata {
     deletion_timestamp: Option<String>,
     generation: i64,
     #[serde(deserialize_with = "null_is_empty")]
-    managed_fields: Vec<Managed>,
+    managed_fields: Vec<ManagedFields>,
 }
 
 /// Who set fields of an object, and when they last changed.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-struct Managed {
+struct ManagedFields {
     manager: String,
     time: String,
 }
 
 /// An object or a list's item, of which only the metadata is of interest.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Outline {
+pub(crate) struct PartialObject {
     pub(crate) metadata: Metadata,
 }
 
 /// A list of such.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Outlines {
-    #[serde(deserialize_with = "or_empty")]
-    pub(crate) items: Vec<Outline>,
+pub(crate) struct PartialObjectList {
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) items: Vec<PartialObject>,
 }
 
 impl Metadata {
@@ -59,7 +58,7 @@ impl Metadata {
     }
 
     /// Whether somebody has deleted it, and it is still there.
-    pub(super) fn is_ending(&self) -> bool {
+    pub(super) fn is_deleting(&self) -> bool {
         self.deletion_timestamp.is_some()
     }
 
@@ -81,7 +80,7 @@ impl Metadata {
 }
 
 /// Who the server takes us for. Errors: it is not reachable, or the login is no good.
-pub(super) async fn user(server: &Server<'_>) -> Result<String> {
+pub(super) async fn fetch_user(server: &Server<'_>) -> Result<String> {
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
     match server.review("/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await {
         Ok(answer) => {
@@ -95,21 +94,23 @@ pub(super) async fn user(server: &Server<'_>) -> Result<String> {
 }
 
 /// Whether the cluster has what the objects need. Errors: a kind that is not served.
-pub(super) async fn served(server: &Server<'_>) -> Result<()> {
-    let foreign =
-        PLACES.iter().filter(|place| place.group.contains("openshift.io") || place.group.contains("coreos"));
-    let groups: BTreeSet<_> = foreign.clone().map(|place| (place.group, place.version)).collect();
+pub(super) async fn check_served_kinds(server: &Server<'_>) -> Result<()> {
+    let foreign = RESOURCES
+        .iter()
+        .filter(|resource| resource.group.contains("openshift.io") || resource.group.contains("coreos"));
+    let groups: BTreeSet<_> = foreign.clone().map(|resource| (resource.group, resource.version)).collect();
     let lists = try_join_all(groups.iter().map(async |(group, version)| {
         let path = format!("/apis/{group}/{version}");
         let found = server.get_opt::<Value>(&path, Part::Whole).await;
         found.map_err(|failure| failure.during(&format!("asking whether {group} is served"), HEALTH))
     }));
     let lists = lists.await?;
-    let resources = lists.iter().flatten().filter_map(|list| list.get("resources")?.as_array()).flatten();
-    let served: BTreeSet<_> = resources.filter_map(|resource| resource.get("kind")?.as_str()).collect();
+    let api_resources = lists.iter().flatten().filter_map(|list| list.get("resources")?.as_array()).flatten();
+    let served: BTreeSet<_> =
+        api_resources.filter_map(|api_resource| api_resource.get("kind")?.as_str()).collect();
     let missing: Vec<_> = foreign
-        .filter(|place| !served.contains(place.kind))
-        .map(|place| format!("{}/{} {}", place.group, place.version, place.kind))
+        .filter(|resource| !served.contains(resource.kind))
+        .map(|resource| format!("{}/{} {}", resource.group, resource.version, resource.kind))
         .collect();
     ensure!(
         missing.is_empty(),
@@ -120,10 +121,10 @@ pub(super) async fn served(server: &Server<'_>) -> Result<()> {
 }
 
 /// Whether there is where to install into. Errors: a namespace that is not there.
-pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
+pub(super) async fn check_namespaces(server: &Server<'_>) -> Result<()> {
     for namespace in [NAMESPACE, DASHBOARDS] {
         let found =
-            server.get_opt::<Outline>(&format!("/api/v1/namespaces/{namespace}"), Part::Metadata).await;
+            server.get_opt::<PartialObject>(&format!("/api/v1/namespaces/{namespace}"), Part::Metadata).await;
         let found =
             found.map_err(|failure| failure.during(&format!("reading namespace {namespace}"), HEALTH))?;
         ensure!(
@@ -135,9 +136,11 @@ pub(super) async fn namespaces(server: &Server<'_>) -> Result<()> {
 }
 
 /// The image that every node has: node-exporter's own; none where there is no such DaemonSet or container.
-pub(crate) async fn node_exporter_image(server: &Server<'_>) -> Result<Option<String>, Failure> {
-    let set = server.get_opt::<Value>(&DAEMON_SETS.path_of("node-exporter"), Part::Whole).await?;
-    let containers = set.as_ref().and_then(|set| set.pointer("/spec/template/spec/containers")?.as_array());
+pub(crate) async fn fetch_node_exporter_image(server: &Server<'_>) -> Result<Option<String>, Failure> {
+    let daemonset = server.get_opt::<Value>(&DAEMON_SETS.object_path("node-exporter"), Part::Whole).await?;
+    let containers = daemonset
+        .as_ref()
+        .and_then(|daemonset| daemonset.pointer("/spec/template/spec/containers")?.as_array());
     let named = |container: &&Value| container.get("name").and_then(Value::as_str) == Some("node-exporter");
     let image = containers.and_then(|all| all.iter().find(named)?.get("image")?.as_str());
     Ok(image.map(str::to_owned))
@@ -145,10 +148,10 @@ pub(crate) async fn node_exporter_image(server: &Server<'_>) -> Result<Option<St
 
 /// The lowest version of TLS that the cluster's administrators want spoken; `None` if this user may not see it. Clusters
 /// without such a profile have TLS 1.2. Errors: the server does not answer.
-pub(super) async fn min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
+pub(super) async fn fetch_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
     let reading = "reading the cluster's TLS profile (apiserver.config.openshift.io/cluster)";
     match server.get_opt::<Value>("/apis/config.openshift.io/v1/apiservers/cluster", Part::Whole).await {
-        Ok(found) => Ok(Some(profile_min_tls(
+        Ok(found) => Ok(Some(min_tls_of_profile(
             found.as_ref().and_then(|found| found.pointer("/spec/tlsSecurityProfile")),
         ))),
         Err(failure) if failure.code() == 403 => Ok(None),
@@ -158,45 +161,45 @@ pub(super) async fn min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
 
 /// The lowest version of TLS that the installed exporter speaks; `None` if none is installed. Errors: the server does not
 /// answer.
-pub(super) async fn installed_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
-    let found = server.get_opt::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
-    let set = found.map_err(|failure| failure.during("reading the installed daemonset", HEALTH))?;
-    Ok(set.as_ref().and_then(TlsVersion::of_installed))
+pub(super) async fn fetch_installed_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
+    let found = server.get_opt::<Value>(&DAEMON_SETS.object_path(NAME), Part::Whole).await;
+    let daemonset = found.map_err(|failure| failure.during("reading the installed daemonset", HEALTH))?;
+    Ok(daemonset.as_ref().and_then(TlsVersion::of_installed))
 }
 
-fn profile_min_tls(profile: Option<&Value>) -> TlsVersion {
+fn min_tls_of_profile(profile: Option<&Value>) -> TlsVersion {
     let text = |pointer| profile.and_then(|profile| profile.pointer(pointer)?.as_str());
     match text("/type") {
         Some("Modern") => TlsVersion::Tls13,
-        Some("Custom") => text("/custom/minTLSVersion").map(TlsVersion::named).unwrap_or_default(),
+        Some("Custom") => text("/custom/minTLSVersion").map(TlsVersion::from_name).unwrap_or_default(),
         _ => TlsVersion::default(),
     }
 }
 
 /// The same. Errors: there is none.
-pub(super) async fn image(server: &Server<'_>) -> Result<String> {
+pub(super) async fn require_node_exporter_image(server: &Server<'_>) -> Result<String> {
     let reading = "reading daemonset node-exporter of openshift-monitoring, whose image every node has";
     let remedy = "ask for the right to read it, or bring an image with --image REF";
-    let found = node_exporter_image(server).await.map_err(|failure| failure.during(reading, remedy))?;
+    let found = fetch_node_exporter_image(server).await.map_err(|failure| failure.during(reading, remedy))?;
     found.with_context(|| {
         format!("{reading}: there is none, or without its container: bring an image with --image REF")
     })
 }
 
 /// What is there of `objects`, one by one. Errors: the server does not answer.
-pub(super) async fn existing(server: &Server<'_>, objects: &[Object]) -> Result<Vec<Option<Metadata>>> {
+pub(super) async fn fetch_existing(server: &Server<'_>, objects: &[Object]) -> Result<Vec<Option<Metadata>>> {
     let found = join_all(objects.iter().map(async |object| {
-        let found = server.get_opt::<Outline>(&object.path(), Part::Metadata).await;
+        let found = server.get_opt::<PartialObject>(&object.path(), Part::Metadata).await;
         let found =
             found.map_err(|failure| failure.during(&format!("reading {}", object.title()), HEALTH))?;
-        anyhow::Ok(found.map(|outline| outline.metadata))
+        anyhow::Ok(found.map(|partial| partial.metadata))
     }));
     found.await.into_iter().collect()
 }
 
 /// What stands in the way and is not ours. Errors: some of it is, and is not to be replaced; all of it is named.
 /// Gives the places in `objects` of what is the predecessor's.
-pub(super) fn in_the_way(
+pub(super) fn find_predecessors(
     objects: &[Object],
     existing: &[Option<Metadata>],
     replace: bool,
@@ -253,9 +256,9 @@ mod tests {
 
     #[test]
     fn the_lowest_version_of_tls_is_the_profiles() {
-        let profile = |value: Value| profile_min_tls(Some(&value));
+        let profile = |value: Value| min_tls_of_profile(Some(&value));
         let custom = |version: &str| profile(json!({"type": "Custom", "custom": {"minTLSVersion": version}}));
-        assert_eq!(profile_min_tls(None), TlsVersion::Tls12);
+        assert_eq!(min_tls_of_profile(None), TlsVersion::Tls12);
         assert_eq!(profile(Value::Null), TlsVersion::Tls12);
         assert_eq!(profile(json!({"type": "Old"})), TlsVersion::Tls12, "what it allows nothing here speaks");
         assert_eq!(profile(json!({"type": "Intermediate"})), TlsVersion::Tls12);

@@ -1,7 +1,9 @@
 //! The rights that an installation takes, all of them asked about at once, and the roles that would grant what is missing.
 use super::console::Console;
 use super::options::Intent;
-use super::place::{CONFIG_MAPS, CONSTRAINTS, DAEMON_SETS, DASHBOARDS, NAME, NAMESPACE, PLACES, Place};
+use super::resources::{
+    CONFIG_MAPS, CONSTRAINTS, DAEMON_SETS, DASHBOARDS, NAME, NAMESPACE, RESOURCES, Resource,
+};
 use crate::cluster::{Failure, Server};
 use anyhow::{Result, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -26,62 +28,62 @@ pub(super) struct Right {
     name: Option<&'static str>,
 }
 
-const fn cluster(group: &'static str, resource: &'static str, verb: &'static str) -> Right {
+const fn cluster_wide(group: &'static str, resource: &'static str, verb: &'static str) -> Right {
     Right { group, resource, verb, namespace: None, name: None }
 }
 
-fn of(place: Place, verb: &'static str) -> Right {
+fn on_resource(resource: Resource, verb: &'static str) -> Right {
     // Payloads have names of their own.
-    let name = match place.namespace {
+    let name = match resource.namespace {
         Some(DASHBOARDS) => Some("process-exporter-dashboard"),
-        _ if place == CONFIG_MAPS => None,
+        _ if resource == CONFIG_MAPS => None,
         _ => Some(NAME),
     };
-    Right { name, namespace: place.namespace, ..cluster(place.group, place.plural, verb) }
+    Right { name, namespace: resource.namespace, ..cluster_wide(resource.group, resource.plural, verb) }
 }
 
 /// What an installation does, right by right.
-fn needed(intent: &Intent) -> Vec<Right> {
+fn required_rights(intent: &Intent) -> Vec<Right> {
     let in_namespace = |right: Right| Right { namespace: Some(NAMESPACE), ..right };
     // A namespace is in itself, as far as rights go.
     let namespace =
-        |name| Right { name: Some(name), namespace: Some(name), ..cluster("", "namespaces", "get") };
+        |name| Right { name: Some(name), namespace: Some(name), ..cluster_wide("", "namespaces", "get") };
     let mut rights = vec![namespace(NAMESPACE), namespace(DASHBOARDS)];
     if intent.reads_nodes || intent.waits {
-        rights.push(cluster("", "nodes", "list"));
+        rights.push(cluster_wide("", "nodes", "list"));
     }
     if intent.reads_nodes {
-        rights.push(Right { name: Some("node-exporter"), ..of(DAEMON_SETS, "get") });
+        rights.push(Right { name: Some("node-exporter"), ..on_resource(DAEMON_SETS, "get") });
     }
-    for place in PLACES {
-        rights.extend(["get", "create", "patch"].map(|verb| of(place, verb)));
-        if intent.replaces && place != CONFIG_MAPS {
-            rights.push(of(place, "delete"));
+    for resource in RESOURCES {
+        rights.extend(["get", "create", "patch"].map(|verb| on_resource(resource, verb)));
+        if intent.replaces && resource != CONFIG_MAPS {
+            rights.push(on_resource(resource, "delete"));
         }
     }
     // Who grants a right must have it.
-    rights.push(of(CONSTRAINTS, "use"));
+    rights.push(on_resource(CONSTRAINTS, "use"));
     // Payloads of other versions go.
-    rights.extend(["list", "delete"].map(|verb| of(CONFIG_MAPS, verb)));
+    rights.extend(["list", "delete"].map(|verb| on_resource(CONFIG_MAPS, verb)));
     if intent.waits {
-        rights.push(of(DAEMON_SETS, "watch"));
+        rights.push(on_resource(DAEMON_SETS, "watch"));
         // What keeps a pod from becoming ready is told.
-        rights.push(in_namespace(cluster("", "pods", "list")));
-        rights.push(in_namespace(cluster("", "events", "list")));
+        rights.push(in_namespace(cluster_wide("", "pods", "list")));
+        rights.push(in_namespace(cluster_wide("", "events", "list")));
     }
     rights
 }
 
 impl Right {
-    async fn is_granted(self, server: &Server<'_>) -> Result<Option<Right>, Failure> {
+    async fn if_missing(self, server: &Server<'_>) -> Result<Option<Right>, Failure> {
         let attributes = json!({"group": self.group, "resource": self.resource,
             "verb": self.verb, "namespace": self.namespace.unwrap_or_default(), "name": self.name.unwrap_or_default()});
-        let granted = allowed(server, &attributes).await?;
+        let granted = fetch_allowed(server, &attributes).await?;
         Ok((!granted).then_some(self))
     }
 }
 
-async fn allowed(server: &Server<'_>, attributes: &Value) -> Result<bool, Failure> {
+async fn fetch_allowed(server: &Server<'_>, attributes: &Value) -> Result<bool, Failure> {
     let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes}});
     let answer = server.review(REVIEWS, &review).await?;
@@ -99,20 +101,20 @@ pub(super) async fn check(
     let everything = json!({"group": "*", "resource": "*", "verb": "*"});
     let asking =
         |failure: Failure| failure.during("asking for one's rights", "check the API server's health");
-    if allowed(server, &everything).await.map_err(asking)? {
+    if fetch_allowed(server, &everything).await.map_err(asking)? {
         return Ok(());
     }
-    let reviews = needed(intent).into_iter().map(|right| right.is_granted(server));
+    let reviews = required_rights(intent).into_iter().map(|right| right.if_missing(server));
     let missing: Vec<Option<Right>> =
         stream::iter(reviews).buffered(AT_ONCE).try_collect().await.map_err(asking)?;
     let missing: Vec<Right> = missing.into_iter().flatten().collect();
     if missing.is_empty() {
         return Ok(());
     }
-    for line in lines(&missing) {
+    for line in missing_lines(&missing) {
         console.say("missing", &line);
     }
-    console.yaml(roles(&missing, user))?;
+    console.yaml(granting_roles(&missing, user))?;
     bail!(
         "{user} lacks {} of the rights that installing takes, and nothing was changed: have an administrator apply the roles printed on standard output (oc apply -f -)",
         missing.len()
@@ -120,13 +122,13 @@ pub(super) async fn check(
 }
 
 /// Rights of one resource in one line: `create, patch services in openshift-monitoring`.
-fn lines(missing: &[Right]) -> Vec<String> {
+fn missing_lines(missing: &[Right]) -> Vec<String> {
     let mut lines = BTreeMap::<(usize, String), Vec<&str>>::new();
     for right in missing {
         let group = if right.group.is_empty() { String::new() } else { format!(".{}", right.group) };
         let name = right.name.map(|name| format!(" \"{name}\"")).unwrap_or_default();
-        let place = right.namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
-        let what = format!("{}{group}{name}{place}", right.resource);
+        let scope = right.namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+        let what = format!("{}{group}{name}{scope}", right.resource);
         let known = lines.keys().find(|(_, line)| *line == what).cloned();
         lines.entry(known.unwrap_or((lines.len(), what))).or_default().push(right.verb);
     }
@@ -134,18 +136,18 @@ fn lines(missing: &[Right]) -> Vec<String> {
 }
 
 /// Roles that hold exactly these rights, and their bindings to `user`.
-fn roles(missing: &[Right], user: &str) -> Vec<Value> {
-    let mut places = BTreeMap::<Option<&str>, Vec<Value>>::new();
+fn granting_roles(missing: &[Right], user: &str) -> Vec<Value> {
+    let mut by_namespace = BTreeMap::<Option<&str>, Vec<Value>>::new();
     for right in missing {
         let mut rule =
             json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]});
         if let (Some(name), Some(fields)) = (right.name, rule.as_object_mut()) {
             fields.insert("resourceNames".into(), json!([name]));
         }
-        places.entry(right.namespace).or_default().push(rule);
+        by_namespace.entry(right.namespace).or_default().push(rule);
     }
     let mut roles = Vec::new();
-    for (namespace, rules) in places {
+    for (namespace, rules) in by_namespace {
         let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
         let mut metadata = json!({"name": ROLE});
         if let (Some(namespace), Some(fields)) = (namespace, metadata.as_object_mut()) {
@@ -165,13 +167,17 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_by_resource() {
-        let missing = [of(CONFIG_MAPS, "list"), of(CONSTRAINTS, "use"), of(CONFIG_MAPS, "delete")];
+        let missing = [
+            on_resource(CONFIG_MAPS, "list"),
+            on_resource(CONSTRAINTS, "use"),
+            on_resource(CONFIG_MAPS, "delete"),
+        ];
         let expected = [
             "list, delete configmaps in openshift-monitoring",
             "use securitycontextconstraints.security.openshift.io \"process-exporter\"",
         ];
-        assert_eq!(lines(&missing), expected);
-        let roles = roles(&missing, "alice");
+        assert_eq!(missing_lines(&missing), expected);
+        let roles = granting_roles(&missing, "alice");
         let kinds: Vec<_> = roles.iter().filter_map(|role| role["kind"].as_str()).collect();
         assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
         assert_eq!(roles[0]["rules"][0]["resourceNames"], json!(["process-exporter"]));
@@ -182,7 +188,7 @@ mod tests {
     fn what_is_not_done_needs_no_right() {
         let all = Intent { reads_nodes: true, replaces: true, waits: true };
         let few = Intent { reads_nodes: false, replaces: false, waits: false };
-        let (all, few) = (needed(&all), needed(&few));
+        let (all, few) = (required_rights(&all), required_rights(&few));
         assert!(few.iter().all(|right| all.contains(right)) && few.len() < all.len());
         assert!(!few.iter().any(|right| ["pods", "events", "nodes"].contains(&right.resource)));
         for (index, right) in all.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! Until every node's pod is ready: one watch of the DaemonSet, and a look at pods and events where nothing moves.
-use super::certificate;
 use super::console::Console;
-use super::look::{self, Look};
-use super::place::{DAEMON_SETS, NAME};
-use super::set::Set;
+use super::daemonset::DaemonSet;
+use super::diagnose::{self, Diagnosis};
+use super::resources::{DAEMON_SETS, NAME};
+use super::serving_certificate;
 use crate::cluster::{Events, Failure, Server};
 use crate::progress::Progress;
 use anyhow::{Result, anyhow, bail};
@@ -14,62 +14,70 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// The first look at what may be wrong comes after this, each further one after twice as long.
-const FIRST_LOOK: Duration = Duration::from_secs(3);
-const LAST_LOOK: Duration = Duration::from_secs(60);
+const FIRST_DIAGNOSIS: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The server ends a watch after this; one that is silent for longer is dead.
-const WATCH: Duration = Duration::from_secs(60);
-const DEAD: Duration = Duration::from_secs(75);
+const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_SILENCE: Duration = Duration::from_secs(75);
 /// Before a watch that ended is begun again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-const ENDED: &str = "somebody deleted the exporter's daemonset while it was waited for: run this again";
+const DELETED: &str = "somebody deleted the exporter's daemonset while it was waited for: run this again";
 
 /// What a wait knows.
 struct Wait<'a, 'b> {
     server: &'a Server<'b>,
-    set: Set,
+    daemonset: DaemonSet,
     /// What the last look has found.
-    seen: Look,
+    diagnosis: Diagnosis,
     progress: Option<Progress>,
-    told: BTreeSet<String>,
+    printed: BTreeSet<String>,
 }
 
 /// Waits until the pods of all nodes are ready, but for those of nodes that are down; gives how many are. Errors: not by
 /// `until`, which is `timeout` after the start, with what is in the way; or the login is no longer good.
 pub(super) async fn wait(
     server: &Server<'_>,
-    until: Instant,
+    deadline: Instant,
     timeout: Duration,
     console: &Console<'_>,
 ) -> Result<usize> {
-    let mut wait =
-        Wait { server, set: Set::default(), seen: Look::default(), progress: None, told: BTreeSet::new() };
-    let (mut pause, mut look) = (FIRST_LOOK, Instant::now() + FIRST_LOOK);
-    let mut events: Option<(Instant, Events<Set>)> = None;
+    let mut wait = Wait {
+        server,
+        daemonset: DaemonSet::default(),
+        diagnosis: Diagnosis::default(),
+        progress: None,
+        printed: BTreeSet::new(),
+    };
+    let (mut pause, mut next_diagnosis) = (FIRST_DIAGNOSIS, Instant::now() + FIRST_DIAGNOSIS);
+    let mut events: Option<(Instant, Events<DaemonSet>)> = None;
     loop {
         if events.is_none() {
-            events = wait.watch(until, console).await?.map(|events| (Instant::now() + DEAD, events));
+            events =
+                wait.watch(deadline, console).await?.map(|events| (Instant::now() + MAX_SILENCE, events));
         }
-        let Some((dead, stream)) = &mut events else { return Err(wait.late(timeout).await) };
+        let Some((silence_deadline, stream)) = &mut events else {
+            return Err(wait.timeout_error(timeout).await);
+        };
         tokio::select! {
             event = stream.next() => match event {
-                Some(Ok(WatchEvent::Added(set) | WatchEvent::Modified(set))) => {
-                    wait.set = set;
-                    if wait.set.is_ending() {
-                        bail!(ENDED);
+                Some(Ok(WatchEvent::Added(daemonset) | WatchEvent::Modified(daemonset))) => {
+                    wait.daemonset = daemonset;
+                    if wait.daemonset.is_deleting() {
+                        bail!(DELETED);
                     }
-                    wait.show();
-                    if wait.set.is_done() {
-                        return wait.done(console).await;
+                    wait.update_progress();
+                    if wait.daemonset.is_rolled_out() {
+                        return wait.finish(console).await;
                     }
                     if wait.may_be_done() {
-                        look = Instant::now();
+                        next_diagnosis = Instant::now();
                     }
                 }
                 Some(Ok(WatchEvent::Deleted(_))) => {
-                    bail!(ENDED)
+                    bail!(DELETED)
                 }
-                Some(Err(Failure::LoggedOut(error))) => return Err(interrupted(error)),
+                Some(Err(Failure::LoggedOut(error))) => return Err(with_remedy(error)),
                 Some(Ok(WatchEvent::Bookmark(_))) => {}
                 // Another one starts from what is there then.
                 Some(Ok(WatchEvent::Error(_)) | Err(_)) | None => {
@@ -77,35 +85,35 @@ pub(super) async fn wait(
                     sleep(PAUSE).await;
                 }
             },
-            () = sleep_until(*dead) => events = None,
-            () = sleep_until(look) => {
-                let lines = wait.look(false).await?;
-                wait.tell(lines, console);
-                if wait.seen.lacks_only_nodes_down(&wait.set) {
-                    return wait.done(console).await;
+            () = sleep_until(*silence_deadline) => events = None,
+            () = sleep_until(next_diagnosis) => {
+                let lines = wait.diagnose(false).await?;
+                wait.print_new(lines, console);
+                if wait.diagnosis.lacks_only_nodes_down(&wait.daemonset) {
+                    return wait.finish(console).await;
                 }
-                pause = (2 * pause).min(LAST_LOOK);
-                look = Instant::now() + pause;
+                pause = (2 * pause).min(LONGEST_PAUSE);
+                next_diagnosis = Instant::now() + pause;
             }
-            () = sleep_until(until) => return Err(wait.late(timeout).await),
+            () = sleep_until(deadline) => return Err(wait.timeout_error(timeout).await),
         }
     }
 }
 
 impl Wait<'_, '_> {
     /// Begins the watch, as soon as there is a server; none if it is late by then.
-    async fn watch(&mut self, until: Instant, console: &Console<'_>) -> Result<Option<Events<Set>>> {
+    async fn watch(&mut self, deadline: Instant, console: &Console<'_>) -> Result<Option<Events<DaemonSet>>> {
         let path = format!(
             "{}?watch=1&fieldSelector=metadata.name%3D{NAME}&timeoutSeconds={}",
-            DAEMON_SETS.path(),
-            WATCH.as_secs()
+            DAEMON_SETS.list_path(),
+            WATCH_TIMEOUT.as_secs()
         );
-        while Instant::now() < until {
+        while Instant::now() < deadline {
             match self.server.watch(&path).await {
                 Ok(events) => return Ok(Some(events)),
-                Err(Failure::LoggedOut(error)) => return Err(interrupted(error)),
+                Err(Failure::LoggedOut(error)) => return Err(with_remedy(error)),
                 Err(Failure::Unavailable(error)) => {
-                    self.tell(vec![format!("{error:#}; trying again until --timeout")], console);
+                    self.print_new(vec![format!("{error:#}; trying again until --timeout")], console);
                     sleep(PAUSE).await;
                 }
                 Err(failure) => return Err(failure.during("watching the daemonset", "ask for this right")),
@@ -114,50 +122,51 @@ impl Wait<'_, '_> {
         Ok(None)
     }
 
-    fn state(&self) -> String {
-        let (ready, desired) = self.set.ready();
-        if self.set.is_seen() {
+    fn progress_text(&self) -> String {
+        let (ready, desired) = self.daemonset.ready();
+        if self.daemonset.is_observed() {
             format!("{ready} of {desired} nodes ready")
         } else {
             "waiting for the nodes".to_owned()
         }
     }
 
-    fn show(&mut self) {
-        let (ready, desired) = self.set.ready();
-        let state = self.state();
+    fn update_progress(&mut self) {
+        let (ready, desired) = self.daemonset.ready();
+        let state = self.progress_text();
         let progress = self.progress.get_or_insert_with(|| Progress::start(state.clone()));
         progress.update(ready as f64 / desired.max(1) as f64, state);
     }
 
     /// Tells what has not been told yet.
-    fn tell(&mut self, lines: Vec<String>, console: &Console<'_>) {
+    fn print_new(&mut self, lines: Vec<String>, console: &Console<'_>) {
         let shown = self.progress.as_ref().is_some_and(Progress::is_shown);
-        let state = self.state();
-        let new: Vec<_> = lines.into_iter().filter(|line| self.told.insert(line.clone())).collect();
+        let state = self.progress_text();
+        let new: Vec<_> = lines.into_iter().filter(|line| self.printed.insert(line.clone())).collect();
         if !new.is_empty() {
             // Its line is empty while others are written.
             self.progress = None;
         }
         new.iter().for_each(|line| console.say("warning", line));
-        if !shown && self.told.insert(state.clone()) {
+        if !shown && self.printed.insert(state.clone()) {
             console.say("note", &state);
         }
-        self.show();
+        self.update_progress();
     }
 
     /// Whether nodes that were down at the last look are as many as are not ready: then another look tells.
     fn may_be_done(&self) -> bool {
-        let (ready, desired) = self.set.ready();
-        !self.seen.nodes_down.is_empty() && desired.saturating_sub(ready) <= self.seen.nodes_down.len()
+        let (ready, desired) = self.daemonset.ready();
+        !self.diagnosis.nodes_down.is_empty()
+            && desired.saturating_sub(ready) <= self.diagnosis.nodes_down.len()
     }
 
-    async fn done(&mut self, console: &Console<'_>) -> Result<usize> {
+    async fn finish(&mut self, console: &Console<'_>) -> Result<usize> {
         // Pods are ready with anybody's certificate, and Prometheus takes the service CA's alone.
-        if let Ok(Some(trouble)) = certificate::refusal(self.server).await {
-            self.tell(vec![trouble.to_string()], console);
+        if let Ok(Some(problem)) = serving_certificate::fetch_refusal(self.server).await {
+            self.print_new(vec![problem.to_string()], console);
         }
-        let (ready, desired) = self.set.ready();
+        let (ready, desired) = self.daemonset.ready();
         if desired == 0 {
             console.say("warning", "no node runs it: check --node-selector, and the nodes with oc get nodes");
         }
@@ -165,14 +174,15 @@ impl Wait<'_, '_> {
     }
 
     /// What is in the way, as far as it can be seen.
-    async fn look(&mut self, late: bool) -> Result<Vec<String>> {
-        self.seen = look::look(self.server, &self.set, late).await.map_err(interrupted)?;
-        Ok(self.seen.troubles.iter().map(ToString::to_string).collect())
+    async fn diagnose(&mut self, timed_out: bool) -> Result<Vec<String>> {
+        self.diagnosis =
+            diagnose::diagnose(self.server, &self.daemonset, timed_out).await.map_err(with_remedy)?;
+        Ok(self.diagnosis.problems.iter().map(ToString::to_string).collect())
     }
 
-    async fn late(&mut self, timeout: Duration) -> anyhow::Error {
-        let state = self.state();
-        let lines = self.look(true).await.unwrap_or_default();
+    async fn timeout_error(&mut self, timeout: Duration) -> anyhow::Error {
+        let state = self.progress_text();
+        let lines = self.diagnose(true).await.unwrap_or_default();
         self.progress = None;
         let why = if lines.is_empty() { String::new() } else { format!(" ({})", lines.join("; ")) };
         let seconds = timeout.as_secs_f64();
@@ -182,6 +192,6 @@ impl Wait<'_, '_> {
     }
 }
 
-fn interrupted(error: anyhow::Error) -> anyhow::Error {
+fn with_remedy(error: anyhow::Error) -> anyhow::Error {
     error.context("the exporter is installed, its pods were being waited for; run this again after that")
 }

@@ -6,21 +6,21 @@ use crate::cluster::Server;
 
 /// Nodes up to which threads are counted unless asked not to. A node has some 400 to 2000 names of threads, each two series in
 /// Prometheus.
-const MOST_NODES: usize = 200;
+const MAX_NODES: usize = 200;
 
 /// Whether they are counted, and the note on it if nobody has asked. `nodes`: those that run the exporter, if they are known.
-fn decided(asked: Option<bool>, nodes: Option<usize>) -> (bool, Option<String>) {
+fn decide(asked: Option<bool>, nodes: Option<usize>) -> (bool, Option<String>) {
     match (asked, nodes) {
         (Some(asked), _) => (asked, None),
-        (None, Some(nodes)) if nodes > MOST_NODES => {
+        (None, Some(nodes)) if nodes > MAX_NODES => {
             let note = format!(
-                "threads are left out, as there are {nodes} nodes, more than {MOST_NODES}: --threads=true counts them too"
+                "threads are left out, as there are {nodes} nodes, more than {MAX_NODES}: --threads=true counts them too"
             );
             (false, Some(note))
         }
         (None, None) => {
             let note = format!(
-                "threads are counted, as it is not known how many nodes there are: above {MOST_NODES}, leave them out with --threads=false"
+                "threads are counted, as it is not known how many nodes there are: above {MAX_NODES}, leave them out with --threads=false"
             );
             (true, Some(note))
         }
@@ -29,7 +29,7 @@ fn decided(asked: Option<bool>, nodes: Option<usize>) -> (bool, Option<String>) 
 }
 
 /// Whether they are counted; says why or why not, if nobody has asked. `nodes`: those that run the exporter, if they were listed.
-pub(super) async fn are_counted(
+pub(super) async fn should_count(
     server: &Server<'_>,
     nodes: Option<&Nodes>,
     options: &Options,
@@ -39,12 +39,12 @@ pub(super) async fn are_counted(
         Some(nodes) => Some(nodes.len()),
         // Nothing else of this installation takes the right to list them.
         None if options.threads.is_none() => {
-            let nodes = Nodes::chosen(server, &options.wanted.node_selector).await;
+            let nodes = Nodes::fetch(server, &options.settings.node_selector).await;
             nodes.ok().map(|nodes| nodes.len())
         }
         None => None,
     };
-    let (counted, note) = decided(options.threads, count);
+    let (counted, note) = decide(options.threads, count);
     note.iter().for_each(|note| console.say("note", note));
     counted
 }
@@ -62,7 +62,7 @@ mod tests {
             (Some(true), Some(201), true, false),
             (Some(false), Some(1), false, false),
         ] {
-            let (found, note) = decided(asked, nodes);
+            let (found, note) = decide(asked, nodes);
             assert_eq!((found, note.is_some()), (counted, says), "{asked:?} {nodes:?}");
         }
     }

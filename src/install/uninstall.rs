@@ -1,9 +1,9 @@
 //! Everything of ours goes, dependents first; nothing else does.
 use super::console::Console;
-use super::look;
-use super::place::{DAEMON_SETS, NAME, OURS, PLACES, Place};
-use super::preflight::{Metadata, Outlines};
-use super::trouble::named;
+use super::diagnose;
+use super::pod_problems::list_names;
+use super::preflight::{Metadata, PartialObjectList};
+use super::resources::{DAEMON_SETS, NAME, OURS, RESOURCES, Resource};
 use crate::cluster::{Cluster, Failure, Part, Server};
 use crate::progress::Progress;
 use anyhow::{Result, bail};
@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The first look whether all is gone comes after this, each further one after twice as long.
-const FIRST_LOOK: Duration = Duration::from_millis(250);
-const LAST_LOOK: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What `uninstall` is asked for.
 pub struct Removal<'a> {
@@ -28,35 +28,35 @@ pub struct Removal<'a> {
 }
 
 /// What carries our labels in one place.
-type Found = (Place, Metadata);
+type Owned = (Resource, Metadata);
 
 /// Deletes all of ours. Errors: what could not be deleted, and why; run again, it goes on.
 pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut Console<'_>) -> Result<()> {
     let server = cluster.server().await?;
-    let mut places = PLACES;
-    places.reverse();
-    let (found, mut failures) = list(&server, &places).await?;
+    let mut resources = RESOURCES;
+    resources.reverse();
+    let (found, mut failures) = list_ours(&server, &resources).await?;
     if found.is_empty() && failures.is_empty() {
         console.line(&format!("nothing of oc interrogate is installed on {}", server.name()));
         return Ok(());
     }
     if removal.dry_run {
-        for (place, metadata) in &found {
-            console.line(&format!("{} would be deleted (dry run)", place.name_of(&metadata.name)));
+        for (resource, metadata) in &found {
+            console.line(&format!("{} would be deleted (dry run)", resource.object_title(&metadata.name)));
         }
-        return told(&failures, console);
+        return print_failures(&failures, console);
     }
     let question = format!("Delete {} objects of oc interrogate on {}? [y/N] ", found.len(), server.name());
     if !found.is_empty() && !(removal.ask)(&question) {
         bail!("nothing was deleted: answer y, or pass -y");
     }
-    let until = Instant::now() + removal.timeout;
-    server.retry_until(until, console.err);
+    let deadline = Instant::now() + removal.timeout;
+    server.retry_until(deadline, console.err);
     let mut deleted = Vec::new();
-    for (place, metadata) in found {
-        let title = place.name_of(&metadata.name);
-        match server.delete(&place.path_of(&metadata.name), &metadata.uid, true).await {
-            Ok(()) => deleted.push((place, metadata)),
+    for (resource, metadata) in found {
+        let title = resource.object_title(&metadata.name);
+        match server.delete(&resource.object_path(&metadata.name), &metadata.uid, true).await {
+            Ok(()) => deleted.push((resource, metadata)),
             Err(Failure::LoggedOut(error)) => return Err(error.context(format!("deleting {title}"))),
             Err(failure) => failures
                 .push(format!("{:#}", failure.during(&title, "ask for this right, or have it deleted"))),
@@ -64,17 +64,17 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
     }
     let mut all_gone = removal.wait;
     if removal.wait {
-        match gone(&server, deleted, until, console).await? {
-            Gone::All => {}
-            Gone::ButOnNodesDown => all_gone = false,
-            Gone::Not(late) => failures.extend(late),
+        match wait_until_gone(&server, deleted, deadline, console).await? {
+            WaitResult::AllGone => {}
+            WaitResult::NodesDown => all_gone = false,
+            WaitResult::TimedOut(late) => failures.extend(late),
         }
     } else {
-        for (place, metadata) in &deleted {
-            console.line(&format!("{} deleted (not waited for)", place.name_of(&metadata.name)));
+        for (resource, metadata) in &deleted {
+            console.line(&format!("{} deleted (not waited for)", resource.object_title(&metadata.name)));
         }
     }
-    told(&failures, console)?;
+    print_failures(&failures, console)?;
     if all_gone {
         console.line("all of oc interrogate is gone");
     }
@@ -82,37 +82,37 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
 }
 
 /// How a wait for what was deleted ends.
-enum Gone {
+enum WaitResult {
     /// All of it is gone.
-    All,
+    AllGone,
     /// All but the DaemonSet, whose last pods are on nodes that are down; that has been said.
-    ButOnNodesDown,
+    NodesDown,
     /// What is not gone in time.
-    Not(Vec<String>),
+    TimedOut(Vec<String>),
 }
 
 /// What is ours in `places`, in their order, and where that cannot be known.
-async fn list(server: &Server<'_>, places: &[Place]) -> Result<(Vec<Found>, Vec<String>)> {
-    let lists = join_all(places.iter().map(async |place| {
-        let path = format!("{}?labelSelector={OURS}", place.path());
-        (place, server.get_opt::<Outlines>(&path, Part::MetadataList).await)
+async fn list_ours(server: &Server<'_>, resources: &[Resource]) -> Result<(Vec<Owned>, Vec<String>)> {
+    let lists = join_all(resources.iter().map(async |resource| {
+        let path = format!("{}?labelSelector={OURS}", resource.list_path());
+        (resource, server.get_opt::<PartialObjectList>(&path, Part::MetadataList).await)
     }));
     let (mut found, mut failures) = (Vec::new(), Vec::new());
-    for (place, list) in lists.await {
+    for (resource, list) in lists.await {
         match list {
             // A kind that is not served has no objects.
             Ok(list) => {
                 let items = list.map(|list| list.items).unwrap_or_default();
                 let ours = items.into_iter().map(|item| item.metadata).filter(Metadata::is_ours);
-                found.extend(ours.map(|metadata| (*place, metadata)));
+                found.extend(ours.map(|metadata| (*resource, metadata)));
             }
             Err(Failure::Refused(status)) => {
-                let what = format!("looking for {}", place.plural);
+                let what = format!("looking for {}", resource.plural);
                 let failure = Failure::Refused(status).during(&what, "ask for the right to list them");
                 failures.push(format!("{failure:#}"));
             }
             Err(failure) => {
-                return Err(failure.during(&format!("looking for {}", place.plural), "run this again"));
+                return Err(failure.during(&format!("looking for {}", resource.plural), "run this again"));
             }
         }
     }
@@ -120,56 +120,59 @@ async fn list(server: &Server<'_>, places: &[Place]) -> Result<(Vec<Found>, Vec<
 }
 
 /// Waits until all of `deleted` is gone, but for pods on nodes that are down: those go when the nodes do or come back.
-async fn gone(
+async fn wait_until_gone(
     server: &Server<'_>,
-    mut deleted: Vec<Found>,
-    until: Instant,
+    mut deleted: Vec<Owned>,
+    deadline: Instant,
     console: &mut Console<'_>,
-) -> Result<Gone> {
-    let (all, mut pause) = (deleted.len(), FIRST_LOOK);
+) -> Result<WaitResult> {
+    let (all, mut pause) = (deleted.len(), FIRST_PAUSE);
     let mut progress = None;
     loop {
-        let places: Vec<_> =
-            PLACES.into_iter().filter(|place| deleted.iter().any(|(other, _)| other == place)).collect();
-        let (left, _) = list(server, &places).await?;
+        let resources: Vec<_> = RESOURCES
+            .into_iter()
+            .filter(|resource| deleted.iter().any(|(other, _)| other == resource))
+            .collect();
+        let (left, _) = list_ours(server, &resources).await?;
         let is_left = |metadata: &Metadata| left.iter().find(|(_, other)| other.uid == metadata.uid);
-        let (still, went): (Vec<_>, Vec<_>) =
+        let (remaining, gone): (Vec<_>, Vec<_>) =
             deleted.into_iter().partition(|(_, metadata)| is_left(metadata).is_some());
-        if !went.is_empty() {
+        if !gone.is_empty() {
             progress = None;
         }
-        for (place, metadata) in &went {
-            console.line(&format!("{} deleted", place.name_of(&metadata.name)));
+        for (resource, metadata) in &gone {
+            console.line(&format!("{} deleted", resource.object_title(&metadata.name)));
         }
-        if still.is_empty() {
-            return Ok(Gone::All);
+        if remaining.is_empty() {
+            return Ok(WaitResult::AllGone);
         }
-        if still.iter().all(|(place, _)| *place == DAEMON_SETS)
-            && let Some(nodes) = look::left_on_nodes_down(server).await?
+        if remaining.iter().all(|(resource, _)| *resource == DAEMON_SETS)
+            && let Some(nodes) = diagnose::fetch_nodes_if_all_down(server).await?
         {
             drop(progress);
-            let (title, nodes) = (DAEMON_SETS.name_of(NAME), named(nodes.iter().map(String::as_str)));
+            let (title, nodes) =
+                (DAEMON_SETS.object_title(NAME), list_names(nodes.iter().map(String::as_str)));
             console.say("warning", &format!("{title} is deleted, but pods of it are left on nodes that are not ready ({nodes}): each goes when its node is ready again, or is deleted; see oc get nodes"));
-            return Ok(Gone::ButOnNodesDown);
+            return Ok(WaitResult::NodesDown);
         }
-        if Instant::now() >= until {
-            let late = still.iter().map(|(place, metadata)| {
-                let title = place.name_of(&metadata.name);
+        if Instant::now() >= deadline {
+            let late = remaining.iter().map(|(resource, metadata)| {
+                let title = resource.object_title(&metadata.name);
                 let kept = is_left(metadata).map(|(_, now)| now.finalizers.join(", ")).unwrap_or_default();
                 format!("{title} is deleted but still there (finalizers: {kept}): its pods may be on nodes that are down")
             });
-            return Ok(Gone::Not(late.collect()));
+            return Ok(WaitResult::TimedOut(late.collect()));
         }
-        let done = (all - still.len()) as f64 / all as f64;
+        let done = (all - remaining.len()) as f64 / all as f64;
         progress.get_or_insert_with(|| Progress::start("waiting until all is gone")).set(done);
-        deleted = still;
+        deleted = remaining;
         sleep(pause).await;
-        pause = (2 * pause).min(LAST_LOOK);
+        pause = (2 * pause).min(LONGEST_PAUSE);
     }
 }
 
 /// Errors: there are failures; each is told.
-fn told(failures: &[String], console: &Console<'_>) -> Result<()> {
+fn print_failures(failures: &[String], console: &Console<'_>) -> Result<()> {
     failures.iter().for_each(|failure| console.say("failed", failure));
     match failures.len() {
         0 => Ok(()),

@@ -1,7 +1,7 @@
 //! Which versions meet: the exporter that would come along, the cluster's, and the exporter that is installed there.
-use super::payload::{self, Part};
-use super::place::{DAEMON_SETS, NAME};
-use crate::cluster::{self, Cluster, Server};
+use super::payload::{self, Chunk};
+use super::resources::{DAEMON_SETS, NAME};
+use crate::cluster::{Cluster, Part, Server};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
@@ -33,38 +33,40 @@ pub struct Installed {
 }
 
 /// The exporters that `install` would bring without `--exporter`. Errors: one that cannot be read, or is none.
-pub fn carried() -> Result<Exporters> {
-    Ok(payload::carried()?.into_iter().map(|(architecture, hash)| (architecture.to_owned(), hash)).collect())
+pub fn bundled_exporters() -> Result<Exporters> {
+    Ok(payload::bundled()?.into_iter().map(|(architecture, hash)| (architecture.to_owned(), hash)).collect())
 }
 
 /// Asks a cluster. Errors: one line with the remedy: it cannot be reached, or the login may not read DaemonSets.
-pub async fn in_cluster(cluster: &Cluster) -> Result<ClusterVersions> {
+pub async fn fetch_cluster_versions(cluster: &Cluster) -> Result<ClusterVersions> {
     let server = cluster.server().await?;
     let version: Value = server
-        .get("/version", cluster::Part::Whole)
+        .get("/version", Part::Whole)
         .await
         .map_err(|failure| failure.during("asking for the version", "check the API server's health"))?;
-    let kubernetes = text(&version, "/gitVersion").unwrap_or("unknown").to_owned();
+    let kubernetes = text_at(&version, "/gitVersion").unwrap_or("unknown").to_owned();
     // Not every cluster is OpenShift, and not every user may ask.
     let path = "/apis/config.openshift.io/v1/clusterversions/version";
-    let openshift: Option<Value> = server.get_opt(path, cluster::Part::Whole).await.ok().flatten();
-    let openshift = openshift.as_ref().and_then(|found| text(found, "/status/desired/version"));
+    let openshift: Option<Value> = server.get_opt(path, Part::Whole).await.ok().flatten();
+    let openshift = openshift.as_ref().and_then(|found| text_at(found, "/status/desired/version"));
     let openshift = openshift.map(ToOwned::to_owned);
     let name = server.name().to_owned();
-    Ok(ClusterVersions { server: name, kubernetes, openshift, installed: installed(&server).await? })
+    Ok(ClusterVersions { server: name, kubernetes, openshift, installed: fetch_installed(&server).await? })
 }
 
-async fn installed(server: &Server<'_>) -> Result<Option<Installed>> {
-    let set: Option<Value> = server
-        .get_opt(&DAEMON_SETS.path_of(NAME), cluster::Part::Whole)
+async fn fetch_installed(server: &Server<'_>) -> Result<Option<Installed>> {
+    let daemonset: Option<Value> = server
+        .get_opt(&DAEMON_SETS.object_path(NAME), Part::Whole)
         .await
         .map_err(|failure| failure.during("reading DaemonSet process-exporter", "ask its administrator"))?;
-    let Some(set) = set else { return Ok(None) };
-    let exporter = payload::mounted(&set).filter_map(Part::of).map(|part| (part.architecture, part.hash));
-    let image = text(&set, "/spec/template/spec/containers/0/image").unwrap_or("unknown").to_owned();
+    let Some(daemonset) = daemonset else { return Ok(None) };
+    let exporter = payload::mounted_payloads(&daemonset)
+        .filter_map(Chunk::from_name)
+        .map(|chunk| (chunk.architecture, chunk.hash));
+    let image = text_at(&daemonset, "/spec/template/spec/containers/0/image").unwrap_or("unknown").to_owned();
     Ok(Some(Installed { image, exporter: exporter.collect() }))
 }
 
-fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
+fn text_at<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
     object.pointer(pointer)?.as_str()
 }

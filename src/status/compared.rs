@@ -1,9 +1,9 @@
 //! Whether the objects are what `install` makes of them. What differs at a glance is tried: the server is asked what
 //! applying it would change, and changes nothing. So whoever may only read learns as much, as long as nothing differs.
 use crate::cluster::{Applied, Failure, Server};
-use crate::install::diff::plain;
-use crate::install::objects::{self, Program, TlsVersion, Wanted};
-use crate::install::payload::{Part, mounted};
+use crate::install::diff::without_server_fields;
+use crate::install::objects::{self, Program, Settings, TlsVersion};
+use crate::install::payload::{Chunk, mounted_payloads};
 use crate::prometheus::failure::one_line;
 use crate::time::parse_duration;
 use anyhow::Result;
@@ -29,10 +29,10 @@ pub(super) struct Compared {
 /// Compares what is there, `maps` being the payloads' names. Errors: the login is no longer good.
 pub(super) async fn compare(server: &Server<'_>, there: &[Value], maps: &[String]) -> Result<Compared> {
     let mut compared = Compared::default();
-    let Some((wanted, program)) = asked_for(there, maps) else { return Ok(compared) };
-    let made = objects::all(&wanted, &program)?;
-    let pairs = made.iter().filter(|object| !object.is_users()).filter_map(|object| {
-        let now = there.iter().find(|now| object.is_at(now))?;
+    let Some((settings, program)) = asked_for(there, maps) else { return Ok(compared) };
+    let made = objects::render(&settings, &program)?;
+    let pairs = made.iter().filter(|object| !object.is_user_config()).filter_map(|object| {
+        let now = there.iter().find(|now| object.is_same_object(now))?;
         (!holds(now, &object.value)).then_some((object, now))
     });
     let mut pairs: Vec<_> = pairs.collect();
@@ -46,7 +46,7 @@ pub(super) async fn compare(server: &Server<'_>, there: &[Value], maps: &[String
         match then {
             Ok(then) => {
                 let mut fields = Vec::new();
-                differences(&plain(now), &plain(&then), "", &mut fields);
+                differences(&without_server_fields(now), &without_server_fields(&then), "", &mut fields);
                 if !fields.is_empty() {
                     compared.changed.push(format!("{title} ({})", few(&fields)));
                 }
@@ -71,10 +71,10 @@ pub(super) async fn compare(server: &Server<'_>, there: &[Value], maps: &[String
 }
 
 /// What `install` was asked for, read off what it made; none without the DaemonSet.
-fn asked_for(there: &[Value], maps: &[String]) -> Option<(Wanted, Program)> {
+fn asked_for(there: &[Value], maps: &[String]) -> Option<(Settings, Program)> {
     let of_kind = |kind: &str| there.iter().find(|object| object.get("kind").is_some_and(|its| its == kind));
-    let set = of_kind("DaemonSet")?;
-    let in_pod = |pointer: &str| set.pointer(&format!("/spec/template/spec/{pointer}"));
+    let daemonset = of_kind("DaemonSet")?;
+    let in_pod = |pointer: &str| daemonset.pointer(&format!("/spec/template/spec/{pointer}"));
     let arguments = in_pod("containers/0/args").and_then(Value::as_array);
     let threads = !arguments.is_some_and(|all| all.iter().any(|argument| argument == "--threads=false"));
     let selector = in_pod("nodeSelector").and_then(Value::as_object).into_iter().flatten();
@@ -82,10 +82,10 @@ fn asked_for(there: &[Value], maps: &[String]) -> Option<(Wanted, Program)> {
     let selector = selector.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
     let interval =
         of_kind("ServiceMonitor").and_then(|monitor| monitor.pointer("/spec/endpoints/0/interval"));
-    let usual = Wanted::default();
-    let wanted = Wanted {
+    let usual = Settings::default();
+    let settings = Settings {
         threads,
-        min_tls: TlsVersion::of_installed(set).unwrap_or_default(),
+        min_tls: TlsVersion::of_installed(daemonset).unwrap_or_default(),
         node_selector: selector.collect(),
         scrape_interval: interval
             .and_then(|text| parse_duration(text.as_str()?).ok())
@@ -93,18 +93,19 @@ fn asked_for(there: &[Value], maps: &[String]) -> Option<(Wanted, Program)> {
         ..usual
     };
     let image = in_pod("containers/0/image").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut parts: Vec<Part> = mounted(set).filter_map(Part::of).collect();
+    let mut chunks: Vec<Chunk> = mounted_payloads(daemonset).filter_map(Chunk::from_name).collect();
     // Of a binary all parts, though one of them may not be mounted.
-    let beside = maps.iter().filter_map(|name| Part::of(name));
-    let beside: Vec<_> = beside.filter(|part| parts.iter().any(|other| other.is_beside(part))).collect();
-    parts.extend(beside);
-    parts.sort();
-    parts.dedup();
-    let program = match parts.is_empty() {
+    let beside = maps.iter().filter_map(|name| Chunk::from_name(name));
+    let beside: Vec<_> =
+        beside.filter(|chunk| chunks.iter().any(|other| other.is_of_same_binary(chunk))).collect();
+    chunks.extend(beside);
+    chunks.sort();
+    chunks.dedup();
+    let program = match chunks.is_empty() {
         true => Program::Image(image),
-        false => Program::Installed { parts, image },
+        false => Program::Installed { chunks, image },
     };
-    Some((wanted, program))
+    Some((settings, program))
 }
 
 /// Whether `now` holds all of `made`; what is empty may be left out.
@@ -190,23 +191,24 @@ mod tests {
 
     #[test]
     fn flags_are_read_off_what_they_made() {
-        let part =
-            |number| Part::of(&format!("process-exporter-payload-amd64-0123456789ab-{number}")).unwrap();
+        let chunk = |number| {
+            Chunk::from_name(&format!("process-exporter-payload-amd64-0123456789ab-{number}")).unwrap()
+        };
         let names =
-            [part(0).name(), part(1).name(), "process-exporter-payload-amd64-ba9876543210-0".to_owned()];
-        let wanted = Wanted {
+            [chunk(0).name(), chunk(1).name(), "process-exporter-payload-amd64-ba9876543210-0".to_owned()];
+        let settings = Settings {
             threads: false,
             node_selector: vec![("zone".to_owned(), "a".to_owned())],
             scrape_interval: std::time::Duration::from_secs(90),
             min_tls: TlsVersion::Tls13,
             config: None,
         };
-        let program = Program::Installed { parts: vec![part(0), part(1)], image: "i".to_owned() };
+        let program = Program::Installed { chunks: vec![chunk(0), chunk(1)], image: "i".to_owned() };
         let mut there: Vec<Value> =
-            objects::all(&wanted, &program).unwrap().into_iter().map(|object| object.value).collect();
+            objects::render(&settings, &program).unwrap().into_iter().map(|object| object.value).collect();
         let made = |there: &[Value]| {
-            let (wanted, program) = asked_for(there, &names).unwrap();
-            objects::all(&wanted, &program)
+            let (settings, program) = asked_for(there, &names).unwrap();
+            objects::render(&settings, &program)
                 .unwrap()
                 .into_iter()
                 .map(|object| object.value)
@@ -215,8 +217,8 @@ mod tests {
         assert_eq!(made(&there), there);
         // A part that is no longer mounted is missed.
         let before = there.clone();
-        let set = there.iter_mut().find(|object| object["kind"] == "DaemonSet").unwrap();
-        let volumes = set["spec"]["template"]["spec"]["volumes"].as_array_mut().unwrap();
+        let daemonset = there.iter_mut().find(|object| object["kind"] == "DaemonSet").unwrap();
+        let volumes = daemonset["spec"]["template"]["spec"]["volumes"].as_array_mut().unwrap();
         volumes.retain(|volume| volume["configMap"]["name"] != names[1].as_str());
         assert_eq!(made(&there), before);
     }

@@ -3,7 +3,7 @@
 //! Service accounts with wildcard rights may use them too. OpenShift tries constraints from the most restrictive on, and
 //! the first that fits a pod changes it to its liking.
 use super::report::Check;
-use crate::install::place::{CONSTRAINTS, NAME};
+use crate::install::resources::{CONSTRAINTS, NAME};
 use serde_json::Value;
 
 /// The check's name.
@@ -17,7 +17,7 @@ const LATE: [&str; 2] = ["allowHostNetwork", "allowHostPorts"];
 
 /// The check, of the constraints as the server has them.
 pub(super) fn check(constraints: &Value, remedy: &str) -> Check {
-    let name = CONSTRAINTS.name_of(NAME);
+    let name = CONSTRAINTS.object_title(NAME);
     match harmful(constraints).as_slice() {
         [] => Check::ok(CONSTRAINED, format!("{name} is tried late and changes nobody's pods")),
         fields => Check::warning(
@@ -55,13 +55,13 @@ fn harmful(constraints: &Value) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::install::objects::{Program, Wanted, all};
+    use crate::install::objects::{Program, Settings, render};
     use crate::status::report::Verdict;
     use serde_json::json;
 
     fn ours() -> Value {
-        let objects = all(&Wanted::default(), &Program::Image(String::new())).unwrap();
-        objects.into_iter().find(|object| object.place == CONSTRAINTS).unwrap().value
+        let objects = render(&Settings::default(), &Program::Image(String::new())).unwrap();
+        objects.into_iter().find(|object| object.resource == CONSTRAINTS).unwrap().value
     }
 
     #[test]

@@ -2,10 +2,10 @@
 use super::compared::Compared;
 use super::report::Check;
 use crate::cluster::Failure;
-use crate::install::certificate;
 use crate::install::objects::Object;
-use crate::install::place::LABELS;
-use crate::install::preflight::{Metadata, Outline};
+use crate::install::preflight::{Metadata, PartialObject};
+use crate::install::resources::LABELS;
+use crate::install::serving_certificate;
 use anyhow::Result;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -43,22 +43,22 @@ pub(super) fn seen<T>(answer: Result<T, Failure>, right: &str) -> Result<Result<
 
 /// The resource of an object as rights name it.
 pub(super) fn right(object: &Object) -> String {
-    let place = object.place;
-    let group = if place.group.is_empty() { String::new() } else { format!(".{}", place.group) };
-    let of = place.namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
-    format!("{}{group} \"{}\"{of}", place.plural, object.name)
+    let resource = object.resource;
+    let group = if resource.group.is_empty() { String::new() } else { format!(".{}", resource.group) };
+    let of = resource.namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+    format!("{}{group} \"{}\"{of}", resource.plural, object.name)
 }
 
 impl Found {
     /// An object, or why it is not seen.
     pub(super) fn add(&mut self, title: String, found: Result<Option<Value>, String>) {
-        let outline = found.as_ref().ok().and_then(Option::as_ref).map(Outline::deserialize);
-        match (outline, found) {
-            (Some(Ok(outline)), Ok(whole)) => {
-                if outline.metadata.is_ours() {
+        let partial = found.as_ref().ok().and_then(Option::as_ref).map(PartialObject::deserialize);
+        match (partial, found) {
+            (Some(Ok(partial)), Ok(whole)) => {
+                if partial.metadata.is_ours() {
                     self.wholes.extend(whole);
                 }
-                self.add_map(title, Ok(Some(outline.metadata)));
+                self.add_map(title, Ok(Some(partial.metadata)));
             }
             (_, found) => self.add_map(title, found.map(|_| None)),
         }
@@ -97,9 +97,9 @@ impl Found {
         let missing_too = (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")));
         if missing_too.is_none()
             && others.is_empty()
-            && let Some(trouble) = self.wholes.iter().find_map(certificate::refused)
+            && let Some(problem) = self.wholes.iter().find_map(serving_certificate::find_refusal)
         {
-            return Check::failed(OBJECTS, trouble.what, trouble.remedy);
+            return Check::failed(OBJECTS, problem.description, problem.remedy);
         }
         match (missing_too, others.is_empty(), unseen.first()) {
             (Some(missing), true, _) => Check::failed(OBJECTS, missing, INSTALL),

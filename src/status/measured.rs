@@ -3,7 +3,7 @@
 use super::report::Check;
 use super::running::Nodes;
 use super::scraped::node;
-use crate::install::trouble::named;
+use crate::install::pod_problems::list_names;
 use crate::prometheus::{Client, Series, Size};
 use crate::time::Timestamp;
 use anyhow::Result;
@@ -99,10 +99,10 @@ fn samples(newest: &ByNode, now: f64, nodes: &Nodes, interval: f64) -> Check {
     }
     let are_down = nodes.down.iter().filter(|node| newest.get(*node).is_none_or(is_old)).count();
     if fresh + are_down >= all {
-        let down = named(nodes.down.iter().map(String::as_str));
+        let down = list_names(nodes.down.iter().map(String::as_str));
         return Check::warning(SAMPLES, format!("{state}; not ready: {down}"), "see oc get nodes");
     }
-    let old = if old.is_empty() { String::new() } else { format!("; none of late of {}", named(old)) };
+    let old = if old.is_empty() { String::new() } else { format!("; none of late of {}", list_names(old)) };
     Check::failed(SAMPLES, format!("{state}{old}"), FOLLOW)
 }
 
@@ -189,7 +189,7 @@ fn config(refused: &ByNode) -> Check {
     if refused.is_empty() {
         return Check::ok(CONFIG, "every exporter could read its files when they last changed");
     }
-    let nodes = named(refused.keys().map(String::as_str));
+    let nodes = list_names(refused.keys().map(String::as_str));
     Check::warning(
         CONFIG,
         format!("the config or the certificates could not be read by {nodes}; those of before are in force"),

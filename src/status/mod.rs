@@ -62,15 +62,15 @@ pub async fn status(
     tell: &dyn Fn(&str, &str),
 ) -> Result<Report> {
     let server = cluster.server().await?;
-    let until = wait.map(|wait| Instant::now() + wait);
-    if let Some(until) = until {
-        server.retry_until(until, tell);
+    let deadline = wait.map(|wait| Instant::now() + wait);
+    if let Some(deadline) = deadline {
+        server.retry_until(deadline, tell);
     }
     let mut progress = None;
     loop {
         let Round { report, notes, is_nothing } = round(cluster, &server, prometheus).await?;
         let failed = report.failed();
-        let is_late = until.is_none_or(|until| Instant::now() + PAUSE > until);
+        let is_late = deadline.is_none_or(|deadline| Instant::now() + PAUSE > deadline);
         if failed.is_empty() || is_nothing || is_late {
             drop(progress);
             notes.iter().for_each(|note| tell("note", note));
@@ -87,7 +87,7 @@ async fn round(cluster: &Cluster, server: &Server<'_>, prometheus: &PrometheusOp
     let installed = installed::look(server).await?;
     let (mut checks, mut notes) = (installed.checks, Vec::new());
     if !installed.is_nothing {
-        let (pods, nodes) = running::pods(server, installed.set.as_ref()).await?;
+        let (pods, nodes) = running::pods(server, installed.daemonset.as_ref()).await?;
         checks.extend([pods, running::rights(server).await?]);
         match asked(cluster, prometheus, &nodes, &mut notes).await {
             Ok(asked) => checks.extend(asked),

@@ -2,9 +2,9 @@
 use super::found::seen;
 use super::report::Check;
 use crate::cluster::Server;
-use crate::install::look;
-use crate::install::place::{CONSTRAINTS, NAME, NAMESPACE};
-use crate::install::set::Set;
+use crate::install::daemonset::DaemonSet;
+use crate::install::diagnose;
+use crate::install::resources::{CONSTRAINTS, NAME, NAMESPACE};
 use anyhow::{Context as _, Result};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -32,19 +32,18 @@ impl Nodes {
 }
 
 /// The pods, and the nodes that should have one. Errors: the server does not answer, or the login is no longer good.
-pub(super) async fn pods(server: &Server<'_>, set: Result<&Value, &String>) -> Result<(Check, Nodes)> {
-    let set = match set {
-        Ok(set) => {
-            Set::deserialize(set).context("the API server answered with no daemonset: check its health")?
-        }
+pub(super) async fn pods(server: &Server<'_>, daemonset: Result<&Value, &String>) -> Result<(Check, Nodes)> {
+    let daemonset = match daemonset {
+        Ok(daemonset) => DaemonSet::deserialize(daemonset)
+            .context("the API server answered with no daemonset: check its health")?,
         Err(unseen) => return Ok((Check::skipped(PODS, unseen), Nodes::default())),
     };
-    if set.is_ending() {
+    if daemonset.is_deleting() {
         return Ok((Check::failed(PODS, ENDING, ENDING_REMEDY), Nodes::default()));
     }
-    let (ready, desired) = set.ready();
+    let (ready, desired) = daemonset.ready();
     let state = format!("{ready} of {desired} nodes are ready");
-    if !set.is_seen() {
+    if !daemonset.is_observed() {
         let what = "the DaemonSet's controller has not seen its last change yet";
         return Ok((
             Check::failed(PODS, what, "wait for it with oc interrogate status --wait"),
@@ -55,23 +54,26 @@ pub(super) async fn pods(server: &Server<'_>, set: Result<&Value, &String>) -> R
         let remedy = "check its node selector, and the nodes with oc get nodes";
         return Ok((Check::warning(PODS, "no node runs it", remedy), Nodes::all(0)));
     }
-    if set.is_done() {
+    if daemonset.is_rolled_out() {
         return Ok((Check::ok(PODS, state), Nodes::all(desired)));
     }
-    let look = look::look(server, &set, true).await?;
-    let only_down = look.lacks_only_nodes_down(&set);
+    let diagnosis = diagnose::diagnose(server, &daemonset, true).await?;
+    let only_down = diagnosis.lacks_only_nodes_down(&daemonset);
     let mut what = state;
     let mut remedies = Vec::new();
-    for trouble in look.troubles {
-        what = format!("{what}; {}", trouble.what);
-        if !remedies.contains(&trouble.remedy) {
-            remedies.push(trouble.remedy);
+    for problem in diagnosis.problems {
+        what = format!("{what}; {}", problem.description);
+        if !remedies.contains(&problem.remedy) {
+            remedies.push(problem.remedy);
         }
     }
-    if !look.blind.is_empty() {
-        remedies.push(format!("ask for the right to {}, which shows why", look.blind.join(" and to ")));
+    if !diagnosis.missing_rights.is_empty() {
+        remedies.push(format!(
+            "ask for the right to {}, which shows why",
+            diagnosis.missing_rights.join(" and to ")
+        ));
     }
-    let nodes = Nodes { desired: Some(desired), down: look.nodes_down };
+    let nodes = Nodes { desired: Some(desired), down: diagnosis.nodes_down };
     if only_down {
         return Ok((Check::warning(PODS, what, remedies.join("; or ")), nodes));
     }
@@ -97,7 +99,7 @@ pub(super) async fn rights(server: &Server<'_>) -> Result<Check> {
             RIGHTS,
             format!(
                 "the exporter's pods may not use their constraints ({}): the next one is refused",
-                CONSTRAINTS.name_of(NAME)
+                CONSTRAINTS.object_title(NAME)
             ),
             "run oc interrogate install, which grants it again",
         ),

@@ -1,8 +1,8 @@
 //! Whether Prometheus has the exporter: its targets, and the rules that record it.
 use super::report::{Check, Verdict};
 use super::running::Nodes;
-use crate::install::objects::{self, Program, Wanted};
-use crate::install::trouble::named;
+use crate::install::objects::{self, Program, Settings};
+use crate::install::pod_problems::list_names;
 use crate::prometheus::{Client, RuleGroup, Series, Size};
 use crate::time::Timestamp;
 use anyhow::{Context as _, Result};
@@ -18,7 +18,7 @@ const POOL: &str = "serviceMonitor/openshift-monitoring/process-exporter/0";
 const FOLLOWS: &str = "Prometheus follows within two minutes (oc interrogate status --wait); else check that namespace openshift-monitoring has the label openshift.io/cluster-monitoring=true, and see oc -n openshift-monitoring logs deployment/prometheus-operator";
 /// The group that is evaluated at the scrape interval, and seconds between two evaluations where it is not loaded.
 const SCRAPED: &str = "process-exporter";
-const USUAL_INTERVAL: f64 = 15.0;
+const DEFAULT_INTERVAL: f64 = 15.0;
 
 /// The last scrape of each node: its name, and whether it was answered.
 pub(super) type Scrapes = BTreeMap<String, bool>;
@@ -47,7 +47,7 @@ pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: &Nodes) -
     }
     let are_down = nodes.down.iter().filter(|node| scrapes.get(*node) != Some(&true)).count();
     if up < all && up + are_down >= all {
-        let down = named(nodes.down.iter().map(String::as_str));
+        let down = list_names(nodes.down.iter().map(String::as_str));
         return Check::warning(TARGETS, format!("{state}; not ready: {down}"), "see oc get nodes");
     }
     if up == scrapes.len() {
@@ -67,7 +67,7 @@ pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: &Nodes) -
         reasons.entry(why(node)).or_default().insert(node);
     }
     let reasons: Vec<_> =
-        reasons.into_iter().map(|(why, nodes)| format!("{}: {why}", named(nodes))).collect();
+        reasons.into_iter().map(|(why, nodes)| format!("{}: {why}", list_names(nodes))).collect();
     let remedy = remedy(reasons.first().map_or("", String::as_str));
     Check::failed(TARGETS, format!("{state}; {}", reasons.join("; ")), remedy)
 }
@@ -96,10 +96,10 @@ pub(super) async fn rules(client: &Client, now: Timestamp) -> Result<(Check, f64
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let groups = match client.rule_groups(&names).await {
         Ok(groups) => groups,
-        Err(error) => return Ok((Check::broken(RULES, &error), USUAL_INTERVAL)),
+        Err(error) => return Ok((Check::broken(RULES, &error), DEFAULT_INTERVAL)),
     };
     let interval =
-        groups.iter().find(|group| group.name == SCRAPED).map_or(USUAL_INTERVAL, |group| group.interval);
+        groups.iter().find(|group| group.name == SCRAPED).map_or(DEFAULT_INTERVAL, |group| group.interval);
     let check = verdict(&expected, &groups);
     if check.status != Verdict::Ok {
         return Ok((check, interval));
@@ -125,8 +125,8 @@ fn overtaken(check: &Check, missed: f64, begun: f64) -> Check {
 
 /// What our rules record, by group.
 fn expected() -> Result<BTreeMap<String, Vec<String>>> {
-    let objects = objects::all(&Wanted::default(), &Program::Image(String::new()))?;
-    let rule = objects.iter().find(|object| object.place.kind == "PrometheusRule");
+    let objects = objects::render(&Settings::default(), &Program::Image(String::new()))?;
+    let rule = objects.iter().find(|object| object.resource.kind == "PrometheusRule");
     let groups = rule.and_then(|rule| rule.value.pointer("/spec/groups")?.as_array());
     let groups = groups.context("a manifest has no rules")?.iter().filter_map(|group| {
         let records = group.get("rules")?.as_array()?.iter();

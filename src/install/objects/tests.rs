@@ -1,11 +1,12 @@
 //! What every object has, and texts of `--config`. What the options make of the manifests: tests/golden/manifests.rs.
 use super::*;
 use crate::golden::Page;
-use crate::install::place::LABELS;
+use crate::install::resources::LABELS;
 
 #[test]
 fn every_object_is_of_a_known_place_and_labelled_as_ours() {
-    let objects = all(&Wanted::default(), &Program::Image("registry.example/exporter:1".into())).unwrap();
+    let objects =
+        render(&Settings::default(), &Program::Image("registry.example/exporter:1".into())).unwrap();
     assert_eq!(objects.len(), MANIFESTS.len());
     for object in &objects {
         for (key, value) in LABELS {
@@ -16,7 +17,7 @@ fn every_object_is_of_a_known_place_and_labelled_as_ours() {
 
 #[test]
 fn groups_of_ones_own_are_checked() {
-    assert!(checked_config("process_names: []".into()).is_ok());
+    assert!(validate_config("process_names: []".into()).is_ok());
     let mut page =
         Page::new("Texts that --config does not take, and what is said of each after the file's name.");
     let second = |item: &str| format!("process_names:\n- comm: [a]\n- {item}\n");
@@ -40,7 +41,7 @@ fn groups_of_ones_own_are_checked() {
         second("comm: [b]\n  comm: [c]"),
         second("just text"),
     ] {
-        page.add(&format!("{bad:?}"), &checked_config(bad.clone()).unwrap_err().to_string());
+        page.add(&format!("{bad:?}"), &validate_config(bad.clone()).unwrap_err().to_string());
     }
     page.check("tests/golden/install/config.txt");
 }

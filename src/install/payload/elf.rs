@@ -14,7 +14,7 @@ pub(super) fn architecture(bytes: &[u8]) -> Result<&'static str> {
         bail!("it is no 64-bit ELF program: give the exporter's Linux binary");
     };
     let elf = Elf { bytes, little: bytes.get(5) == Some(&1) };
-    let machine = elf.number(18, 2);
+    let machine = elf.read_integer(18, 2);
     let found = ARCHITECTURES.iter().find(|&&(_, number, _)| Some(u64::from(number)) == machine);
     let Some(&(name, ..)) = found else {
         bail!(
@@ -22,7 +22,7 @@ pub(super) fn architecture(bytes: &[u8]) -> Result<&'static str> {
             machine.unwrap_or(0)
         );
     };
-    match elf.interpreted() {
+    match elf.has_interpreter() {
         Some(false) => Ok(name),
         Some(true) => bail!(
             "it is linked dynamically, and the image it runs in has other libraries: build it static, as exporter/build does"
@@ -37,19 +37,19 @@ struct Elf<'a> {
 }
 
 impl Elf<'_> {
-    fn number(&self, offset: usize, width: usize) -> Option<u64> {
+    fn read_integer(&self, offset: usize, width: usize) -> Option<u64> {
         let field = self.bytes.get(offset..offset.checked_add(width)?)?;
         let join = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         Some(if self.little { field.iter().rev().fold(0, join) } else { field.iter().fold(0, join) })
     }
 
     /// Whether any program header names a loader.
-    fn interpreted(&self) -> Option<bool> {
-        let table = usize::try_from(self.number(32, 8)?).ok()?;
-        let (size, count) = (self.number(54, 2)?, self.number(56, 2)?);
+    fn has_interpreter(&self) -> Option<bool> {
+        let table = usize::try_from(self.read_integer(32, 8)?).ok()?;
+        let (size, count) = (self.read_integer(54, 2)?, self.read_integer(56, 2)?);
         for index in 0..count {
             let at = table.checked_add(usize::try_from(index * size).ok()?)?;
-            if self.number(at, 4)? == INTERPRETER {
+            if self.read_integer(at, 4)? == INTERPRETER {
                 return Some(true);
             }
         }

@@ -33,7 +33,7 @@ fn names(payload: &Payload) -> BTreeSet<String> {
 }
 
 #[test]
-fn parts_fit_config_maps_and_their_names_follow_the_content() {
+fn chunks_fit_config_maps_and_their_names_follow_the_content() {
     let folder = tempfile::tempdir().unwrap();
     let file = written(folder.path(), "a", &program(2_000_000, 62));
     let read = || Payload::read(std::slice::from_ref(&file), &architectures(&["amd64"])).unwrap();
@@ -41,8 +41,8 @@ fn parts_fit_config_maps_and_their_names_follow_the_content() {
     assert_eq!(before.len(), 3, "{before:?}");
     for map in one.config_maps() {
         assert!(map.to_string().len() < 1_400_000 && map["immutable"] == true);
-        let data = BASE64.decode(map["binaryData"][KEY].as_str().unwrap()).unwrap();
-        assert!(data.len() <= PART);
+        let data = BASE64.decode(map["binaryData"][CHUNK_KEY].as_str().unwrap()).unwrap();
+        assert!(data.len() <= CHUNK_SIZE);
     }
     assert_eq!(one.config_maps().collect::<Vec<_>>(), read().config_maps().collect::<Vec<_>>());
     written(folder.path(), "a", &program(2_000_008, 62));
@@ -58,9 +58,10 @@ fn the_node_unpacks_what_was_packed() {
     let bytes = program(2_000_000, number);
     let file = written(root, "a", &bytes);
     let payload = Payload::read(&[file], &architectures(&[name])).unwrap();
-    let mut set: Value = serde_yaml::from_str(include_str!("../../../manifests/daemonset.yaml")).unwrap();
-    payload.mount(&mut set, "image").unwrap();
-    let pod = &set["spec"]["template"]["spec"];
+    let mut daemonset: Value =
+        serde_yaml::from_str(include_str!("../../../manifests/daemonset.yaml")).unwrap();
+    payload.mount(&mut daemonset, "image").unwrap();
+    let pod = &daemonset["spec"]["template"]["spec"];
     let unpack = &pod["initContainers"][0];
     // As the kubelet would: each ConfigMap's keys as files where it is mounted.
     for map in payload.config_maps() {
@@ -68,15 +69,17 @@ fn the_node_unpacks_what_was_packed() {
         let volume = volumes.iter().find(|v| v["configMap"]["name"] == map["metadata"]["name"]).unwrap();
         let mounts = unpack["volumeMounts"].as_array().unwrap();
         let mount = mounts.iter().find(|mount| mount["name"] == volume["name"]).unwrap();
-        let place = root.join(mount["mountPath"].as_str().unwrap().trim_start_matches('/'));
-        std::fs::create_dir_all(&place).unwrap();
-        let data = BASE64.decode(map["binaryData"][KEY].as_str().unwrap()).unwrap();
-        std::fs::write(place.join(KEY), data).unwrap();
+        let mount_path = root.join(mount["mountPath"].as_str().unwrap().trim_start_matches('/'));
+        std::fs::create_dir_all(&mount_path).unwrap();
+        let data = BASE64.decode(map["binaryData"][CHUNK_KEY].as_str().unwrap()).unwrap();
+        std::fs::write(mount_path.join(CHUNK_KEY), data).unwrap();
     }
     std::fs::create_dir(root.join("exporter")).unwrap();
     let script = unpack["command"][2].as_str().unwrap();
     let here = |path: &str| format!("{}{path}", root.display());
-    let script = script.replace(PARTS, &here(PARTS)).replace(&format!("{UNPACKED}/"), &here("/exporter/"));
+    let script = script
+        .replace(CHUNKS_FOLDER, &here(CHUNKS_FOLDER))
+        .replace(&format!("{UNPACKED}/"), &here("/exporter/"));
     let run = |script: &str| Command::new("/bin/sh").args(["-c", script]).output().unwrap();
     for _ in 0..2 {
         let done = run(&script);
@@ -121,15 +124,15 @@ fn the_release_archives_folder_and_a_builds_are_searched() {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("exporter");
     std::fs::create_dir(&archive).unwrap();
-    let places = [archive.clone(), folder.path().to_owned()];
-    assert!(find(&places, "arm64").unwrap().is_none());
+    let folders = [archive.clone(), folder.path().to_owned()];
+    assert!(find_binary(&folders, "arm64").unwrap().is_none());
     written(folder.path(), NAME, &program(200, 62));
-    assert_eq!(find(&places, "amd64").unwrap().unwrap().0, "amd64");
-    assert!(find(&places, "arm64").unwrap().is_none());
+    assert_eq!(find_binary(&folders, "amd64").unwrap().unwrap().0, "amd64");
+    assert!(find_binary(&folders, "arm64").unwrap().is_none());
     written(&archive, "process-exporter-linux-arm64", &program(300, 183));
-    assert_eq!(find(&places, "arm64").unwrap().unwrap().1.len(), 304);
+    assert_eq!(find_binary(&folders, "arm64").unwrap().unwrap().1.len(), 304);
     written(&archive, "process-exporter-linux-amd64", &program(300, 183));
-    assert!(find(&places, "amd64").err().unwrap().to_string().contains("is for arm64"));
+    assert!(find_binary(&folders, "amd64").err().unwrap().to_string().contains("is for arm64"));
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn what_was_built_to_be_shipped_comes_before_the_build_beside_this_program() {
     std::fs::create_dir_all(&debug).unwrap();
     std::fs::create_dir_all(&shipped).unwrap();
     written(&debug, NAME, &program(200, 62));
-    assert_eq!(find(&around(&debug), "amd64").unwrap().unwrap().1.len(), 200);
+    assert_eq!(find_binary(&folders_beside(&debug), "amd64").unwrap().unwrap().1.len(), 200);
     written(&shipped, NAME, &program(304, 62));
-    assert_eq!(find(&around(&debug), "amd64").unwrap().unwrap().1.len(), 304);
+    assert_eq!(find_binary(&folders_beside(&debug), "amd64").unwrap().unwrap().1.len(), 304);
 }

@@ -1,10 +1,10 @@
 //! Until what an uninstallation has left to end is gone: what is applied to it would go with it.
 use super::console::Console;
-use super::look;
+use super::diagnose;
 use super::objects::Object;
-use super::place::{DAEMON_SETS, NAME};
+use super::pod_problems::list_names;
 use super::preflight::{self, Metadata};
-use super::trouble::named;
+use super::resources::{DAEMON_SETS, NAME};
 use crate::cluster::Server;
 use anyhow::{Result, bail};
 use std::time::Duration;
@@ -19,33 +19,33 @@ pub(super) async fn wait(
     server: &Server<'_>,
     objects: &[Object],
     existing: &mut Vec<Option<Metadata>>,
-    until: Instant,
+    deadline: Instant,
     console: &Console<'_>,
 ) -> Result<()> {
-    let mut is_told = false;
+    let mut is_printed = false;
     loop {
-        let is_ending = |metadata: &Option<Metadata>| metadata.as_ref().is_some_and(Metadata::is_ending);
-        let ending = objects.iter().zip(existing.iter()).find(|(_, metadata)| is_ending(metadata));
+        let is_deleting = |metadata: &Option<Metadata>| metadata.as_ref().is_some_and(Metadata::is_deleting);
+        let ending = objects.iter().zip(existing.iter()).find(|(_, metadata)| is_deleting(metadata));
         let Some((object, _)) = ending else { return Ok(()) };
         let title = object.title();
-        if object.place == DAEMON_SETS
-            && let Some(nodes) = look::left_on_nodes_down(server).await?
+        if object.resource == DAEMON_SETS
+            && let Some(nodes) = diagnose::fetch_nodes_if_all_down(server).await?
         {
-            let nodes = named(nodes.iter().map(String::as_str));
+            let nodes = list_names(nodes.iter().map(String::as_str));
             bail!(
                 "{title} is being deleted, and waits for pods on nodes that are not ready ({nodes}): end these with oc -n openshift-monitoring delete pod -l app.kubernetes.io/name={NAME} --force, and run this again"
             );
         }
-        if Instant::now() >= until {
+        if Instant::now() >= deadline {
             bail!(
                 "{title} is being deleted, and does not end: see its finalizers and pods, and run this again"
             );
         }
-        if !is_told {
+        if !is_printed {
             console.say("note", &format!("waiting until {title}, which is being deleted, is gone"));
-            is_told = true;
+            is_printed = true;
         }
         sleep(PAUSE).await;
-        *existing = preflight::existing(server, objects).await?;
+        *existing = preflight::fetch_existing(server, objects).await?;
     }
 }

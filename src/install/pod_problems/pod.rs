@@ -1,6 +1,5 @@
 //! A pod as the API server shows it, as far as it tells of trouble.
-use crate::install::manifest::or_empty;
-use crate::install::set::{POD_GENERATION, POD_HASH};
+use crate::install::daemonset::{POD_GENERATION, POD_HASH};
 use crate::prometheus::null_is_empty;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -8,7 +7,7 @@ use std::collections::BTreeMap;
 /// A list of pods; of each only what tells of trouble.
 #[derive(Debug, Default, Deserialize)]
 pub(in super::super) struct Pods {
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "null_is_empty")]
     pub(in super::super) items: Vec<Pod>,
 }
 
@@ -17,7 +16,7 @@ pub(in super::super) struct Pods {
 #[serde(default)]
 pub(in super::super) struct Pod {
     pub(super) metadata: PodMetadata,
-    pub(super) spec: Spec,
+    pub(super) spec: PodSpec,
     pub(super) status: PodStatus,
 }
 
@@ -32,25 +31,25 @@ pub(super) struct PodMetadata {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Named {
+pub(super) struct ObjectReference {
     pub(super) name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Spec {
+pub(super) struct PodSpec {
     pub(super) node_name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PodStatus {
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "null_is_empty")]
     pub(super) conditions: Vec<Condition>,
-    #[serde(deserialize_with = "or_empty")]
-    pub(super) init_container_statuses: Vec<Container>,
-    #[serde(deserialize_with = "or_empty")]
-    pub(super) container_statuses: Vec<Container>,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(super) init_container_statuses: Vec<ContainerStatus>,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(super) container_statuses: Vec<ContainerStatus>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,20 +63,20 @@ pub(super) struct Condition {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Container {
+pub(super) struct ContainerStatus {
     pub(super) name: String,
     pub(super) image: String,
     /// Empty until it is made for the first time.
     #[serde(rename = "containerID")]
     pub(super) container_id: String,
     pub(super) restart_count: u32,
-    pub(super) state: State,
-    pub(super) last_state: State,
+    pub(super) state: ContainerState,
+    pub(super) last_state: ContainerState,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct State {
+pub(super) struct ContainerState {
     pub(super) waiting: Option<Waiting>,
     pub(super) terminated: Option<Terminated>,
 }
@@ -112,7 +111,7 @@ impl Pod {
     }
 
     /// Whether it was made from the DaemonSet's template of this generation.
-    pub(in super::super) fn is_of(&self, generation: &str) -> bool {
+    pub(in super::super) fn is_of_generation(&self, generation: &str) -> bool {
         self.metadata.labels.get(POD_GENERATION).is_some_and(|own| own == generation)
     }
 
@@ -122,11 +121,11 @@ impl Pod {
     }
 
     /// Whether it was deleted, and has not ended yet.
-    pub(in super::super) fn is_ending(&self) -> bool {
+    pub(in super::super) fn is_deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
-    pub(super) fn containers(&self) -> impl Iterator<Item = &Container> {
+    pub(super) fn containers(&self) -> impl Iterator<Item = &ContainerStatus> {
         self.status.init_container_statuses.iter().chain(&self.status.container_statuses)
     }
 

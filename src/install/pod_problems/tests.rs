@@ -3,11 +3,11 @@ use super::*;
 use crate::golden::Page;
 use serde_json::{Value, json};
 
-fn scene(pods: Value, events: Value) -> Scene {
+fn observed(pods: Value, events: Value) -> Observed {
     let pods = serde_json::from_value::<Vec<Pod>>(pods).unwrap();
     let desired = pods.len();
     let events = serde_json::from_value(events).unwrap();
-    Scene { pods, events, desired, ..Scene::default() }
+    Observed { pods, events, desired, ..Observed::default() }
 }
 
 fn pod(name: &str, node: &str, container: &Value) -> Value {
@@ -15,14 +15,14 @@ fn pod(name: &str, node: &str, container: &Value) -> Value {
         "initContainerStatuses": [container], "conditions": [{"type": "Ready", "status": "False"}]}})
 }
 
-fn lines(scene: &Scene) -> Vec<String> {
-    all(scene).iter().map(ToString::to_string).collect()
+fn lines(observed: &Observed) -> Vec<String> {
+    find_problems(observed).iter().map(ToString::to_string).collect()
 }
 
 /// Adds what is wrong in a scene, which is one thing.
 #[track_caller]
-fn add(page: &mut Page, case: &str, scene: &Scene) {
-    let lines = lines(scene);
+fn add(page: &mut Page, case: &str, observed: &Observed) {
+    let lines = lines(observed);
     assert_eq!(lines.len(), 1, "{case}: {lines:?}");
     page.add(case, &lines[0]);
 }
@@ -47,20 +47,20 @@ fn containers(page: &mut Page) {
         |reason: &str, message: &str| state(json!({"waiting": {"reason": reason, "message": message}}));
     let pull = waiting("ErrImagePull", "no such\nhost");
     let pods = json!([pod("a", "n1", &pull), pod("b", "n2", &pull)]);
-    add(page, "an image that two nodes cannot pull", &scene(pods, json!([])));
+    add(page, "an image that two nodes cannot pull", &observed(pods, json!([])));
     let config = waiting("CreateContainerConfigError", "configmap \"x\" not found");
-    add(page, "a container that cannot be made", &scene(json!([pod("a", "n1", &config)]), json!([])));
+    add(page, "a container that cannot be made", &observed(json!([pod("a", "n1", &config)]), json!([])));
     let mut crashed = waiting("CrashLoopBackOff", "back-off");
     crashed["restartCount"] = json!(3);
     crashed["lastState"] =
         json!({"terminated": {"exitCode": 1, "reason": "Error", "message": "starting\nno such port\n\n"}});
-    add(page, "a crash loop with last words", &scene(json!([pod("a", "n1", &crashed)]), json!([])));
+    add(page, "a crash loop with last words", &observed(json!([pod("a", "n1", &crashed)]), json!([])));
     crashed["lastState"] = json!({"terminated": {"exitCode": 137}});
-    add(page, "a crash loop without a word", &scene(json!([pod("a", "n1", &crashed)]), json!([])));
+    add(page, "a crash loop without a word", &observed(json!([pod("a", "n1", &crashed)]), json!([])));
     let mut pending = pod("a", "", &json!({}));
     pending["status"]["conditions"] = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
         "message": "0/3 nodes are available: 3 Insufficient cpu."}]);
-    add(page, "a pod without a node", &scene(json!([pending]), json!([])));
+    add(page, "a pod without a node", &observed(json!([pending]), json!([])));
 }
 
 /// A volume that is missing is told only while it is missed.
@@ -72,27 +72,31 @@ fn volumes(page: &mut Page) {
     };
     let event = missing("secret", "process-exporter-tls");
     let waits = pod("a", "n1", &creating);
-    add(page, "no serving certificate", &scene(json!([waits]), event.clone()));
+    add(page, "no serving certificate", &observed(json!([waits]), event.clone()));
     let authority = missing("configmap", "metrics-client-ca");
-    add(page, "no client CA", &scene(json!([waits]), authority));
-    add(page, "no payload", &scene(json!([waits]), missing("configmap", "process-exporter-payload-amd64-0")));
+    add(page, "no client CA", &observed(json!([waits]), authority));
+    add(
+        page,
+        "no payload",
+        &observed(json!([waits]), missing("configmap", "process-exporter-payload-amd64-0")),
+    );
 
-    assert!(lines(&scene(json!([pod("b", "n1", &creating)]), event.clone())).is_empty(), "of another pod");
+    assert!(lines(&observed(json!([pod("b", "n1", &creating)]), event.clone())).is_empty(), "of another pod");
     // Mounted since, and unready for another reason.
     let made = json!({"containerID": "cri-o://a", "state": {"running": {}}});
-    assert!(lines(&scene(json!([pod("a", "n1", &made)]), event.clone())).is_empty());
+    assert!(lines(&observed(json!([pod("a", "n1", &made)]), event.clone())).is_empty());
     let with_condition = |container: &Value, status: &str| {
         let mut pod = pod("a", "n1", container);
         let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
         conditions.push(json!({"type": "PodReadyToStartContainers", "status": status}));
         json!([pod])
     };
-    assert!(lines(&scene(with_condition(&creating, "True"), event.clone())).is_empty());
-    let restarted = scene(with_condition(&made, "False"), event.clone());
+    assert!(lines(&observed(with_condition(&creating, "True"), event.clone())).is_empty());
+    let restarted = observed(with_condition(&made, "False"), event.clone());
     add(page, "no serving certificate, after the node was restarted", &restarted);
     let ready =
         json!([{"metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]);
-    assert!(lines(&scene(ready, event)).is_empty());
+    assert!(lines(&observed(ready, event)).is_empty());
 }
 
 #[test]
@@ -100,9 +104,9 @@ fn a_certificate_that_is_refused_is_told_with_and_without_pods_that_wait_for_it(
     let creating = json!({"state": {"waiting": {"reason": "PodInitializing"}}});
     let event = json!([{"reason": "FailedMount", "involvedObject": {"name": "a"},
         "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"}]);
-    let refused = |events: &Value| Scene {
-        certificate: Some(Trouble::new("no certificate (why)", "clear it")),
-        ..scene(json!([pod("a", "n1", &creating)]), events.clone())
+    let refused = |events: &Value| Observed {
+        certificate: Some(Problem::new("no certificate (why)", "clear it")),
+        ..observed(json!([pod("a", "n1", &creating)]), events.clone())
     };
     assert_eq!(lines(&refused(&json!([]))), ["no certificate (why): clear it"]);
     let both = lines(&refused(&event));
@@ -132,33 +136,33 @@ fn unmade(page: &mut Page) {
         ("anything else", "Error creating: Internal error occurred"),
     ] {
         let event = json!([{"reason": "FailedCreate", "involvedObject": {"name": "process-exporter"}, "message": message}]);
-        let mut scene = scene(json!([]), event);
-        assert!(lines(&scene).is_empty(), "nobody is missing");
-        scene.desired = 1;
-        add(page, case, &scene);
-        scene.nodes_bare.insert("n1".into());
-        assert!(lines(&scene)[0].starts_with("n1: no pods can be made"), "{message}");
+        let mut observed = observed(json!([]), event);
+        assert!(lines(&observed).is_empty(), "nobody is missing");
+        observed.desired = 1;
+        add(page, case, &observed);
+        observed.nodes_without_pod.insert("n1".into());
+        assert!(lines(&observed)[0].starts_with("n1: no pods can be made"), "{message}");
     }
-    let mut scene = scene(json!([]), json!([]));
-    scene.desired = 2;
-    scene.nodes_bare.extend(["n1".to_owned(), "n2".to_owned()]);
-    assert!(lines(&scene).is_empty(), "on its way");
-    scene.late = true;
-    add(page, "nothing tells why, and the time is over", &scene);
+    let mut observed = observed(json!([]), json!([]));
+    observed.desired = 2;
+    observed.nodes_without_pod.extend(["n1".to_owned(), "n2".to_owned()]);
+    assert!(lines(&observed).is_empty(), "on its way");
+    observed.timed_out = true;
+    add(page, "nothing tells why, and the time is over", &observed);
 }
 
 fn nodes(page: &mut Page) {
-    let mut starts = scene(json!([pod("a", "n1", &json!({}))]), json!([]));
+    let mut starts = observed(json!([pod("a", "n1", &json!({}))]), json!([]));
     assert!(lines(&starts).is_empty(), "on its way");
-    starts.late = true;
+    starts.timed_out = true;
     add(page, "a pod that starts", &starts);
     starts.nodes_down.insert("n1".into());
     add(page, "a node that is down explains its pod", &starts);
     // What ends without an error, and does not end by itself, was ended by the kubelet.
     let ended = json!({"containerID": "cri-o://b", "restartCount": 2, "state": {"running": {}},
         "lastState": {"terminated": {"exitCode": 0, "reason": "Completed"}}});
-    let mut ended = scene(json!([pod("a", "n1", &ended)]), json!([]));
+    let mut ended = observed(json!([pod("a", "n1", &ended)]), json!([]));
     assert!(lines(&ended).is_empty(), "on its way");
-    ended.late = true;
+    ended.timed_out = true;
     add(page, "a pod that the kubelet ended twice", &ended);
 }

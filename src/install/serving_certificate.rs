@@ -1,6 +1,6 @@
 //! Why the service CA issues no serving certificate: it says so on the Service, and tries no more.
-use super::place::{NAME, SERVICES};
-use super::trouble::Trouble;
+use super::pod_problems::Problem;
+use super::resources::{NAME, SERVICES};
 use crate::cluster::{Failure, Part, Server};
 use crate::prometheus::failure::one_line;
 use serde_json::Value;
@@ -15,17 +15,17 @@ const ERRORS: [&str; 2] = [
 const REMEDY: &str = "see whose secret/process-exporter-tls is, then have the service CA make its own with oc -n openshift-monitoring delete secret process-exporter-tls --ignore-not-found && oc -n openshift-monitoring annotate service process-exporter service.beta.openshift.io/serving-cert-generation-error-num- service.alpha.openshift.io/serving-cert-generation-error-num-";
 
 /// The service CA's error on our Service, with what helps; `None` if it has none.
-pub(crate) fn refused(service: &Value) -> Option<Trouble> {
+pub(crate) fn find_refusal(service: &Value) -> Option<Problem> {
     let annotations = service.pointer("/metadata/annotations")?;
     let error = ERRORS.iter().find_map(|key| annotations.get(*key)?.as_str())?;
     let what = format!("the service CA issues no certificate for service/{NAME} ({})", one_line(error));
-    Some(Trouble::new(what, REMEDY))
+    Some(Problem::new(what, REMEDY))
 }
 
 /// The same of the Service as the server has it. Errors: the server does not show it.
-pub(super) async fn refusal(server: &Server<'_>) -> Result<Option<Trouble>, Failure> {
-    let service: Option<Value> = server.get_opt(&SERVICES.path_of(NAME), Part::Metadata).await?;
-    Ok(service.as_ref().and_then(refused))
+pub(super) async fn fetch_refusal(server: &Server<'_>) -> Result<Option<Problem>, Failure> {
+    let service: Option<Value> = server.get_opt(&SERVICES.object_path(NAME), Part::Metadata).await?;
+    Ok(service.as_ref().and_then(find_refusal))
 }
 
 #[cfg(test)]
@@ -38,13 +38,13 @@ mod tests {
         for key in ERRORS {
             let service =
                 json!({"metadata": {"annotations": {key: "secret a/b\u{1b}[2J\nhas no UID", "other": "x"}}});
-            let line = refused(&service).unwrap().to_string();
+            let line = find_refusal(&service).unwrap().to_string();
             assert!(
                 line.contains("service/process-exporter (secret a/b [2J has no UID): see whose"),
                 "{line}"
             );
         }
-        assert_eq!(refused(&json!({"metadata": {"annotations": {"other": "x"}}})), None);
-        assert_eq!(refused(&json!({"metadata": {}})), None);
+        assert_eq!(find_refusal(&json!({"metadata": {"annotations": {"other": "x"}}})), None);
+        assert_eq!(find_refusal(&json!({"metadata": {}})), None);
     }
 }

@@ -1,9 +1,9 @@
 //! A look at what keeps pods from becoming ready: the exporter's pods, events and nodes, as far as they may be seen.
-use super::certificate;
+use super::daemonset::DaemonSet;
 use super::nodes;
-use super::place::{DAEMON_SETS, NAME, NAMESPACE};
-use super::set::Set;
-use super::trouble::{self, Scene, Trouble};
+use super::pod_problems::{self, Observed, Problem};
+use super::resources::{DAEMON_SETS, NAME, NAMESPACE};
+use super::serving_certificate;
 use crate::cluster::{Failure, Part, Server};
 use anyhow::Result;
 use serde::de::DeserializeOwned;
@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 
 /// What a look has found.
 #[derive(Debug, Default)]
-pub(crate) struct Look {
-    pub(crate) troubles: Vec<Trouble>,
+pub(crate) struct Diagnosis {
+    pub(crate) problems: Vec<Problem>,
     /// The rights for want of which something stayed unseen.
-    pub(crate) blind: Vec<&'static str>,
+    pub(crate) missing_rights: Vec<&'static str>,
     /// The nodes that should have a pod and are not ready themselves: nobody can wait for theirs.
     pub(crate) nodes_down: BTreeSet<String>,
     /// Number of pods that are not ready, or not even there, on nodes that are. `None` if that is not seen.
@@ -23,83 +23,98 @@ pub(crate) struct Look {
 }
 
 /// Looks. `late`: what is on its way is now in the way. Errors: the login is no longer good.
-pub(crate) async fn look(server: &Server<'_>, set: &Set, late: bool) -> Result<Look> {
-    let mut look = Look::default();
+pub(crate) async fn diagnose(
+    server: &Server<'_>,
+    daemonset: &DaemonSet,
+    timed_out: bool,
+) -> Result<Diagnosis> {
+    let mut diagnosis = Diagnosis::default();
     let namespace = format!("/api/v1/namespaces/{NAMESPACE}");
-    let mut scene = Scene { desired: set.ready().1, late, ..Scene::default() };
-    let pods = server.get::<trouble::Pods>(&pods_path(), Part::Whole).await;
-    let pods = look.seen(pods, "list pods in openshift-monitoring")?;
-    let is_seen = pods.is_some();
-    scene.pods = pods.unwrap_or_default().items;
+    let mut observed = Observed { desired: daemonset.ready().1, timed_out, ..Observed::default() };
+    let pods = server.get::<pod_problems::Pods>(&pods_path(), Part::Whole).await;
+    let pods = diagnosis.visible(pods, "list pods in openshift-monitoring")?;
+    let sees_pods = pods.is_some();
+    observed.pods = pods.unwrap_or_default().items;
     for (field, value) in [("involvedObject.name", NAME), ("reason", "FailedMount")] {
         let path = format!("{namespace}/events?fieldSelector={field}%3D{value}");
-        let events = server.get::<trouble::Events>(&path, Part::Whole).await;
-        let events = look.seen(events, "list events in openshift-monitoring")?;
-        scene.events.extend(events.unwrap_or_default().items);
+        let events = server.get::<pod_problems::Events>(&path, Part::Whole).await;
+        let events = diagnosis.visible(events, "list events in openshift-monitoring")?;
+        observed.events.extend(events.unwrap_or_default().items);
     }
     // Who may not see it is told so where the objects are.
-    scene.certificate = match certificate::refusal(server).await {
+    observed.certificate = match serving_certificate::fetch_refusal(server).await {
         Err(Failure::LoggedOut(error)) => return Err(error),
         found => found.unwrap_or_default(),
     };
-    let down = look.seen(nodes::down(server).await, "list nodes")?;
-    scene.nodes_down = down.unwrap_or_default();
-    if is_seen && (late || !scene.nodes_down.is_empty()) {
-        let selected = look.selected(server).await?;
-        look.weigh(&mut scene, selected.as_ref(), set);
+    let down = diagnosis.visible(nodes::fetch_not_ready(server).await, "list nodes")?;
+    observed.nodes_down = down.unwrap_or_default();
+    if sees_pods && (timed_out || !observed.nodes_down.is_empty()) {
+        let selected = diagnosis.fetch_selected_nodes(server).await?;
+        diagnosis.count_waiting(&mut observed, selected.as_ref(), daemonset);
     }
     // Pods that cannot be seen are not missing.
-    look.troubles = if is_seen { trouble::all(&scene) } else { Vec::new() };
-    Ok(look)
+    diagnosis.problems = if sees_pods { pod_problems::find_problems(&observed) } else { Vec::new() };
+    Ok(diagnosis)
 }
 
-impl Look {
+impl Diagnosis {
     /// Whether all that `set` still lacks is on nodes that are down.
-    pub(crate) fn lacks_only_nodes_down(&self, set: &Set) -> bool {
-        set.is_seen() && self.waiting == Some(0) && !self.nodes_down.is_empty()
+    pub(crate) fn lacks_only_nodes_down(&self, daemonset: &DaemonSet) -> bool {
+        daemonset.is_observed() && self.waiting == Some(0) && !self.nodes_down.is_empty()
     }
 
     /// The nodes that the DaemonSet selects; `None` if that is not seen.
-    async fn selected(&mut self, server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
-        let set = server.get::<Value>(&DAEMON_SETS.path_of(NAME), Part::Whole).await;
-        let Some(set) = self.seen(set, "get daemonsets.apps in openshift-monitoring")? else {
+    async fn fetch_selected_nodes(&mut self, server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
+        let daemonset = server.get::<Value>(&DAEMON_SETS.object_path(NAME), Part::Whole).await;
+        let Some(daemonset) = self.visible(daemonset, "get daemonsets.apps in openshift-monitoring")? else {
             return Ok(None);
         };
-        self.seen(nodes::selected(server, &set).await, "list nodes")
+        self.visible(nodes::fetch_selected(server, &daemonset).await, "list nodes")
     }
 
     /// Counts what may be waited for, and what may not, node by node: the set's own numbers hold the pods of nodes that
     /// are down too, and pods that are ending.
-    fn weigh(&mut self, scene: &mut Scene, selected: Option<&BTreeSet<String>>, set: &Set) {
+    fn count_waiting(
+        &mut self,
+        observed: &mut Observed,
+        selected: Option<&BTreeSet<String>>,
+        daemonset: &DaemonSet,
+    ) {
         let Some(selected) = selected else {
-            scene.nodes_down.retain(|node| scene.pods.iter().any(|pod| pod.node() == node));
+            observed.nodes_down.retain(|node| observed.pods.iter().any(|pod| pod.node() == node));
             return;
         };
-        scene.nodes_down.retain(|node| selected.contains(node));
+        observed.nodes_down.retain(|node| selected.contains(node));
         // What ends on a node that is not selected any longer is in nobody's way.
-        scene.pods.retain(|pod| pod.node().is_empty() || selected.contains(pod.node()));
-        let with = |is: &dyn Fn(&trouble::Pod) -> bool| -> BTreeSet<String> {
-            scene.pods.iter().filter(|pod| is(pod)).map(|pod| pod.node().to_owned()).collect()
+        observed.pods.retain(|pod| pod.node().is_empty() || selected.contains(pod.node()));
+        let with = |is: &dyn Fn(&pod_problems::Pod) -> bool| -> BTreeSet<String> {
+            observed.pods.iter().filter(|pod| is(pod)).map(|pod| pod.node().to_owned()).collect()
         };
         let any = with(&|_| true);
-        let generation = set.template_generation();
-        let hashes: BTreeSet<_> =
-            scene.pods.iter().filter(|pod| pod.is_of(generation)).filter_map(trouble::Pod::hash).collect();
-        let is_new = |pod: &trouble::Pod| {
-            set.is_updated() || pod.is_of(generation) || pod.hash().is_some_and(|hash| hashes.contains(hash))
+        let generation = daemonset.template_generation();
+        let hashes: BTreeSet<_> = observed
+            .pods
+            .iter()
+            .filter(|pod| pod.is_of_generation(generation))
+            .filter_map(pod_problems::Pod::hash)
+            .collect();
+        let is_new = |pod: &pod_problems::Pod| {
+            daemonset.is_updated()
+                || pod.is_of_generation(generation)
+                || pod.hash().is_some_and(|hash| hashes.contains(hash))
         };
-        let good = with(&|pod| pod.is_ready() && is_new(pod) && !pod.is_ending());
+        let good = with(&|pod| pod.is_ready() && is_new(pod) && !pod.is_deleting());
         // A pod without a node has one to go to, which is not known yet.
         if !any.contains("") {
-            scene.nodes_bare = selected.difference(&any).cloned().collect();
+            observed.nodes_without_pod = selected.difference(&any).cloned().collect();
         }
-        self.nodes_down.clone_from(&scene.nodes_down);
+        self.nodes_down.clone_from(&observed.nodes_down);
         self.waiting =
             Some(selected.difference(&good).filter(|node| !self.nodes_down.contains(*node)).count());
     }
 
     /// What there is to see; nothing where the server does not say: a look may be half blind.
-    fn seen<T: DeserializeOwned>(
+    fn visible<T: DeserializeOwned>(
         &mut self,
         found: Result<T, Failure>,
         right: &'static str,
@@ -108,8 +123,8 @@ impl Look {
             Ok(found) => Ok(Some(found)),
             Err(Failure::LoggedOut(error)) => Err(error),
             Err(failure) => {
-                if failure.code() == 403 && !self.blind.contains(&right) {
-                    self.blind.push(right);
+                if failure.code() == 403 && !self.missing_rights.contains(&right) {
+                    self.missing_rights.push(right);
                 }
                 Ok(None)
             }
@@ -119,12 +134,14 @@ impl Look {
 
 /// The nodes of the exporter's pods, if there are pods and none of these nodes is ready; `None` otherwise, or if that is
 /// not seen. Errors: the login is no longer good.
-pub(super) async fn left_on_nodes_down(server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
-    let mut look = Look::default();
-    let pods = server.get::<trouble::Pods>(&pods_path(), Part::Whole).await;
-    let pods = look.seen(pods, "list pods in openshift-monitoring")?;
+pub(super) async fn fetch_nodes_if_all_down(server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
+    let mut diagnosis = Diagnosis::default();
+    let pods = server.get::<pod_problems::Pods>(&pods_path(), Part::Whole).await;
+    let pods = diagnosis.visible(pods, "list pods in openshift-monitoring")?;
     let Some(pods) = pods.filter(|pods| !pods.items.is_empty()) else { return Ok(None) };
-    let Some(down) = look.seen(nodes::down(server).await, "list nodes")? else { return Ok(None) };
+    let Some(down) = diagnosis.visible(nodes::fetch_not_ready(server).await, "list nodes")? else {
+        return Ok(None);
+    };
     let nodes: BTreeSet<_> = pods.items.iter().map(|pod| pod.node().to_owned()).collect();
     Ok(Some(nodes).filter(|nodes| nodes.is_subset(&down)))
 }
@@ -143,16 +160,16 @@ mod tests {
     /// A pod's node, its generation, and whether it is ready.
     type PodLine = (&'static str, &'static str, bool);
 
-    fn scene(pods: &[PodLine], down: &[&str]) -> Scene {
+    fn observed(pods: &[PodLine], down: &[&str]) -> Observed {
         let items = pods.iter().map(|&(node, generation, is_ready)| {
             let status = if is_ready { "True" } else { "False" };
             let ends = (generation == "ending").then_some("2026-01-01T00:00:00Z");
             json!({"metadata": {"labels": {"pod-template-generation": generation}, "deletionTimestamp": ends},
                 "spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": status}]}})
         });
-        let pods: trouble::Pods =
+        let pods: pod_problems::Pods =
             serde_json::from_value(json!({"items": items.collect::<Vec<_>>()})).unwrap();
-        Scene { pods: pods.items, nodes_down: names(down), ..Scene::default() }
+        Observed { pods: pods.items, nodes_down: names(down), ..Observed::default() }
     }
 
     fn names(all: &[&str]) -> BTreeSet<String> {
@@ -162,11 +179,12 @@ mod tests {
     /// Nodes a and b are selected.
     #[test]
     fn only_nodes_that_are_down_are_not_waited_for() {
-        let set: Set = serde_json::from_value(json!({"metadata": {"generation": 1, "annotations":
+        let daemonset: DaemonSet =
+            serde_json::from_value(json!({"metadata": {"generation": 1, "annotations":
             {"deprecated.daemonset.template.generation": "2"}}, "status": {"observedGeneration": 1,
             "desiredNumberScheduled": 2, "updatedNumberScheduled": 1}}))
-        .unwrap();
-        let mut updated = set.clone();
+            .unwrap();
+        let mut updated = daemonset.clone();
         assert!(!updated.is_updated());
         let cases: &[(&str, &[PodLine], &[&str], bool)] = &[
             ("its pod is pending", &[("a", "2", true), ("b", "2", false)], &["b"], true),
@@ -184,22 +202,30 @@ mod tests {
             ("a pod is left on it", &[("a", "2", true), ("other", "ending", false)], &["other"], false),
         ];
         for (case, pods, down, expected) in cases {
-            let mut look = Look::default();
-            look.weigh(&mut scene(pods, down), Some(&names(&["a", "b"])), &set);
-            assert_eq!(look.lacks_only_nodes_down(&set), *expected, "{case}");
+            let mut diagnosis = Diagnosis::default();
+            diagnosis.count_waiting(&mut observed(pods, down), Some(&names(&["a", "b"])), &daemonset);
+            assert_eq!(diagnosis.lacks_only_nodes_down(&daemonset), *expected, "{case}");
         }
-        let mut look = Look::default();
-        look.weigh(&mut scene(&[], &["b"]), None, &set);
-        assert!(!look.lacks_only_nodes_down(&set), "nothing is seen");
+        let mut diagnosis = Diagnosis::default();
+        diagnosis.count_waiting(&mut observed(&[], &["b"]), None, &daemonset);
+        assert!(!diagnosis.lacks_only_nodes_down(&daemonset), "nothing is seen");
         // A template that came back: its first pods are new ones again, whatever their generation.
         updated =
             serde_json::from_value(json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1,
             "desiredNumberScheduled": 2, "updatedNumberScheduled": 2}}))
             .unwrap();
-        look.weigh(&mut scene(&[("a", "1", true)], &["b"]), Some(&names(&["a", "b"])), &updated);
-        assert!(look.lacks_only_nodes_down(&updated));
-        let unseen: Set = serde_json::from_value(json!({"metadata": {"generation": 2}})).unwrap();
-        look.weigh(&mut scene(&[("a", "2", true)], &["b"]), Some(&names(&["a", "b"])), &set);
-        assert!(look.lacks_only_nodes_down(&set) && !look.lacks_only_nodes_down(&unseen));
+        diagnosis.count_waiting(
+            &mut observed(&[("a", "1", true)], &["b"]),
+            Some(&names(&["a", "b"])),
+            &updated,
+        );
+        assert!(diagnosis.lacks_only_nodes_down(&updated));
+        let unseen: DaemonSet = serde_json::from_value(json!({"metadata": {"generation": 2}})).unwrap();
+        diagnosis.count_waiting(
+            &mut observed(&[("a", "2", true)], &["b"]),
+            Some(&names(&["a", "b"])),
+            &daemonset,
+        );
+        assert!(diagnosis.lacks_only_nodes_down(&daemonset) && !diagnosis.lacks_only_nodes_down(&unseen));
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 /// Nodes that have samples.
 const QUERY: &str = "count(count by (instance) (namedprocess_namegroup_cpu_seconds_total))";
 /// Prometheus reads its new configuration and scrapes twice within this.
-const PATIENCE: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// Waits until `nodes` have samples, at the longest until `until`; says so where they have not.
@@ -19,15 +19,15 @@ pub(super) async fn wait(
     cluster: &Cluster,
     prometheus: &PrometheusOptions,
     nodes: usize,
-    until: Instant,
+    deadline: Instant,
     console: &Console<'_>,
 ) {
-    let until = until.min(Instant::now() + PATIENCE);
-    match seen(cluster, prometheus, nodes, until).await {
-        Ok(seen) if seen >= nodes => {}
-        Ok(seen) => console.say(
+    let deadline = deadline.min(Instant::now() + MAX_WAIT);
+    match count_until(cluster, prometheus, nodes, deadline).await {
+        Ok(found) if found >= nodes => {}
+        Ok(found) => console.say(
             "warning",
-            &format!("{seen} of {nodes} nodes have samples in Prometheus so far: see oc interrogate status in a minute"),
+            &format!("{found} of {nodes} nodes have samples in Prometheus so far: see oc interrogate status in a minute"),
         ),
         Err(error) => console.say(
             "warning",
@@ -36,21 +36,21 @@ pub(super) async fn wait(
     }
 }
 
-async fn seen(
+async fn count_until(
     cluster: &Cluster,
     prometheus: &PrometheusOptions,
     nodes: usize,
-    until: Instant,
+    deadline: Instant,
 ) -> Result<usize> {
     let connection = cluster.connect(prometheus).await?;
     let progress = Progress::start("first samples in Prometheus");
     loop {
         let now = Timestamp::now();
-        let seen = connection.client.one(QUERY, now).await?.unwrap_or_default() as usize;
-        if seen >= nodes || Instant::now() + PAUSE > until {
-            return Ok(seen);
+        let found = connection.client.one(QUERY, now).await?.unwrap_or_default() as usize;
+        if found >= nodes || Instant::now() + PAUSE > deadline {
+            return Ok(found);
         }
-        progress.update(seen as f64 / nodes.max(1) as f64, format!("{seen} of {nodes} nodes have samples"));
+        progress.update(found as f64 / nodes.max(1) as f64, format!("{found} of {nodes} nodes have samples"));
         sleep(PAUSE).await;
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const OURS: &str =
 
 /// One kind in one namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Resource {
     /// Empty for the core group.
     pub(crate) group: &'static str,
     pub(crate) version: &'static str,
@@ -28,48 +28,48 @@ pub(crate) struct Place {
     pub(crate) namespace: Option<&'static str>,
 }
 
-const fn place(
+const fn resource(
     group: &'static str,
     version: &'static str,
     kind: &'static str,
     plural: &'static str,
     namespace: Option<&'static str>,
-) -> Place {
-    Place { group, version, kind, plural, namespace }
+) -> Resource {
+    Resource { group, version, kind, plural, namespace }
 }
 
 const HERE: Option<&str> = Some(NAMESPACE);
-pub(crate) const CONFIG_MAPS: Place = place("", "v1", "ConfigMap", "configmaps", HERE);
-pub(crate) const DAEMON_SETS: Place = place("apps", "v1", "DaemonSet", "daemonsets", HERE);
-pub(crate) const SERVICES: Place = place("", "v1", "Service", "services", HERE);
-pub(crate) const CONSTRAINTS: Place =
-    place("security.openshift.io", "v1", "SecurityContextConstraints", "securitycontextconstraints", None);
+pub(crate) const CONFIG_MAPS: Resource = resource("", "v1", "ConfigMap", "configmaps", HERE);
+pub(crate) const DAEMON_SETS: Resource = resource("apps", "v1", "DaemonSet", "daemonsets", HERE);
+pub(crate) const SERVICES: Resource = resource("", "v1", "Service", "services", HERE);
+pub(crate) const CONSTRAINTS: Resource =
+    resource("security.openshift.io", "v1", "SecurityContextConstraints", "securitycontextconstraints", None);
 
 /// Every place that an object of ours can be in, in the order in which they are applied: what others need first.
-pub(crate) const PLACES: [Place; 11] = [
+pub(crate) const RESOURCES: [Resource; 11] = [
     CONSTRAINTS,
-    place("", "v1", "ServiceAccount", "serviceaccounts", HERE),
-    place("rbac.authorization.k8s.io", "v1", "Role", "roles", HERE),
-    place("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", HERE),
+    resource("", "v1", "ServiceAccount", "serviceaccounts", HERE),
+    resource("rbac.authorization.k8s.io", "v1", "Role", "roles", HERE),
+    resource("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", HERE),
     CONFIG_MAPS,
     SERVICES,
-    place("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", HERE),
+    resource("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", HERE),
     DAEMON_SETS,
-    place("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", HERE),
-    place("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules", HERE),
-    place("", "v1", "ConfigMap", "configmaps", Some(DASHBOARDS)),
+    resource("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", HERE),
+    resource("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules", HERE),
+    resource("", "v1", "ConfigMap", "configmaps", Some(DASHBOARDS)),
 ];
 
-impl Place {
+impl Resource {
     /// Where an object says it belongs; none for a kind that is not ours.
-    pub(crate) fn of(object: &Value) -> Option<Place> {
+    pub(crate) fn of_object(object: &Value) -> Option<Resource> {
         let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
         let (kind, namespace) = (text("/kind")?, text("/metadata/namespace"));
-        PLACES.into_iter().find(|place| place.kind == kind && place.namespace == namespace)
+        RESOURCES.into_iter().find(|resource| resource.kind == kind && resource.namespace == namespace)
     }
 
     /// The list's own path.
-    pub(crate) fn path(&self) -> String {
+    pub(crate) fn list_path(&self) -> String {
         let root = match self.group {
             "" => format!("/api/{}", self.version),
             group => format!("/apis/{group}/{}", self.version),
@@ -81,12 +81,12 @@ impl Place {
     }
 
     /// An object's own path.
-    pub(crate) fn path_of(&self, name: &str) -> String {
-        format!("{}/{name}", self.path())
+    pub(crate) fn object_path(&self, name: &str) -> String {
+        format!("{}/{name}", self.list_path())
     }
 
     /// An object as kubectl names it, with its namespace where that is not the usual one.
-    pub(crate) fn name_of(&self, name: &str) -> String {
+    pub(crate) fn object_title(&self, name: &str) -> String {
         let kind = self.kind.to_lowercase();
         let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
         match self.namespace {
@@ -98,18 +98,21 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONSTRAINTS, DAEMON_SETS, PLACES, Place};
+    use super::{CONSTRAINTS, DAEMON_SETS, RESOURCES, Resource};
     use serde_json::json;
 
     #[test]
     fn paths_and_names_are_the_servers() {
-        let paths: Vec<_> = PLACES.iter().map(Place::path).collect();
+        let paths: Vec<_> = RESOURCES.iter().map(Resource::list_path).collect();
         assert_eq!(paths.first().unwrap(), "/apis/security.openshift.io/v1/securitycontextconstraints");
         assert_eq!(paths.last().unwrap(), "/api/v1/namespaces/openshift-config-managed/configmaps");
-        assert_eq!(DAEMON_SETS.name_of("x"), "daemonset.apps/x");
-        assert_eq!(PLACES[10].name_of("x"), "configmap/x in openshift-config-managed");
+        assert_eq!(DAEMON_SETS.object_title("x"), "daemonset.apps/x");
+        assert_eq!(RESOURCES[10].object_title("x"), "configmap/x in openshift-config-managed");
         let object = json!({"kind": "SecurityContextConstraints", "metadata": {"name": "x"}});
-        assert_eq!(Place::of(&object), Some(CONSTRAINTS));
-        assert_eq!(Place::of(&json!({"kind": "ConfigMap", "metadata": {"namespace": "default"}})), None);
+        assert_eq!(Resource::of_object(&object), Some(CONSTRAINTS));
+        assert_eq!(
+            Resource::of_object(&json!({"kind": "ConfigMap", "metadata": {"namespace": "default"}})),
+            None
+        );
     }
 }

@@ -11,9 +11,9 @@ pub(super) const POD_HASH: &str = "controller-revision-hash";
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Set {
+pub(crate) struct DaemonSet {
     metadata: Generation,
-    status: SetStatus,
+    status: DaemonSetStatus,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,7 +27,7 @@ struct Generation {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct SetStatus {
+struct DaemonSetStatus {
     observed_generation: i64,
     desired_number_scheduled: usize,
     updated_number_scheduled: usize,
@@ -35,15 +35,16 @@ struct SetStatus {
     number_available: usize,
 }
 
-impl Set {
+impl DaemonSet {
     /// Nodes whose pod is the new one and ready, and nodes that should have one.
     pub(crate) fn ready(&self) -> (usize, usize) {
-        let SetStatus { desired_number_scheduled, updated_number_scheduled, number_ready, .. } = self.status;
+        let DaemonSetStatus { desired_number_scheduled, updated_number_scheduled, number_ready, .. } =
+            self.status;
         (updated_number_scheduled.min(number_ready), desired_number_scheduled)
     }
 
     /// Whether the controller has seen what was last asked of it; not of a set that nothing is known of yet.
-    pub(crate) fn is_seen(&self) -> bool {
+    pub(crate) fn is_observed(&self) -> bool {
         self.metadata.generation > 0 && self.status.observed_generation >= self.metadata.generation
     }
 
@@ -54,34 +55,35 @@ impl Set {
 
     /// Whether the controller counts the pods of all nodes as made from its template.
     pub(super) fn is_updated(&self) -> bool {
-        self.is_seen() && self.status.updated_number_scheduled == self.status.desired_number_scheduled
+        self.is_observed() && self.status.updated_number_scheduled == self.status.desired_number_scheduled
     }
 
     /// Whether somebody has deleted it, and it waits for its pods to end.
-    pub(crate) fn is_ending(&self) -> bool {
+    pub(crate) fn is_deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
     /// Whether every node has the new pod, and it is ready.
-    pub(crate) fn is_done(&self) -> bool {
+    pub(crate) fn is_rolled_out(&self) -> bool {
         let (ready, desired) = self.ready();
-        self.is_seen() && ready == desired && self.status.number_available == desired
+        self.is_observed() && ready == desired && self.status.number_available == desired
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Set;
+    use super::DaemonSet;
     use serde_json::json;
 
     #[test]
     fn it_is_done_when_every_node_has_the_new_pod() {
-        let set = |status| {
-            serde_json::from_value::<Set>(json!({"metadata": {"generation": 2}, "status": status})).unwrap()
+        let daemonset = |status| {
+            serde_json::from_value::<DaemonSet>(json!({"metadata": {"generation": 2}, "status": status}))
+                .unwrap()
         };
         let all = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 3, "numberAvailable": 3});
-        assert!(set(all.clone()).is_done());
-        assert!(!Set::default().is_seen(), "before the server has shown it");
+        assert!(daemonset(all.clone()).is_rolled_out());
+        assert!(!DaemonSet::default().is_observed(), "before the server has shown it");
         for (field, value) in [
             ("observedGeneration", 1),
             ("updatedNumberScheduled", 2),
@@ -90,7 +92,7 @@ mod tests {
         ] {
             let mut part = all.clone();
             part[field] = json!(value);
-            assert!(!set(part).is_done(), "{field}");
+            assert!(!daemonset(part).is_rolled_out(), "{field}");
         }
     }
 }

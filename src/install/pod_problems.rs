@@ -1,10 +1,10 @@
 //! What keeps pods from becoming ready, with what helps against it: pods, events and nodes into trouble.
 mod pod;
 
-use super::manifest::or_empty;
-use super::place::NAME;
+use super::resources::NAME;
 use crate::prometheus::failure::one_line;
-use pod::{Container, Named, Terminated};
+use crate::prometheus::null_is_empty;
+use pod::{ContainerStatus, ObjectReference, Terminated};
 pub(super) use pod::{Pod, Pods};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ const DESCRIBE: &str = "see oc -n openshift-monitoring describe pods";
 /// A list of events.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Events {
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "null_is_empty")]
     pub(super) items: Vec<Event>,
 }
 
@@ -25,73 +25,77 @@ pub(super) struct Events {
 pub(super) struct Event {
     reason: String,
     message: String,
-    involved_object: Named,
+    involved_object: ObjectReference,
 }
 
 /// Everything that was looked at.
 #[derive(Debug, Default)]
-pub(super) struct Scene {
+pub(super) struct Observed {
     pub(super) pods: Vec<Pod>,
     /// Of the DaemonSet and of the namespace's pods.
     pub(super) events: Vec<Event>,
     /// Names of nodes that should have a pod and are not ready.
     pub(super) nodes_down: BTreeSet<String>,
     /// Names of nodes that should have a pod and have none.
-    pub(super) nodes_bare: BTreeSet<String>,
+    pub(super) nodes_without_pod: BTreeSet<String>,
     /// Why the service CA issues no certificate.
-    pub(super) certificate: Option<Trouble>,
+    pub(super) certificate: Option<Problem>,
     /// Pods that should be there.
     pub(super) desired: usize,
     /// Whether the time is over: what was on its way is now in the way.
-    pub(super) late: bool,
+    pub(super) timed_out: bool,
 }
 
 /// What is wrong, and what helps against it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Trouble {
+pub(crate) struct Problem {
     /// Where there is one, the node comes first.
-    pub(crate) what: String,
+    pub(crate) description: String,
     pub(crate) remedy: String,
 }
 
-impl Trouble {
-    pub(super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Trouble {
-        Trouble { what: what.into(), remedy: remedy.into() }
+impl Problem {
+    pub(super) fn new(description: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        Problem { description: description.into(), remedy: remedy.into() }
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.remedy)
+        write!(f, "{}: {}", self.description, self.remedy)
     }
 }
 
 /// What is wrong, each kind of trouble one: how many pods, on which node, why, and the remedy.
-pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
-    let mut found = BTreeMap::<Trouble, BTreeSet<&str>>::new();
-    for node in &scene.nodes_down {
-        found.entry(node_down()).or_default().insert(node);
+pub(super) fn find_problems(observed: &Observed) -> Vec<Problem> {
+    let mut found = BTreeMap::<Problem, BTreeSet<&str>>::new();
+    for node in &observed.nodes_down {
+        found.entry(node_down_problem()).or_default().insert(node);
     }
-    for pod in scene.pods.iter().filter(|pod| !pod.is_ready() && !scene.nodes_down.contains(pod.node())) {
+    for pod in observed.pods.iter().filter(|pod| !pod.is_ready() && !observed.nodes_down.contains(pod.node()))
+    {
         let node = pod.node();
-        if let Some(why) = why(pod, scene) {
-            found.entry(why).or_default().insert(if node.is_empty() { &pod.metadata.name } else { node });
+        if let Some(problem) = pod_problem(pod, observed) {
+            found.entry(problem).or_default().insert(if node.is_empty() { &pod.metadata.name } else { node });
         }
     }
-    let of_nodes = |(why, nodes): (Trouble, BTreeSet<&str>)| Trouble {
-        what: format!("{}: {}", named(nodes), why.what),
-        ..why
+    let of_nodes = |(problem, nodes): (Problem, BTreeSet<&str>)| Problem {
+        description: format!("{}: {}", list_names(nodes), problem.description),
+        ..problem
     };
     // Pods may run with another's certificate, and cannot be asked.
-    let mut all: Vec<_> = scene.certificate.iter().cloned().collect();
+    let mut all: Vec<_> = observed.certificate.iter().cloned().collect();
     all.extend(found.into_iter().map(of_nodes));
-    if scene.pods.len() < scene.desired {
-        let mut bare = scene.nodes_bare.difference(&scene.nodes_down).map(String::as_str).peekable();
-        let bare = bare.peek().is_some().then(|| named(bare));
-        match (refusal(&scene.events), bare) {
-            (Some(why), None) => all.push(why),
-            (Some(why), Some(nodes)) => all.push(Trouble { what: format!("{nodes}: {}", why.what), ..why }),
-            (None, Some(nodes)) if scene.late => all.push(Trouble::new(
+    if observed.pods.len() < observed.desired {
+        let mut without_pod =
+            observed.nodes_without_pod.difference(&observed.nodes_down).map(String::as_str).peekable();
+        let without_pod = without_pod.peek().is_some().then(|| list_names(without_pod));
+        match (creation_problem(&observed.events), without_pod) {
+            (Some(problem), None) => all.push(problem),
+            (Some(problem), Some(nodes)) => {
+                all.push(Problem { description: format!("{nodes}: {}", problem.description), ..problem })
+            }
+            (None, Some(nodes)) if observed.timed_out => all.push(Problem::new(
                 format!("{nodes}: no pod has been made"),
                 "see oc -n openshift-monitoring describe daemonset process-exporter",
             )),
@@ -102,72 +106,72 @@ pub(super) fn all(scene: &Scene) -> Vec<Trouble> {
 }
 
 /// So many nodes are named.
-const NAMED: usize = 5;
+const MAX_NAMES: usize = 5;
 
 /// `node-1, node-2, node-3, node-4, node-5 and 3 more`; of none, nothing.
-pub(crate) fn named<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn list_names<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String {
     let mut nodes = nodes.into_iter();
-    let few = nodes.by_ref().take(NAMED).collect::<Vec<_>>().join(", ");
+    let few = nodes.by_ref().take(MAX_NAMES).collect::<Vec<_>>().join(", ");
     match nodes.count() {
         0 => few,
         more => format!("{few} and {more} more"),
     }
 }
 
-fn node_down() -> Trouble {
-    Trouble::new(
+fn node_down_problem() -> Problem {
+    Problem::new(
         "the node is not ready, and is not waited for",
         "see oc get nodes; its pod starts when the node is ready",
     )
 }
 
 /// Why this pod is not ready, and what helps. None for one that is on its way.
-fn why(pod: &Pod, scene: &Scene) -> Option<Trouble> {
-    if pod.is_ending() {
-        return scene.late.then(|| Trouble::new("its old pod has not ended yet", DESCRIBE));
+fn pod_problem(pod: &Pod, observed: &Observed) -> Option<Problem> {
+    if pod.is_deleting() {
+        return observed.timed_out.then(|| Problem::new("its old pod has not ended yet", DESCRIBE));
     }
     if let Some(scheduled) = pod.condition("PodScheduled").filter(|condition| condition.status == "False") {
         let (reason, message) = (&scheduled.reason, one_line(&scheduled.message));
-        return Some(Trouble::new(
+        return Some(Problem::new(
             format!("its pod finds no place ({reason}: {message})"),
             "make room on the node",
         ));
     }
     pod.containers()
-        .find_map(of_container)
-        .or_else(|| mount(pod, scene))
-        .or_else(|| scene.late.then(|| unready(pod)))
+        .find_map(container_problem)
+        .or_else(|| volume_problem(pod, observed))
+        .or_else(|| observed.timed_out.then(|| not_ready_problem(pod)))
 }
 
 /// It runs, and does not answer its probe. What ends without an error, and does not end by itself, was ended.
-fn unready(pod: &Pod) -> Trouble {
+fn not_ready_problem(pod: &Pod) -> Problem {
     match pod.containers().map(|container| container.restart_count).max() {
-        Some(times) if times > 0 => Trouble::new(
+        Some(times) if times > 0 => Problem::new(
             format!(
                 "its pod is not ready, and was ended {times} times, as the kubelet does when it gets no answer"
             ),
             format!("look whether the node is short of CPU, and {DESCRIBE}"),
         ),
-        _ => Trouble::new("its pod is not ready yet", DESCRIBE),
+        _ => Problem::new("its pod is not ready yet", DESCRIBE),
     }
 }
 
-fn of_container(container: &Container) -> Option<Trouble> {
-    let Container { name, image, state, last_state, .. } = container;
+fn container_problem(container: &ContainerStatus) -> Option<Problem> {
+    let ContainerStatus { name, image, state, last_state, .. } = container;
     let ended =
         state.terminated.as_ref().or(last_state.terminated.as_ref()).filter(|ended| ended.exit_code != 0);
     let waiting = state.waiting.as_ref();
     let reason = waiting.map_or("", |waiting| waiting.reason.as_str());
     let message = waiting.map(|waiting| one_line(&waiting.message)).filter(|text| !text.is_empty());
-    let said = message.map(|text| format!(": {text}")).unwrap_or_default();
+    let detail = message.map(|text| format!(": {text}")).unwrap_or_default();
     match reason {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
-        | "RegistryUnavailable" | "SignatureValidationFailed" => Some(Trouble::new(
-            format!("the image {image} cannot be pulled ({reason}{said})"),
+        | "RegistryUnavailable" | "SignatureValidationFailed" => Some(Problem::new(
+            format!("the image {image} cannot be pulled ({reason}{detail})"),
             "check its name and the pull secret, or leave out --image",
         )),
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            Some(Trouble::new(format!("container {name} cannot be made ({reason}{said})"), DESCRIBE))
+            Some(Problem::new(format!("container {name} cannot be made ({reason}{detail})"), DESCRIBE))
         }
         _ => ended.map(|Terminated { reason, message, exit_code }| {
             // The container's termination message is the end of its log.
@@ -175,7 +179,7 @@ fn of_container(container: &Container) -> Option<Trouble> {
             let last = last.map(|line| format!(", its last words: {line}")).unwrap_or_default();
             let restarts = container.restart_count;
             let reason = if reason.is_empty() { "Error" } else { reason };
-            Trouble::new(
+            Problem::new(
                 format!("container {name} ends again and again ({reason}, exit code {exit_code}, {restarts} restarts{last})"),
                 format!("see oc -n openshift-monitoring logs ds/{NAME} --all-containers --previous"),
             )
@@ -184,13 +188,13 @@ fn of_container(container: &Container) -> Option<Trouble> {
 }
 
 /// What is not there to be mounted.
-fn mount(pod: &Pod, scene: &Scene) -> Option<Trouble> {
+fn volume_problem(pod: &Pod, observed: &Observed) -> Option<Problem> {
     let about =
         |event: &&Event| event.involved_object.name == pod.metadata.name && event.reason == "FailedMount";
-    let event = scene.events.iter().rfind(about).filter(|_| !pod.has_volumes())?;
+    let event = observed.events.iter().rfind(about).filter(|_| !pod.has_volumes())?;
     let message = one_line(&event.message);
     let of_certificate = message.contains("process-exporter-tls");
-    let remedy = if let Some(refused) = scene.certificate.as_ref().filter(|_| of_certificate) {
+    let remedy = if let Some(refused) = observed.certificate.as_ref().filter(|_| of_certificate) {
         &refused.remedy
     } else if of_certificate {
         "the serving certificate is missing, which the service CA issues: see oc get clusteroperator service-ca"
@@ -199,11 +203,11 @@ fn mount(pod: &Pod, scene: &Scene) -> Option<Trouble> {
     } else {
         DESCRIBE
     };
-    Some(Trouble::new(format!("its pod waits for a volume ({message})"), remedy))
+    Some(Problem::new(format!("its pod waits for a volume ({message})"), remedy))
 }
 
 /// Why pods are not even made.
-fn refusal(events: &[Event]) -> Option<Trouble> {
+fn creation_problem(events: &[Event]) -> Option<Problem> {
     let event =
         events.iter().rfind(|event| event.reason == "FailedCreate" && event.involved_object.name == NAME)?;
     let message = one_line(&event.message);
@@ -218,7 +222,7 @@ fn refusal(events: &[Event]) -> Option<Trouble> {
     } else {
         "see oc -n openshift-monitoring describe daemonset process-exporter"
     };
-    Some(Trouble::new(format!("no pods can be made ({message})"), remedy))
+    Some(Problem::new(format!("no pods can be made ({message})"), remedy))
 }
 
 #[cfg(test)]
