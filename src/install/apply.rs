@@ -1,4 +1,5 @@
-//! Server-side apply, one line an object: created, configured, unchanged; and what has to go before and after it.
+//! Server-side apply of the objects, one line each: created, configured or unchanged. Deletes what must go before and
+//! after.
 use super::console::Console;
 use super::objects::Object;
 use super::options::Options;
@@ -14,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Between two looks whether a deleted object is gone.
+/// Pause between two checks whether a deleted object is gone.
 const PAUSE: Duration = Duration::from_millis(500);
-/// So many fields of a conflict are named.
+/// Largest number of conflicting fields that a message names.
 const MAX_FIELDS: usize = 3;
 
-/// Deletes what is the predecessor's, dependents first, and waits until it is gone.
+/// Deletes the predecessor's objects, dependents first, and waits until they are gone.
 pub(super) async fn delete_predecessors(
     server: &Server<'_>,
     objects: &[Object],
@@ -52,7 +53,7 @@ pub(super) async fn delete_predecessors(
     Ok(())
 }
 
-/// Applies every object in order. Gives how many were created or changed.
+/// Applies every object in order. Returns the number of objects that were created or changed.
 pub(super) async fn apply_all(
     server: &Server<'_>,
     objects: &[Object],
@@ -82,13 +83,13 @@ pub(super) async fn apply_all(
     Ok(changes)
 }
 
-/// With --config the user says whose word holds.
+/// Returns how to apply an object. With `--config` the user's text wins over fields that others have set.
 pub(super) fn apply_options(object: &Object, options: &Options) -> Applied {
     let force = options.force_conflicts || (object.is_user_config() && options.settings.config.is_some());
     Applied { dry_run: false, force }
 }
 
-/// Applies one object. Errors: one line with the remedy.
+/// Applies one object. Errors are one line with the remedy.
 pub(super) async fn apply_one(server: &Server<'_>, object: &Object, options: Applied) -> Result<Value> {
     server
         .apply(&object.path(), &object.value, options)
@@ -96,7 +97,7 @@ pub(super) async fn apply_one(server: &Server<'_>, object: &Object, options: App
         .map_err(|failure| explain_refusal(failure, &object.title()))
 }
 
-/// Deletes the payloads that no pod uses any longer: those that are not among `objects`. Gives how many.
+/// Deletes payloads that are not among `objects`: no pod uses them any longer. Returns their number.
 pub(super) async fn remove_old_payloads(
     server: &Server<'_>,
     objects: &[Object],
@@ -120,6 +121,7 @@ pub(super) async fn remove_old_payloads(
     Ok(removed)
 }
 
+/// Returns the line that `install` ends with if the server refuses an object.
 fn explain_refusal(mut failure: Failure, title: &str) -> anyhow::Error {
     let applying = format!("applying {title}");
     if let Failure::Refused(status) = &failure
@@ -137,22 +139,24 @@ fn explain_refusal(mut failure: Failure, title: &str) -> anyhow::Error {
     failure.during(&applying, remedy)
 }
 
-/// Adds to the message what it leaves to the details: the check of PrometheusRules says there what is wrong with which.
+/// Adds the first cause of the details to the message. The webhook of PrometheusRules names the broken rule only
+/// there.
 fn name_cause(status: &mut Status) {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let message = &status.message;
-    let mut untold = causes.filter(|cause| !cause.message.is_empty() && !message.contains(&cause.message));
-    if let Some(cause) = untold.next() {
+    let mut missing_causes =
+        causes.filter(|cause| !cause.message.is_empty() && !message.contains(&cause.message));
+    if let Some(cause) = missing_causes.next() {
         status.message = format!("{message}: {}", cause.message);
     }
 }
 
-/// Who manages the fields that are in conflict, if that is why.
+/// Returns which manager has set which fields, if the server refuses for a conflict.
 fn conflict(status: &Status) -> Option<String> {
     let causes = &status.details.as_ref().filter(|_| status.code == 409)?.causes;
     let mut fields = BTreeMap::<String, Vec<&str>>::new();
     for cause in causes.iter().filter(|cause| cause.reason == "FieldManagerConflict") {
-        // `conflict with "kubectl-edit" using apps/v1`
+        // The message is: `conflict with "kubectl-edit" using apps/v1`.
         let manager = cause.message.split('"').nth(1).unwrap_or("another manager");
         fields.entry(manager.to_owned()).or_default().push(&cause.field);
     }

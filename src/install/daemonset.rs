@@ -1,12 +1,12 @@
-//! The exporter's DaemonSet, as far as it tells how far it is.
+//! The exporter's DaemonSet: how far its rollout is.
 use crate::prometheus::null_is_empty;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// What the server counts a DaemonSet's templates by, and the controller's mark of it on pods.
+/// Annotation that counts a DaemonSet's templates, and the label by which the controller marks pods with that count.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 pub(super) const POD_GENERATION: &str = "pod-template-generation";
-/// The controller's mark of what a template says: a template that comes back has it again.
+/// Label that identifies a template by its content. A template that comes back has the same one again.
 pub(super) const POD_HASH: &str = "controller-revision-hash";
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,34 +36,35 @@ struct DaemonSetStatus {
 }
 
 impl DaemonSet {
-    /// Nodes whose pod is the new one and ready, and nodes that should have one.
+    /// Returns the number of nodes whose pod is new and ready, and the number of nodes that should have one.
     pub(crate) fn ready(&self) -> (usize, usize) {
         let DaemonSetStatus { desired_number_scheduled, updated_number_scheduled, number_ready, .. } =
             self.status;
         (updated_number_scheduled.min(number_ready), desired_number_scheduled)
     }
 
-    /// Whether the controller has seen what was last asked of it; not of a set that nothing is known of yet.
+    /// Returns true if the controller has observed the last change. A default DaemonSet, which no server sent, is not
+    /// observed.
     pub(crate) fn is_observed(&self) -> bool {
         self.metadata.generation > 0 && self.status.observed_generation >= self.metadata.generation
     }
 
-    /// The generation of its template, which the newest pods carry; empty if the server does not tell.
+    /// Returns the generation of the template, which the newest pods carry. Empty if the server does not send it.
     pub(super) fn template_generation(&self) -> &str {
         self.metadata.annotations.get(TEMPLATE_GENERATION).map(String::as_str).unwrap_or_default()
     }
 
-    /// Whether the controller counts the pods of all nodes as made from its template.
+    /// Returns true if the controller counts the pods of all nodes as made from the current template.
     pub(super) fn is_updated(&self) -> bool {
         self.is_observed() && self.status.updated_number_scheduled == self.status.desired_number_scheduled
     }
 
-    /// Whether somebody has deleted it, and it waits for its pods to end.
+    /// Returns true if it has been deleted and waits for its pods to end.
     pub(crate) fn is_deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
-    /// Whether every node has the new pod, and it is ready.
+    /// Returns true if every node has the new pod, ready and available.
     pub(crate) fn is_rolled_out(&self) -> bool {
         let (ready, desired) = self.ready();
         self.is_observed() && ready == desired && self.status.number_available == desired
@@ -76,7 +77,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn it_is_done_when_every_node_has_the_new_pod() {
+    fn it_is_rolled_out_when_every_node_has_the_new_pod() {
         let daemonset = |status| {
             serde_json::from_value::<DaemonSet>(json!({"metadata": {"generation": 2}, "status": status}))
                 .unwrap()

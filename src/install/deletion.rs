@@ -1,4 +1,4 @@
-//! Until what an uninstallation has left to end is gone: what is applied to it would go with it.
+//! Waits for objects that an earlier uninstall is still deleting. What is applied to such an object would go with it.
 use super::console::Console;
 use super::diagnose;
 use super::objects::Object;
@@ -10,11 +10,11 @@ use anyhow::{Result, bail};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Between two looks whether it is gone.
+/// Pause between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Waits until none of `objects` is being deleted, and brings `existing` up to date. Errors: it does not end by `until`,
-/// or cannot, since its pods are on nodes that are down.
+/// Waits until none of `objects` is being deleted, and updates `existing`. Errors if the deletion does not end by
+/// `deadline`, or cannot end because the pods are on nodes that are down.
 pub(super) async fn wait(
     server: &Server<'_>,
     objects: &[Object],

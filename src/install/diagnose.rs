@@ -1,4 +1,4 @@
-//! A look at what keeps pods from becoming ready: the exporter's pods, events and nodes, as far as they may be seen.
+//! Diagnosis of a rollout: fetches the exporter's pods, events and nodes, as far as the user may see them.
 use super::daemonset::DaemonSet;
 use super::nodes;
 use super::pod_problems::{self, Observed, Problem};
@@ -10,19 +10,20 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What a look has found.
+/// What keeps a rollout from being complete.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnosis {
     pub(crate) problems: Vec<Problem>,
-    /// The rights for want of which something stayed unseen.
+    /// Rights that the user lacks to see everything.
     pub(crate) missing_rights: Vec<&'static str>,
-    /// The nodes that should have a pod and are not ready themselves: nobody can wait for theirs.
+    /// Nodes that should have a pod and are not ready themselves. Nobody can wait for their pods.
     pub(crate) nodes_down: BTreeSet<String>,
-    /// Number of pods that are not ready, or not even there, on nodes that are. `None` if that is not seen.
+    /// Number of ready nodes without a ready pod. `None` if the user may not see it.
     waiting: Option<usize>,
 }
 
-/// Looks. `late`: what is on its way is now in the way. Errors: the login is no longer good.
+/// Fetches and diagnoses. With `timed_out`, pods that are only on their way count as problems too. Errors if the
+/// login has expired.
 pub(crate) async fn diagnose(
     server: &Server<'_>,
     daemonset: &DaemonSet,
@@ -41,7 +42,7 @@ pub(crate) async fn diagnose(
         let events = diagnosis.visible(events, "list events in openshift-monitoring")?;
         observed.events.extend(events.unwrap_or_default().items);
     }
-    // Who may not see it is told so where the objects are.
+    // A user without this right learns it from the check of the objects.
     observed.certificate = match serving_certificate::fetch_refusal(server).await {
         Err(Failure::LoggedOut(error)) => return Err(error),
         found => found.unwrap_or_default(),
@@ -52,18 +53,18 @@ pub(crate) async fn diagnose(
         let selected = diagnosis.fetch_selected_nodes(server).await?;
         diagnosis.count_waiting(&mut observed, selected.as_ref(), daemonset);
     }
-    // Pods that cannot be seen are not missing.
+    // Pods that the user may not see are not missing.
     diagnosis.problems = if sees_pods { pod_problems::find_problems(&observed) } else { Vec::new() };
     Ok(diagnosis)
 }
 
 impl Diagnosis {
-    /// Whether all that `set` still lacks is on nodes that are down.
+    /// Returns true if all nodes that `daemonset` still lacks are down.
     pub(crate) fn lacks_only_nodes_down(&self, daemonset: &DaemonSet) -> bool {
         daemonset.is_observed() && self.waiting == Some(0) && !self.nodes_down.is_empty()
     }
 
-    /// The nodes that the DaemonSet selects; `None` if that is not seen.
+    /// Fetches the nodes that the DaemonSet selects. `None` if the user may not see them.
     async fn fetch_selected_nodes(&mut self, server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
         let daemonset = server.get::<Value>(&DAEMON_SETS.object_path(NAME), Part::Whole).await;
         let Some(daemonset) = self.visible(daemonset, "get daemonsets.apps in openshift-monitoring")? else {
@@ -72,8 +73,8 @@ impl Diagnosis {
         self.visible(nodes::fetch_selected(server, &daemonset).await, "list nodes")
     }
 
-    /// Counts what may be waited for, and what may not, node by node: the set's own numbers hold the pods of nodes that
-    /// are down too, and pods that are ending.
+    /// Counts node by node which pods can be waited for. The DaemonSet's own numbers do not do: they include pods of
+    /// nodes that are down, and pods that are being deleted.
     fn count_waiting(
         &mut self,
         observed: &mut Observed,
@@ -85,7 +86,7 @@ impl Diagnosis {
             return;
         };
         observed.nodes_down.retain(|node| selected.contains(node));
-        // What ends on a node that is not selected any longer is in nobody's way.
+        // Pods that end on nodes that are no longer selected hold nothing up.
         observed.pods.retain(|pod| pod.node().is_empty() || selected.contains(pod.node()));
         let with = |is: &dyn Fn(&pod_problems::Pod) -> bool| -> BTreeSet<String> {
             observed.pods.iter().filter(|pod| is(pod)).map(|pod| pod.node().to_owned()).collect()
@@ -104,7 +105,7 @@ impl Diagnosis {
                 || pod.hash().is_some_and(|hash| hashes.contains(hash))
         };
         let good = with(&|pod| pod.is_ready() && is_new(pod) && !pod.is_deleting());
-        // A pod without a node has one to go to, which is not known yet.
+        // A pod that is not scheduled yet belongs to one of these nodes, and it is not known to which.
         if !any.contains("") {
             observed.nodes_without_pod = selected.difference(&any).cloned().collect();
         }
@@ -113,7 +114,8 @@ impl Diagnosis {
             Some(selected.difference(&good).filter(|node| !self.nodes_down.contains(*node)).count());
     }
 
-    /// What there is to see; nothing where the server does not say: a look may be half blind.
+    /// Returns what the server sent, or `None` if it refused. A diagnosis may be incomplete. Errors if the login has
+    /// expired.
     fn visible<T: DeserializeOwned>(
         &mut self,
         found: Result<T, Failure>,
@@ -132,8 +134,8 @@ impl Diagnosis {
     }
 }
 
-/// The nodes of the exporter's pods, if there are pods and none of these nodes is ready; `None` otherwise, or if that is
-/// not seen. Errors: the login is no longer good.
+/// Fetches the nodes of the exporter's pods. `None` if there are no pods, if one of the nodes is ready, or if the
+/// user may not see them. Errors if the login has expired.
 pub(super) async fn fetch_nodes_if_all_down(server: &Server<'_>) -> Result<Option<BTreeSet<String>>> {
     let mut diagnosis = Diagnosis::default();
     let pods = server.get::<pod_problems::Pods>(&pods_path(), Part::Whole).await;
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A pod's node, its generation, and whether it is ready.
+    /// Node of a pod, generation of its template (or `ending`), and whether it is ready.
     type PodLine = (&'static str, &'static str, bool);
 
     fn observed(pods: &[PodLine], down: &[&str]) -> Observed {
@@ -209,7 +211,7 @@ mod tests {
         let mut diagnosis = Diagnosis::default();
         diagnosis.count_waiting(&mut observed(&[], &["b"]), None, &daemonset);
         assert!(!diagnosis.lacks_only_nodes_down(&daemonset), "nothing is seen");
-        // A template that came back: its first pods are new ones again, whatever their generation.
+        // The template of an earlier generation came back: its pods count as new, whatever their generation.
         updated =
             serde_json::from_value(json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1,
             "desiredNumberScheduled": 2, "updatedNumberScheduled": 2}}))

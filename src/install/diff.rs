@@ -1,4 +1,4 @@
-//! What an installation would change, asked of the server itself.
+//! Server-side dry run: what an installation would change.
 use super::apply;
 use super::console::Console;
 use super::objects::Object;
@@ -8,11 +8,11 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-/// What the server adds to an object, and changes whenever anything does.
+/// Metadata that the server sets, and changes with every update.
 const SERVER_FIELDS: [&str; 6] =
     ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"];
 
-/// Prints what each object would become; changes nothing.
+/// Prints what would become of each object. Changes nothing.
 pub(super) async fn print_dry_run(
     server: &Server<'_>,
     objects: &[Object],
@@ -23,7 +23,7 @@ pub(super) async fn print_dry_run(
     let mut results = Vec::new();
     for (index, object) in objects.iter().enumerate() {
         if replaced.contains(&index) {
-            // What is deleted first cannot be tried.
+            // The old object is deleted first, so a dry run against it would fail.
             if !options.yaml {
                 console.line(&format!("{} would be replaced (server dry run)", object.title()));
             }
@@ -64,13 +64,13 @@ pub(super) async fn print_dry_run(
     console.yaml(&results)
 }
 
-/// What would change of an object, as a unified diff.
+/// Returns a unified diff of one object.
 fn diff_text(title: &str, old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     diff.unified_diff().header(&format!("{title} now"), &format!("{title} then")).to_string()
 }
 
-/// An object without what the server keeps for itself, and without binary data: what people change.
+/// Returns an object without what the server sets, and with binary data replaced by its size.
 pub(crate) fn without_server_fields(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
@@ -84,7 +84,7 @@ pub(crate) fn without_server_fields(object: &Value) -> Value {
     }
     if let Some(data) = object.get_mut("binaryData").and_then(Value::as_object_mut) {
         for value in data.values_mut() {
-            // Its content is in its name.
+            // The payload's name holds a hash of the content.
             let size = value.as_str().map_or(0, str::len) / 4 * 3;
             *value = json!(format!("({size} bytes)"));
         }
@@ -92,7 +92,7 @@ pub(crate) fn without_server_fields(object: &Value) -> Value {
     object
 }
 
-/// The same as people read it.
+/// Returns the same object as YAML.
 fn to_yaml(object: &Value) -> Result<String> {
     Ok(serde_yaml::to_string(&without_server_fields(object))?)
 }
@@ -105,7 +105,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_what_people_change_is_compared() {
+    fn server_fields_are_not_compared() {
         let metadata = json!({"name": "a", "uid": "u", "resourceVersion": "7", "managedFields": [{}]});
         let object = json!({"metadata": metadata, "status": {"x": 1}, "binaryData": {"part": "AAAAAAAA"}});
         assert_eq!(to_yaml(&object).unwrap(), "binaryData:\n  part: (6 bytes)\nmetadata:\n  name: a\n");

@@ -1,5 +1,5 @@
-//! Until the first samples of every node are in Prometheus. Where it cannot be asked, that is a warning: what was
-//! installed runs all the same.
+//! Waits for the first samples of every node in Prometheus. If Prometheus cannot be queried, that is a warning: the
+//! installation works all the same.
 use super::console::Console;
 use crate::cluster::{Cluster, PrometheusOptions};
 use crate::progress::Progress;
@@ -8,13 +8,13 @@ use anyhow::Result;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Nodes that have samples.
+/// Number of nodes that have samples.
 const QUERY: &str = "count(count by (instance) (namedprocess_namegroup_cpu_seconds_total))";
-/// Prometheus reads its new configuration and scrapes twice within this.
+/// Longest time to wait: Prometheus reloads its configuration and scrapes twice within it.
 const MAX_WAIT: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Waits until `nodes` have samples, at the longest until `until`; says so where they have not.
+/// Waits until `nodes` nodes have samples, until `deadline` at the longest. Prints a warning if some have none.
 pub(super) async fn wait(
     cluster: &Cluster,
     prometheus: &PrometheusOptions,

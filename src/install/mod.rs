@@ -57,7 +57,8 @@ use tokio::time::Instant;
 pub use uninstall::{Removal, uninstall};
 pub use versions::{ClusterVersions, Exporters, Installed, bundled_exporters, fetch_cluster_versions};
 
-/// Installs, or says what that would change. Errors: one line with the remedy; run again, it goes on where it ended.
+/// Installs, or prints what that would change. Errors are one line with the remedy. A second run continues after an
+/// error.
 pub async fn install(
     cluster: &Cluster,
     prometheus: &PrometheusOptions,
@@ -105,7 +106,7 @@ pub async fn install(
     let deadline = Instant::now() + options.timeout;
     server.retry_until(deadline, console.err);
     deletion::wait(&server, &objects, &mut existing, deadline, console).await?;
-    // Somebody else may have taken a name meanwhile.
+    // Another client may have created an object of the same name meanwhile.
     let predecessors = preflight::find_predecessors(&objects, &existing, options.replace_predecessor)?;
     apply::delete_predecessors(&server, &objects, &existing, &predecessors, deadline, console).await?;
     let changes = apply::apply_all(&server, &objects, &existing, &predecessors, options, console).await?;
@@ -126,14 +127,14 @@ pub async fn install(
     Ok(())
 }
 
-/// The objects as they would be applied. Asks the cluster only for what the nodes are.
+/// Renders the objects as they would be applied. The API server is only queried for the nodes.
 async fn render_for_client(
     cluster: &Cluster,
     options: &Options,
     console: &Console<'_>,
 ) -> Result<Vec<Object>> {
     if options.image.is_some() {
-        // Nobody is asked anything, not even how many nodes there are.
+        // With `--image` no request is sent, not even for the number of nodes.
         let settings = Settings { threads: options.threads.unwrap_or(true), ..options.settings.clone() };
         return objects::render(&settings, &choose_program(None, options).await?);
     }
@@ -145,7 +146,7 @@ async fn render_for_client(
     objects::render(&complete_settings(&server, Some(&nodes), options, console).await?, &program)
 }
 
-/// What was asked for, and what the cluster's nodes and its TLS profile ask for.
+/// Returns the user's settings, completed by what the cluster's nodes and its TLS profile require.
 async fn complete_settings(
     server: &Server<'_>,
     nodes: Option<&Nodes>,
@@ -154,7 +155,7 @@ async fn complete_settings(
 ) -> Result<Settings> {
     let min_tls = match preflight::fetch_min_tls(server).await? {
         Some(min_tls) => min_tls,
-        // Who may not see it does not lower what another administrator has installed.
+        // Without the right to read the profile, keep what another administrator has installed.
         None => {
             let min_tls = preflight::fetch_installed_min_tls(server).await?.unwrap_or_default();
             console.say(
@@ -168,7 +169,8 @@ async fn complete_settings(
     Ok(Settings { threads, min_tls, ..options.settings.clone() })
 }
 
-/// Where the pods have the program from: the image of the options, or what comes along for `nodes`.
+/// Returns the source of the exporter's program: the image of the options, or a payload for the architectures of
+/// `nodes`.
 async fn choose_program(nodes: Option<(&Server<'_>, &Nodes)>, options: &Options) -> Result<objects::Program> {
     match (&options.image, nodes) {
         (None, Some((server, nodes))) => {
@@ -182,7 +184,7 @@ async fn choose_program(nodes: Option<(&Server<'_>, &Nodes)>, options: &Options)
     }
 }
 
-/// Prints objects that nobody has applied.
+/// Prints the objects of a client-side dry run.
 fn print_client_dry_run(objects: &[Object], yaml: bool, console: &mut Console<'_>) -> Result<()> {
     if yaml {
         return console.yaml(objects.iter().map(|object| &object.value));

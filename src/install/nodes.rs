@@ -1,4 +1,4 @@
-//! The cluster's nodes as an installation sees them: which run the exporter, which are left out and why, which are down.
+//! The cluster's nodes: which run the exporter, which are excluded and why, which are down.
 use super::pod_problems::list_names;
 use super::preflight::{Metadata, PartialObjectList};
 use crate::cluster::{Failure, Part, Server};
@@ -6,23 +6,23 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The labels by which the kubelet tells what a node is, and by which virtual-kubelet does.
+/// Labels that the kubelet sets, and the label of virtual-kubelet.
 const ARCHITECTURE: &str = "kubernetes.io/arch";
 const LINUX: (&str, &str) = ("kubernetes.io/os", "linux");
 const VIRTUAL: (&str, &str) = ("type", "virtual-kubelet");
 
-/// The Linux nodes that a node selector chooses.
+/// Linux nodes that a node selector matches.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    /// Names by CPU architecture, without the virtual nodes.
+    /// Names by CPU architecture, without virtual nodes.
     by_architecture: BTreeMap<String, BTreeSet<String>>,
     virtual_nodes: BTreeSet<String>,
-    /// Without the label by which the exporter for them is chosen.
+    /// Names of nodes without the label that tells their architecture.
     unlabelled: BTreeSet<String>,
 }
 
 impl Nodes {
-    /// Lists them. Errors: the server does not tell.
+    /// Fetches the nodes that match `selector`. Errors if the server refuses.
     pub(super) async fn fetch(server: &Server<'_>, selector: &[(String, String)]) -> Result<Nodes> {
         let linux = [(LINUX.0.to_owned(), LINUX.1.to_owned())];
         let all = fetch_nodes(server, &[selector, &linux].concat()).await;
@@ -45,12 +45,12 @@ impl Nodes {
         nodes
     }
 
-    /// How many could run the exporter.
+    /// Returns the number of nodes that could run the exporter.
     pub(super) fn len(&self) -> usize {
         self.by_architecture.values().map(BTreeSet::len).sum::<usize>() + self.unlabelled.len()
     }
 
-    /// The CPU architectures of those that could run the exporter. Errors: there are none.
+    /// Returns the CPU architectures of these nodes. Errors if there are none.
     pub(super) fn architectures(&self) -> Result<BTreeSet<String>> {
         if self.by_architecture.is_empty() {
             bail!("no Linux node matches: check --node-selector, or the cluster's nodes with oc get nodes");
@@ -58,8 +58,8 @@ impl Nodes {
         Ok(self.by_architecture.keys().cloned().collect())
     }
 
-    /// A line for each kind of node that the installation leaves out; `carried`: the architectures that an exporter comes
-    /// along for, `None` if an image holds it.
+    /// Returns a line for each kind of excluded node. `bundled` holds the architectures of the exporters in the
+    /// payload, `None` if an image holds the exporter.
     pub(super) fn exclusion_lines(&self, bundled: Option<&BTreeSet<&str>>) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.virtual_nodes.is_empty() {
@@ -90,8 +90,8 @@ fn is_virtual(labels: &BTreeMap<String, String>) -> bool {
     labels.get(VIRTUAL.0).is_some_and(|kind| kind == VIRTUAL.1)
 }
 
-/// The nodes that have all labels of `selector`. From the server's memory, metadata alone: a thousand nodes are one small
-/// response.
+/// Fetches the nodes that have all labels of `selector`: from the server's cache and metadata alone, so that the
+/// response is small for a thousand nodes.
 async fn fetch_nodes(server: &Server<'_>, selector: &[(String, String)]) -> Result<Vec<Metadata>, Failure> {
     let list = server.get::<PartialObjectList>("/api/v1/nodes?resourceVersion=0", Part::MetadataList).await?;
     let has = |node: &Metadata, key: &String, value| node.labels.get(key) == Some(value);
@@ -99,7 +99,7 @@ async fn fetch_nodes(server: &Server<'_>, selector: &[(String, String)]) -> Resu
     Ok(list.items.into_iter().map(|partial| partial.metadata).filter(chosen).collect())
 }
 
-/// The names of the nodes that a DaemonSet of ours selects: by its node selector, and not left out.
+/// Fetches the names of the nodes that our DaemonSet selects, by its node selector and its node affinity.
 pub(super) async fn fetch_selected(
     server: &Server<'_>,
     daemonset: &Value,
@@ -118,7 +118,8 @@ pub(super) async fn fetch_selected(
     Ok(all.into_iter().filter(fits).map(|node| node.name).collect())
 }
 
-/// Whether labels meet an expression of a node affinity, of those that our DaemonSet has; others are taken to be met.
+/// Returns true if labels match an expression of a node affinity. Operators that our DaemonSet does not use always
+/// match.
 fn is_met(expression: &Value, labels: &BTreeMap<String, String>) -> bool {
     let text = |field: &str| expression.get(field).and_then(Value::as_str).unwrap_or_default();
     let values = expression.get("values").and_then(Value::as_array);
@@ -131,8 +132,8 @@ fn is_met(expression: &Value, labels: &BTreeMap<String, String>) -> bool {
     }
 }
 
-/// The names of the nodes that the server does not call ready. It is asked for its own table: a line for each node,
-/// whatever its size.
+/// Fetches the names of the nodes that are not ready. The server's table has one line a node, whatever the node's
+/// size.
 pub(super) async fn fetch_not_ready(server: &Server<'_>) -> Result<BTreeSet<String>, Failure> {
     let path = "/api/v1/nodes?includeObject=None&resourceVersion=0";
     Ok(parse_not_ready(&server.get::<Value>(path, Part::Table).await?))
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_exclusion_lines_is_named_with_its_reason() {
+    fn excluded_nodes_are_named_with_their_reason() {
         let nodes = Nodes::from_metadata(vec![
             node("a", &[(ARCHITECTURE, "amd64")]),
             node("v-1", &[(ARCHITECTURE, "amd64"), VIRTUAL]),

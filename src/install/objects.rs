@@ -1,4 +1,4 @@
-//! The objects that are installed: `manifests/`, with what the user asked for in place.
+//! The objects that are installed: `manifests/` with the user's settings filled in.
 use super::manifest::{field_mut, insert_field, list_mut};
 use super::payload::{Chunk, Payload, mount};
 use super::resources::{NAME, NAMESPACE, Resource};
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// The manifests as people read and apply them, in the order in which they are applied.
+/// Manifests in the order in which they are applied. People may apply the files themselves.
 const MANIFESTS: [&str; 11] = [
     include_str!("../../manifests/securitycontextconstraints.yaml"),
     include_str!("../../manifests/serviceaccount.yaml"),
@@ -25,33 +25,33 @@ const MANIFESTS: [&str; 11] = [
     include_str!("../../manifests/prometheusrule.yaml"),
     include_str!("../../manifests/dashboard.yaml"),
 ];
-/// Interval that the manifests have, and the range of the rules that goes with it.
+/// Scrape interval of the manifests, and the range of the rules that belongs to it.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
 const DEFAULT_RANGE: &str = "[1m]";
-/// A range spans so many scrapes: one may be missed.
+/// Number of scrapes that a range spans, so that one may be missed.
 const SCRAPES_PER_RANGE: u32 = 4;
-/// Prometheus refuses a scrape that may last longer than the interval; the manifests' own is 10 s.
+/// Scrape timeout of the manifests. Prometheus refuses one that is longer than the interval.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The exporter's flag for the lowest version of TLS.
+/// Flag of the exporter for the lowest TLS version.
 const MIN_TLS_FLAG: &str = "--web.tls-min-version=";
 
-/// What the objects are to be like.
+/// The user's settings of the objects.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `--threads`: thread by thread too.
+    /// `--threads`: count thread by thread too.
     pub threads: bool,
     /// `--node-selector`: labels of the nodes that run it.
     pub node_selector: Vec<(String, String)>,
     /// `--scrape-interval`.
     pub scrape_interval: Duration,
-    /// `--config`: the text of the user's own groups.
+    /// `--config`: text of the user's own groups.
     pub config: Option<String>,
-    /// The lowest version of TLS that the exporter speaks: what the cluster's TLS profile asks for.
+    /// Lowest TLS version that the exporter accepts, by the cluster's TLS profile.
     pub min_tls: TlsVersion,
 }
 
-/// A version of TLS.
+/// A TLS version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TlsVersion {
     /// 1.2
@@ -62,11 +62,11 @@ pub enum TlsVersion {
 }
 
 impl TlsVersion {
-    /// Both, as Go and OpenShift name them.
+    /// Both versions, as Go and OpenShift name them.
     const NAMES: [(TlsVersion, &str); 2] =
         [(TlsVersion::Tls12, "VersionTLS12"), (TlsVersion::Tls13, "VersionTLS13")];
 
-    /// The version of this name. Older ones, which nothing here speaks, are 1.2.
+    /// Returns the version of this name. Older versions, which the exporter does not support, become 1.2.
     pub(super) fn from_name(name: &str) -> TlsVersion {
         Self::NAMES
             .into_iter()
@@ -74,7 +74,8 @@ impl TlsVersion {
             .map_or_else(TlsVersion::default, |(version, _)| version)
     }
 
-    /// The lowest one that the exporter of this DaemonSet speaks; `None` if it is not told one.
+    /// Returns the lowest version that the exporter of this DaemonSet accepts. `None` if its arguments do not set
+    /// one.
     pub(crate) fn of_installed(daemonset: &Value) -> Option<TlsVersion> {
         let arguments = daemonset.pointer("/spec/template/spec/containers/0/args")?.as_array()?;
         let mut arguments = arguments.iter().filter_map(Value::as_str);
@@ -96,7 +97,7 @@ impl fmt::Display for TlsVersion {
 }
 
 impl Default for Settings {
-    /// What the manifests have.
+    /// Returns what the manifests have.
     fn default() -> Settings {
         Settings {
             threads: true,
@@ -108,18 +109,19 @@ impl Default for Settings {
     }
 }
 
-/// Where the exporter's pods have the program from.
+/// Source of the exporter's program.
 pub(crate) enum Program {
-    /// `--image`.
+    /// `--image`: an image that holds it.
     Image(String),
-    /// It travels along and runs in an image that the nodes have.
+    /// A payload, which runs in an image that every node has.
     Payload { payload: Payload, image: String },
-    /// It is there already, in these parts, and runs in an image that the nodes have.
+    /// A payload that is in the cluster already, in these chunks.
     Installed { chunks: Vec<Chunk>, image: String },
 }
 
 impl Program {
-    /// The CPU architectures of what comes along; `None` if an image holds the program, for whatever it is built.
+    /// Returns the CPU architectures of a payload. `None` if an image holds the program, since it may be built for
+    /// any.
     pub(super) fn architectures(&self) -> Option<BTreeSet<&str>> {
         match self {
             Program::Image(_) => None,
@@ -131,7 +133,7 @@ impl Program {
     }
 }
 
-/// One object, and where it belongs.
+/// One object, with its kind and namespace.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     pub(crate) resource: Resource,
@@ -148,28 +150,29 @@ impl Object {
         Ok(Object { resource, name: name.to_owned(), value })
     }
 
+    /// Returns its API path.
     pub(crate) fn path(&self) -> String {
         self.resource.object_path(&self.name)
     }
 
-    /// Whether `other`, as the server shows it, is the object of this place and name.
+    /// Returns true if `other`, as the server sent it, has the same kind, namespace and name.
     pub(crate) fn is_same_object(&self, other: &Value) -> bool {
         let name = other.pointer("/metadata/name").and_then(Value::as_str);
         Resource::of_object(other) == Some(self.resource) && name == Some(&self.name)
     }
 
-    /// As it is called in messages.
+    /// Returns its name in messages.
     pub(crate) fn title(&self) -> String {
         self.resource.object_title(&self.name)
     }
 
-    /// Whether this is the user's own: made once, and theirs from then on.
+    /// Returns true for the ConfigMap of the user's own groups. It is created once, and the user edits it.
     pub(crate) fn is_user_config(&self) -> bool {
         self.resource.kind == "ConfigMap" && self.name == NAME && self.resource.namespace == Some(NAMESPACE)
     }
 }
 
-/// All objects, in the order in which they are applied.
+/// Renders all objects, in the order in which they are applied.
 pub(crate) fn render(settings: &Settings, program: &Program) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for text in MANIFESTS {
@@ -179,7 +182,7 @@ pub(crate) fn render(settings: &Settings, program: &Program) -> Result<Vec<Objec
         match object.resource.kind {
             "ConfigMap" if object.is_user_config() => fill_config(&mut object.value, settings)?,
             "DaemonSet" => {
-                // What the pods mount stands before them.
+                // The pods mount the payload, so it is applied before them.
                 if let Program::Payload { payload, .. } = program {
                     for map in payload.config_maps() {
                         objects.push(Object::from_manifest(map)?);
@@ -204,7 +207,7 @@ fn fill_config(map: &mut Value, settings: &Settings) -> Result<()> {
 }
 
 fn fill_daemonset(daemonset: &mut Value, settings: &Settings, program: &Program) -> Result<()> {
-    // What `status` compares with its own.
+    // `status` compares this label with its own version.
     insert_field(
         field_mut(daemonset, "/metadata/labels")?,
         "app.kubernetes.io/version",
@@ -255,7 +258,7 @@ fn fill_rules(rule: &mut Value, interval: Duration) -> Result<()> {
     Ok(())
 }
 
-/// The user's own groups, once the exporter's own parser has taken them. Errors: what is wrong with them, and in which line.
+/// Returns the user's own groups after the exporter's parser has accepted them. Errors name the cause and the line.
 pub fn validate_config(text: String) -> Result<String> {
     check_rules(&text).map_err(|error| anyhow!("{error:#}: correct it"))?;
     Ok(text)

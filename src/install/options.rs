@@ -1,39 +1,39 @@
-//! What `install` is asked for.
+//! Options of `install`.
 use super::objects::Settings;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What is changed.
+/// What a run changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// The cluster.
+    /// Changes the cluster.
     Apply,
-    /// `--dry-run=client`: nothing; the server is asked for nothing but what the nodes are.
+    /// `--dry-run=client`: changes nothing. The API server is only queried for the nodes.
     Client,
-    /// `--dry-run=server`: nothing; the server says what would be.
+    /// `--dry-run=server`: changes nothing. The server says what would change.
     Server,
 }
 
-/// What `install` is asked for.
+/// Options of `install`.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What the objects are to be like.
+    /// Settings of the objects.
     pub settings: Settings,
-    /// `--threads`: thread by thread too; `None`: as many nodes as there are.
+    /// `--threads`: count thread by thread too. `None`: decide by the number of nodes.
     pub threads: Option<bool>,
-    /// `--image`: run this image, and bring no exporter.
+    /// `--image`: run this image, and install no payload.
     pub image: Option<String>,
-    /// `--exporter`: bring these and not those beside this program.
+    /// `--exporter`: install these binaries instead of those beside this program.
     pub exporters: Vec<PathBuf>,
-    /// What is changed.
+    /// What the run changes.
     pub mode: Mode,
-    /// `-o yaml`: print the objects and nothing else.
+    /// `-o yaml`: print the objects, and nothing else.
     pub yaml: bool,
     /// `--diff`: print what would change.
     pub diff: bool,
-    /// `--wait`: until every node is ready and its samples are in Prometheus.
+    /// `--wait`: wait until every node is ready and its samples are in Prometheus.
     pub wait: bool,
-    /// `--timeout` for that.
+    /// `--timeout`: longest time to wait.
     pub timeout: Duration,
     /// `--force-conflicts`: take over fields that others manage.
     pub force_conflicts: bool,
@@ -41,12 +41,12 @@ pub struct Options {
     pub replace_predecessor: bool,
 }
 
-/// What an installation will do, as far as it takes rights.
+/// What a run will do, as far as it needs rights.
 pub(super) struct Intent {
-    /// The nodes and the image that they have.
+    /// Lists the nodes, and reads the image that they all have.
     pub(super) reads_nodes: bool,
-    /// The predecessor's objects.
+    /// Deletes the predecessor's objects.
     pub(super) replaces: bool,
-    /// For the pods.
+    /// Waits for the pods.
     pub(super) waits: bool,
 }

@@ -1,5 +1,5 @@
-//! The exporter's own binary on its way into the cluster: found, gzipped, cut into immutable ConfigMaps, and unpacked on
-//! the node by an init container in an image that the node has.
+//! The exporter's binary as a payload: found, compressed and split into immutable ConfigMaps. An init container
+//! unpacks it on the node, in an image that every node has.
 mod chunk;
 mod elf;
 
@@ -17,29 +17,29 @@ use std::path::{Path, PathBuf};
 pub(crate) use chunk::Chunk;
 pub(super) use elf::ARCHITECTURES;
 
-/// A ConfigMap holds 1 MiB; this leaves room for the rest of the object.
+/// Size of a chunk, bytes. A ConfigMap holds 1 MiB, and the rest of the object needs room too.
 const CHUNK_SIZE: usize = 900 * 1024;
-/// What each part is called in its ConfigMap.
+/// Key of each chunk in its ConfigMap.
 const CHUNK_KEY: &str = "part";
-/// Where the init container finds the parts, and where the exporter's container finds what it unpacked.
+/// Where the init container mounts the chunks, and where both containers mount the unpacked binary.
 const CHUNKS_FOLDER: &str = "/payload";
 const UNPACKED: &str = "/exporter";
-/// What a node must be like to run a pod, within the pod's spec.
+/// Pointer to the required node affinity in the pod's spec.
 const EXPRESSIONS: &str = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions";
-/// Larger than any exporter; an emptyDir is limited to it, bytes.
+/// Largest size of a binary, bytes. The emptyDir is limited to it.
 const MAX_SIZE: usize = 64 << 20;
-/// What payloads' names begin with.
+/// Prefix of the payloads' names.
 pub(crate) const NAME_PREFIX: &str = "process-exporter-payload-";
 
-/// The exporter's binary for each architecture of the nodes.
+/// The exporter's binary for each CPU architecture of the nodes.
 pub(crate) struct Payload {
-    /// By architecture: a hash of the binary, and its gzip.
+    /// Hash and gzip of the binary, by architecture.
     binaries: BTreeMap<&'static str, (String, Vec<u8>)>,
 }
 
 impl Payload {
-    /// Reads and packs the binaries for those of `architectures` that there is one for: from `given` files, or from beside
-    /// this program. Errors: one is wrong, or there is none at all.
+    /// Reads and compresses a binary for each of `architectures`: from `given` files, or from beside this program.
+    /// Architectures without one are left out. Errors if a binary is wrong, or if there is none at all.
     pub(super) fn read(given: &[PathBuf], architectures: &BTreeSet<String>) -> Result<Payload> {
         let mut files = BTreeMap::new();
         for path in given {
@@ -75,12 +75,12 @@ impl Payload {
         Ok(Payload { binaries })
     }
 
-    /// The CPU architectures that it has a binary for.
+    /// Returns the CPU architectures that it has a binary for.
     pub(super) fn architectures(&self) -> BTreeSet<&str> {
         self.binaries.keys().copied().collect()
     }
 
-    /// Its parts with their data, in order.
+    /// Returns its chunks with their data, in order.
     fn chunks(&self) -> impl Iterator<Item = (Chunk, &[u8])> {
         self.binaries.iter().flat_map(|(&architecture, (hash, packed))| {
             packed.chunks(CHUNK_SIZE).enumerate().map(move |(number, data)| {
@@ -89,7 +89,7 @@ impl Payload {
         })
     }
 
-    /// Its ConfigMaps. Immutable: a thousand kubelets need not watch them.
+    /// Returns its ConfigMaps. They are immutable, so that a thousand kubelets need not watch them.
     pub(super) fn config_maps(&self) -> impl Iterator<Item = Value> {
         self.chunks().map(|(chunk, data)| {
             json!({
@@ -100,13 +100,13 @@ impl Payload {
         })
     }
 
-    /// Has the DaemonSet unpack and run it in `image`.
+    /// Changes the DaemonSet to unpack the payload and run it in `image`.
     pub(super) fn mount(&self, daemonset: &mut Value, image: &str) -> Result<()> {
         mount(daemonset, image, self.chunks().map(|(chunk, _)| chunk))
     }
 }
 
-/// Has the DaemonSet unpack and run in `image` what these parts, in their order, are of.
+/// Changes the DaemonSet to mount these chunks in their order, unpack them, and run the binary in `image`.
 pub(super) fn mount(
     daemonset: &mut Value,
     image: &str,
@@ -118,13 +118,13 @@ pub(super) fn mount(
     for chunk in chunks {
         let (name, Chunk { architecture, number, .. }) = (chunk.name(), chunk);
         let volume = format!("payload-{architecture}-{number}");
-        // Numbered so that the shell's order is theirs.
+        // The number has leading zeros, so that the shell expands the paths in this order.
         let path = format!("{CHUNKS_FOLDER}/{architecture}/{number:02}");
         list_mut(pod, "/volumes")?.push(json!({"name": volume, "configMap": {"name": name}}));
         mounts.push(json!({"name": volume, "mountPath": path, "readOnly": true}));
         architectures.insert(architecture);
     }
-    // On other nodes its pods could only fail.
+    // On nodes of other architectures the pods could only fail.
     list_mut(pod, EXPRESSIONS)?
         .push(json!({"key": "kubernetes.io/arch", "operator": "In", "values": architectures}));
     list_mut(pod, "/volumes")?
@@ -145,8 +145,8 @@ pub(super) fn mount(
     insert_field(pod, "initContainers", unpack)
 }
 
-/// What the init container runs: the parts of this node's architecture, joined and unpacked. It starts anew where it
-/// was interrupted.
+/// Returns the script of the init container. It joins and unpacks the chunks of the node's architecture, and starts
+/// anew if it was interrupted.
 fn unpack_script() -> String {
     let cases: String =
         ARCHITECTURES.iter().map(|(name, _, machine)| format!("  {machine}) arch={name} ;;\n")).collect();
@@ -164,7 +164,7 @@ mv -f {UNPACKED}/{NAME}.new {UNPACKED}/{NAME}
     )
 }
 
-/// The names of the payloads that a DaemonSet mounts.
+/// Returns the names of the payloads that a DaemonSet mounts.
 pub(crate) fn mounted_payloads(daemonset: &Value) -> impl Iterator<Item = &str> {
     let volumes = daemonset.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
     let names =
@@ -172,8 +172,8 @@ pub(crate) fn mounted_payloads(daemonset: &Value) -> impl Iterator<Item = &str> 
     names.filter(|name| name.starts_with(NAME_PREFIX))
 }
 
-/// By architecture: the hash of each exporter that would come along from beside this program. One that would not do is
-/// none; `install` says why.
+/// Returns the hash of each exporter beside this program, by architecture. Binaries that cannot be installed are left
+/// out: `install` says why.
 pub(super) fn bundled() -> Result<BTreeMap<&'static str, String>> {
     let folders = default_folders()?;
     let mut hashes = BTreeMap::new();
@@ -185,20 +185,20 @@ pub(super) fn bundled() -> Result<BTreeMap<&'static str, String>> {
     Ok(hashes)
 }
 
-/// What a binary is known by: the first 12 digits of its SHA-256.
+/// Returns the first 12 hexadecimal digits of the SHA-256.
 fn hash(bytes: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
     digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A hash of a binary and its gzip: of the same bytes always the same.
+/// Returns the hash of a binary and its gzip. The same bytes always give the same gzip.
 fn compress(bytes: &[u8]) -> Result<(String, Vec<u8>)> {
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
     gzip.write_all(bytes).context("packing the exporter")?;
     Ok((hash(bytes), gzip.finish().context("packing the exporter")?))
 }
 
-/// A static program and its architecture.
+/// Reads a static binary. Returns its architecture too.
 fn read_binary(path: &Path) -> Result<(&'static str, Vec<u8>)> {
     let name = path.display();
     let bytes = std::fs::read(path).map_err(|why| {
@@ -212,7 +212,7 @@ fn read_binary(path: &Path) -> Result<(&'static str, Vec<u8>)> {
     Ok((architecture, bytes))
 }
 
-/// The folders in which an exporter may stand: those beside this program.
+/// Returns the folders to search for exporters, which are beside this program.
 fn default_folders() -> Result<Vec<PathBuf>> {
     let program = std::env::current_exe().and_then(|path| path.canonicalize());
     let program =
@@ -220,7 +220,8 @@ fn default_folders() -> Result<Vec<PathBuf>> {
     Ok(folders_beside(program.parent().unwrap_or(Path::new("/"))))
 }
 
-/// The release archive's folder; in development what `exporter/build` has built, and the build of this program.
+/// Returns the release archive's folder. In development, also the output of `exporter/build` and of this program's
+/// build.
 fn folders_beside(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.join("exporter")];
     if let Some(Ok(targets)) = folder.parent().map(|target| target.join("shipped").read_dir()) {
@@ -232,8 +233,8 @@ fn folders_beside(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// The exporter for `architecture` in `folders`, if one is there. A build's has no architecture in its name, and may
-/// be another's: then it is passed over.
+/// Searches `folders` for the exporter for `architecture`. A development build has no architecture in its name: one
+/// for another architecture is skipped.
 fn find_binary(folders: &[PathBuf], architecture: &str) -> Result<Option<(&'static str, Vec<u8>)>> {
     for folder in folders {
         let released = folder.join(format!("process-exporter-linux-{architecture}"));

@@ -1,4 +1,4 @@
-//! What keeps pods from becoming ready, with what helps against it: pods, events and nodes into trouble.
+//! What keeps pods from becoming ready, and the remedies: computed from pods, events and nodes.
 mod pod;
 
 use super::resources::NAME;
@@ -28,28 +28,28 @@ pub(super) struct Event {
     involved_object: ObjectReference,
 }
 
-/// Everything that was looked at.
+/// What the diagnosis has fetched.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     pub(super) pods: Vec<Pod>,
-    /// Of the DaemonSet and of the namespace's pods.
+    /// Events of the DaemonSet and of the namespace's pods.
     pub(super) events: Vec<Event>,
-    /// Names of nodes that should have a pod and are not ready.
+    /// Nodes that should have a pod and are not ready.
     pub(super) nodes_down: BTreeSet<String>,
-    /// Names of nodes that should have a pod and have none.
+    /// Nodes that should have a pod and have none.
     pub(super) nodes_without_pod: BTreeSet<String>,
     /// Why the service CA issues no certificate.
     pub(super) certificate: Option<Problem>,
-    /// Pods that should be there.
+    /// Number of pods that should be there.
     pub(super) desired: usize,
-    /// Whether the time is over: what was on its way is now in the way.
+    /// True if the wait is over. Pods that are only on their way are problems then.
     pub(super) timed_out: bool,
 }
 
-/// What is wrong, and what helps against it.
+/// A problem and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Problem {
-    /// Where there is one, the node comes first.
+    /// Begins with the nodes, if there are any.
     pub(crate) description: String,
     pub(crate) remedy: String,
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What is wrong, each kind of trouble one: how many pods, on which node, why, and the remedy.
+/// Returns the problems: one for each kind, with its nodes, its reason and its remedy.
 pub(super) fn find_problems(observed: &Observed) -> Vec<Problem> {
     let mut found = BTreeMap::<Problem, BTreeSet<&str>>::new();
     for node in &observed.nodes_down {
@@ -83,7 +83,7 @@ pub(super) fn find_problems(observed: &Observed) -> Vec<Problem> {
         description: format!("{}: {}", list_names(nodes), problem.description),
         ..problem
     };
-    // Pods may run with another's certificate, and cannot be asked.
+    // The certificate comes first: pods may run with an old one, and Prometheus refuses it.
     let mut all: Vec<_> = observed.certificate.iter().cloned().collect();
     all.extend(found.into_iter().map(of_nodes));
     if observed.pods.len() < observed.desired {
@@ -105,10 +105,10 @@ pub(super) fn find_problems(observed: &Observed) -> Vec<Problem> {
     all
 }
 
-/// So many nodes are named.
+/// Largest number of nodes that a message names.
 const MAX_NAMES: usize = 5;
 
-/// `node-1, node-2, node-3, node-4, node-5 and 3 more`; of none, nothing.
+/// Formats names: `node-1, node-2, node-3, node-4, node-5 and 3 more`. Empty if there are none.
 pub(crate) fn list_names<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String {
     let mut nodes = nodes.into_iter();
     let few = nodes.by_ref().take(MAX_NAMES).collect::<Vec<_>>().join(", ");
@@ -125,7 +125,7 @@ fn node_down_problem() -> Problem {
     )
 }
 
-/// Why this pod is not ready, and what helps. None for one that is on its way.
+/// Returns why a pod is not ready, and the remedy. `None` if it is on its way.
 fn pod_problem(pod: &Pod, observed: &Observed) -> Option<Problem> {
     if pod.is_deleting() {
         return observed.timed_out.then(|| Problem::new("its old pod has not ended yet", DESCRIBE));
@@ -143,7 +143,8 @@ fn pod_problem(pod: &Pod, observed: &Observed) -> Option<Problem> {
         .or_else(|| observed.timed_out.then(|| not_ready_problem(pod)))
 }
 
-/// It runs, and does not answer its probe. What ends without an error, and does not end by itself, was ended.
+/// Returns the problem of a pod that runs and fails its probe. The exporter never exits by itself without an error,
+/// so the kubelet ended it.
 fn not_ready_problem(pod: &Pod) -> Problem {
     match pod.containers().map(|container| container.restart_count).max() {
         Some(times) if times > 0 => Problem::new(
@@ -174,7 +175,7 @@ fn container_problem(container: &ContainerStatus) -> Option<Problem> {
             Some(Problem::new(format!("container {name} cannot be made ({reason}{detail})"), DESCRIBE))
         }
         _ => ended.map(|Terminated { reason, message, exit_code }| {
-            // The container's termination message is the end of its log.
+            // The termination message is the end of the container's log.
             let last = message.lines().map(str::trim).rfind(|line| !line.is_empty()).map(one_line);
             let last = last.map(|line| format!(", its last words: {line}")).unwrap_or_default();
             let restarts = container.restart_count;
@@ -187,7 +188,7 @@ fn container_problem(container: &ContainerStatus) -> Option<Problem> {
     }
 }
 
-/// What is not there to be mounted.
+/// Returns the problem of a volume that cannot be mounted.
 fn volume_problem(pod: &Pod, observed: &Observed) -> Option<Problem> {
     let about =
         |event: &&Event| event.involved_object.name == pod.metadata.name && event.reason == "FailedMount";
@@ -206,12 +207,12 @@ fn volume_problem(pod: &Pod, observed: &Observed) -> Option<Problem> {
     Some(Problem::new(format!("its pod waits for a volume ({message})"), remedy))
 }
 
-/// Why pods are not even made.
+/// Returns why the DaemonSet's controller cannot create pods.
 fn creation_problem(events: &[Event]) -> Option<Problem> {
     let event =
         events.iter().rfind(|event| event.reason == "FailedCreate" && event.involved_object.name == NAME)?;
     let message = one_line(&event.message);
-    // With no such constraints in the cluster, the refusal calls them the required SCC.
+    // If the SCC is missing, the refusal calls it the required SCC.
     let constraints = ["security context constraint", "required SCC", "PodSecurity"];
     let remedy = if constraints.iter().any(|named| message.contains(named)) {
         "their security constraints are refused: see oc get scc process-exporter, and what else admits pods in openshift-monitoring"

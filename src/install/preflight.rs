@@ -1,5 +1,5 @@
-//! What is looked at before anything is changed: who asks, what the cluster serves, whose objects are in the way, and
-//! the image that every node has.
+//! Checks before anything is changed: the user, the API groups, the namespaces, objects of others, and the image that
+//! every node has.
 use super::objects::{Object, TlsVersion};
 use super::resources::{DAEMON_SETS, DASHBOARDS, LABELS, MANAGER, NAME, NAMESPACE, RESOURCES};
 use crate::cluster::{FIELD_MANAGER, Failure, Part, Server};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const HEALTH: &str = "check the API server's health";
 
-/// An object that is there already: what says whose it is, and whether it changes.
+/// Metadata of an object: its owner, and whether it changes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Metadata {
@@ -31,7 +31,7 @@ pub(crate) struct Metadata {
     managed_fields: Vec<ManagedFields>,
 }
 
-/// Who set fields of an object, and when they last changed.
+/// A manager of fields of an object, and when it last changed them.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 struct ManagedFields {
@@ -39,13 +39,13 @@ struct ManagedFields {
     time: String,
 }
 
-/// An object or a list's item, of which only the metadata is of interest.
+/// An object or an item of a list, of which only the metadata is fetched.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct PartialObject {
     pub(crate) metadata: Metadata,
 }
 
-/// A list of such.
+/// A list of such objects.
 #[derive(Debug, Deserialize)]
 pub(crate) struct PartialObjectList {
     #[serde(deserialize_with = "null_is_empty")]
@@ -57,13 +57,13 @@ impl Metadata {
         LABELS.iter().all(|&(key, value)| self.labels.get(key).is_some_and(|label| label == value))
     }
 
-    /// Whether somebody has deleted it, and it is still there.
+    /// Returns true if it has been deleted and still exists.
     pub(super) fn is_deleting(&self) -> bool {
         self.deletion_timestamp.is_some()
     }
 
-    /// Whether what we apply has changed since `before`. Others may have changed their own part in between: a
-    /// controller its status.
+    /// Returns true if what we apply has changed since `before`. Other managers may have changed fields of theirs
+    /// meanwhile, such as a controller the status.
     pub(super) fn is_changed_since(&self, before: &Metadata) -> bool {
         let ours = |metadata: &Metadata| {
             let of_us = metadata.managed_fields.iter().filter(|fields| fields.manager == FIELD_MANAGER);
@@ -73,13 +73,13 @@ impl Metadata {
             && (self.generation != before.generation || ours(self) != ours(before))
     }
 
-    /// The predecessor says of nothing who made it, and nothing makes its objects again.
+    /// Returns true if it may be the predecessor's: no label names a manager, and no object owns it.
     fn may_be_predecessors(&self) -> bool {
         !self.labels.contains_key(LABELS[1].0) && self.owner_references.is_empty()
     }
 }
 
-/// Who the server takes us for. Errors: it is not reachable, or the login is no good.
+/// Fetches the user's name, as the server knows it. Errors if the server is unreachable, or if the login has expired.
 pub(super) async fn fetch_user(server: &Server<'_>) -> Result<String> {
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
     match server.review("/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await {
@@ -87,13 +87,13 @@ pub(super) async fn fetch_user(server: &Server<'_>) -> Result<String> {
             let name = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
             Ok(name.context("the API server does not say who is asking: check its health")?.to_owned())
         }
-        // Kubernetes before 1.28 cannot tell, and some servers tell only whom they know.
+        // Kubernetes before 1.28 has no such request, and some servers only allow it to known users.
         Err(failure) if matches!(failure.code(), 403 | 404) => Ok("this login".to_owned()),
         Err(failure) => Err(failure.during("asking who is asking", HEALTH)),
     }
 }
 
-/// Whether the cluster has what the objects need. Errors: a kind that is not served.
+/// Checks that the cluster serves all kinds of our objects. Errors name the missing ones.
 pub(super) async fn check_served_kinds(server: &Server<'_>) -> Result<()> {
     let foreign = RESOURCES
         .iter()
@@ -120,7 +120,7 @@ pub(super) async fn check_served_kinds(server: &Server<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether there is where to install into. Errors: a namespace that is not there.
+/// Checks that the namespaces exist. Errors name the missing one.
 pub(super) async fn check_namespaces(server: &Server<'_>) -> Result<()> {
     for namespace in [NAMESPACE, DASHBOARDS] {
         let found =
@@ -135,7 +135,8 @@ pub(super) async fn check_namespaces(server: &Server<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The image that every node has: node-exporter's own; none where there is no such DaemonSet or container.
+/// Fetches the image that every node has, which is node-exporter's. `None` if there is no such DaemonSet or
+/// container.
 pub(crate) async fn fetch_node_exporter_image(server: &Server<'_>) -> Result<Option<String>, Failure> {
     let daemonset = server.get_opt::<Value>(&DAEMON_SETS.object_path("node-exporter"), Part::Whole).await?;
     let containers = daemonset
@@ -146,8 +147,8 @@ pub(crate) async fn fetch_node_exporter_image(server: &Server<'_>) -> Result<Opt
     Ok(image.map(str::to_owned))
 }
 
-/// The lowest version of TLS that the cluster's administrators want spoken; `None` if this user may not see it. Clusters
-/// without such a profile have TLS 1.2. Errors: the server does not answer.
+/// Fetches the lowest TLS version of the cluster's TLS profile, which is 1.2 without a profile. `None` if the user
+/// may not read it. Errors if the server does not respond.
 pub(super) async fn fetch_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
     let reading = "reading the cluster's TLS profile (apiserver.config.openshift.io/cluster)";
     match server.get_opt::<Value>("/apis/config.openshift.io/v1/apiservers/cluster", Part::Whole).await {
@@ -159,8 +160,8 @@ pub(super) async fn fetch_min_tls(server: &Server<'_>) -> Result<Option<TlsVersi
     }
 }
 
-/// The lowest version of TLS that the installed exporter speaks; `None` if none is installed. Errors: the server does not
-/// answer.
+/// Fetches the lowest TLS version that the installed exporter accepts. `None` if none is installed. Errors if the
+/// server does not respond.
 pub(super) async fn fetch_installed_min_tls(server: &Server<'_>) -> Result<Option<TlsVersion>> {
     let found = server.get_opt::<Value>(&DAEMON_SETS.object_path(NAME), Part::Whole).await;
     let daemonset = found.map_err(|failure| failure.during("reading the installed daemonset", HEALTH))?;
@@ -176,7 +177,7 @@ fn min_tls_of_profile(profile: Option<&Value>) -> TlsVersion {
     }
 }
 
-/// The same. Errors: there is none.
+/// Fetches the image that every node has. Errors if there is none.
 pub(super) async fn require_node_exporter_image(server: &Server<'_>) -> Result<String> {
     let reading = "reading daemonset node-exporter of openshift-monitoring, whose image every node has";
     let remedy = "ask for the right to read it, or bring an image with --image REF";
@@ -186,7 +187,7 @@ pub(super) async fn require_node_exporter_image(server: &Server<'_>) -> Result<S
     })
 }
 
-/// What is there of `objects`, one by one. Errors: the server does not answer.
+/// Fetches the metadata of each of `objects`, `None` if it does not exist. Errors if the server does not respond.
 pub(super) async fn fetch_existing(server: &Server<'_>, objects: &[Object]) -> Result<Vec<Option<Metadata>>> {
     let found = join_all(objects.iter().map(async |object| {
         let found = server.get_opt::<PartialObject>(&object.path(), Part::Metadata).await;
@@ -197,8 +198,8 @@ pub(super) async fn fetch_existing(server: &Server<'_>, objects: &[Object]) -> R
     found.await.into_iter().collect()
 }
 
-/// What stands in the way and is not ours. Errors: some of it is, and is not to be replaced; all of it is named.
-/// Gives the places in `objects` of what is the predecessor's.
+/// Returns the indices in `objects` of the predecessor's objects. Errors if objects of others exist, or if the
+/// predecessor's are not to be replaced. The message names them all.
 pub(super) fn find_predecessors(
     objects: &[Object],
     existing: &[Option<Metadata>],

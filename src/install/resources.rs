@@ -1,18 +1,18 @@
-//! The kinds of objects that are installed, and where in the API each of them is.
+//! The kinds of objects that are installed, and their API paths.
 use serde_json::Value;
 
-/// Where the exporter runs; also the namespace of the platform's own monitoring.
+/// Namespace of the exporter, which is the platform's own monitoring.
 pub(crate) const NAMESPACE: &str = "openshift-monitoring";
-/// Where the console looks for dashboards.
+/// Namespace where the console looks for dashboards.
 pub(crate) const DASHBOARDS: &str = "openshift-config-managed";
-/// What every object but a payload and the dashboard is called.
+/// Name of every object except payloads and the dashboard.
 pub(crate) const NAME: &str = "process-exporter";
-/// What only our objects carry, both of them.
+/// Labels that only our objects carry together.
 pub(crate) const LABELS: [(&str, &str); 2] =
     [("app.kubernetes.io/name", NAME), ("app.kubernetes.io/managed-by", MANAGER)];
-/// The value of the label that says whose an object is.
+/// Value of the label `managed-by`.
 pub(crate) const MANAGER: &str = "oc-interrogate";
-/// A selector of our objects, escaped for a query.
+/// Label selector of our objects, escaped for a URL.
 pub(crate) const OURS: &str =
     "app.kubernetes.io/name%3Dprocess-exporter,app.kubernetes.io/managed-by%3Doc-interrogate";
 
@@ -24,7 +24,7 @@ pub(crate) struct Resource {
     pub(crate) version: &'static str,
     pub(crate) kind: &'static str,
     pub(crate) plural: &'static str,
-    /// None where the kind is the cluster's.
+    /// `None` if the kind is not namespaced.
     pub(crate) namespace: Option<&'static str>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) const SERVICES: Resource = resource("", "v1", "Service", "services", 
 pub(crate) const CONSTRAINTS: Resource =
     resource("security.openshift.io", "v1", "SecurityContextConstraints", "securitycontextconstraints", None);
 
-/// Every place that an object of ours can be in, in the order in which they are applied: what others need first.
+/// All kinds and namespaces of our objects, in the order in which they are applied: dependencies first.
 pub(crate) const RESOURCES: [Resource; 11] = [
     CONSTRAINTS,
     resource("", "v1", "ServiceAccount", "serviceaccounts", HERE),
@@ -61,14 +61,14 @@ pub(crate) const RESOURCES: [Resource; 11] = [
 ];
 
 impl Resource {
-    /// Where an object says it belongs; none for a kind that is not ours.
+    /// Returns the kind and namespace of an object. `None` if we install no such object.
     pub(crate) fn of_object(object: &Value) -> Option<Resource> {
         let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
         let (kind, namespace) = (text("/kind")?, text("/metadata/namespace"));
         RESOURCES.into_iter().find(|resource| resource.kind == kind && resource.namespace == namespace)
     }
 
-    /// The list's own path.
+    /// Returns the path of the list.
     pub(crate) fn list_path(&self) -> String {
         let root = match self.group {
             "" => format!("/api/{}", self.version),
@@ -80,12 +80,12 @@ impl Resource {
         }
     }
 
-    /// An object's own path.
+    /// Returns the path of an object.
     pub(crate) fn object_path(&self, name: &str) -> String {
         format!("{}/{name}", self.list_path())
     }
 
-    /// An object as kubectl names it, with its namespace where that is not the usual one.
+    /// Returns an object's name as kubectl prints it, with its namespace unless that is `NAMESPACE`.
     pub(crate) fn object_title(&self, name: &str) -> String {
         let kind = self.kind.to_lowercase();
         let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };

@@ -1,4 +1,4 @@
-//! The rights that an installation takes, all of them asked about at once, and the roles that would grant what is missing.
+//! The rights that an installation needs: all are checked at once, and the roles that grant missing ones are printed.
 use super::console::Console;
 use super::options::Intent;
 use super::resources::{
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
-/// So many reviews travel at once.
+/// Largest number of concurrent reviews.
 const AT_ONCE: usize = 10;
-/// The role that a refusal prints, and its binding.
+/// Name of the printed role and of its binding.
 const ROLE: &str = "oc-interrogate-install";
 
 /// One verb on one resource, or on one object of it.
@@ -24,7 +24,7 @@ pub(super) struct Right {
     resource: &'static str,
     verb: &'static str,
     namespace: Option<&'static str>,
-    /// One object's, where the others are none of ours.
+    /// Name of the object. `None` if the right is for all of them.
     name: Option<&'static str>,
 }
 
@@ -33,7 +33,7 @@ const fn cluster_wide(group: &'static str, resource: &'static str, verb: &'stati
 }
 
 fn on_resource(resource: Resource, verb: &'static str) -> Right {
-    // Payloads have names of their own.
+    // Payloads are ConfigMaps too, with names of their own.
     let name = match resource.namespace {
         Some(DASHBOARDS) => Some("process-exporter-dashboard"),
         _ if resource == CONFIG_MAPS => None,
@@ -42,10 +42,10 @@ fn on_resource(resource: Resource, verb: &'static str) -> Right {
     Right { name, namespace: resource.namespace, ..cluster_wide(resource.group, resource.plural, verb) }
 }
 
-/// What an installation does, right by right.
+/// Returns the rights that a run needs.
 fn required_rights(intent: &Intent) -> Vec<Right> {
     let in_namespace = |right: Right| Right { namespace: Some(NAMESPACE), ..right };
-    // A namespace is in itself, as far as rights go.
+    // RBAC counts a namespace as inside of itself.
     let namespace =
         |name| Right { name: Some(name), namespace: Some(name), ..cluster_wide("", "namespaces", "get") };
     let mut rights = vec![namespace(NAMESPACE), namespace(DASHBOARDS)];
@@ -61,13 +61,13 @@ fn required_rights(intent: &Intent) -> Vec<Right> {
             rights.push(on_resource(resource, "delete"));
         }
     }
-    // Who grants a right must have it.
+    // RBAC requires this of a user who grants it to the exporter.
     rights.push(on_resource(CONSTRAINTS, "use"));
-    // Payloads of other versions go.
+    // Payloads of other versions are deleted.
     rights.extend(["list", "delete"].map(|verb| on_resource(CONFIG_MAPS, verb)));
     if intent.waits {
         rights.push(on_resource(DAEMON_SETS, "watch"));
-        // What keeps a pod from becoming ready is told.
+        // The wait prints what keeps a pod from becoming ready.
         rights.push(in_namespace(cluster_wide("", "pods", "list")));
         rights.push(in_namespace(cluster_wide("", "events", "list")));
     }
@@ -75,6 +75,7 @@ fn required_rights(intent: &Intent) -> Vec<Right> {
 }
 
 impl Right {
+    /// Returns the right itself if the user lacks it.
     async fn if_missing(self, server: &Server<'_>) -> Result<Option<Right>, Failure> {
         let attributes = json!({"group": self.group, "resource": self.resource,
             "verb": self.verb, "namespace": self.namespace.unwrap_or_default(), "name": self.name.unwrap_or_default()});
@@ -90,14 +91,14 @@ async fn fetch_allowed(server: &Server<'_>, attributes: &Value) -> Result<bool, 
     Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
 }
 
-/// Asks about every right. Errors: some are missing; each is told, and the roles that grant them are printed.
+/// Checks every right. Errors if some are missing: prints each of them, and the roles that grant them.
 pub(super) async fn check(
     server: &Server<'_>,
     intent: &Intent,
     user: &str,
     console: &mut Console<'_>,
 ) -> Result<()> {
-    // Who may do everything is not asked forty times.
+    // An administrator has all rights: one review instead of forty.
     let everything = json!({"group": "*", "resource": "*", "verb": "*"});
     let asking =
         |failure: Failure| failure.during("asking for one's rights", "check the API server's health");
@@ -121,7 +122,7 @@ pub(super) async fn check(
     )
 }
 
-/// Rights of one resource in one line: `create, patch services in openshift-monitoring`.
+/// Returns one line a resource: `create, patch services in openshift-monitoring`.
 fn missing_lines(missing: &[Right]) -> Vec<String> {
     let mut lines = BTreeMap::<(usize, String), Vec<&str>>::new();
     for right in missing {
@@ -135,7 +136,7 @@ fn missing_lines(missing: &[Right]) -> Vec<String> {
     lines.into_iter().map(|((_, what), verbs)| format!("{} {what}", verbs.join(", "))).collect()
 }
 
-/// Roles that hold exactly these rights, and their bindings to `user`.
+/// Returns roles that grant exactly these rights, and their bindings to `user`.
 fn granting_roles(missing: &[Right], user: &str) -> Vec<Value> {
     let mut by_namespace = BTreeMap::<Option<&str>, Vec<Value>>::new();
     for right in missing {

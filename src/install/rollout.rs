@@ -1,4 +1,4 @@
-//! Until every node's pod is ready: one watch of the DaemonSet, and a look at pods and events where nothing moves.
+//! Waits until every node's pod is ready: watches the DaemonSet, and diagnoses the pods if nothing changes.
 use super::console::Console;
 use super::daemonset::DaemonSet;
 use super::diagnose::{self, Diagnosis};
@@ -13,29 +13,30 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// The first look at what may be wrong comes after this, each further one after twice as long.
+/// Time until the first diagnosis. Each further one comes after twice as long.
 const FIRST_DIAGNOSIS: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The server ends a watch after this; one that is silent for longer is dead.
+/// The server ends a watch after `WATCH_TIMEOUT`. A watch that is silent for longer has lost its connection.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_SILENCE: Duration = Duration::from_secs(75);
-/// Before a watch that ended is begun again.
+/// Pause before a watch is started again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 const DELETED: &str = "somebody deleted the exporter's daemonset while it was waited for: run this again";
 
-/// What a wait knows.
+/// State of a wait.
 struct Wait<'a, 'b> {
     server: &'a Server<'b>,
     daemonset: DaemonSet,
-    /// What the last look has found.
+    /// The last diagnosis.
     diagnosis: Diagnosis,
     progress: Option<Progress>,
     printed: BTreeSet<String>,
 }
 
-/// Waits until the pods of all nodes are ready, but for those of nodes that are down; gives how many are. Errors: not by
-/// `until`, which is `timeout` after the start, with what is in the way; or the login is no longer good.
+/// Waits until the pods of all nodes are ready, except those of nodes that are down. Returns the number of ready
+/// nodes. Errors if that takes longer than `deadline`, which is `timeout` after the start, and says what keeps the
+/// pods; or if the login has expired.
 pub(super) async fn wait(
     server: &Server<'_>,
     deadline: Instant,
@@ -79,7 +80,7 @@ pub(super) async fn wait(
                 }
                 Some(Err(Failure::LoggedOut(error))) => return Err(with_remedy(error)),
                 Some(Ok(WatchEvent::Bookmark(_))) => {}
-                // Another one starts from what is there then.
+                // The next watch begins with the current state.
                 Some(Ok(WatchEvent::Error(_)) | Err(_)) | None => {
                     events = None;
                     sleep(PAUSE).await;
@@ -101,7 +102,7 @@ pub(super) async fn wait(
 }
 
 impl Wait<'_, '_> {
-    /// Begins the watch, as soon as there is a server; none if it is late by then.
+    /// Starts the watch, as soon as the server responds. `None` if that is after `deadline`.
     async fn watch(&mut self, deadline: Instant, console: &Console<'_>) -> Result<Option<Events<DaemonSet>>> {
         let path = format!(
             "{}?watch=1&fieldSelector=metadata.name%3D{NAME}&timeoutSeconds={}",
@@ -122,6 +123,7 @@ impl Wait<'_, '_> {
         Ok(None)
     }
 
+    /// Returns the text of the progress bar.
     fn progress_text(&self) -> String {
         let (ready, desired) = self.daemonset.ready();
         if self.daemonset.is_observed() {
@@ -138,13 +140,13 @@ impl Wait<'_, '_> {
         progress.update(ready as f64 / desired.max(1) as f64, state);
     }
 
-    /// Tells what has not been told yet.
+    /// Prints the lines that have not been printed yet.
     fn print_new(&mut self, lines: Vec<String>, console: &Console<'_>) {
         let shown = self.progress.as_ref().is_some_and(Progress::is_shown);
         let state = self.progress_text();
         let new: Vec<_> = lines.into_iter().filter(|line| self.printed.insert(line.clone())).collect();
         if !new.is_empty() {
-            // Its line is empty while others are written.
+            // The bar's line must be empty while others are printed.
             self.progress = None;
         }
         new.iter().for_each(|line| console.say("warning", line));
@@ -154,15 +156,17 @@ impl Wait<'_, '_> {
         self.update_progress();
     }
 
-    /// Whether nodes that were down at the last look are as many as are not ready: then another look tells.
+    /// Returns true if no more nodes are missing than were down at the last diagnosis. Another diagnosis decides
+    /// then.
     fn may_be_done(&self) -> bool {
         let (ready, desired) = self.daemonset.ready();
         !self.diagnosis.nodes_down.is_empty()
             && desired.saturating_sub(ready) <= self.diagnosis.nodes_down.len()
     }
 
+    /// Prints last warnings. Returns the number of ready nodes.
     async fn finish(&mut self, console: &Console<'_>) -> Result<usize> {
-        // Pods are ready with anybody's certificate, and Prometheus takes the service CA's alone.
+        // Pods become ready with any certificate, but Prometheus accepts only the service CA's.
         if let Ok(Some(problem)) = serving_certificate::fetch_refusal(self.server).await {
             self.print_new(vec![problem.to_string()], console);
         }
@@ -173,13 +177,14 @@ impl Wait<'_, '_> {
         Ok(ready)
     }
 
-    /// What is in the way, as far as it can be seen.
+    /// Diagnoses the rollout. Returns a line for each problem.
     async fn diagnose(&mut self, timed_out: bool) -> Result<Vec<String>> {
         self.diagnosis =
             diagnose::diagnose(self.server, &self.daemonset, timed_out).await.map_err(with_remedy)?;
         Ok(self.diagnosis.problems.iter().map(ToString::to_string).collect())
     }
 
+    /// Returns the error of a wait that took too long, with what keeps the pods.
     async fn timeout_error(&mut self, timeout: Duration) -> anyhow::Error {
         let state = self.progress_text();
         let lines = self.diagnose(true).await.unwrap_or_default();

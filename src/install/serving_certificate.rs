@@ -1,20 +1,20 @@
-//! Why the service CA issues no serving certificate: it says so on the Service, and tries no more.
+//! Why the service CA issues no serving certificate. It writes the reason on the Service, and gives up.
 use super::pod_problems::Problem;
 use super::resources::{NAME, SERVICES};
 use crate::cluster::{Failure, Part, Server};
 use crate::prometheus::failure::one_line;
 use serde_json::Value;
 
-/// What the service CA writes on a Service, by the later stage and the earlier one. It gives up for good after ten errors,
-/// until no stage has their number.
+/// Annotations of the later and the earlier version of the service CA. It gives up after ten errors, until neither
+/// counts them any longer.
 const ERRORS: [&str; 2] = [
     "service.beta.openshift.io/serving-cert-generation-error",
     "service.alpha.openshift.io/serving-cert-generation-error",
 ];
-/// Takes away what is in the way, and lets it try again.
+/// Removes the other secret and the count of errors, so that the service CA tries again.
 const REMEDY: &str = "see whose secret/process-exporter-tls is, then have the service CA make its own with oc -n openshift-monitoring delete secret process-exporter-tls --ignore-not-found && oc -n openshift-monitoring annotate service process-exporter service.beta.openshift.io/serving-cert-generation-error-num- service.alpha.openshift.io/serving-cert-generation-error-num-";
 
-/// The service CA's error on our Service, with what helps; `None` if it has none.
+/// Returns the service CA's error on our Service, and the remedy. `None` if there is no error.
 pub(crate) fn find_refusal(service: &Value) -> Option<Problem> {
     let annotations = service.pointer("/metadata/annotations")?;
     let error = ERRORS.iter().find_map(|key| annotations.get(*key)?.as_str())?;
@@ -22,7 +22,7 @@ pub(crate) fn find_refusal(service: &Value) -> Option<Problem> {
     Some(Problem::new(what, REMEDY))
 }
 
-/// The same of the Service as the server has it. Errors: the server does not show it.
+/// Fetches our Service, and returns the same. Errors if the user may not read it.
 pub(super) async fn fetch_refusal(server: &Server<'_>) -> Result<Option<Problem>, Failure> {
     let service: Option<Value> = server.get_opt(&SERVICES.object_path(NAME), Part::Metadata).await?;
     Ok(service.as_ref().and_then(find_refusal))

@@ -1,14 +1,14 @@
-//! Whether CPU is counted thread by thread too: it is, unless asked for or not, where there are not too many nodes.
+//! Decides whether to count CPU thread by thread too: yes, unless the user says no or there are many nodes.
 use super::Console;
 use super::nodes::Nodes;
 use super::options::Options;
 use crate::cluster::Server;
 
-/// Nodes up to which threads are counted unless asked not to. A node has some 400 to 2000 names of threads, each two series in
-/// Prometheus.
+/// Largest number of nodes with threads by default. A node has 400 to 2000 names of threads, with two series each.
 const MAX_NODES: usize = 200;
 
-/// Whether they are counted, and the note on it if nobody has asked. `nodes`: those that run the exporter, if they are known.
+/// Decides, and returns a note if the user has not decided. `nodes` is the number of nodes that run the exporter, if
+/// known.
 fn decide(asked: Option<bool>, nodes: Option<usize>) -> (bool, Option<String>) {
     match (asked, nodes) {
         (Some(asked), _) => (asked, None),
@@ -28,7 +28,8 @@ fn decide(asked: Option<bool>, nodes: Option<usize>) -> (bool, Option<String>) {
     }
 }
 
-/// Whether they are counted; says why or why not, if nobody has asked. `nodes`: those that run the exporter, if they were listed.
+/// Decides, and prints why if the user has not decided. `nodes` are those that run the exporter, if they were
+/// fetched.
 pub(super) async fn should_count(
     server: &Server<'_>,
     nodes: Option<&Nodes>,
@@ -37,7 +38,7 @@ pub(super) async fn should_count(
 ) -> bool {
     let count = match nodes {
         Some(nodes) => Some(nodes.len()),
-        // Nothing else of this installation takes the right to list them.
+        // No other step of this run needs the right to list nodes, so a refusal is no error.
         None if options.threads.is_none() => {
             let nodes = Nodes::fetch(server, &options.settings.node_selector).await;
             nodes.ok().map(|nodes| nodes.len())

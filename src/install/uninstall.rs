@@ -1,4 +1,4 @@
-//! Everything of ours goes, dependents first; nothing else does.
+//! Deletes all of our objects, dependents first, and nothing else.
 use super::console::Console;
 use super::diagnose;
 use super::pod_problems::list_names;
@@ -11,26 +11,26 @@ use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The first look whether all is gone comes after this, each further one after twice as long.
+/// Pause before the first check whether all is gone. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What `uninstall` is asked for.
+/// Options of `uninstall`.
 pub struct Removal<'a> {
-    /// `--dry-run`: say what would go.
+    /// `--dry-run`: print what would be deleted.
     pub dry_run: bool,
-    /// `--wait`: until all is gone.
+    /// `--wait`: wait until all is gone.
     pub wait: bool,
-    /// `--timeout` for that.
+    /// `--timeout`: longest time to wait.
     pub timeout: Duration,
-    /// Asks whether to go on; the question is its argument.
+    /// Asks the user a question, and returns true for yes.
     pub ask: &'a dyn Fn(&str) -> bool,
 }
 
-/// What carries our labels in one place.
+/// One of our objects.
 type Owned = (Resource, Metadata);
 
-/// Deletes all of ours. Errors: what could not be deleted, and why; run again, it goes on.
+/// Deletes all of our objects. Errors name what could not be deleted, and why. A second run continues after an error.
 pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut Console<'_>) -> Result<()> {
     let server = cluster.server().await?;
     let mut resources = RESOURCES;
@@ -81,17 +81,17 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
     Ok(())
 }
 
-/// How a wait for what was deleted ends.
+/// End of a wait for deleted objects.
 enum WaitResult {
-    /// All of it is gone.
+    /// All are gone.
     AllGone,
-    /// All but the DaemonSet, whose last pods are on nodes that are down; that has been said.
+    /// Only the DaemonSet remains, with pods on nodes that are down. A warning has been printed.
     NodesDown,
-    /// What is not gone in time.
+    /// Some remain after the timeout, one line each.
     TimedOut(Vec<String>),
 }
 
-/// What is ours in `places`, in their order, and where that cannot be known.
+/// Fetches our objects of `resources`, in their order. Also returns a line for each kind that the user may not list.
 async fn list_ours(server: &Server<'_>, resources: &[Resource]) -> Result<(Vec<Owned>, Vec<String>)> {
     let lists = join_all(resources.iter().map(async |resource| {
         let path = format!("{}?labelSelector={OURS}", resource.list_path());
@@ -119,7 +119,8 @@ async fn list_ours(server: &Server<'_>, resources: &[Resource]) -> Result<(Vec<O
     Ok((found, failures))
 }
 
-/// Waits until all of `deleted` is gone, but for pods on nodes that are down: those go when the nodes do or come back.
+/// Waits until all of `deleted` is gone. Pods on nodes that are down are not waited for: they go when their nodes
+/// come back or are deleted.
 async fn wait_until_gone(
     server: &Server<'_>,
     mut deleted: Vec<Owned>,
@@ -171,7 +172,7 @@ async fn wait_until_gone(
     }
 }
 
-/// Errors: there are failures; each is told.
+/// Prints the failures. Errors if there are any.
 fn print_failures(failures: &[String], console: &Console<'_>) -> Result<()> {
     failures.iter().for_each(|failure| console.say("failed", failure));
     match failures.len() {

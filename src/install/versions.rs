@@ -1,4 +1,4 @@
-//! Which versions meet: the exporter that would come along, the cluster's, and the exporter that is installed there.
+//! Versions: of the bundled exporters, of the cluster, and of the exporter installed there.
 use super::payload::{self, Chunk};
 use super::resources::{DAEMON_SETS, NAME};
 use crate::cluster::{Cluster, Part, Server};
@@ -7,37 +7,38 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Exporters by the CPU architecture that they are for, each known by the first 12 digits of its SHA-256.
+/// Exporters by CPU architecture, each identified by the first 12 digits of its SHA-256.
 pub type Exporters = BTreeMap<String, String>;
 
-/// What a cluster is and runs.
+/// Versions of a cluster.
 #[derive(Debug, Serialize)]
 pub struct ClusterVersions {
-    /// The API server's URL.
+    /// URL of the API server.
     pub server: String,
-    /// The API server's version.
+    /// Version of the API server.
     pub kubernetes: String,
-    /// OpenShift's; none where there is none, or who asks may not know.
+    /// Version of OpenShift. `None` if the cluster is another Kubernetes, or if the user may not read it.
     pub openshift: Option<String>,
-    /// What `install` has brought; none where nothing is installed.
+    /// The installed exporter. `None` if none is installed.
     pub installed: Option<Installed>,
 }
 
 /// The exporter in a cluster.
 #[derive(Debug, Serialize)]
 pub struct Installed {
-    /// The image that it runs in; with `--image` the one that holds it.
+    /// Image that its pods run in.
     pub image: String,
-    /// What came along; empty with `--image`.
+    /// Exporters of its payload. Empty if the image holds the exporter.
     pub exporter: Exporters,
 }
 
-/// The exporters that `install` would bring without `--exporter`. Errors: one that cannot be read, or is none.
+/// Returns the exporters that `install` would bring without `--exporter`. Errors if this program's own path is
+/// unknown.
 pub fn bundled_exporters() -> Result<Exporters> {
     Ok(payload::bundled()?.into_iter().map(|(architecture, hash)| (architecture.to_owned(), hash)).collect())
 }
 
-/// Asks a cluster. Errors: one line with the remedy: it cannot be reached, or the login may not read DaemonSets.
+/// Fetches the versions of a cluster. Errors if it is unreachable, or if the user may not read DaemonSets.
 pub async fn fetch_cluster_versions(cluster: &Cluster) -> Result<ClusterVersions> {
     let server = cluster.server().await?;
     let version: Value = server
@@ -45,7 +46,7 @@ pub async fn fetch_cluster_versions(cluster: &Cluster) -> Result<ClusterVersions
         .await
         .map_err(|failure| failure.during("asking for the version", "check the API server's health"))?;
     let kubernetes = text_at(&version, "/gitVersion").unwrap_or("unknown").to_owned();
-    // Not every cluster is OpenShift, and not every user may ask.
+    // Not every cluster is OpenShift, and not every user may read this.
     let path = "/apis/config.openshift.io/v1/clusterversions/version";
     let openshift: Option<Value> = server.get_opt(path, Part::Whole).await.ok().flatten();
     let openshift = openshift.as_ref().and_then(|found| text_at(found, "/status/desired/version"));

@@ -1,4 +1,5 @@
-//! What every object has, and texts of `--config`. What the options make of the manifests: tests/golden/manifests.rs.
+//! Labels of the objects, and texts of `--config`. For the options' effect on manifests, see
+//! tests/golden/manifests.rs.
 use super::*;
 use crate::golden::Page;
 use crate::install::resources::LABELS;

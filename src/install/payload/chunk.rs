@@ -1,18 +1,18 @@
-//! One ConfigMap of a payload: all there is to know of it is in its name.
+//! One ConfigMap of a payload. Its name holds all that is needed to identify it.
 use super::NAME_PREFIX;
 
-/// Which part of which binary it holds. Ordered as they are mounted.
+/// A chunk of a binary. Chunks are ordered as they are mounted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Chunk {
     pub(crate) architecture: String,
-    /// Of the binary, see `payload::hash`.
+    /// Hash of the binary, see `payload::hash`.
     pub(crate) hash: String,
-    /// From 0.
+    /// Number of the chunk, from 0.
     pub(crate) number: usize,
 }
 
 impl Chunk {
-    /// Reads a ConfigMap's name; none where it is no payload's.
+    /// Parses a ConfigMap's name. `None` if it is not a payload's.
     pub(crate) fn from_name(name: &str) -> Option<Chunk> {
         let (binary, number) = name.strip_prefix(NAME_PREFIX)?.rsplit_once('-')?;
         let (architecture, hash) = binary.split_once('-')?;
@@ -20,12 +20,12 @@ impl Chunk {
         Some(Chunk { architecture: architecture.to_owned(), hash: hash.to_owned(), number })
     }
 
-    /// The ConfigMap's name.
+    /// Returns the ConfigMap's name.
     pub(crate) fn name(&self) -> String {
         format!("{NAME_PREFIX}{}-{}-{}", self.architecture, self.hash, self.number)
     }
 
-    /// Whether both are parts of one binary.
+    /// Returns true if both are chunks of one binary.
     pub(crate) fn is_of_same_binary(&self, other: &Chunk) -> bool {
         (&self.architecture, &self.hash) == (&other.architecture, &other.hash)
     }

@@ -1,14 +1,14 @@
-//! What an ELF file says of itself: whose CPU it is for, and whether it needs anything beside itself.
+//! ELF files: the CPU architecture, and whether the program is static.
 use anyhow::{Result, bail};
 
-/// CPU architectures as the nodes' label names them, with the ELF machine and what `uname -m` prints there.
+/// CPU architectures: name in the nodes' label, ELF machine, and output of `uname -m`.
 pub(in super::super) const ARCHITECTURES: [(&str, u16, &str); 4] =
     [("amd64", 62, "x86_64"), ("arm64", 183, "aarch64"), ("ppc64le", 21, "ppc64le"), ("s390x", 22, "s390x")];
 
-/// The segment that names a loader: a program that has one needs the libraries of its machine.
+/// Type of the segment that names a loader. A program with one needs the shared libraries of its image.
 const INTERPRETER: u64 = 3;
 
-/// The architecture of a static program. Errors: it is none, or no static one.
+/// Returns the architecture of a static program. Errors if the file is no program, or not a static one.
 pub(super) fn architecture(bytes: &[u8]) -> Result<&'static str> {
     let Some((b"\x7fELF\x02", _)) = bytes.split_at_checked(5) else {
         bail!("it is no 64-bit ELF program: give the exporter's Linux binary");
@@ -43,7 +43,7 @@ impl Elf<'_> {
         Some(if self.little { field.iter().rev().fold(0, join) } else { field.iter().fold(0, join) })
     }
 
-    /// Whether any program header names a loader.
+    /// Returns true if a program header names a loader. `None` if the file is truncated.
     fn has_interpreter(&self) -> Option<bool> {
         let table = usize::try_from(self.read_integer(32, 8)?).ok()?;
         let (size, count) = (self.read_integer(54, 2)?, self.read_integer(56, 2)?);
@@ -62,7 +62,7 @@ mod tests {
     use super::architecture;
     use crate::golden::Page;
 
-    /// The head of a program with one program header of this type.
+    /// Returns the beginning of a program with one program header of this type.
     fn elf(machine: u16, little: bool, segment: u32) -> Vec<u8> {
         let mut bytes = vec![0; 120];
         bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, if little { 1 } else { 2 }]);

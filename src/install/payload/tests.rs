@@ -1,9 +1,9 @@
-//! What a payload is made of, and that the node's shell makes the binary of it again.
+//! Chunks of a payload, and the node's shell script that joins them again.
 use super::*;
 use crate::golden::Page;
 use std::process::Command;
 
-/// A static program for amd64 that does not compress: enough bytes for several parts.
+/// Returns a static program that does not compress, so that it needs several chunks.
 fn program(size: usize, machine: u16) -> Vec<u8> {
     let mut bytes: Vec<u8> = Vec::new();
     let mut state = 1_u64;
@@ -18,7 +18,7 @@ fn program(size: usize, machine: u16) -> Vec<u8> {
     bytes
 }
 
-fn written(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     path
@@ -35,7 +35,7 @@ fn names(payload: &Payload) -> BTreeSet<String> {
 #[test]
 fn chunks_fit_config_maps_and_their_names_follow_the_content() {
     let folder = tempfile::tempdir().unwrap();
-    let file = written(folder.path(), "a", &program(2_000_000, 62));
+    let file = write_file(folder.path(), "a", &program(2_000_000, 62));
     let read = || Payload::read(std::slice::from_ref(&file), &architectures(&["amd64"])).unwrap();
     let (one, before) = (read(), names(&read()));
     assert_eq!(before.len(), 3, "{before:?}");
@@ -45,7 +45,7 @@ fn chunks_fit_config_maps_and_their_names_follow_the_content() {
         assert!(data.len() <= CHUNK_SIZE);
     }
     assert_eq!(one.config_maps().collect::<Vec<_>>(), read().config_maps().collect::<Vec<_>>());
-    written(folder.path(), "a", &program(2_000_008, 62));
+    write_file(folder.path(), "a", &program(2_000_008, 62));
     assert!(names(&read()).is_disjoint(&before));
 }
 
@@ -56,14 +56,14 @@ fn the_node_unpacks_what_was_packed() {
     let machine = String::from_utf8(Command::new("uname").arg("-m").output().unwrap().stdout).unwrap();
     let &(name, number, _) = ARCHITECTURES.iter().find(|(_, _, uname)| *uname == machine.trim()).unwrap();
     let bytes = program(2_000_000, number);
-    let file = written(root, "a", &bytes);
+    let file = write_file(root, "a", &bytes);
     let payload = Payload::read(&[file], &architectures(&[name])).unwrap();
     let mut daemonset: Value =
         serde_yaml::from_str(include_str!("../../../manifests/daemonset.yaml")).unwrap();
     payload.mount(&mut daemonset, "image").unwrap();
     let pod = &daemonset["spec"]["template"]["spec"];
     let unpack = &pod["initContainers"][0];
-    // As the kubelet would: each ConfigMap's keys as files where it is mounted.
+    // Write the keys of each ConfigMap to where the kubelet would mount them.
     for map in payload.config_maps() {
         let volumes = pod["volumes"].as_array().unwrap();
         let volume = volumes.iter().find(|v| v["configMap"]["name"] == map["metadata"]["name"]).unwrap();
@@ -97,8 +97,8 @@ fn the_node_unpacks_what_was_packed() {
 #[test]
 fn an_architecture_without_an_exporter_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let amd = written(folder.path(), "amd", &program(200, 62));
-    let script = written(folder.path(), "script", b"#!/bin/sh\n");
+    let amd = write_file(folder.path(), "amd", &program(200, 62));
+    let script = write_file(folder.path(), "script", b"#!/bin/sh\n");
     let gone = folder.path().join("gone");
     let mut page = Page::new("Exporters that cannot be brought along, in the folder FOLDER.");
     for (case, given, names) in [
@@ -112,7 +112,7 @@ fn an_architecture_without_an_exporter_is_named() {
         page.add(case, &format!("{error:#}").replace(folder.path().to_str().unwrap(), "FOLDER"));
     }
     page.check("tests/golden/install/exporters.txt");
-    let arm = written(folder.path(), "arm", &program(200, 183));
+    let arm = write_file(folder.path(), "arm", &program(200, 183));
     let both = Payload::read(&[amd.clone(), arm], &architectures(&["arm64"])).unwrap();
     assert!(names(&both).iter().all(|name| name.contains("-arm64-")), "what no node needs stays here");
     let some = Payload::read(std::slice::from_ref(&amd), &architectures(&["amd64", "s390x"])).unwrap();
@@ -126,12 +126,12 @@ fn the_release_archives_folder_and_a_builds_are_searched() {
     std::fs::create_dir(&archive).unwrap();
     let folders = [archive.clone(), folder.path().to_owned()];
     assert!(find_binary(&folders, "arm64").unwrap().is_none());
-    written(folder.path(), NAME, &program(200, 62));
+    write_file(folder.path(), NAME, &program(200, 62));
     assert_eq!(find_binary(&folders, "amd64").unwrap().unwrap().0, "amd64");
     assert!(find_binary(&folders, "arm64").unwrap().is_none());
-    written(&archive, "process-exporter-linux-arm64", &program(300, 183));
+    write_file(&archive, "process-exporter-linux-arm64", &program(300, 183));
     assert_eq!(find_binary(&folders, "arm64").unwrap().unwrap().1.len(), 304);
-    written(&archive, "process-exporter-linux-amd64", &program(300, 183));
+    write_file(&archive, "process-exporter-linux-amd64", &program(300, 183));
     assert!(find_binary(&folders, "amd64").err().unwrap().to_string().contains("is for arm64"));
 }
 
@@ -141,8 +141,8 @@ fn what_was_built_to_be_shipped_comes_before_the_build_beside_this_program() {
     let (debug, shipped) = (target.path().join("debug"), target.path().join("shipped/some-triple/exporter"));
     std::fs::create_dir_all(&debug).unwrap();
     std::fs::create_dir_all(&shipped).unwrap();
-    written(&debug, NAME, &program(200, 62));
+    write_file(&debug, NAME, &program(200, 62));
     assert_eq!(find_binary(&folders_beside(&debug), "amd64").unwrap().unwrap().1.len(), 200);
-    written(&shipped, NAME, &program(304, 62));
+    write_file(&shipped, NAME, &program(304, 62));
     assert_eq!(find_binary(&folders_beside(&debug), "amd64").unwrap().unwrap().1.len(), 304);
 }

@@ -1,10 +1,10 @@
-//! A pod as the API server shows it, as far as it tells of trouble.
+//! A pod as the API server sends it: the fields that a diagnosis needs.
 use crate::install::daemonset::{POD_GENERATION, POD_HASH};
 use crate::prometheus::null_is_empty;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// A list of pods; of each only what tells of trouble.
+/// A list of pods.
 #[derive(Debug, Default, Deserialize)]
 pub(in super::super) struct Pods {
     #[serde(deserialize_with = "null_is_empty")]
@@ -66,7 +66,7 @@ pub(super) struct Condition {
 pub(super) struct ContainerStatus {
     pub(super) name: String,
     pub(super) image: String,
-    /// Empty until it is made for the first time.
+    /// Empty until the container has been created for the first time.
     #[serde(rename = "containerID")]
     pub(super) container_id: String,
     pub(super) restart_count: u32,
@@ -97,7 +97,7 @@ pub(super) struct Terminated {
 }
 
 impl Pod {
-    /// Empty while it has none.
+    /// Returns its node's name. Empty until it is scheduled.
     pub(in super::super) fn node(&self) -> &str {
         &self.spec.node_name
     }
@@ -110,17 +110,17 @@ impl Pod {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")
     }
 
-    /// Whether it was made from the DaemonSet's template of this generation.
+    /// Returns true if it was made from the template of this generation.
     pub(in super::super) fn is_of_generation(&self, generation: &str) -> bool {
         self.metadata.labels.get(POD_GENERATION).is_some_and(|own| own == generation)
     }
 
-    /// What its template says, as the controller tells one from another; `None` if it does not.
+    /// Returns the controller's hash of its template. `None` if there is none.
     pub(in super::super) fn hash(&self) -> Option<&str> {
         self.metadata.labels.get(POD_HASH).map(String::as_str)
     }
 
-    /// Whether it was deleted, and has not ended yet.
+    /// Returns true if it has been deleted and has not ended yet.
     pub(in super::super) fn is_deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
@@ -129,11 +129,11 @@ impl Pod {
         self.status.init_container_statuses.iter().chain(&self.status.container_statuses)
     }
 
-    /// Whether all there is to mount is mounted: an event that says otherwise is from before.
+    /// Returns true if all its volumes are mounted. An event that says otherwise is older.
     pub(super) fn has_volumes(&self) -> bool {
         match self.condition("PodReadyToStartContainers") {
             Some(condition) => condition.status == "True",
-            // Kubernetes before 1.29 does not tell.
+            // Kubernetes before 1.29 does not set this condition.
             None => self.containers().any(|container| !container.container_id.is_empty()),
         }
     }

@@ -1,4 +1,4 @@
-//! Each kind of trouble, as the API server shows it.
+//! Each kind of problem, from what the API server sends.
 use super::*;
 use crate::golden::Page;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn lines(observed: &Observed) -> Vec<String> {
     find_problems(observed).iter().map(ToString::to_string).collect()
 }
 
-/// Adds what is wrong in a scene, which is one thing.
+/// Adds the only problem of what was observed.
 #[track_caller]
 fn add(page: &mut Page, case: &str, observed: &Observed) {
     let lines = lines(observed);
@@ -28,14 +28,14 @@ fn add(page: &mut Page, case: &str, observed: &Observed) {
 }
 
 #[test]
-fn each_trouble_is_a_line_with_its_remedy() {
+fn each_problem_is_a_line_with_its_remedy() {
     let mut page = Page::new("What keeps pods from becoming ready, as `install` and `status` say it.");
     page.part("Containers");
     containers(&mut page);
     page.part("Volumes");
     volumes(&mut page);
     page.part("Pods that are not made");
-    unmade(&mut page);
+    not_created(&mut page);
     page.part("Nodes, and pods on their way when the time is over");
     nodes(&mut page);
     page.check("tests/golden/install/pods.txt");
@@ -63,7 +63,7 @@ fn containers(page: &mut Page) {
     add(page, "a pod without a node", &observed(json!([pending]), json!([])));
 }
 
-/// A volume that is missing is told only while it is missed.
+/// A missing volume is a problem only while the pod waits for it.
 fn volumes(page: &mut Page) {
     let creating = json!({"state": {"waiting": {"reason": "PodInitializing"}}});
     let missing = |kind: &str, name: &str| {
@@ -82,7 +82,7 @@ fn volumes(page: &mut Page) {
     );
 
     assert!(lines(&observed(json!([pod("b", "n1", &creating)]), event.clone())).is_empty(), "of another pod");
-    // Mounted since, and unready for another reason.
+    // The volume has been mounted since. The pod is not ready for another reason.
     let made = json!({"containerID": "cri-o://a", "state": {"running": {}}});
     assert!(lines(&observed(json!([pod("a", "n1", &made)]), event.clone())).is_empty());
     let with_condition = |container: &Value, status: &str| {
@@ -116,8 +116,8 @@ fn a_certificate_that_is_refused_is_told_with_and_without_pods_that_wait_for_it(
     );
 }
 
-/// Pods that are not made are explained by the DaemonSet's event.
-fn unmade(page: &mut Page) {
+/// The DaemonSet's event says why pods cannot be created.
+fn not_created(page: &mut Page) {
     for (case, message) in [
         (
             "constraints",
@@ -158,7 +158,7 @@ fn nodes(page: &mut Page) {
     add(page, "a pod that starts", &starts);
     starts.nodes_down.insert("n1".into());
     add(page, "a node that is down explains its pod", &starts);
-    // What ends without an error, and does not end by itself, was ended by the kubelet.
+    // The exporter does not exit without an error by itself, so the kubelet ended it.
     let ended = json!({"containerID": "cri-o://b", "restartCount": 2, "state": {"running": {}},
         "lastState": {"terminated": {"exitCode": 0, "reason": "Completed"}}});
     let mut ended = observed(json!([pod("a", "n1", &ended)]), json!([]));
