@@ -79,12 +79,12 @@ const INSTALL: Floors = &[
 
 const STATUS: Floors = &[
     &["mod"],
-    &["measured", "page"],
-    &["scraped"],
+    &["data", "output"],
+    &["targets"],
     &["running"],
     &["installed"],
-    &["found", "constraints"],
-    &["compared"],
+    &["inventory", "constraints"],
+    &["drift"],
     &["report", "remedy"],
 ];
 

@@ -1,24 +1,24 @@
-//! Whether the exporter's security constraints leave other people's pods alone.
+//! The check that the exporter's security context constraints (SCC) leave other pods alone.
 //!
-//! Service accounts with wildcard rights may use them too. OpenShift tries constraints from the most restrictive on, and
-//! the first that fits a pod changes it to its liking.
+//! Service accounts with wildcard rights may use this SCC too. OpenShift tries the most restrictive SCC first, and
+//! the first one that fits a pod changes the pod.
 use super::report::Check;
 use crate::install::resources::{CONSTRAINTS, NAME};
 use serde_json::Value;
 
-/// The check's name.
+/// Name of the check.
 pub(super) const CONSTRAINED: &str = "constraints";
-/// Strategies that put nothing into a pod, in the field `type`.
-const STRATEGIES: [&str; 4] = ["runAsUser", "seLinuxContext", "fsGroup", "supplementalGroups"];
-/// Capabilities that are put into every pod, or taken out of it.
-const CAPABILITIES: [&str; 2] = ["requiredDropCapabilities", "defaultAddCapabilities"];
-/// What makes them less restrictive than hostaccess, so that they are tried after it.
-const LATE: [&str; 2] = ["allowHostNetwork", "allowHostPorts"];
+/// Fields with a strategy, in `type`. `RunAsAny` changes no pod.
+const STRATEGY_FIELDS: [&str; 4] = ["runAsUser", "seLinuxContext", "fsGroup", "supplementalGroups"];
+/// Fields with capabilities that are added to each pod, or dropped from it.
+const CAPABILITY_FIELDS: [&str; 2] = ["requiredDropCapabilities", "defaultAddCapabilities"];
+/// Fields that make an SCC less restrictive than `hostaccess`, so that it is tried later.
+const HOST_FIELDS: [&str; 2] = ["allowHostNetwork", "allowHostPorts"];
 
-/// The check, of the constraints as the server has them.
+/// Returns the check of the SCC as the server sent it.
 pub(super) fn check(constraints: &Value, remedy: &str) -> Check {
     let name = CONSTRAINTS.object_title(NAME);
-    match harmful(constraints).as_slice() {
+    match harmful_fields(constraints).as_slice() {
         [] => Check::ok(CONSTRAINED, format!("{name} is tried late and changes nobody's pods")),
         fields => Check::warning(
             CONSTRAINED,
@@ -28,23 +28,23 @@ pub(super) fn check(constraints: &Value, remedy: &str) -> Check {
     }
 }
 
-/// The fields by which the constraints change pods, or are tried before others.
-fn harmful(constraints: &Value) -> Vec<&str> {
+/// Returns the fields by which the SCC changes pods, or comes before other SCCs.
+fn harmful_fields(constraints: &Value) -> Vec<&str> {
     let field = |name: &str| constraints.get(name);
     let is = |name: &str, value: bool| field(name) == Some(&Value::Bool(value));
     let items = |name: &str| field(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut found = Vec::new();
     let mut note = |name, is_harmful: bool| found.extend(is_harmful.then_some(name));
-    for name in LATE {
+    for name in HOST_FIELDS {
         note(name, !is(name, true));
     }
     note("allowPrivilegeEscalation", is("allowPrivilegeEscalation", false));
     note("defaultAllowPrivilegeEscalation", is("defaultAllowPrivilegeEscalation", false));
     note("readOnlyRootFilesystem", is("readOnlyRootFilesystem", true));
-    for name in CAPABILITIES {
+    for name in CAPABILITY_FIELDS {
         note(name, !items(name).is_empty());
     }
-    for name in STRATEGIES {
+    for name in STRATEGY_FIELDS {
         note(name, constraints.pointer(&format!("/{name}/type")).is_none_or(|kind| kind != "RunAsAny"));
     }
     note("seccompProfiles", !items("seccompProfiles").iter().any(|profile| profile == "*"));
@@ -56,17 +56,17 @@ fn harmful(constraints: &Value) -> Vec<&str> {
 mod tests {
     use super::*;
     use crate::install::objects::{Program, Settings, render};
-    use crate::status::report::Verdict;
+    use crate::status::report::CheckStatus;
     use serde_json::json;
 
-    fn ours() -> Value {
+    fn installed() -> Value {
         let objects = render(&Settings::default(), &Program::Image(String::new())).unwrap();
         objects.into_iter().find(|object| object.resource == CONSTRAINTS).unwrap().value
     }
 
     #[test]
     fn what_is_installed_harms_nobody() {
-        assert_eq!(check(&ours(), "x").status, Verdict::Ok);
+        assert_eq!(check(&installed(), "x").status, CheckStatus::Ok);
     }
 
     #[test]
@@ -86,13 +86,13 @@ mod tests {
             ("seccompProfiles", json!(["runtime/default"])),
             ("priority", json!(1)),
         ] {
-            let mut changed = ours();
+            let mut changed = installed();
             changed[field] = value;
-            assert_eq!(harmful(&changed), [field]);
+            assert_eq!(harmful_fields(&changed), [field]);
         }
         let found = check(&json!({}), "run oc interrogate install");
         assert!(
-            found.status == Verdict::Warning && found.message.contains("(allowHostNetwork, "),
+            found.status == CheckStatus::Warning && found.message.contains("(allowHostNetwork, "),
             "{found:?}"
         );
     }

@@ -1,60 +1,60 @@
-//! `status`: from the objects to the data, what is wrong with an installation and what helps.
+//! `status`: checks an installation from its objects to its data, and names remedies.
 //!
 //! ```text
-//!   mod         the order of the checks, and waiting until none fails
+//!   mod          the order of the checks; waits until none fails
 //!    |
-//!   measured    samples, what they attribute, what the exporter costs      <- page: a table, or JSON
-//!   scraped     targets and rules
-//!   running     pods, their nodes and their rights
-//!   installed   objects, version, image                                    <- constraints: whose pods they change
+//!   data         samples, their share of the busy time, cost of the exporter   <- output: a table, or JSON
+//!   targets      scrape targets and rules
+//!   running      pods, their nodes and their rights
+//!   installed    objects, version, image                                       <- constraints: effect on other pods
 //!    |
-//!   found       which objects are there, and whose they are
-//!   compared    whether they are as `install` makes them                   <- remedy: how install makes them so
+//!   inventory    which objects exist, and who owns them
+//!   drift        how they differ from what `install` renders                   <- remedy: how `install` restores them
 //!    |
-//!   report      checks
+//!   report       results of checks
 //! ```
 //!
-//! What may not be seen for want of a right is skipped and says which. Prometheus that cannot be asked is a failure: the
-//! data cannot be had then, and what follows from it is skipped.
-mod compared;
+//! A check is skipped if the user lacks a right, and names that right. If Prometheus cannot be queried, its check fails
+//! and the checks after it are skipped.
 mod constraints;
-mod found;
+mod data;
+mod drift;
 mod installed;
-mod measured;
-mod page;
+mod inventory;
+mod output;
 mod remedy;
 mod report;
 mod running;
-mod scraped;
+mod targets;
 
 use crate::cluster::{Cluster, PrometheusOptions, Server};
 use crate::progress::Progress;
 use crate::time::Timestamp;
 use anyhow::Result;
-pub use page::{Format, write};
+pub use output::{Format, write};
 use report::Check;
-pub use report::{Report, Verdict};
+pub use report::{CheckStatus, Report};
 use running::Nodes;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 const PROMETHEUS: &str = "prometheus";
-/// What cannot be checked without Prometheus.
-const ASKED: [&str; 7] = ["targets", "rules", "samples", "attributed", "names", "cost", "config"];
-/// Between two rounds of a wait.
+/// Checks that need Prometheus.
+const NEED_PROMETHEUS: [&str; 7] = ["targets", "rules", "samples", "attributed", "names", "cost", "config"];
+/// Pause between two rounds of a wait.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// One round of checks.
 struct Round {
     report: Report,
-    /// What is not as it is by default on the way to Prometheus.
+    /// Notes on how Prometheus was reached.
     notes: Vec<String>,
-    is_nothing: bool,
+    nothing_installed: bool,
 }
 
-/// Checks; with `wait`, again and again for so long, until no check fails. `tell` is told of a server that is silent
-/// meanwhile, and of the way to Prometheus: what kind of line, and its text. Errors: one line: the API server does not
-/// answer, or the login is no longer good.
+/// Checks the installation. With `wait`, repeats the checks until none fails, for so long at most. `tell` prints
+/// lines on standard error, by kind and text: the server is silent, or how Prometheus was reached. Errors if the API
+/// server does not respond or if the login has expired, in one line.
 pub async fn status(
     cluster: &Cluster,
     prometheus: &PrometheusOptions,
@@ -68,10 +68,10 @@ pub async fn status(
     }
     let mut progress = None;
     loop {
-        let Round { report, notes, is_nothing } = round(cluster, &server, prometheus).await?;
+        let Round { report, notes, nothing_installed } = round(cluster, &server, prometheus).await?;
         let failed = report.failed();
-        let is_late = deadline.is_none_or(|deadline| Instant::now() + PAUSE > deadline);
-        if failed.is_empty() || is_nothing || is_late {
+        let timed_out = deadline.is_none_or(|deadline| Instant::now() + PAUSE > deadline);
+        if failed.is_empty() || nothing_installed || timed_out {
             drop(progress);
             notes.iter().for_each(|note| tell("note", note));
             return Ok(report);
@@ -84,24 +84,25 @@ pub async fn status(
 }
 
 async fn round(cluster: &Cluster, server: &Server<'_>, prometheus: &PrometheusOptions) -> Result<Round> {
-    let installed = installed::look(server).await?;
+    let installed = installed::fetch(server).await?;
     let (mut checks, mut notes) = (installed.checks, Vec::new());
-    if !installed.is_nothing {
-        let (pods, nodes) = running::pods(server, installed.daemonset.as_ref()).await?;
-        checks.extend([pods, running::rights(server).await?]);
-        match asked(cluster, prometheus, &nodes, &mut notes).await {
+    if !installed.nothing_installed {
+        let (pods, nodes) = running::check_pods(server, installed.daemonset.as_ref()).await?;
+        checks.extend([pods, running::check_rights(server).await?]);
+        match query_prometheus(cluster, prometheus, &nodes, &mut notes).await {
             Ok(asked) => checks.extend(asked),
             Err(error) => {
-                checks.push(Check::broken(PROMETHEUS, &error.context("it cannot be asked")));
-                checks.extend(ASKED.map(|check| Check::skipped(check, "Prometheus cannot be asked")));
+                checks.push(Check::error(PROMETHEUS, &error.context("it cannot be asked")));
+                checks
+                    .extend(NEED_PROMETHEUS.map(|check| Check::skipped(check, "Prometheus cannot be asked")));
             }
         }
     }
-    Ok(Round { report: Report::new(checks), notes, is_nothing: installed.is_nothing })
+    Ok(Round { report: Report::new(checks), notes, nothing_installed: installed.nothing_installed })
 }
 
-/// The checks that Prometheus answers. Errors: it does not; one line with the remedy.
-async fn asked(
+/// Runs the checks that need Prometheus. Errors if it does not respond, in one line with the remedy.
+async fn query_prometheus(
     cluster: &Cluster,
     prometheus: &PrometheusOptions,
     nodes: &Nodes,
@@ -110,12 +111,12 @@ async fn asked(
     let connection = cluster.connect(prometheus).await?;
     let client = &connection.client;
     let now = Timestamp::now();
-    let scrapes = scraped::scrapes(client, now).await?;
+    let scrapes = targets::fetch_scrapes(client, now).await?;
     notes.extend(connection.notes.iter().cloned());
     let mut checks = vec![Check::ok(PROMETHEUS, format!("it answers at {}", client.url()))];
-    checks.push(scraped::targets(client, &scrapes, nodes).await);
-    let (rules, interval) = scraped::rules(client, now).await?;
+    checks.push(targets::check_targets(client, &scrapes, nodes).await);
+    let (rules, interval) = targets::check_rules(client, now).await?;
     checks.push(rules);
-    checks.extend(measured::checks(client, now, nodes, interval).await);
+    checks.extend(data::checks(client, now, nodes, interval).await);
     Ok(checks)
 }

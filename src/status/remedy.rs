@@ -1,20 +1,20 @@
-//! How `install` puts an object right.
+//! How to restore an object with `install`.
 use crate::cluster::FIELD_MANAGER;
 use serde_json::Value;
 
 const INSTALL: &str = "run oc interrogate install";
-const FORCED: &str =
+const INSTALL_BY_FORCE: &str =
     "run oc interrogate install --force-conflicts, since others have set fields of it too (oc apply does)";
 
-/// The command that makes `object` as `install` makes it.
-pub(super) fn install(object: &Value) -> &'static str {
+/// Returns the command that restores `object`.
+pub(super) fn reinstall(object: &Value) -> &'static str {
     let managers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    let is_shared = managers.into_iter().flatten().any(is_another);
-    if is_shared { FORCED } else { INSTALL }
+    let is_shared = managers.into_iter().flatten().any(is_other_manager);
+    if is_shared { INSTALL_BY_FORCE } else { INSTALL }
 }
 
-/// Whether an entry of the managed fields is somebody's who has set more than metadata and status, as controllers do.
-fn is_another(entry: &Value) -> bool {
+/// Returns true if another manager has set more than metadata and status, which controllers set.
+fn is_other_manager(entry: &Value) -> bool {
     let fields = entry.get("fieldsV1").and_then(Value::as_object);
     entry.get("manager").is_some_and(|manager| manager != FIELD_MANAGER)
         && fields.is_some_and(|fields| {
@@ -36,14 +36,14 @@ mod tests {
             ]}})
         };
         for (manager, field, expected) in [
-            ("kubectl-client-side-apply", "f:spec", FORCED),
-            ("kubectl-edit", "f:priority", FORCED),
+            ("kubectl-client-side-apply", "f:spec", INSTALL_BY_FORCE),
+            ("kubectl-edit", "f:priority", INSTALL_BY_FORCE),
             ("kube-controller-manager", "f:status", INSTALL),
             ("service-ca-operator", "f:metadata", INSTALL),
             (FIELD_MANAGER, "f:spec", INSTALL),
         ] {
-            assert_eq!(install(&object(manager, field)), expected, "{manager} {field}");
+            assert_eq!(reinstall(&object(manager, field)), expected, "{manager} {field}");
         }
-        assert_eq!(install(&json!({})), INSTALL);
+        assert_eq!(reinstall(&json!({})), INSTALL);
     }
 }

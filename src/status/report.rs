@@ -1,12 +1,11 @@
-//! What `status` finds: checks in the order from the objects to the data, each with its remedy.
+//! The report of `status`: a result of each check, with its remedy.
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(rename = "CheckStatus")]
-pub enum Verdict {
+pub enum CheckStatus {
     /// As it should be.
     Ok,
     /// Works, but needs attention.
@@ -17,14 +16,14 @@ pub enum Verdict {
     Skipped,
 }
 
-impl Verdict {
-    /// As it is printed.
+impl CheckStatus {
+    /// Returns its name in the output.
     pub fn as_str(self) -> &'static str {
         match self {
-            Verdict::Ok => "ok",
-            Verdict::Warning => "warning",
-            Verdict::Failed => "failed",
-            Verdict::Skipped => "skipped",
+            CheckStatus::Ok => "ok",
+            CheckStatus::Warning => "warning",
+            CheckStatus::Failed => "failed",
+            CheckStatus::Skipped => "skipped",
         }
     }
 }
@@ -36,7 +35,7 @@ pub struct Check {
     /// Name, as `status --help` lists it.
     pub check: &'static str,
     /// Result.
-    pub status: Verdict,
+    pub status: CheckStatus,
     /// Finding, for a reader.
     pub message: String,
     /// Remedy. `None` if there is nothing to do, or if the message holds it.
@@ -46,7 +45,7 @@ pub struct Check {
 
 impl Check {
     pub(super) fn ok(check: &'static str, message: impl Into<String>) -> Check {
-        Check { check, status: Verdict::Ok, message: message.into(), remedy: None }
+        Check { check, status: CheckStatus::Ok, message: message.into(), remedy: None }
     }
 
     pub(super) fn warning(
@@ -54,7 +53,7 @@ impl Check {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Check {
-        Check { check, status: Verdict::Warning, message: message.into(), remedy: Some(remedy.into()) }
+        Check { check, status: CheckStatus::Warning, message: message.into(), remedy: Some(remedy.into()) }
     }
 
     pub(super) fn failed(
@@ -62,16 +61,16 @@ impl Check {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Check {
-        Check { check, status: Verdict::Failed, message: message.into(), remedy: Some(remedy.into()) }
+        Check { check, status: CheckStatus::Failed, message: message.into(), remedy: Some(remedy.into()) }
     }
 
-    /// Failed by an error, whose line holds the remedy.
-    pub(super) fn broken(check: &'static str, error: &anyhow::Error) -> Check {
-        Check { check, status: Verdict::Failed, message: format!("{error:#}"), remedy: None }
+    /// Returns a failed check for an error, whose line holds the remedy.
+    pub(super) fn error(check: &'static str, error: &anyhow::Error) -> Check {
+        Check { check, status: CheckStatus::Failed, message: format!("{error:#}"), remedy: None }
     }
 
     pub(super) fn skipped(check: &'static str, message: impl Into<String>) -> Check {
-        Check { check, status: Verdict::Skipped, message: message.into(), remedy: None }
+        Check { check, status: CheckStatus::Skipped, message: message.into(), remedy: None }
     }
 }
 
@@ -98,7 +97,7 @@ impl Report {
 
     /// Returns the names of the checks that failed.
     pub fn failed(&self) -> Vec<&'static str> {
-        let failed = self.checks.iter().filter(|check| check.status == Verdict::Failed);
+        let failed = self.checks.iter().filter(|check| check.status == CheckStatus::Failed);
         failed.map(|check| check.check).collect()
     }
 }

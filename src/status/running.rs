@@ -1,5 +1,5 @@
-//! Whether the exporter runs: its pods on the nodes, and their right to be admitted.
-use super::found::seen;
+//! Checks of the pods: whether they run, and whether they may be admitted.
+use super::inventory::visible;
 use super::report::Check;
 use crate::cluster::Server;
 use crate::install::daemonset::DaemonSet;
@@ -12,16 +12,16 @@ use std::collections::BTreeSet;
 
 const PODS: &str = "pods";
 const RIGHTS: &str = "rights";
-const ENDING: &str = "the DaemonSet has been deleted and waits for its pods to end";
-const ENDING_REMEDY: &str = "see oc -n openshift-monitoring get pods -l app.kubernetes.io/name=process-exporter -o wide, end one on a node that is down with oc delete pod --force, then run oc interrogate install";
+const DELETING: &str = "the DaemonSet has been deleted and waits for its pods to end";
+const DELETING_REMEDY: &str = "see oc -n openshift-monitoring get pods -l app.kubernetes.io/name=process-exporter -o wide, end one on a node that is down with oc delete pod --force, then run oc interrogate install";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
 /// The nodes that should run the exporter.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    /// How many; `None` if that is not known.
+    /// Number of nodes. `None` if unknown.
     pub(super) desired: Option<usize>,
-    /// Those that are not ready themselves.
+    /// Nodes that are not ready themselves.
     pub(super) down: BTreeSet<String>,
 }
 
@@ -31,15 +31,19 @@ impl Nodes {
     }
 }
 
-/// The pods, and the nodes that should have one. Errors: the server does not answer, or the login is no longer good.
-pub(super) async fn pods(server: &Server<'_>, daemonset: Result<&Value, &String>) -> Result<(Check, Nodes)> {
+/// Checks the pods, and returns the nodes that should have one. Errors if the server does not respond, or if the
+/// login has expired.
+pub(super) async fn check_pods(
+    server: &Server<'_>,
+    daemonset: Result<&Value, &String>,
+) -> Result<(Check, Nodes)> {
     let daemonset = match daemonset {
         Ok(daemonset) => DaemonSet::deserialize(daemonset)
             .context("the API server answered with no daemonset: check its health")?,
-        Err(unseen) => return Ok((Check::skipped(PODS, unseen), Nodes::default())),
+        Err(not_visible) => return Ok((Check::skipped(PODS, not_visible), Nodes::default())),
     };
     if daemonset.is_deleting() {
-        return Ok((Check::failed(PODS, ENDING, ENDING_REMEDY), Nodes::default()));
+        return Ok((Check::failed(PODS, DELETING, DELETING_REMEDY), Nodes::default()));
     }
     let (ready, desired) = daemonset.ready();
     let state = format!("{ready} of {desired} nodes are ready");
@@ -81,8 +85,8 @@ pub(super) async fn pods(server: &Server<'_>, daemonset: Result<&Value, &String>
     Ok((Check::failed(PODS, what, remedies.join("; or ")), nodes))
 }
 
-/// Whether the exporter's pods may be admitted under their constraints. Errors as above.
-pub(super) async fn rights(server: &Server<'_>) -> Result<Check> {
+/// Checks that the exporter's pods may be admitted under their SCC. Errors are the same.
+pub(super) async fn check_rights(server: &Server<'_>) -> Result<Check> {
     let groups =
         ["system:serviceaccounts", "system:serviceaccounts:openshift-monitoring", "system:authenticated"];
     let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
@@ -90,8 +94,8 @@ pub(super) async fn rights(server: &Server<'_>) -> Result<Check> {
         "resourceAttributes": {"group": CONSTRAINTS.group, "resource": CONSTRAINTS.plural, "verb": "use",
             "name": NAME, "namespace": NAMESPACE}}});
     let answer = server.review(REVIEWS, &review).await;
-    Ok(match seen(answer, "create subjectaccessreviews.authorization.k8s.io")? {
-        Err(unseen) => Check::skipped(RIGHTS, format!("those of the exporter's pods are {unseen}")),
+    Ok(match visible(answer, "create subjectaccessreviews.authorization.k8s.io")? {
+        Err(not_visible) => Check::skipped(RIGHTS, format!("those of the exporter's pods are {not_visible}")),
         Ok(answer) if answer.pointer("/status/allowed") == Some(&Value::Bool(true)) => {
             Check::ok(RIGHTS, "the exporter's pods may use their constraints")
         }

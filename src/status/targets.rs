@@ -1,5 +1,5 @@
-//! Whether Prometheus has the exporter: its targets, and the rules that record it.
-use super::report::{Check, Verdict};
+//! Checks of Prometheus: its scrape targets, and the recording rules.
+use super::report::{Check, CheckStatus};
 use super::running::Nodes;
 use crate::install::objects::{self, Program, Settings};
 use crate::install::pod_problems::list_names;
@@ -11,55 +11,56 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const TARGETS: &str = "targets";
 const RULES: &str = "rules";
-/// Whether each node's exporter answered the last scrape.
+/// Query for the result of each node's last scrape.
 const UP: &str = r#"up{job="process-exporter",namespace="openshift-monitoring"}"#;
-/// What the prometheus-operator calls the targets of our ServiceMonitor.
-const POOL: &str = "serviceMonitor/openshift-monitoring/process-exporter/0";
-const FOLLOWS: &str = "Prometheus follows within two minutes (oc interrogate status --wait); else check that namespace openshift-monitoring has the label openshift.io/cluster-monitoring=true, and see oc -n openshift-monitoring logs deployment/prometheus-operator";
-/// The group that is evaluated at the scrape interval, and seconds between two evaluations where it is not loaded.
-const SCRAPED: &str = "process-exporter";
+/// Scrape pool of our ServiceMonitor, as the prometheus-operator names it.
+const SCRAPE_POOL: &str = "serviceMonitor/openshift-monitoring/process-exporter/0";
+const FOLLOWS_REMEDY: &str = "Prometheus follows within two minutes (oc interrogate status --wait); else check that namespace openshift-monitoring has the label openshift.io/cluster-monitoring=true, and see oc -n openshift-monitoring logs deployment/prometheus-operator";
+/// Rule group that is evaluated at the scrape interval, and that interval in seconds if the group is not loaded.
+const SCRAPE_GROUP: &str = "process-exporter";
 const DEFAULT_INTERVAL: f64 = 15.0;
 
-/// The last scrape of each node: its name, and whether it was answered.
+/// Result of the last scrape of each node, by its name.
 pub(super) type Scrapes = BTreeMap<String, bool>;
 
-/// Asks for the last scrapes at `now`. Errors: Prometheus does not answer; one line.
-pub(super) async fn scrapes(client: &Client, now: Timestamp) -> Result<Scrapes> {
+/// Fetches the last scrapes at `now`. Errors if Prometheus does not respond, in one line.
+pub(super) async fn fetch_scrapes(client: &Client, now: Timestamp) -> Result<Scrapes> {
     client
         .instant(UP, now, Size::Many, |series| {
-            series.iter().map(|series| (node(series), series.value() == Some(1.0))).collect()
+            series.iter().map(|series| (node_of(series), series.value() == Some(1.0))).collect()
         })
         .await
 }
 
-/// A series' node.
-pub(super) fn node(series: &Series<'_>) -> String {
+/// Returns a series' node.
+pub(super) fn node_of(series: &Series<'_>) -> String {
     series.label("instance").to_owned()
 }
 
-/// The targets of the `nodes` that there should be.
-pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: &Nodes) -> Check {
+/// Checks the targets of `nodes`.
+pub(super) async fn check_targets(client: &Client, scrapes: &Scrapes, nodes: &Nodes) -> Check {
     let up = scrapes.values().filter(|up| **up).count();
     let all = nodes.desired.map_or(scrapes.len(), |desired| desired.max(scrapes.len()));
     let state = format!("{up} of {all} nodes are scraped");
     if scrapes.is_empty() {
-        return Check::failed(TARGETS, "Prometheus scrapes no node", FOLLOWS);
+        return Check::failed(TARGETS, "Prometheus scrapes no node", FOLLOWS_REMEDY);
     }
-    let are_down = nodes.down.iter().filter(|node| scrapes.get(*node) != Some(&true)).count();
-    if up < all && up + are_down >= all {
+    let down_count = nodes.down.iter().filter(|node| scrapes.get(*node) != Some(&true)).count();
+    if up < all && up + down_count >= all {
         let down = list_names(nodes.down.iter().map(String::as_str));
         return Check::warning(TARGETS, format!("{state}; not ready: {down}"), "see oc get nodes");
     }
     if up == scrapes.len() {
         return match up < all {
-            true => Check::failed(TARGETS, state, FOLLOWS),
+            true => Check::failed(TARGETS, state, FOLLOWS_REMEDY),
             false => Check::ok(TARGETS, state),
         };
     }
-    // What the scrapes ended with is told by the server itself; where it does not tell, they failed all the same.
-    let told = client.targets(POOL).await.unwrap_or_default();
+    // Prometheus knows why a scrape failed. If it does not say so, the check still fails.
+    let server_targets = client.targets(SCRAPE_POOL).await.unwrap_or_default();
     let why = |node: &str| {
-        let of_node = told.iter().find(|target| target.labels.get("instance").is_some_and(|its| its == node));
+        let of_node =
+            server_targets.iter().find(|target| target.labels.get("instance").is_some_and(|its| its == node));
         of_node.map_or("no reason told", |target| target.last_error.as_str()).to_owned()
     };
     let mut reasons = BTreeMap::<String, BTreeSet<&str>>::new();
@@ -68,12 +69,12 @@ pub(super) async fn targets(client: &Client, scrapes: &Scrapes, nodes: &Nodes) -
     }
     let reasons: Vec<_> =
         reasons.into_iter().map(|(why, nodes)| format!("{}: {why}", list_names(nodes))).collect();
-    let remedy = remedy(reasons.first().map_or("", String::as_str));
+    let remedy = scrape_remedy(reasons.first().map_or("", String::as_str));
     Check::failed(TARGETS, format!("{state}; {}", reasons.join("; ")), remedy)
 }
 
-/// What helps against a scrape's own error.
-fn remedy(error: &str) -> &'static str {
+/// Returns the remedy of a failed scrape by its error.
+fn scrape_remedy(error: &str) -> &'static str {
     if error.contains("x509: ") {
         "Prometheus does not trust the exporter's certificate: see oc get clusteroperator service-ca, and secret/process-exporter-tls"
     } else if error.contains("remote error: tls: ") || error.contains("403 Forbidden") {
@@ -83,48 +84,50 @@ fn remedy(error: &str) -> &'static str {
     }
 }
 
-/// How many evaluations of what is scraped Prometheus left out in the last hour, and how many it began; of several servers, the
-/// worst. They are its own metrics, which the platform's scrapes.
+/// Evaluations of our rules that Prometheus missed within an hour, and those that it started. If there are several
+/// servers, the worst counts. Prometheus exports these about itself, and the platform scrapes them.
 const MISSED: &str =
     r#"max(increase(prometheus_rule_group_iterations_missed_total{rule_group=~".*;process-exporter"}[1h]))"#;
-const BEGUN: &str =
+const STARTED: &str =
     r#"max(increase(prometheus_rule_group_iterations_total{rule_group=~".*;process-exporter"}[1h]))"#;
 
-/// The rules at `now`, and the seconds between two evaluations of what is scraped.
-pub(super) async fn rules(client: &Client, now: Timestamp) -> Result<(Check, f64)> {
-    let expected = expected()?;
+/// Checks the rules at `now`. Returns the evaluation interval too, in seconds.
+pub(super) async fn check_rules(client: &Client, now: Timestamp) -> Result<(Check, f64)> {
+    let expected = expected_rules()?;
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let groups = match client.rule_groups(&names).await {
         Ok(groups) => groups,
-        Err(error) => return Ok((Check::broken(RULES, &error), DEFAULT_INTERVAL)),
+        Err(error) => return Ok((Check::error(RULES, &error), DEFAULT_INTERVAL)),
     };
-    let interval =
-        groups.iter().find(|group| group.name == SCRAPED).map_or(DEFAULT_INTERVAL, |group| group.interval);
-    let check = verdict(&expected, &groups);
-    if check.status != Verdict::Ok {
+    let interval = groups
+        .iter()
+        .find(|group| group.name == SCRAPE_GROUP)
+        .map_or(DEFAULT_INTERVAL, |group| group.interval);
+    let check = compare(&expected, &groups);
+    if check.status != CheckStatus::Ok {
         return Ok((check, interval));
     }
-    // Without an answer to these the rules are what they are.
+    // If Prometheus does not export these, the rules are fine.
     let missed = client.one(MISSED, now).await.ok().flatten().unwrap_or(0.0).round();
-    let begun = client.one(BEGUN, now).await.ok().flatten().unwrap_or(0.0).round();
-    Ok((if missed > 0.0 { overtaken(&check, missed, begun) } else { check }, interval))
+    let started = client.one(STARTED, now).await.ok().flatten().unwrap_or(0.0).round();
+    Ok((if missed > 0.0 { missed_evaluations(&check, missed, started) } else { check }, interval))
 }
 
-/// Rules that are well, but not evaluated each time that they should be.
-fn overtaken(check: &Check, missed: f64, begun: f64) -> Check {
+/// Returns the check of rules that are fine but sometimes not evaluated.
+fn missed_evaluations(check: &Check, missed: f64, started: f64) -> Check {
     Check::warning(
         RULES,
         format!(
             "{}, but {missed} of {} evaluations of the last hour were missed",
             check.message,
-            begun.max(missed)
+            started.max(missed)
         ),
         "Prometheus does not keep up: see its CPU with oc adm top pods -n openshift-monitoring; install with a longer --scrape-interval, or with --threads=false",
     )
 }
 
-/// What our rules record, by group.
-fn expected() -> Result<BTreeMap<String, Vec<String>>> {
+/// Returns the names that our rules record, by group.
+fn expected_rules() -> Result<BTreeMap<String, Vec<String>>> {
     let objects = objects::render(&Settings::default(), &Program::Image(String::new()))?;
     let rule = objects.iter().find(|object| object.resource.kind == "PrometheusRule");
     let groups = rule.and_then(|rule| rule.value.pointer("/spec/groups")?.as_array());
@@ -136,23 +139,23 @@ fn expected() -> Result<BTreeMap<String, Vec<String>>> {
     Ok(groups.collect())
 }
 
-fn verdict(expected: &BTreeMap<String, Vec<String>>, groups: &[RuleGroup]) -> Check {
-    let (mut loaded, mut missing, mut waiting, mut failing) = (0, Vec::new(), 0, Vec::new());
+fn compare(expected: &BTreeMap<String, Vec<String>>, groups: &[RuleGroup]) -> Check {
+    let (mut loaded, mut missing, mut pending, mut failing) = (0, Vec::new(), 0, Vec::new());
     for (group, records) in expected {
         let rules = || groups.iter().filter(|found| found.name == *group).flat_map(|found| &found.rules);
         for record in records {
             match rules().find(|rule| rule.name == *record) {
                 None => missing.push(record.as_str()),
                 Some(rule) if rule.health == "err" => failing.push(format!("{record}: {}", rule.last_error)),
-                Some(rule) if rule.health != "ok" => waiting += 1,
+                Some(rule) if rule.health != "ok" => pending += 1,
                 Some(_) => loaded += 1,
             }
         }
     }
-    let all = loaded + missing.len() + waiting + failing.len();
+    let all = loaded + missing.len() + pending + failing.len();
     match (missing.first(), failing.first()) {
         (Some(_), _) if missing.len() == all => {
-            Check::failed(RULES, "Prometheus has none of the rules", FOLLOWS)
+            Check::failed(RULES, "Prometheus has none of the rules", FOLLOWS_REMEDY)
         }
         (Some(_), _) => Check::failed(
             RULES,
@@ -164,9 +167,9 @@ fn verdict(expected: &BTreeMap<String, Vec<String>>, groups: &[RuleGroup]) -> Ch
             format!("{} of {all} rules fail; {first}", failing.len()),
             "run oc interrogate install; if it stays so, see oc -n openshift-monitoring logs prometheus-k8s-0",
         ),
-        (None, None) if waiting > 0 => Check::failed(
+        (None, None) if pending > 0 => Check::failed(
             RULES,
-            format!("{waiting} of {all} rules have not been evaluated yet"),
+            format!("{pending} of {all} rules have not been evaluated yet"),
             "wait for it with oc interrogate status --wait",
         ),
         (None, None) => Check::ok(RULES, format!("{all} rules are loaded and evaluated")),
@@ -182,7 +185,7 @@ mod tests {
     use serde_json::json;
 
     fn groups(health: &str) -> Vec<RuleGroup> {
-        let expected = expected().unwrap();
+        let expected = expected_rules().unwrap();
         let rules = |records: &[String]| -> Vec<Value> {
             records
                 .iter()
@@ -198,17 +201,17 @@ mod tests {
 
     #[test]
     fn rules_are_all_there_evaluated_and_well() {
-        let expected = expected().unwrap();
+        let expected = expected_rules().unwrap();
         assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 12);
         let mut short = groups("ok");
         short[0].rules.pop();
         let mut report = Report::new(Vec::new());
         for groups in [groups("ok"), groups("unknown"), groups("err"), short, Vec::new()] {
-            report.checks.push(verdict(&expected, &groups));
+            report.checks.push(compare(&expected, &groups));
         }
-        report.checks.push(overtaken(&report.checks[0], 5.0, 240.0));
-        let failed = Verdict::Failed;
-        let all = [Verdict::Ok, failed, failed, failed, failed, Verdict::Warning];
+        report.checks.push(missed_evaluations(&report.checks[0], 5.0, 240.0));
+        let failed = CheckStatus::Failed;
+        let all = [CheckStatus::Ok, failed, failed, failed, failed, CheckStatus::Warning];
         assert_eq!(report.checks.iter().map(|check| check.status).collect::<Vec<_>>(), all);
         let mut page = Vec::new();
         crate::status::write(&report, Format::Table, false, &mut page).unwrap();

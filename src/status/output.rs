@@ -1,9 +1,9 @@
-//! The report on a page: a line for each check, or one JSON object.
-use super::report::{Report, Verdict};
+//! Output of the report: a table with a line for each check, or a JSON object.
+use super::report::{CheckStatus, Report};
 use crate::print::printable;
 use std::io::{self, Write};
 
-/// The forms of a status report.
+/// Output formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// A line for each check, with its remedy
@@ -12,11 +12,11 @@ pub enum Format {
     Json,
 }
 
-/// Columns of the widest check's and the widest verdict's name.
-const CHECK: usize = "constraints".len();
-const VERDICT: usize = "skipped".len();
+/// Width of the longest name of a check, and of a status.
+const NAME_WIDTH: usize = "constraints".len();
+const STATUS_WIDTH: usize = "skipped".len();
 
-/// Writes a report; a table in `colour` where its reader can see it. Errors are the writer's.
+/// Writes a report, as a table with colours if `colour` is true. Errors are those of the writer.
 pub fn write(report: &Report, format: Format, colour: bool, out: &mut impl Write) -> io::Result<()> {
     match format {
         Format::Json => {
@@ -25,26 +25,30 @@ pub fn write(report: &Report, format: Format, colour: bool, out: &mut impl Write
         }
         Format::Table => {
             let bold = if colour { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-            writeln!(out, "{}{:CHECK$}  {:VERDICT$}  MESSAGE{}", bold.0, "CHECK", "STATUS", bold.1)?;
+            writeln!(
+                out,
+                "{}{:NAME_WIDTH$}  {:STATUS_WIDTH$}  MESSAGE{}",
+                bold.0, "CHECK", "STATUS", bold.1
+            )?;
             for check in &report.checks {
                 let remedy = check.remedy.as_ref().map(|remedy| format!(": {remedy}")).unwrap_or_default();
                 let text = printable(&format!("{}{remedy}", check.message));
-                let (on, off) = if colour { (paint(check.status), "\u{1b}[0m") } else { ("", "") };
-                let verdict = check.status.as_str();
-                writeln!(out, "{:CHECK$}  {on}{verdict:VERDICT$}{off}  {text}", check.check)?;
+                let (on, off) = if colour { (colour_of(check.status), "\u{1b}[0m") } else { ("", "") };
+                let status = check.status.as_str();
+                writeln!(out, "{:NAME_WIDTH$}  {on}{status:STATUS_WIDTH$}{off}  {text}", check.check)?;
             }
         }
     }
     out.flush()
 }
 
-/// Green, yellow, red, grey.
-fn paint(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Ok => "\u{1b}[32m",
-        Verdict::Warning => "\u{1b}[33m",
-        Verdict::Failed => "\u{1b}[31m",
-        Verdict::Skipped => "\u{1b}[90m",
+/// Returns the terminal's code of green, yellow, red or grey.
+fn colour_of(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Ok => "\u{1b}[32m",
+        CheckStatus::Warning => "\u{1b}[33m",
+        CheckStatus::Failed => "\u{1b}[31m",
+        CheckStatus::Skipped => "\u{1b}[90m",
     }
 }
 
@@ -54,13 +58,13 @@ mod tests {
     use super::*;
     use crate::golden::check;
 
-    /// Returns a report of each status as a page, with `␛` for the escape character.
+    /// Writes a report with one check of each status. `␛` stands for the escape character.
     fn page(format: Format, colour: bool) -> String {
         let checks = vec![
             Check::ok("pods", "3 of 3 nodes are ready"),
             Check::warning("version", "0.1.0 is installed, this is 0.2.0", "run oc interrogate install"),
             Check::failed("targets", "none\u{1b}[2J", "wait"),
-            Check::broken("prometheus", &anyhow::anyhow!("refused").context("it cannot be asked")),
+            Check::error("prometheus", &anyhow::anyhow!("refused").context("it cannot be asked")),
             Check::skipped("attributed", "no samples"),
         ];
         let mut out = Vec::new();
@@ -76,7 +80,7 @@ mod tests {
         assert_eq!(page(Format::Json, true), page(Format::Json, false));
     }
 
-    /// Scripts can check what they read against it.
+    /// Scripts validate the JSON against this schema.
     #[test]
     fn the_schema_of_json() {
         let schema = schemars::schema_for!(Report);
