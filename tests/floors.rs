@@ -79,13 +79,15 @@ const INSTALL: Floors = &[
 
 const STATUS: Floors = &[
     &["mod"],
-    &["data", "output"],
+    &["round", "output"],
+    &["data"],
     &["targets"],
     &["running"],
     &["installed"],
     &["inventory", "constraints"],
     &["drift"],
     &["report", "remedy"],
+    &["checks"],
 ];
 
 const CLI: Floors = &[

@@ -2,7 +2,7 @@
 use super::shared::{ApiFlags, PrometheusFlags};
 use super::values::parse_duration;
 use crate::cluster::{PrometheusOptions, SessionOptions};
-use crate::status::Format;
+use crate::status::{CheckName, Format};
 use anyhow::Result;
 use clap::Args;
 use std::time::Duration;
@@ -25,6 +25,21 @@ pub(super) struct StatusFlags {
     prometheus: PrometheusFlags,
     #[command(flatten)]
     api: ApiFlags,
+}
+
+/// Returns the end of the help: the checks and examples.
+pub(super) fn after_help() -> String {
+    let checks: Vec<_> = CheckName::ALL.iter().map(|name| name.as_str()).collect();
+    format!(
+        "Checks: {}.
+Each is ok, warning, failed, or skipped if it could not run. The exit code is 1 if one failed.
+
+Examples:
+  oc interrogate status
+  oc interrogate status --wait --timeout 2m
+  oc interrogate status -o json | jq '.checks[] | select(.status != \"ok\")'",
+        checks.join(", ")
+    )
 }
 
 impl StatusFlags {

@@ -67,15 +67,7 @@ Examples:
   oc interrogate uninstall -y")]
     Uninstall(Box<UninstallFlags>),
     /// Check the installation from its objects to its data, and print remedies
-    #[command(
-        after_help = "Checks: objects, version, image, constraints, pods, rights, prometheus, targets, rules, samples, attributed, names, cost, config.
-Each is ok, warning, failed, or skipped if it could not run. The exit code is 1 if one failed.
-
-Examples:
-  oc interrogate status
-  oc interrogate status --wait --timeout 2m
-  oc interrogate status -o json | jq '.checks[] | select(.status != \"ok\")'"
-    )]
+    #[command(after_help = super::checking::after_help())]
     Status(Box<StatusFlags>),
     /// Set up Tab completion of commands, flags and names in kubectl, oc and shells
     #[command(after_help = "Examples:

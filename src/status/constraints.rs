@@ -2,12 +2,11 @@
 //!
 //! Service accounts with wildcard rights may use this SCC too. OpenShift tries the most restrictive SCC first, and
 //! the first one that fits a pod changes the pod.
+use super::checks::CheckName;
 use super::report::Check;
 use crate::install::resources::{CONSTRAINTS, NAME};
 use serde_json::Value;
 
-/// Name of the check.
-pub(super) const CONSTRAINED: &str = "constraints";
 /// Fields with a strategy, in `type`. `RunAsAny` changes no pod.
 const STRATEGY_FIELDS: [&str; 4] = ["runAsUser", "seLinuxContext", "fsGroup", "supplementalGroups"];
 /// Fields with capabilities that are added to each pod, or dropped from it.
@@ -19,9 +18,9 @@ const HOST_FIELDS: [&str; 2] = ["allowHostNetwork", "allowHostPorts"];
 pub(super) fn check(constraints: &Value, remedy: &str) -> Check {
     let name = CONSTRAINTS.object_title(NAME);
     match harmful_fields(constraints).as_slice() {
-        [] => Check::ok(CONSTRAINED, format!("{name} is tried late and changes nobody's pods")),
+        [] => Check::ok(CheckName::Constraints, format!("{name} is tried late and changes nobody's pods")),
         fields => Check::warning(
-            CONSTRAINED,
+            CheckName::Constraints,
             format!("{name} may take over and change other people's pods ({})", fields.join(", ")),
             remedy,
         ),

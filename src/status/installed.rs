@@ -1,4 +1,5 @@
 //! Checks of the installed objects: inventory, version, image and constraints.
+use super::checks::CheckName;
 use super::drift;
 use super::inventory::{Inventory, required_right, visible};
 use super::report::Check;
@@ -12,20 +13,21 @@ use anyhow::Result;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-const VERSION: &str = "version";
-const IMAGE: &str = "image";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The installed objects and their checks.
+/// The installed objects.
 pub(super) struct Installed {
-    pub(super) checks: Vec<Check>,
+    /// The check of all objects.
+    pub(super) objects: Check,
     /// The exporter's DaemonSet, or why it is unknown.
     pub(super) daemonset: Result<Value, String>,
+    /// The exporter's security context constraints, or why they are unknown.
+    constraints: Result<Value, String>,
     /// True if none of our objects exists.
     pub(super) nothing_installed: bool,
 }
 
-/// Fetches and checks the objects. Errors if the server does not respond, or if the login has expired.
+/// Fetches the objects and checks them. Errors if the server does not respond, or if the login has expired.
 pub(super) async fn fetch(server: &Server<'_>) -> Result<Installed> {
     let objects = objects::render(&Settings::default(), &Program::Image(String::new()))?;
     let answers = objects.iter().map(async |object| server.get_opt(&object.path(), Part::Whole).await);
@@ -69,16 +71,18 @@ pub(super) async fn fetch(server: &Server<'_>) -> Result<Installed> {
             // Missing objects matter more, and objects of another version differ anyway.
             _ => None,
         };
-    let mut checks = vec![inventory.check(server.name(), drift.as_ref())];
-    if !nothing_installed {
-        checks.push(check_version(daemonset.as_ref()));
-        checks.push(check_image(server, daemonset.as_ref()).await?);
-        checks.push(match &constraints {
+    let objects = inventory.check(server.name(), drift.as_ref());
+    Ok(Installed { objects, daemonset, constraints, nothing_installed })
+}
+
+impl Installed {
+    /// Checks the exporter's security context constraints.
+    pub(super) fn check_constraints(&self) -> Check {
+        match &self.constraints {
             Ok(found) => constraints::check(found, remedy::reinstall(found)),
-            Err(not_visible) => Check::skipped(constraints::CONSTRAINED, not_visible),
-        });
+            Err(not_visible) => Check::skipped(CheckName::Constraints, not_visible),
+        }
     }
-    Ok(Installed { checks, daemonset, nothing_installed })
 }
 
 /// Returns the version in an object's label.
@@ -86,27 +90,28 @@ fn installed_version(daemonset: &Value) -> Option<&str> {
     daemonset.pointer("/metadata/labels")?.get("app.kubernetes.io/version")?.as_str()
 }
 
-fn check_version(daemonset: Result<&Value, &String>) -> Check {
+/// Checks the version of the DaemonSet against this plugin's.
+pub(super) fn check_version(daemonset: Result<&Value, &String>) -> Check {
     let daemonset = match daemonset {
         Ok(daemonset) => daemonset,
-        Err(not_visible) => return Check::skipped(VERSION, not_visible),
+        Err(not_visible) => return Check::skipped(CheckName::Version, not_visible),
     };
     match installed_version(daemonset) {
         Some(installed) if installed == OWN_VERSION => {
-            Check::ok(VERSION, format!("{installed}, as this plugin"))
+            Check::ok(CheckName::Version, format!("{installed}, as this plugin"))
         }
         Some(installed) if numbers(installed) > numbers(OWN_VERSION) => Check::warning(
-            VERSION,
+            CheckName::Version,
             format!("installed is {installed}, and this plugin is {OWN_VERSION}"),
             "update the plugin; its install would go back to what it brings",
         ),
         Some(installed) => Check::warning(
-            VERSION,
+            CheckName::Version,
             format!("installed is {installed}, and this plugin is {OWN_VERSION}"),
             format!("{}; it upgrades", remedy::reinstall(daemonset)),
         ),
         None => Check::warning(
-            VERSION,
+            CheckName::Version,
             "the installed version is not known: it was not installed by oc interrogate install",
             format!("{}; or keep it and see that it is {OWN_VERSION}", remedy::reinstall(daemonset)),
         ),
@@ -119,23 +124,26 @@ fn numbers(version: &str) -> Vec<u64> {
     digits.map_while(|number| number.parse().ok()).collect()
 }
 
-async fn check_image(server: &Server<'_>, daemonset: Result<&Value, &String>) -> Result<Check> {
+/// Checks that the pods run in an image that every node has. Errors if the server does not respond, or if the login has expired.
+pub(super) async fn check_image(server: &Server<'_>, daemonset: Result<&Value, &String>) -> Result<Check> {
     let daemonset = match daemonset {
         Ok(daemonset) => daemonset,
-        Err(not_visible) => return Ok(Check::skipped(IMAGE, not_visible)),
+        Err(not_visible) => return Ok(Check::skipped(CheckName::Image, not_visible)),
     };
     let image = daemonset.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
     let image = image.unwrap_or_default();
     if mounted_payloads(daemonset).next().is_none() {
-        return Ok(Check::ok(IMAGE, format!("its own, {image}")));
+        return Ok(Check::ok(CheckName::Image, format!("its own, {image}")));
     }
     let found =
         visible(fetch_node_exporter_image(server).await, "get daemonsets.apps in openshift-monitoring")?;
     Ok(match found {
-        Err(not_visible) => Check::skipped(IMAGE, format!("node-exporter's is {not_visible}")),
-        Ok(Some(current)) if current == image => Check::ok(IMAGE, "node-exporter's, which every node has"),
+        Err(not_visible) => Check::skipped(CheckName::Image, format!("node-exporter's is {not_visible}")),
+        Ok(Some(current)) if current == image => {
+            Check::ok(CheckName::Image, "node-exporter's, which every node has")
+        }
         Ok(Some(current)) => Check::warning(
-            IMAGE,
+            CheckName::Image,
             format!("it runs in {image}, and node-exporter's is {current} now, as after a cluster upgrade"),
             format!(
                 "{}; it follows node-exporter's, as nodes need not keep the other one",
@@ -143,7 +151,7 @@ async fn check_image(server: &Server<'_>, daemonset: Result<&Value, &String>) ->
             ),
         ),
         Ok(None) => Check::warning(
-            IMAGE,
+            CheckName::Image,
             format!("it runs in {image}, and there is no node-exporter whose image every node has"),
             "see oc -n openshift-monitoring get daemonset node-exporter",
         ),

@@ -1,4 +1,5 @@
 //! Inventory: which objects exist, who owns them, and whether they are as `install` renders them.
+use super::checks::CheckName;
 use super::drift::Drift;
 use super::report::Check;
 use crate::cluster::Failure;
@@ -10,7 +11,6 @@ use anyhow::Result;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-const OBJECTS: &str = "objects";
 const INSTALL_REMEDY: &str = "run oc interrogate install";
 const CHANGED_REMEDY: &str = "see it with oc interrogate install --force-conflicts --dry-run=server --diff, and take it back with oc interrogate install --force-conflicts; with both, the flags that it was installed with";
 
@@ -90,8 +90,8 @@ impl Inventory {
         if *ours == 0 && not_visible.is_empty() {
             let nothing = format!("nothing of oc interrogate is installed on {server}");
             return match others.is_empty() {
-                true => Check::failed(OBJECTS, nothing, INSTALL_REMEDY),
-                false => Check::failed(OBJECTS, format!("{nothing}, and {whose}"), replace),
+                true => Check::failed(CheckName::Objects, nothing, INSTALL_REMEDY),
+                false => Check::failed(CheckName::Objects, format!("{nothing}, and {whose}"), replace),
             };
         }
         let missing_too = (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")));
@@ -99,20 +99,20 @@ impl Inventory {
             && others.is_empty()
             && let Some(problem) = self.objects.iter().find_map(serving_certificate::find_refusal)
         {
-            return Check::failed(OBJECTS, problem.description, problem.remedy);
+            return Check::failed(CheckName::Objects, problem.description, problem.remedy);
         }
         match (missing_too, others.is_empty(), not_visible.first()) {
-            (Some(missing), true, _) => Check::failed(OBJECTS, missing, INSTALL_REMEDY),
+            (Some(missing), true, _) => Check::failed(CheckName::Objects, missing, INSTALL_REMEDY),
             (missing, false, _) => {
                 let missing = missing.map(|missing| format!("{missing}; ")).unwrap_or_default();
-                Check::failed(OBJECTS, format!("{missing}{whose}"), replace)
+                Check::failed(CheckName::Objects, format!("{missing}{whose}"), replace)
             }
             (None, true, None) => check_drift(*ours, drift),
             (None, true, Some(first)) => {
                 let more = not_visible.len() - 1;
                 let more = if more > 0 { format!(" (and {more} more likewise)") } else { String::new() };
                 let seen = if *ours > 0 { format!("{ours} are there and ours; ") } else { String::new() };
-                Check::skipped(OBJECTS, format!("{seen}{first}{more}"))
+                Check::skipped(CheckName::Objects, format!("{seen}{first}{more}"))
             }
         }
     }
@@ -121,15 +121,15 @@ impl Inventory {
 /// Returns the check if all objects exist and are ours.
 fn check_drift(ours: usize, drift: Option<&Drift>) -> Check {
     let all = format!("{ours} of {ours} are there and ours");
-    let Some(Drift { changed, unknown }) = drift else { return Check::ok(OBJECTS, all) };
+    let Some(Drift { changed, unknown }) = drift else { return Check::ok(CheckName::Objects, all) };
     let reasons = format!("whether these are as install makes them is not known: {}", unknown.join("; "));
     match (changed.is_empty(), unknown.is_empty()) {
-        (true, true) => Check::ok(OBJECTS, format!("{all}, as install makes them")),
-        (true, false) => Check::skipped(OBJECTS, format!("{all}; {reasons}")),
+        (true, true) => Check::ok(CheckName::Objects, format!("{all}, as install makes them")),
+        (true, false) => Check::skipped(CheckName::Objects, format!("{all}; {reasons}")),
         (false, no_more) => {
             let more = if no_more { String::new() } else { format!("; {reasons}") };
             let what = format!("{all}, but somebody has changed {}{more}", changed.join(", "));
-            Check::warning(OBJECTS, what, CHANGED_REMEDY)
+            Check::warning(CheckName::Objects, what, CHANGED_REMEDY)
         }
     }
 }

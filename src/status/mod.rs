@@ -1,7 +1,9 @@
 //! `status`: checks an installation from its objects to its data, and names remedies.
 //!
 //! ```text
-//!   mod          the order of the checks; waits until none fails
+//!   mod          waits until no check fails
+//!    |
+//!   round        runs all checks once
 //!    |
 //!   data         samples, their share of the busy time, cost of the exporter   <- output: a table, or JSON
 //!   targets      scrape targets and rules
@@ -12,10 +14,13 @@
 //!   drift        how they differ from what `install` renders                   <- remedy: how `install` restores them
 //!    |
 //!   report       results of checks
+//!    |
+//!   checks       the table of checks: order, names, and what must hold
 //! ```
 //!
 //! A check is skipped if the user lacks a right, and names that right. If Prometheus cannot be queried, its check fails
 //! and the checks after it are skipped.
+mod checks;
 mod constraints;
 mod data;
 mod drift;
@@ -24,33 +29,22 @@ mod inventory;
 mod output;
 mod remedy;
 mod report;
+mod round;
 mod running;
 mod targets;
 
-use crate::cluster::{Cluster, PrometheusOptions, Server};
+use crate::cluster::{Cluster, PrometheusOptions};
 use crate::progress::Progress;
-use crate::time::Timestamp;
 use anyhow::Result;
+pub use checks::CheckName;
 pub use output::{Format, write};
-use report::Check;
 pub use report::{CheckStatus, Report};
-use running::Nodes;
+use round::Round;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-const PROMETHEUS: &str = "prometheus";
-/// Checks that need Prometheus.
-const NEED_PROMETHEUS: [&str; 7] = ["targets", "rules", "samples", "attributed", "names", "cost", "config"];
 /// Pause between two rounds of a wait.
 const PAUSE: Duration = Duration::from_secs(5);
-
-/// One round of checks.
-struct Round {
-    report: Report,
-    /// Notes on how Prometheus was reached.
-    notes: Vec<String>,
-    nothing_installed: bool,
-}
 
 /// Checks the installation. With `wait`, repeats the checks until none fails, for so long at most. `tell` prints
 /// lines on standard error, by kind and text: the server is silent, or how Prometheus was reached. Errors if the API
@@ -68,7 +62,7 @@ pub async fn status(
     }
     let mut progress = None;
     loop {
-        let Round { report, notes, nothing_installed } = round(cluster, &server, prometheus).await?;
+        let Round { report, notes, nothing_installed } = round::run(cluster, &server, prometheus).await?;
         let failed = report.failed();
         let timed_out = deadline.is_none_or(|deadline| Instant::now() + PAUSE > deadline);
         if failed.is_empty() || nothing_installed || timed_out {
@@ -81,42 +75,4 @@ pub async fn status(
         progress.get_or_insert_with(|| Progress::start(what.clone())).update(done, what);
         sleep(PAUSE).await;
     }
-}
-
-async fn round(cluster: &Cluster, server: &Server<'_>, prometheus: &PrometheusOptions) -> Result<Round> {
-    let installed = installed::fetch(server).await?;
-    let (mut checks, mut notes) = (installed.checks, Vec::new());
-    if !installed.nothing_installed {
-        let (pods, nodes) = running::check_pods(server, installed.daemonset.as_ref()).await?;
-        checks.extend([pods, running::check_rights(server).await?]);
-        match query_prometheus(cluster, prometheus, &nodes, &mut notes).await {
-            Ok(asked) => checks.extend(asked),
-            Err(error) => {
-                checks.push(Check::error(PROMETHEUS, &error.context("it cannot be asked")));
-                checks
-                    .extend(NEED_PROMETHEUS.map(|check| Check::skipped(check, "Prometheus cannot be asked")));
-            }
-        }
-    }
-    Ok(Round { report: Report::new(checks), notes, nothing_installed: installed.nothing_installed })
-}
-
-/// Runs the checks that need Prometheus. Errors if it does not respond, in one line with the remedy.
-async fn query_prometheus(
-    cluster: &Cluster,
-    prometheus: &PrometheusOptions,
-    nodes: &Nodes,
-    notes: &mut Vec<String>,
-) -> Result<Vec<Check>> {
-    let connection = cluster.connect(prometheus).await?;
-    let client = &connection.client;
-    let now = Timestamp::now();
-    let scrapes = targets::fetch_scrapes(client, now).await?;
-    notes.extend(connection.notes.iter().cloned());
-    let mut checks = vec![Check::ok(PROMETHEUS, format!("it answers at {}", client.url()))];
-    checks.push(targets::check_targets(client, &scrapes, nodes).await);
-    let (rules, interval) = targets::check_rules(client, now).await?;
-    checks.push(rules);
-    checks.extend(data::checks(client, now, nodes, interval).await);
-    Ok(checks)
 }

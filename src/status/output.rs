@@ -1,4 +1,5 @@
 //! Output of the report: a table with a line for each check, or a JSON object.
+use super::checks::CheckName;
 use super::report::{CheckStatus, Report};
 use crate::print::printable;
 use std::io::{self, Write};
@@ -12,8 +13,7 @@ pub enum Format {
     Json,
 }
 
-/// Width of the longest name of a check, and of a status.
-const NAME_WIDTH: usize = "constraints".len();
+/// Width of the longest name of a status.
 const STATUS_WIDTH: usize = "skipped".len();
 
 /// Writes a report, as a table with colours if `colour` is true. Errors are those of the writer.
@@ -24,18 +24,15 @@ pub fn write(report: &Report, format: Format, colour: bool, out: &mut impl Write
             writeln!(out)?;
         }
         Format::Table => {
+            let width = CheckName::ALL.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
             let bold = if colour { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-            writeln!(
-                out,
-                "{}{:NAME_WIDTH$}  {:STATUS_WIDTH$}  MESSAGE{}",
-                bold.0, "CHECK", "STATUS", bold.1
-            )?;
+            writeln!(out, "{}{:width$}  {:STATUS_WIDTH$}  MESSAGE{}", bold.0, "CHECK", "STATUS", bold.1)?;
             for check in &report.checks {
                 let remedy = check.remedy.as_ref().map(|remedy| format!(": {remedy}")).unwrap_or_default();
                 let text = printable(&format!("{}{remedy}", check.message));
                 let (on, off) = if colour { (colour_of(check.status), "\u{1b}[0m") } else { ("", "") };
                 let status = check.status.as_str();
-                writeln!(out, "{:NAME_WIDTH$}  {on}{status:STATUS_WIDTH$}{off}  {text}", check.check)?;
+                writeln!(out, "{:width$}  {on}{status:STATUS_WIDTH$}{off}  {text}", check.check.as_str())?;
             }
         }
     }
@@ -61,11 +58,15 @@ mod tests {
     /// Writes a report with one check of each status. `␛` stands for the escape character.
     fn page(format: Format, colour: bool) -> String {
         let checks = vec![
-            Check::ok("pods", "3 of 3 nodes are ready"),
-            Check::warning("version", "0.1.0 is installed, this is 0.2.0", "run oc interrogate install"),
-            Check::failed("targets", "none\u{1b}[2J", "wait"),
-            Check::error("prometheus", &anyhow::anyhow!("refused").context("it cannot be asked")),
-            Check::skipped("attributed", "no samples"),
+            Check::ok(CheckName::Pods, "3 of 3 nodes are ready"),
+            Check::warning(
+                CheckName::Version,
+                "0.1.0 is installed, this is 0.2.0",
+                "run oc interrogate install",
+            ),
+            Check::failed(CheckName::Targets, "none\u{1b}[2J", "wait"),
+            Check::error(CheckName::Prometheus, &anyhow::anyhow!("refused").context("it cannot be asked")),
+            Check::skipped(CheckName::Attributed, "no samples"),
         ];
         let mut out = Vec::new();
         write(&Report::new(checks), format, colour, &mut out).unwrap();

@@ -1,4 +1,5 @@
 //! The report of `status`: a result of each check, with its remedy.
+use super::checks::CheckName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,7 +34,8 @@ impl CheckStatus {
 #[schemars(deny_unknown_fields)]
 pub struct Check {
     /// Name, as `status --help` lists it.
-    pub check: &'static str,
+    #[schemars(with = "String")]
+    pub check: CheckName,
     /// Result.
     pub status: CheckStatus,
     /// Finding, for a reader.
@@ -44,32 +46,24 @@ pub struct Check {
 }
 
 impl Check {
-    pub(super) fn ok(check: &'static str, message: impl Into<String>) -> Check {
+    pub(super) fn ok(check: CheckName, message: impl Into<String>) -> Check {
         Check { check, status: CheckStatus::Ok, message: message.into(), remedy: None }
     }
 
-    pub(super) fn warning(
-        check: &'static str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Check {
+    pub(super) fn warning(check: CheckName, message: impl Into<String>, remedy: impl Into<String>) -> Check {
         Check { check, status: CheckStatus::Warning, message: message.into(), remedy: Some(remedy.into()) }
     }
 
-    pub(super) fn failed(
-        check: &'static str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Check {
+    pub(super) fn failed(check: CheckName, message: impl Into<String>, remedy: impl Into<String>) -> Check {
         Check { check, status: CheckStatus::Failed, message: message.into(), remedy: Some(remedy.into()) }
     }
 
     /// Returns a failed check for an error, whose line holds the remedy.
-    pub(super) fn error(check: &'static str, error: &anyhow::Error) -> Check {
+    pub(super) fn error(check: CheckName, error: &anyhow::Error) -> Check {
         Check { check, status: CheckStatus::Failed, message: format!("{error:#}"), remedy: None }
     }
 
-    pub(super) fn skipped(check: &'static str, message: impl Into<String>) -> Check {
+    pub(super) fn skipped(check: CheckName, message: impl Into<String>) -> Check {
         Check { check, status: CheckStatus::Skipped, message: message.into(), remedy: None }
     }
 }
@@ -98,6 +92,6 @@ impl Report {
     /// Returns the names of the checks that failed.
     pub fn failed(&self) -> Vec<&'static str> {
         let failed = self.checks.iter().filter(|check| check.status == CheckStatus::Failed);
-        failed.map(|check| check.check).collect()
+        failed.map(|check| check.check.as_str()).collect()
     }
 }

@@ -1,4 +1,5 @@
 //! Checks of the pods: whether they run, and whether they may be admitted.
+use super::checks::CheckName;
 use super::inventory::visible;
 use super::report::Check;
 use crate::cluster::Server;
@@ -10,8 +11,6 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const PODS: &str = "pods";
-const RIGHTS: &str = "rights";
 const DELETING: &str = "the DaemonSet has been deleted and waits for its pods to end";
 const DELETING_REMEDY: &str = "see oc -n openshift-monitoring get pods -l app.kubernetes.io/name=process-exporter -o wide, end one on a node that is down with oc delete pod --force, then run oc interrogate install";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
@@ -40,26 +39,26 @@ pub(super) async fn check_pods(
     let daemonset = match daemonset {
         Ok(daemonset) => DaemonSet::deserialize(daemonset)
             .context("the API server answered with no daemonset: check its health")?,
-        Err(not_visible) => return Ok((Check::skipped(PODS, not_visible), Nodes::default())),
+        Err(not_visible) => return Ok((Check::skipped(CheckName::Pods, not_visible), Nodes::default())),
     };
     if daemonset.is_deleting() {
-        return Ok((Check::failed(PODS, DELETING, DELETING_REMEDY), Nodes::default()));
+        return Ok((Check::failed(CheckName::Pods, DELETING, DELETING_REMEDY), Nodes::default()));
     }
     let (ready, desired) = daemonset.ready();
     let state = format!("{ready} of {desired} nodes are ready");
     if !daemonset.is_observed() {
         let what = "the DaemonSet's controller has not seen its last change yet";
         return Ok((
-            Check::failed(PODS, what, "wait for it with oc interrogate status --wait"),
+            Check::failed(CheckName::Pods, what, "wait for it with oc interrogate status --wait"),
             Nodes::all(desired),
         ));
     }
     if desired == 0 {
         let remedy = "check its node selector, and the nodes with oc get nodes";
-        return Ok((Check::warning(PODS, "no node runs it", remedy), Nodes::all(0)));
+        return Ok((Check::warning(CheckName::Pods, "no node runs it", remedy), Nodes::all(0)));
     }
     if daemonset.is_rolled_out() {
-        return Ok((Check::ok(PODS, state), Nodes::all(desired)));
+        return Ok((Check::ok(CheckName::Pods, state), Nodes::all(desired)));
     }
     let diagnosis = diagnose::diagnose(server, &daemonset, true).await?;
     let only_down = diagnosis.lacks_only_nodes_down(&daemonset);
@@ -79,10 +78,10 @@ pub(super) async fn check_pods(
     }
     let nodes = Nodes { desired: Some(desired), down: diagnosis.nodes_down };
     if only_down {
-        return Ok((Check::warning(PODS, what, remedies.join("; or ")), nodes));
+        return Ok((Check::warning(CheckName::Pods, what, remedies.join("; or ")), nodes));
     }
     remedies.push("wait for it with oc interrogate status --wait".to_owned());
-    Ok((Check::failed(PODS, what, remedies.join("; or ")), nodes))
+    Ok((Check::failed(CheckName::Pods, what, remedies.join("; or ")), nodes))
 }
 
 /// Checks that the exporter's pods may be admitted under their SCC. Errors are the same.
@@ -95,12 +94,14 @@ pub(super) async fn check_rights(server: &Server<'_>) -> Result<Check> {
             "name": NAME, "namespace": NAMESPACE}}});
     let answer = server.review(REVIEWS, &review).await;
     Ok(match visible(answer, "create subjectaccessreviews.authorization.k8s.io")? {
-        Err(not_visible) => Check::skipped(RIGHTS, format!("those of the exporter's pods are {not_visible}")),
+        Err(not_visible) => {
+            Check::skipped(CheckName::Rights, format!("those of the exporter's pods are {not_visible}"))
+        }
         Ok(answer) if answer.pointer("/status/allowed") == Some(&Value::Bool(true)) => {
-            Check::ok(RIGHTS, "the exporter's pods may use their constraints")
+            Check::ok(CheckName::Rights, "the exporter's pods may use their constraints")
         }
         Ok(_) => Check::failed(
-            RIGHTS,
+            CheckName::Rights,
             format!(
                 "the exporter's pods may not use their constraints ({}): the next one is refused",
                 CONSTRAINTS.object_title(NAME)

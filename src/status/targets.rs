@@ -1,4 +1,5 @@
 //! Checks of Prometheus: its scrape targets, and the recording rules.
+use super::checks::CheckName;
 use super::report::{Check, CheckStatus};
 use super::running::Nodes;
 use crate::install::objects::{self, Program, Settings};
@@ -9,8 +10,6 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-const TARGETS: &str = "targets";
-const RULES: &str = "rules";
 /// Query for the result of each node's last scrape.
 const UP: &str = r#"up{job="process-exporter",namespace="openshift-monitoring"}"#;
 /// Scrape pool of our ServiceMonitor, as the prometheus-operator names it.
@@ -18,7 +17,7 @@ const SCRAPE_POOL: &str = "serviceMonitor/openshift-monitoring/process-exporter/
 const FOLLOWS_REMEDY: &str = "Prometheus follows within two minutes (oc interrogate status --wait); else check that namespace openshift-monitoring has the label openshift.io/cluster-monitoring=true, and see oc -n openshift-monitoring logs deployment/prometheus-operator";
 /// Rule group that is evaluated at the scrape interval, and that interval in seconds if the group is not loaded.
 const SCRAPE_GROUP: &str = "process-exporter";
-const DEFAULT_INTERVAL: f64 = 15.0;
+pub(super) const DEFAULT_INTERVAL: f64 = 15.0;
 
 /// Result of the last scrape of each node, by its name.
 pub(super) type Scrapes = BTreeMap<String, bool>;
@@ -43,17 +42,17 @@ pub(super) async fn check_targets(client: &Client, scrapes: &Scrapes, nodes: &No
     let all = nodes.desired.map_or(scrapes.len(), |desired| desired.max(scrapes.len()));
     let state = format!("{up} of {all} nodes are scraped");
     if scrapes.is_empty() {
-        return Check::failed(TARGETS, "Prometheus scrapes no node", FOLLOWS_REMEDY);
+        return Check::failed(CheckName::Targets, "Prometheus scrapes no node", FOLLOWS_REMEDY);
     }
     let down_count = nodes.down.iter().filter(|node| scrapes.get(*node) != Some(&true)).count();
     if up < all && up + down_count >= all {
         let down = list_names(nodes.down.iter().map(String::as_str));
-        return Check::warning(TARGETS, format!("{state}; not ready: {down}"), "see oc get nodes");
+        return Check::warning(CheckName::Targets, format!("{state}; not ready: {down}"), "see oc get nodes");
     }
     if up == scrapes.len() {
         return match up < all {
-            true => Check::failed(TARGETS, state, FOLLOWS_REMEDY),
-            false => Check::ok(TARGETS, state),
+            true => Check::failed(CheckName::Targets, state, FOLLOWS_REMEDY),
+            false => Check::ok(CheckName::Targets, state),
         };
     }
     // Prometheus knows why a scrape failed. If it does not say so, the check still fails.
@@ -70,7 +69,7 @@ pub(super) async fn check_targets(client: &Client, scrapes: &Scrapes, nodes: &No
     let reasons: Vec<_> =
         reasons.into_iter().map(|(why, nodes)| format!("{}: {why}", list_names(nodes))).collect();
     let remedy = scrape_remedy(reasons.first().map_or("", String::as_str));
-    Check::failed(TARGETS, format!("{state}; {}", reasons.join("; ")), remedy)
+    Check::failed(CheckName::Targets, format!("{state}; {}", reasons.join("; ")), remedy)
 }
 
 /// Returns the remedy of a failed scrape by its error.
@@ -92,12 +91,15 @@ const STARTED: &str =
     r#"max(increase(prometheus_rule_group_iterations_total{rule_group=~".*;process-exporter"}[1h]))"#;
 
 /// Checks the rules at `now`. Returns the evaluation interval too, in seconds.
-pub(super) async fn check_rules(client: &Client, now: Timestamp) -> Result<(Check, f64)> {
-    let expected = expected_rules()?;
+pub(super) async fn check_rules(client: &Client, now: Timestamp) -> (Check, f64) {
+    let expected = match expected_rules() {
+        Ok(expected) => expected,
+        Err(error) => return (Check::error(CheckName::Rules, &error), DEFAULT_INTERVAL),
+    };
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let groups = match client.rule_groups(&names).await {
         Ok(groups) => groups,
-        Err(error) => return Ok((Check::error(RULES, &error), DEFAULT_INTERVAL)),
+        Err(error) => return (Check::error(CheckName::Rules, &error), DEFAULT_INTERVAL),
     };
     let interval = groups
         .iter()
@@ -105,18 +107,18 @@ pub(super) async fn check_rules(client: &Client, now: Timestamp) -> Result<(Chec
         .map_or(DEFAULT_INTERVAL, |group| group.interval);
     let check = compare(&expected, &groups);
     if check.status != CheckStatus::Ok {
-        return Ok((check, interval));
+        return (check, interval);
     }
     // If Prometheus does not export these, the rules are fine.
     let missed = client.one(MISSED, now).await.ok().flatten().unwrap_or(0.0).round();
     let started = client.one(STARTED, now).await.ok().flatten().unwrap_or(0.0).round();
-    Ok((if missed > 0.0 { missed_evaluations(&check, missed, started) } else { check }, interval))
+    (if missed > 0.0 { missed_evaluations(&check, missed, started) } else { check }, interval)
 }
 
 /// Returns the check of rules that are fine but sometimes not evaluated.
 fn missed_evaluations(check: &Check, missed: f64, started: f64) -> Check {
     Check::warning(
-        RULES,
+        CheckName::Rules,
         format!(
             "{}, but {missed} of {} evaluations of the last hour were missed",
             check.message,
@@ -155,24 +157,24 @@ fn compare(expected: &BTreeMap<String, Vec<String>>, groups: &[RuleGroup]) -> Ch
     let all = loaded + missing.len() + pending + failing.len();
     match (missing.first(), failing.first()) {
         (Some(_), _) if missing.len() == all => {
-            Check::failed(RULES, "Prometheus has none of the rules", FOLLOWS_REMEDY)
+            Check::failed(CheckName::Rules, "Prometheus has none of the rules", FOLLOWS_REMEDY)
         }
         (Some(_), _) => Check::failed(
-            RULES,
+            CheckName::Rules,
             format!("Prometheus lacks {} of {all} rules: {}", missing.len(), missing.join(", ")),
             "run oc interrogate install, and wait for it with oc interrogate status --wait",
         ),
         (None, Some(first)) => Check::failed(
-            RULES,
+            CheckName::Rules,
             format!("{} of {all} rules fail; {first}", failing.len()),
             "run oc interrogate install; if it stays so, see oc -n openshift-monitoring logs prometheus-k8s-0",
         ),
         (None, None) if pending > 0 => Check::failed(
-            RULES,
+            CheckName::Rules,
             format!("{pending} of {all} rules have not been evaluated yet"),
             "wait for it with oc interrogate status --wait",
         ),
-        (None, None) => Check::ok(RULES, format!("{all} rules are loaded and evaluated")),
+        (None, None) => Check::ok(CheckName::Rules, format!("{all} rules are loaded and evaluated")),
     }
 }
 

@@ -2,6 +2,7 @@
 use crate::report::status;
 use crate::scraped::{Rules, scraped, scraped_as};
 use crate::site::{Site, site};
+use oc_interrogate::status::CheckName;
 use std::time::Duration;
 use test_cluster::{Prometheus, Spec, directory, free_port, until};
 
@@ -51,6 +52,7 @@ fn all_is_well_and_then_the_config_is_not() {
     })
     .unwrap();
     assert_eq!(well.stderr, "");
+    assert_eq!(well.names(), CheckName::ALL.iter().map(|name| name.as_str()).collect::<Vec<_>>());
     // Requests to the API server and to Prometheus, as commands that need a token of the reader's own.
     let shown = status(&site.plugin, &["-v", &flag]).stderr;
     let is_shown = |command: &str, path: &str| {

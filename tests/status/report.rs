@@ -20,6 +20,11 @@ pub(crate) fn status(plugin: &Plugin, more: &[&str]) -> Status {
 }
 
 impl Status {
+    /// The names of all checks, in their order.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.checks.iter().map(|check| check["check"].as_str().unwrap()).collect()
+    }
+
     /// The names of the checks that came out so.
     pub(crate) fn those(&self, status: &str) -> Vec<&str> {
         let those = self.checks.iter().filter(|check| check["status"] == status);
