@@ -107,7 +107,7 @@ pub(crate) fn check_scrape(scrape: &Scrape, kind: Kind, units: usize, worked: us
     ensure!(found >= least, "only {found} series of the units' threads, not {least}");
     // Each process used at least one tick. It may be split between the modes, and each part is then cut.
     let tick = match kind {
-        Kind::Https | Kind::Http => 0.01,
+        Kind::Https | Kind::Http | Kind::Partitioned => 0.01,
         Kind::Process => 0.005,
         Kind::Peer => 0.0,
     };

@@ -114,8 +114,8 @@ impl Diagnosis {
             Some(selected.difference(&good).filter(|node| !self.nodes_down.contains(*node)).count());
     }
 
-    /// Returns what the server sent, or `None` if it refused. A diagnosis may be incomplete. Errors if the login has
-    /// expired.
+    /// Returns what the server sent, or `None` if it sent nothing, so that a diagnosis may be incomplete. Errors if the
+    /// login has expired.
     fn visible<T: DeserializeOwned>(
         &mut self,
         found: Result<T, Failure>,

@@ -83,7 +83,7 @@ pub(super) fn find_problems(observed: &Observed) -> Vec<Problem> {
         description: format!("{}: {}", list_names(nodes), problem.description),
         ..problem
     };
-    // The certificate comes first: pods may run with an old one, and Prometheus refuses it.
+    // Independent of the pods: they may run with another certificate, which Prometheus refuses.
     let mut all: Vec<_> = observed.certificate.iter().cloned().collect();
     all.extend(found.into_iter().map(of_nodes));
     if observed.pods.len() < observed.desired {
@@ -118,6 +118,7 @@ pub(crate) fn list_names<'a>(nodes: impl IntoIterator<Item = &'a str>) -> String
     }
 }
 
+/// Returns the problem of a node that is not ready.
 fn node_down_problem() -> Problem {
     Problem::new(
         "the node is not ready, and is not waited for",
@@ -157,6 +158,7 @@ fn not_ready_problem(pod: &Pod) -> Problem {
     }
 }
 
+/// Returns the problem of a container that cannot start, or that exits with an error.
 fn container_problem(container: &ContainerStatus) -> Option<Problem> {
     let ContainerStatus { name, image, state, last_state, .. } = container;
     let ended =

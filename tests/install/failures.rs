@@ -16,14 +16,14 @@ pub(crate) fn pods(site: &Site) -> Vec<Value> {
 }
 
 /// Starts `install` with the exporter of `site` and more arguments.
-pub(crate) fn started(site: &Site, more: &[&str]) -> Child {
+pub(crate) fn start_install(site: &Site, more: &[&str]) -> Child {
     let exporter = site.exporter.to_str().unwrap();
     let arguments = ["install", "--exporter", exporter, "--timeout", "90s"];
     site.plugin.start(arguments.iter().chain(more).copied()).unwrap()
 }
 
 /// Reads standard error until a line holds `text`; gives that line.
-pub(crate) fn told(child: &mut Child, text: &str) -> String {
+pub(crate) fn await_line(child: &mut Child, text: &str) -> String {
     let mut stderr = child.stderr.take().unwrap();
     let mut line = Vec::new();
     let mut byte = [0];
@@ -51,8 +51,8 @@ fn pods_that_are_refused_are_told_of_and_go_on_when_they_are_not() {
         site.cluster.api().merge(NAMESPACE, &labels).unwrap();
     };
     enforce(Some("restricted"));
-    let mut child = started(&site, &[]);
-    let line = told(&mut child, "no pods can be made");
+    let mut child = start_install(&site, &[]);
+    let line = await_line(&mut child, "no pods can be made");
     enforce(None);
     assert!(line.starts_with("warning: ") && line.contains("violates PodSecurity"), "{line}");
     assert!(line.contains("oc get scc process-exporter"), "{line}");
@@ -102,7 +102,7 @@ fn a_server_that_is_away_for_a_while_is_waited_for() {
     let site = site();
     for limit in [22, 30] {
         let proxy = Proxy::start(site.cluster, limit, Beyond::Close);
-        let mut child = started(&site, &["--server", &proxy.url, "--kubeconfig", "/dev/null"]);
+        let mut child = start_install(&site, &["--server", &proxy.url, "--kubeconfig", "/dev/null"]);
         until("it to meet the silence", Duration::from_secs(60), || {
             anyhow::ensure!(proxy.seen() > limit + 1, "{} requests", proxy.seen());
             anyhow::ensure!(child.try_wait()?.is_none(), "it has ended");

@@ -10,7 +10,6 @@
 mod admission;
 mod basics;
 mod by_hand;
-mod certificate;
 mod failures;
 mod interrupted;
 mod matrix;
@@ -18,6 +17,7 @@ mod others;
 mod proxy;
 mod rights;
 mod scale;
+mod serving_certificate;
 mod site;
 mod tls;
 mod webhook;

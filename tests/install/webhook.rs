@@ -1,5 +1,5 @@
 //! An admission webhook that is in the way of `install`: OpenShift's own check of PrometheusRules, registered in another way.
-use crate::failures::{started, told};
+use crate::failures::{await_line, start_install};
 use crate::site::{HERE, Site, site};
 use serde_json::{Value, json};
 use std::thread;
@@ -114,8 +114,8 @@ fn a_webhook_that_is_down_is_named_and_waited_for() {
     assert!(last.starts_with(applying) && last.contains(&said), "{last}");
     assert!(last.ends_with("start that webhook, or wait for it"), "{last}");
 
-    let mut child = started(&site, &[]);
-    let line = told(&mut child, &said);
+    let mut child = start_install(&site, &[]);
+    let line = await_line(&mut child, &said);
     assert!(line.starts_with("warning: ") && line.contains("trying again until --timeout"), "{line}");
     site.fleet.admission.start_rule_check().unwrap();
     let ended = child.wait_with_output().unwrap();

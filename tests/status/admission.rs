@@ -27,9 +27,14 @@ fn named(site: &Site, node: &str, words: &str) {
             said.contains("no pods can be made") && said.contains(&words.replace('"', "\\\"")),
             "{said}"
         );
-        found.has("pods", "failed", "2 of 3 nodes are ready", REMEDY);
-        found.has("pods", "failed", &format!("{node}: no pods can be made (Error creating: "), REMEDY);
-        found.has("pods", "failed", words, REMEDY);
+        found.assert_check("pods", "failed", "2 of 3 nodes are ready", REMEDY);
+        found.assert_check(
+            "pods",
+            "failed",
+            &format!("{node}: no pods can be made (Error creating: "),
+            REMEDY,
+        );
+        found.assert_check("pods", "failed", words, REMEDY);
         Ok(())
     })
     .unwrap();
@@ -39,7 +44,7 @@ fn heal(site: &Site) {
     let healed = site.install(&["--force-conflicts"]);
     assert_eq!(healed.code, 0, "{}", healed.stderr);
     assert!(healed.stdout.contains("3 nodes are ready"), "{}", healed.stdout);
-    status(&site.plugin, &[]).has("pods", "ok", "3 of 3 nodes are ready", "");
+    status(&site.plugin, &[]).assert_check("pods", "ok", "3 of 3 nodes are ready", "");
 }
 
 #[test]
@@ -48,7 +53,7 @@ fn pods_that_may_not_use_our_constraints_are_named_and_install_heals_it() {
     site.cluster.api().merge(ROLE, &json!({"rules": []})).unwrap();
     let rights = |state: &str| {
         until("the role to count", Duration::from_secs(10), || {
-            anyhow::ensure!(status(&site.plugin, &[]).those(state).contains(&"rights"));
+            anyhow::ensure!(status(&site.plugin, &[]).with_status(state).contains(&"rights"));
             Ok(())
         })
         .unwrap();
@@ -58,7 +63,7 @@ fn pods_that_may_not_use_our_constraints_are_named_and_install_heals_it() {
     let words = "pods \"process-exporter-\" is forbidden: unable to validate against any security context constraint: \
         provider \"process-exporter\": Forbidden: not usable by user or serviceaccount";
     named(&site, &node, words);
-    status(&site.plugin, &[]).has(
+    status(&site.plugin, &[]).assert_check(
         "rights",
         "failed",
         "may not use their constraints",

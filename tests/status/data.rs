@@ -1,6 +1,6 @@
 //! From the targets to the data, each link broken in its turn.
 use crate::report::status;
-use crate::scraped::{Rules, scraped, scraped_as};
+use crate::scrape::{Rules, start_scrape, start_scrape_as};
 use crate::site::{Site, site};
 use oc_interrogate::status::CheckName;
 use std::time::Duration;
@@ -40,14 +40,14 @@ fn prometheus(site: &Site, name: &str, config: &str, ended: Option<u64>) -> Prom
 #[test]
 fn all_is_well_and_then_the_config_is_not() {
     let site = installed();
-    let scraped = scraped(&site, "well", Rules::All, 3);
-    scraped.await_data();
-    let flag = scraped.flag();
+    let scrape = start_scrape(&site, "well", Rules::All, 3);
+    scrape.await_data();
+    let flag = scrape.flag();
     // Its first round may come before the last rule's first evaluation, or the pods; of the first samples it cannot be
     // told what they attribute.
     let well = until("every check to be ok", Duration::from_secs(120), || {
         let found = status(&site.plugin, &["--wait", &flag]);
-        anyhow::ensure!(found.code == 0 && found.those("ok").len() >= 13, "{found:?}");
+        anyhow::ensure!(found.code == 0 && found.with_status("ok").len() >= 13, "{found:?}");
         Ok(found)
     })
     .unwrap();
@@ -61,14 +61,14 @@ fn all_is_well_and_then_the_config_is_not() {
     };
     assert!(is_shown(": curl -s ", "/namespaces/openshift-monitoring/"), "{shown}");
     assert!(is_shown(": curl -sG ", "/api/v1/query "), "{shown}");
-    well.has("prometheus", "ok", &format!("it answers at {}", scraped.prometheus.url), "");
-    well.has("targets", "ok", "3 of 3 nodes are scraped", "");
-    well.has("rules", "ok", "12 rules are loaded and evaluated", "");
-    well.has("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
-    well.has("attributed", "ok", " % of the busy time of 10 minutes; at worst ", "");
-    well.has("cost", "ok", " cores a node on average, at most 0.0", "");
+    well.assert_check("prometheus", "ok", &format!("it answers at {}", scrape.prometheus.url), "");
+    well.assert_check("targets", "ok", "3 of 3 nodes are scraped", "");
+    well.assert_check("rules", "ok", "12 rules are loaded and evaluated", "");
+    well.assert_check("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
+    well.assert_check("attributed", "ok", " % of the busy time of 10 minutes; at worst ", "");
+    well.assert_check("cost", "ok", " cores a node on average, at most 0.0", "");
 
-    std::fs::write(&scraped.config, "process_names: {").unwrap();
+    std::fs::write(&scrape.config, "process_names: {").unwrap();
     let found = until("the refusal to be seen of every node", Duration::from_secs(30), || {
         let found = status(&site.plugin, &[&flag]);
         anyhow::ensure!(format!("{found:?}").contains("node-0, node-1, node-2"), "{found:?}");
@@ -76,11 +76,11 @@ fn all_is_well_and_then_the_config_is_not() {
     })
     .unwrap();
     assert_eq!(
-        (found.code, found.those_but_attributed("warning")),
+        (found.code, found.with_status_except_attributed("warning")),
         (0, vec!["config"]),
         "a warning is no failure: {found:?}"
     );
-    found.has(
+    found.assert_check(
         "config",
         "warning",
         "could not be read by node-0, node-1, node-2",
@@ -106,26 +106,31 @@ fn evaluations_that_were_missed_are_told() {
         + &counter("prometheus_rule_group_iterations", [0, 60, 120, 180])
         + "# EOF\n";
     let nodes: Vec<String> = (0..3).map(|node| format!("node-{node}")).collect();
-    let scraped = scraped_as(&site, "overtaken", Rules::All, &nodes, Some(&samples));
-    let flag = scraped.flag();
+    let scrape = start_scrape_as(&site, "overtaken", Rules::All, &nodes, Some(&samples));
+    let flag = scrape.flag();
     let found = until("the missed evaluations", Duration::from_secs(90), || {
         let found = status(&site.plugin, &["--wait", &flag]);
-        anyhow::ensure!(found.those("warning").contains(&"rules"), "{found:?}");
+        anyhow::ensure!(found.with_status("warning").contains(&"rules"), "{found:?}");
         Ok(found)
     });
     let found = found.unwrap();
-    found.has("rules", "warning", " evaluations of the last hour were missed", "a longer --scrape-interval");
+    found.assert_check(
+        "rules",
+        "warning",
+        " evaluations of the last hour were missed",
+        "a longer --scrape-interval",
+    );
     assert_eq!(found.code, 0, "a warning is no failure: {found:?}");
 }
 
 #[test]
 fn a_node_too_few_and_a_rule_too_few() {
     let site = installed();
-    let scraped = scraped(&site, "fewer", Rules::Fewer, 2);
-    let flag = scraped.flag();
+    let scrape = start_scrape(&site, "fewer", Rules::Fewer, 2);
+    let flag = scrape.flag();
     until("two targets and five rules", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&flag]);
-        anyhow::ensure!(found.those("failed") == ["targets", "rules", "samples"], "{found:?}");
+        anyhow::ensure!(found.with_status("failed") == ["targets", "rules", "samples"], "{found:?}");
         let part = format!("{found:?}");
         anyhow::ensure!(
             part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 12"),
@@ -135,27 +140,32 @@ fn a_node_too_few_and_a_rule_too_few() {
     })
     .unwrap();
     let found = status(&site.plugin, &[&flag]);
-    found.has("targets", "failed", "2 of 3 nodes are scraped", "openshift.io/cluster-monitoring=true");
-    found.has(
+    found.assert_check(
+        "targets",
+        "failed",
+        "2 of 3 nodes are scraped",
+        "openshift.io/cluster-monitoring=true",
+    );
+    found.assert_check(
         "rules",
         "failed",
         "lacks 1 of 12 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
         "run oc interrogate install",
     );
-    found.has("samples", "failed", "there is no sample of the last day", "targets and rules above");
+    found.assert_check("samples", "failed", "there is no sample of the last day", "targets and rules above");
     assert_eq!(found.code, 1);
 }
 
 #[test]
 fn a_rule_that_fails_is_told_with_its_error() {
     let site = installed();
-    let scraped = scraped(&site, "failing", Rules::Failing, 3);
+    let scrape = start_scrape(&site, "failing", Rules::Failing, 3);
     until("the rule to fail", Duration::from_secs(60), || {
-        let found = status(&site.plugin, &[&scraped.flag()]);
+        let found = status(&site.plugin, &[&scrape.flag()]);
         anyhow::ensure!(format!("{found:?}").contains("1 of 12 rules fail"), "{found:?}");
         let said =
             "1 of 12 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
-        found.has("rules", "failed", said, "run oc interrogate install");
+        found.assert_check("rules", "failed", said, "run oc interrogate install");
         Ok(())
     })
     .unwrap();
@@ -168,20 +178,25 @@ fn no_target_no_rule_and_an_old_sample() {
     let flag = format!("--prometheus={}", empty.url);
     let found = status(&site.plugin, &[&flag]);
     assert_eq!(found.code, 1);
-    found.has(
+    found.assert_check(
         "targets",
         "failed",
         "Prometheus scrapes no node",
         "oc -n openshift-monitoring logs deployment/prometheus-operator",
     );
-    found.has("rules", "failed", "Prometheus has none of the rules", "openshift.io/cluster-monitoring=true");
-    found.has("samples", "failed", "the newest sample is 2", "targets and rules above");
-    found.has("attributed", "skipped", "no samples of the last 10 minutes", "");
-    found.has("cost", "skipped", "no two samples", "");
+    found.assert_check(
+        "rules",
+        "failed",
+        "Prometheus has none of the rules",
+        "openshift.io/cluster-monitoring=true",
+    );
+    found.assert_check("samples", "failed", "the newest sample is 2", "targets and rules above");
+    found.assert_check("attributed", "skipped", "no samples of the last 10 minutes", "");
+    found.assert_check("cost", "skipped", "no two samples", "");
     // Two minutes old: still found by whoever asks, and too old all the same.
     let stale = prometheus(&site, "stale", "{}", Some(120));
     let found = status(&site.plugin, &[&format!("--prometheus={}", stale.url)]);
-    found.has(
+    found.assert_check(
         "samples",
         "failed",
         "0 of 3 nodes have fresh samples, the newest 12",
@@ -203,7 +218,7 @@ fn a_target_that_does_not_answer_is_told_with_the_scrapes_own_error() {
     until("a scrape to fail", Duration::from_secs(30), || {
         let found = status(&site.plugin, &[&flag]);
         anyhow::ensure!(format!("{found:?}").contains("connection refused"), "{found:?}");
-        found.has(
+        found.assert_check(
             "targets",
             "failed",
             "0 of 3 nodes are scraped; node-1: Get ",

@@ -8,14 +8,14 @@
 )]
 
 mod admission;
-mod certificate;
-mod changed;
 mod data;
+mod drift;
 mod nodes;
 mod objects;
 mod report;
 mod rights;
-mod scraped;
+mod scrape;
+mod serving_certificate;
 #[path = "../install/site.rs"]
 #[allow(dead_code, reason = "the tests of install compare more of the objects")]
 mod site;

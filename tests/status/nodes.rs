@@ -1,7 +1,7 @@
 //! Nodes that cannot run the exporter: one is down, one is virtual, one is of an architecture that no exporter came along
 //! for. They are named and not waited for, by `install`, an upgrade, `status` and `uninstall`; the others are looked at.
 use crate::report::status;
-use crate::scraped::{Rules, scraped_as};
+use crate::scrape::{Rules, start_scrape_as};
 use crate::site::{DAEMON_SET, HERE, NODES, Site, site};
 use std::time::Duration;
 use test_cluster::{Cluster, add_node, add_node_down, add_node_with, until};
@@ -52,9 +52,9 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
     // Prometheus is given the rules as they are stored.
     assert_eq!(site.install(&["--wait=false", "--scrape-interval", "1s"]).code, 0);
     let names: Vec<_> = (0..READY).map(|number| format!("node-{number}")).collect();
-    let scraped = scraped_as(&site, "nodes", Rules::All, &names, None);
-    scraped.await_data();
-    let flag = scraped.flag();
+    let scrape = start_scrape_as(&site, "nodes", Rules::All, &names, None);
+    scrape.await_data();
+    let flag = scrape.flag();
     until("the pods to be on their nodes", Duration::from_secs(60), || {
         anyhow::ensure!(site.get(DAEMON_SET)["status"]["numberReady"] == READY);
         Ok(())
@@ -77,7 +77,12 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
     );
     assert!(refused.code == 1 && refused.stderr.contains(&why), "{refused:?}");
     let found = status(&site.plugin, &[&flag]);
-    found.has("pods", "failed", "has been deleted and waits for its pods to end", "oc delete pod --force");
+    found.assert_check(
+        "pods",
+        "failed",
+        "has been deleted and waits for its pods to end",
+        "oc delete pod --force",
+    );
     end_pods_of_down(&site);
     until("the daemonset to be gone", Duration::from_secs(60), || {
         anyhow::ensure!(!site.has(DAEMON_SET));
@@ -108,35 +113,35 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
 
     let found = until("the samples to be recorded", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&flag]);
-        anyhow::ensure!(found.those("failed").is_empty(), "{found:?}");
+        anyhow::ensure!(found.with_status("failed").is_empty(), "{found:?}");
         Ok(found)
     })
     .unwrap();
     assert_eq!(found.code, 0, "{found:?}");
     let state = |what: &str| format!("{READY} of {} nodes {what}", READY + 1);
-    found.has(
+    found.assert_check(
         "pods",
         "warning",
         &format!("{}; {DOWN}: the node is not ready", state("are ready")),
         "see oc get nodes",
     );
-    found.has(
+    found.assert_check(
         "targets",
         "warning",
         &format!("{}; not ready: {DOWN}", state("are scraped")),
         "see oc get nodes",
     );
-    found.has("samples", "warning", &state("have fresh samples"), "see oc get nodes");
+    found.assert_check("samples", "warning", &state("have fresh samples"), "see oc get nodes");
 
     // A node that is up and has no samples is no such thing.
-    let fewer = scraped_as(&site, "fewer-nodes", Rules::All, &names[1..], None);
+    let fewer = start_scrape_as(&site, "fewer-nodes", Rules::All, &names[1..], None);
     fewer.await_data();
     let told =
         site.install(&["--threads=false", "--scrape-interval", "1s", &fewer.flag(), "--timeout", "10s"]);
     let few = format!("{} of {READY} nodes have samples in Prometheus so far", READY - 1);
     assert!(told.code == 0 && told.stderr.contains(&few), "{told:?}");
     let found = status(&site.plugin, &[&fewer.flag()]);
-    assert!(found.those("failed").contains(&"targets"), "{found:?}");
+    assert!(found.with_status("failed").contains(&"targets"), "{found:?}");
     assert_eq!(site.uninstall().code, 0);
     end_pods_of_down(&site);
 }

@@ -20,31 +20,34 @@ pub(crate) fn status(plugin: &Plugin, more: &[&str]) -> Status {
 }
 
 impl Status {
-    /// The names of all checks, in their order.
+    /// Returns the names of all checks, in their order.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.checks.iter().map(|check| check["check"].as_str().unwrap()).collect()
     }
 
-    /// The names of the checks that came out so.
-    pub(crate) fn those(&self, status: &str) -> Vec<&str> {
+    /// Returns the names of the checks with this status.
+    pub(crate) fn with_status(&self, status: &str) -> Vec<&str> {
         let those = self.checks.iter().filter(|check| check["status"] == status);
         those.map(|check| check["check"].as_str().unwrap()).collect()
     }
 
-    /// The same without what is attributed, and whether pods have names, which depend on what else this machine does.
-    pub(crate) fn those_but_attributed(&self, status: &str) -> Vec<&str> {
-        self.those(status).into_iter().filter(|check| !["attributed", "names"].contains(check)).collect()
+    /// Returns the same without `attributed` and `names`, which depend on the other load of this machine.
+    pub(crate) fn with_status_except_attributed(&self, status: &str) -> Vec<&str> {
+        self.with_status(status)
+            .into_iter()
+            .filter(|check| !["attributed", "names"].contains(check))
+            .collect()
     }
 
-    /// The remedy of a check.
+    /// Returns the remedy of a check.
     pub(crate) fn remedy(&self, check: &str) -> &str {
         let found = self.checks.iter().find(|found| found["check"] == check);
         found.and_then(|found| found["remedy"].as_str()).unwrap_or_default()
     }
 
-    /// That a check came out so, with texts in its message and its remedy (empty: no remedy).
+    /// Asserts a check's status, and texts of its message and its remedy. An empty remedy stands for none.
     #[track_caller]
-    pub(crate) fn has(&self, check: &str, status: &str, message: &str, remedy: &str) {
+    pub(crate) fn assert_check(&self, check: &str, status: &str, message: &str, remedy: &str) {
         let found = self.checks.iter().find(|found| found["check"] == check);
         let found = found.unwrap_or_else(|| panic!("no check {check}: {self:#?}"));
         let text = |field: &str| found[field].as_str().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Users who may see less than there is.
 use crate::report::status;
-use crate::scraped::{Rules, scraped};
+use crate::scrape::{Rules, start_scrape};
 use crate::site::{HERE, site};
 use serde_json::json;
 use std::time::Duration;
@@ -15,10 +15,10 @@ fn plugin(login: Login) -> Plugin {
 fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     let site = site();
     assert_eq!(site.install(&["--wait=false"]).code, 0);
-    let scraped = scraped(&site, "seen", Rules::All, 3);
-    scraped.await_data();
+    let scrape = start_scrape(&site, "seen", Rules::All, 3);
+    scrape.await_data();
     let door = site.cluster.door();
-    door.lead_to(&scraped.prometheus).unwrap();
+    door.lead_to(&scrape.prometheus).unwrap();
 
     // The pods' rules are first evaluated within half a minute.
     let viewer = status(&plugin(Login::Viewer), &["--wait", "-v"]);
@@ -28,23 +28,33 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     assert!(requests("/api/v1/query ") > 3 && requests("/apis/") > 3, "{}", viewer.stderr);
     assert!(!viewer.stderr.contains("sha256~"), "{}", viewer.stderr);
     assert_eq!(
-        viewer.those_but_attributed("skipped"),
+        viewer.with_status_except_attributed("skipped"),
         ["objects", "version", "image", "constraints", "pods", "rights"]
     );
     let right = "the right to get daemonsets.apps \"process-exporter\" in openshift-monitoring: ask for it";
-    viewer.has("objects", "skipped", "the right to get securitycontextconstraints.security.openshift.io \"process-exporter\": ask for it (and 10 more likewise)", "");
-    viewer.has("version", "skipped", right, "");
-    viewer.has("pods", "skipped", right, "");
-    viewer.has("rights", "skipped", "the right to create subjectaccessreviews.authorization.k8s.io", "");
-    viewer.has("prometheus", "ok", "it answers at https://seen-openshift-monitoring.apps.test.example", "");
-    viewer.has("targets", "ok", "3 of 3 nodes are scraped", "");
-    assert!(!viewer.those("ok").is_empty() && viewer.those("failed").is_empty(), "{viewer:?}");
+    viewer.assert_check("objects", "skipped", "the right to get securitycontextconstraints.security.openshift.io \"process-exporter\": ask for it (and 10 more likewise)", "");
+    viewer.assert_check("version", "skipped", right, "");
+    viewer.assert_check("pods", "skipped", right, "");
+    viewer.assert_check(
+        "rights",
+        "skipped",
+        "the right to create subjectaccessreviews.authorization.k8s.io",
+        "",
+    );
+    viewer.assert_check(
+        "prometheus",
+        "ok",
+        "it answers at https://seen-openshift-monitoring.apps.test.example",
+        "",
+    );
+    viewer.assert_check("targets", "ok", "3 of 3 nodes are scraped", "");
+    assert!(!viewer.with_status("ok").is_empty() && viewer.with_status("failed").is_empty(), "{viewer:?}");
 
     let nobody = status(&plugin(Login::Nobody), &[]);
     assert_eq!(nobody.code, 1);
-    assert_eq!(nobody.those("failed"), ["prometheus"]);
-    nobody.has("prometheus", "failed", "it cannot be asked: user \"nobody\" may not query", "");
-    nobody.has("prometheus", "failed", "ask for the cluster role cluster-monitoring-view", "");
+    assert_eq!(nobody.with_status("failed"), ["prometheus"]);
+    nobody.assert_check("prometheus", "failed", "it cannot be asked: user \"nobody\" may not query", "");
+    nobody.assert_check("prometheus", "failed", "ask for the cluster role cluster-monitoring-view", "");
     let unknown = plugin(Login::WrongToken).run(["status"]).unwrap();
     assert!(unknown.code == 1 && unknown.stdout.is_empty(), "{unknown:?}");
     assert!(unknown.stderr.contains("(401): log in again with oc login"), "{unknown:?}");
@@ -54,22 +64,27 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
 fn the_sign_in_page_of_older_releases_is_told_of_after_one_request() {
     let site = site();
     assert_eq!(site.install(&["--wait=false"]).code, 0);
-    let scraped = scraped(&site, "signed", Rules::All, 3);
-    scraped.await_data();
+    let scrape = start_scrape(&site, "signed", Rules::All, 3);
+    scrape.await_data();
     let door = site.cluster.door();
     let host = "sign-in.apps.test.example";
-    let proxy = site.cluster.start_oauth_proxy(host, &scraped.prometheus.url).unwrap();
+    let proxy = site.cluster.start_oauth_proxy(host, &scrape.prometheus.url).unwrap();
     door.lead_to_host(host).unwrap();
     let nobody = status(&plugin(Login::Nobody), &[]);
     let said = format!(
         "it cannot be asked: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
     );
-    nobody.has("prometheus", "failed", &said, "");
-    assert!(nobody.code == 1 && nobody.those("failed") == ["prometheus"], "{nobody:?}");
+    nobody.assert_check("prometheus", "failed", &said, "");
+    assert!(nobody.code == 1 && nobody.with_status("failed") == ["prometheus"], "{nobody:?}");
     assert!(!format!("{nobody:?}").contains("Log"), "a part of the page: {nobody:?}");
     let requests = proxy.requests();
     assert!(requests.len() == 1 && requests[0].token.as_deref() == Login::Nobody.token(), "{requests:#?}");
-    status(&plugin(Login::Viewer), &[]).has("prometheus", "ok", &format!("it answers at https://{host}"), "");
+    status(&plugin(Login::Viewer), &[]).assert_check(
+        "prometheus",
+        "ok",
+        &format!("it answers at https://{host}"),
+        "",
+    );
 }
 
 #[test]
@@ -88,24 +103,34 @@ fn with_a_part_of_the_rights_a_part_is_seen() {
     let nobody = plugin(Login::Nobody);
     until("the role to hold", Duration::from_secs(10), || {
         let found = status(&nobody, &[]);
-        anyhow::ensure!(found.those("ok") == ["version", "image", "pods"], "{found:?}");
+        anyhow::ensure!(found.with_status("ok") == ["version", "image", "pods"], "{found:?}");
         Ok(())
     })
     .unwrap();
-    status(&nobody, &[]).has("objects", "skipped", "1 are there and ours; securitycontextconstraints", "");
+    status(&nobody, &[]).assert_check(
+        "objects",
+        "skipped",
+        "1 are there and ours; securitycontextconstraints",
+        "",
+    );
 
     let pods = site.get(&format!("/api/v1{HERE}/pods?labelSelector=app.kubernetes.io/name=process-exporter"));
     let name = pods["items"][0]["metadata"]["name"].as_str().unwrap();
     let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
     api.merge(&format!("/api/v1{HERE}/pods/{name}/status"), &unready).unwrap();
     until("the pod to be missed", Duration::from_secs(10), || {
-        anyhow::ensure!(status(&nobody, &[]).those("failed").contains(&"pods"));
+        anyhow::ensure!(status(&nobody, &[]).with_status("failed").contains(&"pods"));
         Ok(())
     })
     .unwrap();
     let blind = "ask for the right to list pods in openshift-monitoring and to list events in openshift-monitoring and to list nodes, which shows why";
-    status(&nobody, &[]).has("pods", "failed", "2 of 3 nodes are ready", blind);
+    status(&nobody, &[]).assert_check("pods", "failed", "2 of 3 nodes are ready", blind);
     let all = status(&site.plugin, &[]);
-    all.has("pods", "failed", "its pod is not ready yet", "oc -n openshift-monitoring describe pods");
+    all.assert_check(
+        "pods",
+        "failed",
+        "its pod is not ready yet",
+        "oc -n openshift-monitoring describe pods",
+    );
     objects.iter().for_each(|(path, _)| api.delete(path).unwrap());
 }

@@ -22,8 +22,13 @@ const FLAGS: [&str; 7] = [
     "--force-conflicts",
 ];
 
-fn is_as_made(site: &Site) {
-    status(&site.plugin, &[]).has("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
+fn assert_no_drift(site: &Site) {
+    status(&site.plugin, &[]).assert_check(
+        "objects",
+        "ok",
+        "13 of 13 are there and ours, as install makes them",
+        "",
+    );
 }
 
 /// Changes an object by a merge of what `edit` makes of it.
@@ -38,7 +43,7 @@ fn what_is_edited_is_named_and_what_is_added_stays() {
     let site = site();
     let api = site.cluster.api();
     assert_eq!(site.install(&FLAGS).code, 0);
-    is_as_made(&site);
+    assert_no_drift(&site);
     // The user's own, and what others add.
     api.merge(CONFIG, &json!({"data": {"config.yaml": "process_names: [{name: a, comm: [a]}]"}})).unwrap();
     api.merge(DAEMON_SET, &json!({"metadata": {"annotations": {"seen-by": "somebody"}}})).unwrap();
@@ -46,7 +51,7 @@ fn what_is_edited_is_named_and_what_is_added_stays() {
         let sidecar = json!({"name": "sidecar", "image": "registry/sidecar:1"});
         set["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap().push(sidecar);
     });
-    is_as_made(&site);
+    assert_no_drift(&site);
 
     edit(&site, DAEMON_SET, |set| {
         let pod = &mut set["spec"]["template"]["spec"];
@@ -62,20 +67,20 @@ fn what_is_edited_is_named_and_what_is_added_stays() {
         "servicemonitor.monitoring.coreos.com/process-exporter (spec.endpoints[0].relabelings)",
         "prometheusrule.monitoring.coreos.com/process-exporter (spec.groups[0].rules[1].expr)",
     ] {
-        found.has(
+        found.assert_check(
             "objects",
             "warning",
             changed,
             "take it back with oc interrogate install --force-conflicts",
         );
     }
-    assert!(!found.those("failed").contains(&"objects"), "{found:?}");
+    assert!(!found.with_status("failed").contains(&"objects"), "{found:?}");
     assert_eq!(site.install(&FLAGS).code, 0);
-    is_as_made(&site);
+    assert_no_drift(&site);
 
     // What another interval would have made of the rules is missed.
     edit(&site, MONITOR, |monitor| monitor["spec"]["endpoints"][0]["interval"] = json!("30s"));
-    status(&site.plugin, &[]).has(
+    status(&site.plugin, &[]).assert_check(
         "objects",
         "warning",
         "prometheusrule.monitoring.coreos.com/process-exporter (spec.groups[0].interval, ",
@@ -107,19 +112,19 @@ fn who_may_not_try_it_is_told_so_once_something_differs() {
     let reader = plugin.kubeconfig(test_cluster::shared().kubeconfig(Login::Nobody));
     let asked = || -> Status { status(&reader, &[]) };
     until("the role to hold", Duration::from_secs(10), || {
-        anyhow::ensure!(asked().those("ok").contains(&"version"));
+        anyhow::ensure!(asked().with_status("ok").contains(&"version"));
         Ok(())
     })
     .unwrap();
     // What the server writes in its own way is none to be tried.
-    asked().has("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
+    asked().assert_check("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
     api.merge(CONSTRAINTS, &json!({"allowHostIPC": true})).unwrap();
     let found = asked();
-    let untold = "whether these are as install makes them is not known: securitycontextconstraints.security.openshift.io/process-exporter, which takes the right to patch it: ask for it";
-    found.has("objects", "skipped", untold, "");
-    assert!(!found.those("failed").contains(&"objects"), "{found:?}");
+    let unknown = "whether these are as install makes them is not known: securitycontextconstraints.security.openshift.io/process-exporter, which takes the right to patch it: ask for it";
+    found.assert_check("objects", "skipped", unknown, "");
+    assert!(!found.with_status("failed").contains(&"objects"), "{found:?}");
     let mut all = status(&site.plugin, &[]);
-    all.has("objects", "warning", "process-exporter (allowHostIPC)", "--force-conflicts");
+    all.assert_check("objects", "warning", "process-exporter (allowHostIPC)", "--force-conflicts");
 
     // Of very many some are tried.
     let labels = json!({"metadata": {"labels": {"app.kubernetes.io/version": "0.1.0"}}});
@@ -140,12 +145,12 @@ fn who_may_not_try_it_is_told_so_once_something_differs() {
     api.merge(&format!("{RBAC}{HERE}/roles/process-exporter"), &json!({"rules": []})).unwrap();
     api.merge(DAEMON_SET, &labels).unwrap();
     all = status(&site.plugin, &[]);
-    all.has(
+    all.assert_check(
         "objects",
         "warning",
         "serviceaccount/process-exporter (automountServiceAccountToken)",
         "--force-conflicts",
     );
-    all.has("objects", "warning", "and 1 more, not tried after 6 others", "--force-conflicts");
+    all.assert_check("objects", "warning", "and 1 more, not tried after 6 others", "--force-conflicts");
     rights.iter().for_each(|(path, _)| api.delete(path).unwrap());
 }

@@ -30,8 +30,8 @@ fn a_certificate_that_is_not_issued_is_told_and_the_remedy_has_it_issued() {
     let healed = || {
         until("a certificate to be issued", Duration::from_secs(30), || {
             let found = asked();
-            anyhow::ensure!(found.those("failed") == ["prometheus"], "{found:?}");
-            found.has("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
+            anyhow::ensure!(found.with_status("failed") == ["prometheus"], "{found:?}");
+            found.assert_check("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
             Ok(())
         })
         .unwrap();
@@ -41,9 +41,9 @@ fn a_certificate_that_is_not_issued_is_told_and_the_remedy_has_it_issued() {
     assert_eq!(site.install(&[]).code, 0);
     site.await_surrender();
     let found = asked();
-    assert_eq!((found.code, found.those("failed")), (1, vec!["objects", "prometheus"]), "{found:?}");
-    found.has("objects", "failed", SAID, "see whose secret/process-exporter-tls is");
-    found.has("pods", "ok", "3 of 3 nodes are ready", "");
+    assert_eq!((found.code, found.with_status("failed")), (1, vec!["objects", "prometheus"]), "{found:?}");
+    found.assert_check("objects", "failed", SAID, "see whose secret/process-exporter-tls is");
+    found.assert_check("pods", "ok", "3 of 3 nodes are ready", "");
     follow(&site, &found);
     healed();
 
@@ -59,18 +59,18 @@ fn a_certificate_that_is_not_issued_is_told_and_the_remedy_has_it_issued() {
     site.await_surrender();
     site.cluster.api().delete(SECRET).unwrap();
     let found = asked();
-    found.has("objects", "failed", SAID, "delete secret process-exporter-tls --ignore-not-found");
+    found.assert_check("objects", "failed", SAID, "delete secret process-exporter-tls --ignore-not-found");
     // Half of what it says does not help: the number is of two stages.
     let half = json!({"metadata": {"annotations": {ERROR: null, format!("{ERROR}-num"): null}}});
     site.cluster.api().merge(SERVICE, &half).unwrap();
-    asked().has("objects", "failed", SAID, "delete secret");
+    asked().assert_check("objects", "failed", SAID, "delete secret");
     follow(&site, &found);
     healed();
 
     // Whatever words it has, they are one line that no terminal obeys.
     let words = json!({"metadata": {"annotations": {ERROR: "no\u{1b}[2J\nway"}}});
     site.cluster.api().merge(SERVICE, &words).unwrap();
-    asked().has("objects", "failed", "service/process-exporter (no [2J way)", "see whose");
+    asked().assert_check("objects", "failed", "service/process-exporter (no [2J way)", "see whose");
     let table = site.plugin.run(["status"]).unwrap();
     assert!(
         table.stdout.contains("(no [2J way): see whose") && !table.stdout.contains('\u{1b}'),

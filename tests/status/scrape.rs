@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use test_cluster::{Process, Prometheus, Spec, directory, free_port, program, start, until};
 
-/// The exporter and who scrapes it.
-pub(crate) struct Scraped {
+/// An exporter, and the Prometheus that scrapes it.
+pub(crate) struct Scrape {
     pub(crate) prometheus: Prometheus,
     /// The exporter's own config.
     pub(crate) config: PathBuf,
@@ -27,19 +27,19 @@ pub(crate) enum Rules {
 }
 
 /// Starts both; `name` is unique in this process. `nodes`: how many of the nodes are scraped.
-pub(crate) fn scraped(site: &Site, name: &str, rules: Rules, nodes: usize) -> Scraped {
+pub(crate) fn start_scrape(site: &Site, name: &str, rules: Rules, nodes: usize) -> Scrape {
     let names: Vec<_> = (0..nodes).map(|node| format!("node-{node}")).collect();
-    scraped_as(site, name, rules, &names, None)
+    start_scrape_as(site, name, rules, &names, None)
 }
 
 /// The same under these names of nodes, by a Prometheus that has these samples, OpenMetrics, from before.
-pub(crate) fn scraped_as(
+pub(crate) fn start_scrape_as(
     site: &Site,
     name: &str,
     rules: Rules,
     nodes: &[String],
     samples: Option<&str>,
-) -> Scraped {
+) -> Scrape {
     let folder = directory().unwrap().join(name);
     std::fs::create_dir(&folder).unwrap();
     let (config, port) = (folder.join("config.yaml"), free_port());
@@ -80,10 +80,10 @@ pub(crate) fn scraped_as(
     });
     let spec = Spec { config: &text, history: history.as_deref(), ..Spec::default() };
     let prometheus = site.cluster.start_prometheus(name, &spec).unwrap();
-    Scraped { prometheus, config, nodes: nodes.len(), _exporter: exporter }
+    Scrape { prometheus, config, nodes: nodes.len(), _exporter: exporter }
 }
 
-impl Scraped {
+impl Scrape {
     /// Waits for the data of every node, the exporter's own cost among them.
     pub(crate) fn await_data(&self) {
         let busy = "count(avg_over_time(instance_class:namedprocess_cpu_rate:sum{class=\"host\"}[10m]))";
