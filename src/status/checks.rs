@@ -1,4 +1,4 @@
-//! The table of checks. `status` runs them in this order; `status --help` and docs/troubleshooting.md list them from it.
+//! The table of checks. `status` runs them in this order, and `status --help` and docs/troubleshooting.md list them.
 use serde::{Serialize, Serializer};
 
 /// Makes an enum of the table's rows: variant, name in the output, and what must hold for the check to be ok.

@@ -106,8 +106,8 @@ impl Data {
         })
     }
 
-    /// Checks the age of the samples at `now`. `nodes` are those that should have samples, `interval` is the time between
-    /// two samples in seconds.
+    /// Checks the age of the samples at `now`. `nodes` are those that should have samples, `interval` is the time
+    /// between two samples in seconds.
     pub(super) fn check_samples(&self, now: Timestamp, nodes: &Nodes, interval: f64) -> Check {
         match self.newest.is_empty() {
             false => check_newest(&self.newest, now.as_seconds(), nodes, interval),

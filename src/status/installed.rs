@@ -124,7 +124,8 @@ fn numbers(version: &str) -> Vec<u64> {
     digits.map_while(|number| number.parse().ok()).collect()
 }
 
-/// Checks that the pods run in an image that every node has. Errors if the server does not respond, or if the login has expired.
+/// Checks that the pods run in an image that every node has. Errors if the server does not respond, or if the login
+/// has expired.
 pub(super) async fn check_image(server: &Server<'_>, daemonset: Result<&Value, &String>) -> Result<Check> {
     let daemonset = match daemonset {
         Ok(daemonset) => daemonset,
