@@ -128,7 +128,7 @@ fn a_node_too_few_and_a_rule_too_few() {
     let site = installed();
     let scrape = start_scrape(&site, "fewer", Rules::Fewer, 2);
     let flag = scrape.flag();
-    until("two targets and five rules", Duration::from_secs(60), || {
+    until("two targets and eleven rules", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&flag]);
         anyhow::ensure!(found.with_status("failed") == ["targets", "rules", "samples"], "{found:?}");
         let part = format!("{found:?}");
