@@ -1,7 +1,7 @@
 //! Judges the measurements of a line, each against the limit that holds for it.
 use super::facts::Facts;
 use super::measured::{Measured, Samples};
-use super::report::{LineReport, NodeVerdict, Unit, Verdict};
+use super::report::{Finding, LineReport, NodeVerdict, Unit, Verdict};
 use super::subject::{Line, Resource, Statistic};
 
 /// Share of the window that must be known before a limit is kept.
@@ -39,17 +39,17 @@ pub(super) fn judge(line: &Line, measured: Vec<Measured>, facts: &Facts, per_nod
         false => Verdict::of_all(all.iter().map(|(one, _)| one.verdict)),
     };
     let worst = all.first().map(|(_, measured)| measured.clone());
+    let nothing = Finding { why: why.or(without_limit), ..Finding::default() };
     let report = LineReport {
         line: line.name.clone(),
         statistic: line.statistic.name().to_owned(),
         asked: line.limit.text.clone(),
         unit: if line.subject.resource == Resource::Memory { Unit::Bytes } else { Unit::Cores },
         verdict,
-        judged: all.len(),
+        count: all.len(),
         exceeded: count(Verdict::Exceeded),
         unknown: count(Verdict::Unknown),
-        worst: all.first().map(|(one, _)| one.clone()),
-        why: why.or(without_limit.filter(|_| all.is_empty())),
+        worst: all.first().map_or(nothing, |(one, _)| one.found.clone()),
         nodes: per_node.then(|| all.iter().map(|(one, _)| one.clone()).collect()),
     };
     Judged { report, worst }
@@ -67,21 +67,18 @@ fn why_nothing(line: &Line) -> &'static str {
 
 fn verdict(line: &Line, measured: &Measured, limit: Result<f64, String>) -> NodeVerdict {
     let is = measured.figure(&line.statistic);
-    let mut of = NodeVerdict {
-        node: measured.node.clone(),
+    let mut found = Finding {
+        node: Some(measured.node.clone()),
         item: measured.item.clone(),
-        verdict: Verdict::Unknown,
         limit: limit.clone().ok(),
         is: is.clone().ok(),
-        left: None,
-        why: None,
-        highest_at: None,
-        above_seconds: None,
+        ..Finding::default()
     };
+    let mut verdict = Verdict::Unknown;
     match (is, limit) {
         (Ok(is), Ok(limit)) => {
-            of.left = Some(limit - is);
-            add_times(&mut of, measured);
+            found.left = Some(limit - is);
+            add_times(&mut found, measured);
             // Of a part of the window a maximum is certain, and an average as far as the rest cannot lower it.
             let least = match line.statistic {
                 Statistic::Max => is,
@@ -90,21 +87,21 @@ fn verdict(line: &Line, measured: &Measured, limit: Result<f64, String>) -> Node
                 Statistic::Percentile(_) => f64::NEG_INFINITY,
             };
             if least > limit + ROUNDING {
-                of.verdict = Verdict::Exceeded;
+                verdict = Verdict::Exceeded;
             } else if measured.coverage < ENOUGH {
                 let percent = 100.0 * measured.coverage;
-                of.why = Some(format!("samples cover {percent:.0} % of the window only"));
+                found.why = Some(format!("samples cover {percent:.0} % of the window only"));
             } else {
-                of.verdict = Verdict::Kept;
+                verdict = Verdict::Kept;
             }
         }
-        (Err(why), _) | (_, Err(why)) => of.why = Some(why),
+        (Err(why), _) | (_, Err(why)) => found.why = Some(why),
     }
-    of
+    NodeVerdict { verdict, found }
 }
 
 /// Adds when it was highest, and how long it was above its limit, if there are samples.
-pub(super) fn add_times(of: &mut NodeVerdict, measured: &Measured) {
+pub(super) fn add_times(of: &mut Finding, measured: &Measured) {
     of.highest_at = measured.highest().map(|(at, _)| at.into());
     of.above_seconds =
         of.limit.and_then(|limit| measured.above(limit + ROUNDING)).map(|above| above.as_secs_f64());
@@ -117,13 +114,14 @@ fn by_badness(a: &NodeVerdict, b: &NodeVerdict) -> std::cmp::Ordering {
         Verdict::Unknown => 1,
         Verdict::Kept => 2,
     };
-    let names = |of: &NodeVerdict| (of.node.clone(), of.item.clone());
-    let order = rank(a).cmp(&rank(b)).then(share_left(a).total_cmp(&share_left(b)));
+    let names = |of: &NodeVerdict| (of.found.node.clone(), of.found.item.clone());
+    let left = share_left(&a.found).total_cmp(&share_left(&b.found));
+    let order = rank(a).cmp(&rank(b)).then(left);
     order.then_with(|| names(a).cmp(&names(b)))
 }
 
 /// Returns the share of the limit that is left; below zero above it.
-pub(super) fn share_left(of: &NodeVerdict) -> f64 {
+pub(super) fn share_left(of: &Finding) -> f64 {
     match (of.left, of.limit) {
         (Some(left), Some(limit)) if limit > 0.0 => left / limit,
         (Some(left), _) => left,
@@ -166,12 +164,12 @@ mod tests {
         (burst[3], burst[7]) = (4.5, 4.25);
         let Judged { report, .. } = judged("max", "4000m", &[("a", &quiet), ("b", &burst), ("c", &[1.0; 5])]);
         assert_eq!(report.verdict, Verdict::Exceeded);
-        assert_eq!((report.judged, report.exceeded, report.unknown), (3, 1, 1));
-        let worst = report.worst.unwrap();
-        assert_eq!((worst.node.as_str(), worst.is, worst.left), ("b", Some(4.5), Some(-0.5)));
+        assert_eq!((report.count, report.exceeded, report.unknown), (3, 1, 1));
+        let worst = report.worst;
+        assert_eq!((worst.node.as_deref(), worst.is, worst.left), (Some("b"), Some(4.5), Some(-0.5)));
         assert_eq!(worst.above_seconds, Some(30.0));
         assert_eq!(worst.highest_at.unwrap().as_second(), 1_700_000_060);
-        let order: Vec<String> = report.nodes.unwrap().into_iter().map(|of| of.node).collect();
+        let order: Vec<String> = report.nodes.unwrap().into_iter().filter_map(|of| of.found.node).collect();
         assert_eq!(order, ["b", "c", "a"]);
     }
 
@@ -183,8 +181,8 @@ mod tests {
         assert_eq!(judged("avg", "1.5", &[("a", &half)]).report.verdict, Verdict::Unknown);
         assert_eq!(judged("p99", "0.5", &[("a", &half)]).report.verdict, Verdict::Unknown);
         let Judged { report, .. } = judged("avg", "2.5", &[("a", &half)]);
-        assert_eq!((report.verdict, report.worst.clone().unwrap().is), (Verdict::Unknown, Some(2.0)));
-        assert!(report.worst.unwrap().why.unwrap().contains("cover 50 % of the window"));
+        assert_eq!((report.verdict, report.worst.is), (Verdict::Unknown, Some(2.0)));
+        assert!(report.worst.why.unwrap().contains("cover 50 % of the window"));
         assert_eq!(judged("avg", "2.5", &[("a", &[2.0; 9])]).report.verdict, Verdict::Kept);
         assert_eq!(judged("avg", "2.5", &[]).report.verdict, Verdict::Unknown);
     }

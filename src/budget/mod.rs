@@ -49,6 +49,6 @@ pub use during::{Ran, record_around, run as run_command};
 pub use facts::Reserved;
 pub use file::Budget;
 pub use profiles::{PROFILES, Profile, profile};
-pub use report::{BudgetReport, Item, LineReport, NodeVerdict, Part, Unit, Verdict, WorstMoment};
+pub use report::{BudgetReport, Finding, Item, LineReport, NodeVerdict, Part, Unit, Verdict, WorstMoment};
 pub use run::{Query, judge_cluster, judge_machine};
 pub use suggest::{NodeReservation, Suggestion, suggest_cluster};

@@ -20,9 +20,9 @@ pub(super) fn find<'a>(lines: &'a [Line], judged: &[Judged], totals: &Totals) ->
     let candidates = lines.iter().zip(judged).filter(|(line, judged)| {
         let subject = &line.subject;
         let sum = subject.resource == Resource::Cpu && subject.of != Of::Reserved && subject.each.is_none();
-        sum && judged.report.worst.as_ref().is_some_and(|worst| worst.left.is_some())
+        sum && judged.report.worst.left.is_some()
     });
-    let share = |judged: &Judged| judged.report.worst.as_ref().map_or(f64::INFINITY, share_left);
+    let share = |judged: &Judged| share_left(&judged.report.worst);
     let (line, judged) = candidates.min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)))?;
     let worst = judged.worst.as_ref()?;
     let (at, cores) = worst.highest()?;

@@ -88,17 +88,15 @@ pub struct LineReport {
     /// Verdict on all nodes.
     pub verdict: Verdict,
     /// Number of nodes, or of pods or groups of the nodes, that were judged.
-    pub judged: usize,
+    #[serde(rename = "judged")]
+    pub count: usize,
     /// Number of those above their limit.
     pub exceeded: usize,
     /// Number of those of which it is not known.
     pub unknown: usize,
-    /// Worst one. `None` if there was nothing to judge.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub worst: Option<NodeVerdict>,
-    /// Reason why there was nothing to judge, and what would tell. `None` if there was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    /// Figures of the worst one; of no node if there was nothing to judge.
+    #[serde(flatten)]
+    pub worst: Finding,
     /// All of them, the worst first. `None` unless they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Vec<NodeVerdict>>,
@@ -106,14 +104,25 @@ pub struct LineReport {
 
 /// Verdict on a node, or on a pod or group of it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct NodeVerdict {
-    /// Node.
-    pub node: String,
+    /// Verdict.
+    pub verdict: Verdict,
+    /// What it is based on.
+    #[serde(flatten)]
+    pub found: Finding,
+}
+
+/// Figures of a node, or of a pod or group of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Finding {
+    /// Node. `None` if there was nothing to judge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// Pod or group, if each is judged.
     #[serde(flatten)]
     pub item: Item,
-    /// Verdict.
-    pub verdict: Verdict,
     /// Limit. `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
@@ -136,6 +145,7 @@ pub struct NodeVerdict {
 
 /// Pod or group of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Item {
     /// Class of the group.
     #[serde(skip_serializing_if = "Option::is_none")]

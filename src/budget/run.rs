@@ -177,15 +177,15 @@ fn add_missing(all: &mut Vec<Measured>, line: &Line, query: &Query, facts: &Fact
 
 /// Adds when the worst pod or group was highest, if only its statistic is known.
 async fn add_samples(exporter: &Exporter<'_>, line: &Line, judged: &mut Judged) -> Result<()> {
-    let (Some(measured), Some(worst)) = (&mut judged.worst, &mut judged.report.worst) else { return Ok(()) };
+    let Some(measured) = &mut judged.worst else { return Ok(()) };
     let statistic =
         matches!(measured.samples, Samples::Statistic(_)) && line.subject.resource == Resource::Cpu;
-    if statistic && worst.verdict == Verdict::Exceeded {
+    if statistic && judged.report.verdict == Verdict::Exceeded {
         exporter.add_samples(&line.subject, measured).await?;
-        add_times(worst, measured);
+        add_times(&mut judged.report.worst, measured);
         // The worst one is the first of all.
         if let Some(first) = judged.report.nodes.as_mut().and_then(|nodes| nodes.first_mut()) {
-            first.clone_from(worst);
+            first.found.clone_from(&judged.report.worst);
         }
     }
     Ok(())

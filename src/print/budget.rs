@@ -2,7 +2,7 @@
 use super::table::{cores, provenance};
 use super::words::{of_line, of_node, place};
 use super::{junit, printable};
-use crate::budget::{Budget, BudgetReport, LineReport, NodeVerdict, Suggestion, Unit, Verdict, WorstMoment};
+use crate::budget::{Budget, BudgetReport, Finding, LineReport, Suggestion, Unit, Verdict, WorstMoment};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -93,11 +93,9 @@ fn object(of: &impl Serialize, format: BudgetFormat, out: &mut impl Write) -> io
 fn table(report: &BudgetReport, colour: bool, out: &mut impl Write) -> io::Result<()> {
     let mut rows = Vec::new();
     for line in &report.lines {
-        match (&line.nodes, &line.worst) {
-            (Some(nodes), Some(_)) => {
-                rows.extend(nodes.iter().map(|node| row(line, Some(node), &of_node(node))));
-            }
-            (_, worst) => rows.push(row(line, worst.as_ref(), &of_line(line))),
+        match line.nodes.as_ref().filter(|nodes| !nodes.is_empty()) {
+            Some(nodes) => rows.extend(nodes.iter().map(|node| row(line, &node.found, &of_node(node)))),
+            None => rows.push(row(line, &line.worst, &of_line(line))),
         }
     }
     let headers = ["LINE", "STAT", "LIMIT", "IS", "LEFT", "NODE", "VERDICT"];
@@ -109,16 +107,15 @@ fn table(report: &BudgetReport, colour: bool, out: &mut impl Write) -> io::Resul
     writeln!(out, "\n{}", printable(&provenance("cores", &report.window, &report.source)))
 }
 
-fn row(line: &LineReport, node: Option<&NodeVerdict>, verdict: &str) -> Vec<String> {
+fn row(line: &LineReport, found: &Finding, verdict: &str) -> Vec<String> {
     let figure = |figure: Option<f64>| figure.map_or_else(String::new, |figure| amount(figure, line.unit));
-    let limit = node.and_then(|node| node.limit);
     vec![
         printable(&line.line),
         line.statistic.clone(),
-        limit.map_or_else(|| line.asked.clone(), |limit| amount(limit, line.unit)),
-        figure(node.and_then(|node| node.is)),
-        figure(node.and_then(|node| node.left)),
-        node.map_or_else(String::new, |node| printable(&place(node))),
+        found.limit.map_or_else(|| line.asked.clone(), |limit| amount(limit, line.unit)),
+        figure(found.is),
+        figure(found.left),
+        printable(&place(found)),
         printable(verdict),
     ]
 }

@@ -16,11 +16,11 @@ pub(super) fn write(report: &BudgetReport, out: &mut impl Write) -> io::Result<(
     }
     suite.set_system_out(printable(&report.notes.join("; ")));
     for line in &report.lines {
-        match &line.nodes {
-            Some(nodes) if line.worst.is_some() => {
+        match line.nodes.as_ref().filter(|nodes| !nodes.is_empty()) {
+            Some(nodes) => {
                 suite.add_test_cases(nodes.iter().map(|node| node_case(report, line, node)));
             }
-            _ => {
+            None => {
                 suite.add_test_case(line_case(report, line));
             }
         }
@@ -32,12 +32,12 @@ pub(super) fn write(report: &BudgetReport, out: &mut impl Write) -> io::Result<(
 }
 
 fn line_case(report: &BudgetReport, line: &LineReport) -> TestCase {
-    let place = line.worst.as_ref().map(place).unwrap_or_default();
-    case(report, line, line.verdict, &place, "", &of_line(line))
+    case(report, line, line.verdict, &place(&line.worst), "", &of_line(line))
 }
 
 fn node_case(report: &BudgetReport, line: &LineReport, node: &NodeVerdict) -> TestCase {
-    case(report, line, node.verdict, &place(node), &format!(" on {}", place(node)), &of_node(node))
+    let place = place(&node.found);
+    case(report, line, node.verdict, &place, &format!(" on {place}"), &of_node(node))
 }
 
 fn case(
@@ -54,8 +54,7 @@ fn case(
         Verdict::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     if verdict != Verdict::Kept {
-        let is = line.worst.as_ref().and_then(|worst| worst.is);
-        let is = is.filter(|_| on.is_empty()).map_or_else(String::new, |is| format!(", {is}"));
+        let is = line.worst.is.filter(|_| on.is_empty()).map_or_else(String::new, |is| format!(", {is}"));
         let place = if place.is_empty() { String::new() } else { format!(", {place}") };
         status.set_message(printable(&format!("limit {}{is}{place}: {text}", line.asked)));
         status.set_type(verdict.as_str());

@@ -126,9 +126,9 @@ fn one_bad_node_among_200_is_the_one_that_is_shown() -> Result<()> {
     let report = report(&prometheus.url, &["-f", &file, "-i", "1h"])?;
     let (line, average) = (&report["lines"][0], &report["lines"][1]);
     assert_eq!((&line["judged"], &line["exceeded"], &line["unknown"]), (&200.into(), &1.into(), &0.into()));
-    assert_eq!((&line["worst"]["node"], &line["verdict"]), (&bad.as_str().into(), &"exceeded".into()));
+    assert_eq!((&line["node"], &line["verdict"]), (&bad.as_str().into(), &"exceeded".into()));
     assert_eq!((&average["verdict"], &average["exceeded"]), (&"kept".into(), &0.into()));
-    let at: jiff::Timestamp = line["worst"]["highest_at"].as_str().context("no time")?.parse()?;
+    let at: jiff::Timestamp = line["highest_at"].as_str().context("no time")?.parse()?;
     assert_eq!(at.as_millisecond(), burst_ms);
     assert_eq!(report["worst_moment"]["node"], bad);
     let table = budget(&prometheus.url, &["-f", &file, "-i", "1h"])?;

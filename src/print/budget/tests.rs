@@ -1,8 +1,8 @@
 //! Golden pages of verdicts, of each format, and the schemas.
 use super::{BudgetFormat, budget, budgets, suggestion};
 use crate::budget::{
-    BudgetReport, Item, LineReport, NodeReservation, NodeVerdict, PROFILES, Part, Suggestion, Unit, Verdict,
-    WorstMoment,
+    BudgetReport, Finding, Item, LineReport, NodeReservation, NodeVerdict, PROFILES, Part, Suggestion, Unit,
+    Verdict, WorstMoment,
 };
 use crate::golden::check;
 use crate::report::{Class, Source, SourceKind, Window};
@@ -24,20 +24,21 @@ fn source() -> Source {
 
 fn node(name: &str, limit: f64, is: f64) -> NodeVerdict {
     let exceeded = is > limit;
-    NodeVerdict {
-        node: name.to_owned(),
-        item: Item::default(),
-        verdict: if exceeded { Verdict::Exceeded } else { Verdict::Kept },
+    let found = Finding {
+        node: Some(name.to_owned()),
         limit: Some(limit),
         is: Some(is),
         left: Some(limit - is),
-        why: None,
         highest_at: "2026-02-02T01:30:15Z".parse().ok(),
         above_seconds: Some(if exceeded { 45.0 } else { 0.0 }),
-    }
+        ..Finding::default()
+    };
+    NodeVerdict { verdict: if exceeded { Verdict::Exceeded } else { Verdict::Kept }, found }
 }
 
 fn line(name: &str, statistic: &str, asked: &str, nodes: Vec<NodeVerdict>) -> LineReport {
+    let why = Some("no pod has a request: kube-state-metrics tells them".to_owned());
+    let nothing = Finding { why, ..Finding::default() };
     let count = |verdict| nodes.iter().filter(|node| node.verdict == verdict).count();
     LineReport {
         line: name.to_owned(),
@@ -49,11 +50,10 @@ fn line(name: &str, statistic: &str, asked: &str, nodes: Vec<NodeVerdict>) -> Li
         } else {
             Verdict::of_all(nodes.iter().map(|of| of.verdict))
         },
-        judged: nodes.len(),
+        count: nodes.len(),
         exceeded: count(Verdict::Exceeded),
         unknown: count(Verdict::Unknown),
-        worst: nodes.first().cloned(),
-        why: nodes.is_empty().then(|| "no pod has a request: kube-state-metrics tells them".to_owned()),
+        worst: nodes.first().map_or(nothing, |one| one.found.clone()),
         nodes: Some(nodes),
     }
 }
@@ -63,16 +63,16 @@ fn report(per_node: bool) -> BudgetReport {
     let hostile = "crio\u{1b}[2J <&\"'> \u{202e}x".to_owned();
     let pod =
         Item { namespace: Some("openshift-etcd".to_owned()), pod: Some(hostile.clone()), ..Item::default() };
-    let each = NodeVerdict { item: pod, highest_at: None, above_seconds: None, ..node("sno-1", 0.36, 0.5) };
-    let unknown = NodeVerdict {
-        verdict: Verdict::Unknown,
-        is: None,
-        left: None,
-        highest_at: None,
-        above_seconds: None,
+    let each = node("sno-1", 0.36, 0.5);
+    let found = Finding { item: pod, highest_at: None, above_seconds: None, ..each.found };
+    let each = NodeVerdict { found, ..each };
+    let found = Finding {
+        node: Some("sno-3".to_owned()),
+        limit: Some(16e9),
         why: Some("no series of sno-3 in this window: `oc interrogate status` tells why".to_owned()),
-        ..node("sno-3", 16e9, 0.0)
+        ..Finding::default()
     };
+    let unknown = NodeVerdict { verdict: Verdict::Unknown, found };
     let mut lines = vec![
         line(
             "platform in steady state",
