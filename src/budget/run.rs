@@ -112,7 +112,7 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let mut of = window.window(grid.step);
     let asked = query.interval;
     of.asked_seconds = (window.length() < asked).then_some(asked.as_secs_f64());
-    let source = Source { url: Some(client.url().to_owned()), ..Source::new(kind, known.len()) };
+    let source = Source::at(client.url(), kind, known.len());
     Ok(report(query, of, source, judged, worst, notes))
 }
 
@@ -199,7 +199,7 @@ fn without_samples(client: &Client, query: &Query, mut notes: Vec<String>) -> Bu
     let lines = query.budget.lines.iter();
     let judged = lines.map(|line| judge(line, Vec::new(), &Facts::default(), query.per_node)).collect();
     let window = Span::ending(query.end, query.interval).window(Duration::ZERO);
-    let source = Source { url: Some(client.url().to_owned()), ..Source::new(SourceKind::Platform, 0) };
+    let source = Source::at(client.url(), SourceKind::Platform, 0);
     report(query, window, source, judged, None, notes)
 }
 

@@ -127,8 +127,7 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
         b.cpus.cmp(&a.cpus).then(b.p999.total_cmp(&a.p999)).then_with(|| a.node.cmp(&b.node))
     });
     let cpus = nodes.first().map_or(0, |of| of.cpus);
-    let source =
-        Source { url: Some(client.url().to_owned()), ..Source::new(SourceKind::Exporter, found.nodes.count) };
+    let source = Source::at(client.url(), SourceKind::Exporter, found.nodes.count);
     let window = window.window(grid.step);
     Ok(Suggestion {
         api_version: "interrogate/v1",

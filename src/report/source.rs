@@ -43,6 +43,11 @@ impl Source {
     pub fn new(kind: SourceKind, nodes: usize) -> Source {
         Source { kind, url: None, nodes, cluster_nodes: None, replica: None }
     }
+
+    /// Makes a source that a Prometheus has.
+    pub fn at(url: &str, kind: SourceKind, nodes: usize) -> Source {
+        Source { url: Some(url.to_owned()), ..Source::new(kind, nodes) }
+    }
 }
 
 /// Kind of a source.

@@ -79,9 +79,8 @@ fn nothing(querier: &Querier<'_>, question: &Question, identity: &Identity, note
 
 fn source(querier: &Querier<'_>, kind: SourceKind, identity: &Identity, nodes: usize) -> Source {
     Source {
-        url: Some(querier.client().url().to_owned()),
         cluster_nodes: identity.nodes,
         replica: identity.replica.clone(),
-        ..Source::new(kind, nodes)
+        ..Source::at(querier.client().url(), kind, nodes)
     }
 }
