@@ -1,7 +1,7 @@
 //! Measurements by the exporter's rules: sums of whole classes from their totals, others by a query of their own.
 use super::facts::{Facts, Pod};
 use super::measured::{Measured, Samples, steps_in};
-use super::report::Item;
+use super::report::{Item, Part};
 use super::selectors::Selectors;
 use super::subject::{Each, Line, Statistic, Subject};
 use super::totals::{NodeTotals, Totals, steps_before};
@@ -124,13 +124,8 @@ impl<'a> Exporter<'a> {
         Ok(())
     }
 
-    /// Fetches the parts of a subject on a node at a step: class, namespace, name and cores.
-    pub(super) async fn parts(
-        &self,
-        subject: &Subject,
-        node: &str,
-        step: usize,
-    ) -> Result<Vec<(Class, Option<String>, String, f64)>> {
+    /// Fetches the parts of a subject on a node at a step.
+    pub(super) async fn parts(&self, subject: &Subject, node: &str, step: usize) -> Result<Vec<Part>> {
         let at = self.grid.start + self.grid.step * step as u32;
         let grid = Grid { start: at, end: at, step: self.grid.step };
         let on_node = promql::equal("instance", node);
@@ -148,7 +143,12 @@ impl<'a> Exporter<'a> {
             let (Some(class), Some(name)) = (item.class, item.group) else { continue };
             // The group of all pods is the pods once more.
             if class != Class::Pod && subject.has_group(class, &name) {
-                parts.extend(steps.at(0).map(|cores| (class, None, name, cores)));
+                parts.extend(steps.at(0).map(|cores| Part {
+                    class: Some(class),
+                    namespace: None,
+                    name,
+                    cores,
+                }));
             }
         }
         for ((class, pod), steps) in pods {
@@ -156,7 +156,7 @@ impl<'a> Exporter<'a> {
             if subject.has_pod(class, &pod.0) {
                 let (namespace, name) = pod;
                 let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
-                parts.extend(steps.at(0).map(|cores| (class, namespace, name, cores)));
+                parts.extend(steps.at(0).map(|cores| Part { class: Some(class), namespace, name, cores }));
             }
         }
         Ok(parts)

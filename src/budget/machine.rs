@@ -1,6 +1,6 @@
 //! Measurements of this machine: of a recording in memory.
 use super::measured::Measured;
-use super::report::Item;
+use super::report::{Item, Part};
 use super::subject::{Each, Line, Of, Resource, Subject};
 use super::totals::{NodeTotals, Totals};
 use crate::report::{Class, Steps};
@@ -79,14 +79,11 @@ impl Machine {
             .collect()
     }
 
-    /// Returns the parts of a subject at a step: class, namespace, name and cores.
-    pub(super) fn parts_at(
-        &self,
-        subject: &Subject,
-        step: usize,
-    ) -> Vec<(Class, Option<String>, String, f64)> {
+    /// Returns the parts of a subject at a step.
+    pub(super) fn parts_at(&self, subject: &Subject, step: usize) -> Vec<Part> {
         let at = |(class, namespace, name, steps): (Class, Option<&String>, &str, &Steps)| {
-            Some((class, namespace.cloned(), name.to_owned(), steps.at(step)?))
+            let cores = steps.at(step)?;
+            Some(Part { class: Some(class), namespace: namespace.cloned(), name: name.to_owned(), cores })
         };
         self.parts(subject).filter_map(at).collect()
     }

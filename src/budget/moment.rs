@@ -3,7 +3,6 @@ use super::judge::{Judged, share_left};
 use super::report::{Part, WorstMoment};
 use super::subject::{Line, Of, Resource};
 use super::totals::Totals;
-use crate::report::Class;
 
 /// Line, node and step of a moment.
 #[derive(Clone, Debug)]
@@ -31,14 +30,9 @@ pub(super) fn find<'a>(lines: &'a [Line], judged: &[Judged], totals: &Totals) ->
 }
 
 impl Moment<'_> {
-    /// Makes the report of its parts: class, namespace, name and cores.
-    pub(super) fn report(
-        self,
-        parts: Vec<(Class, Option<String>, String, f64)>,
-        totals: &Totals,
-    ) -> WorstMoment {
-        let part = |(class, namespace, name, cores)| Part { class: Some(class), namespace, name, cores };
-        let mut parts: Vec<Part> = parts.into_iter().map(part).filter(|part| part.cores != 0.0).collect();
+    /// Makes the report of its parts.
+    pub(super) fn report(self, mut parts: Vec<Part>, totals: &Totals) -> WorstMoment {
+        parts.retain(|part| part.cores != 0.0);
         let rest = totals.unattributed_at(&self.line.subject.of, &self.node, self.step);
         let name = "unattributed".to_owned();
         parts.extend(rest.map(|cores| Part { class: None, namespace: None, name, cores }));
