@@ -1,5 +1,5 @@
 //! Measurements by the exporter's rules: sums of whole classes from their totals, others by a query of their own.
-use super::facts::{Facts, Pod};
+use super::facts::{Facts, pod};
 use super::measured::{Measured, Samples, steps_in};
 use super::report::{Item, Part};
 use super::selectors::Selectors;
@@ -257,10 +257,6 @@ impl<'a> Exporter<'a> {
 
 fn node(series: &Series<'_>) -> String {
     series.label("instance").to_owned()
-}
-
-fn pod(series: &Series<'_>) -> Pod {
-    (series.label("namespace").to_owned(), series.label("pod").to_owned())
 }
 
 fn of_group(series: &Series<'_>) -> Item {

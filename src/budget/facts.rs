@@ -3,15 +3,25 @@ use super::limit::LimitKind;
 use super::platform_metrics::{self, MANAGEMENT};
 use super::report::Item;
 use super::subject::{Line, Resource};
-use crate::prometheus::{Series, Size};
+use crate::prometheus::Series;
 use crate::query::{Querier, Span};
 use crate::report::Class;
+use crate::time::Timestamp;
 use anyhow::Result;
 use node_cpu::CpuList;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Namespace and name.
 pub(super) type Pod = (String, String);
+
+/// Shortest stretch before a window's end in which facts are looked for: they are scraped once a minute.
+const SHORTEST: Duration = Duration::from_secs(300);
+
+/// Returns a series' pod.
+pub(super) fn pod(series: &Series<'_>) -> Pod {
+    (series.label("namespace").to_owned(), series.label("pod").to_owned())
+}
 
 /// CPUs that are reserved for the platform, by their numbers.
 #[derive(Clone, Debug, Default)]
@@ -55,10 +65,10 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Fetches what some lines need. Errors are those of the client.
+    /// Fetches what some lines need of a window. Errors are those of the client.
     pub(super) async fn fetch(
         querier: &Querier<'_>,
-        span: Span,
+        window: Span,
         lines: &[Line],
         reserved: Reserved,
     ) -> Result<Facts> {
@@ -70,10 +80,9 @@ impl Facts {
                 matches!(line.limit.kind, LimitKind::OfRequest(_)) && line.subject.resource == resource
             })
         };
-        let range = querier.ranges().text(span.length());
+        let end = window.end;
+        let range = querier.ranges().text(window.length().max(SHORTEST));
         let by_node = |series: &Series<'_>| series.label("node").to_owned();
-        let by_pod =
-            |series: &Series<'_>| (series.label("namespace").to_owned(), series.label("pod").to_owned());
         let resource = |of: &str| {
             let last = |name: &str| {
                 format!(
@@ -90,11 +99,11 @@ impl Facts {
         };
         let ready = "count by (node) (kube_node_info) unless on (node) (kube_node_status_condition{condition=\"Ready\",status=\"true\"} == 0)";
         let (less_allocatable, management, cpu, memory, nodes) = tokio::try_join!(
-            fetch_if(querier, of_reserved, resource("cpu"), span, by_node),
-            fetch_if(querier, true, requests(MANAGEMENT), span, by_pod),
-            fetch_if(querier, of_request(Resource::Cpu), requests("cpu"), span, by_pod),
-            fetch_if(querier, of_request(Resource::Memory), requests("memory"), span, by_pod),
-            fetch_if(querier, true, ready.to_owned(), span, by_node),
+            fetch_if(querier, of_reserved, resource("cpu"), end, by_node),
+            fetch_if(querier, true, requests(MANAGEMENT), end, pod),
+            fetch_if(querier, of_request(Resource::Cpu), requests("cpu"), end, pod),
+            fetch_if(querier, of_request(Resource::Memory), requests("memory"), end, pod),
+            fetch_if(querier, true, ready.to_owned(), end, by_node),
         )?;
         let management = management.into_iter().map(|(pod, millicores)| (pod, millicores / 1000.0)).collect();
         let nodes = nodes.into_keys().collect();
@@ -168,16 +177,11 @@ async fn fetch_if<K: Ord>(
     querier: &Querier<'_>,
     wanted: bool,
     query: String,
-    span: Span,
+    end: Timestamp,
     key: impl Fn(&Series<'_>) -> K,
 ) -> Result<BTreeMap<K, f64>> {
     if !wanted {
         return Ok(BTreeMap::new());
     }
-    let read = |series: &[Series<'_>]| {
-        let value =
-            |series: &Series<'_>| Some((key(series), series.value().filter(|value| value.is_finite())?));
-        series.iter().filter_map(value).collect()
-    };
-    querier.client().instant(&query, span.end, Size::Many, read).await
+    querier.client().instant_by(&query, end, key).await
 }

@@ -69,8 +69,7 @@ impl Measured {
                 Ok(steps.highest().map_or(0.0, |(_, value)| value))
             }
             (Samples::Each { steps, .. }, Statistic::Percentile(percentile)) => {
-                let figures = steps.figures(&[percentile.share], 0);
-                Ok(figures.and_then(|figures| figures.quantiles.first().copied()).unwrap_or(0.0))
+                Ok(steps.quantile(percentile.share).unwrap_or(0.0))
             }
         }
     }

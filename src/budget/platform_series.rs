@@ -1,10 +1,10 @@
 //! Memory and the busy time of single CPUs, which the platform's own series have, whatever the source of the rest.
-use super::facts::{Facts, Pod, Reserved};
+use super::facts::{Facts, Pod, Reserved, pod};
 use super::measured::{Measured, Samples, steps_in};
 use super::platform_metrics::{SLICES_MEMORY, infra, pods_memory};
 use super::report::Item;
 use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
-use crate::prometheus::{Grid, Series, Size, promql::literal};
+use crate::prometheus::{Grid, Series, promql::literal};
 use crate::query::{Cost, Querier, Span, Split, promql};
 use crate::report::{Class, Steps};
 use crate::top::metric_names::these;
@@ -167,12 +167,9 @@ pub(super) async fn reserved_busy(
         let range = querier.ranges().text(scope.window.length().max(Duration::from_secs(300)));
         let seen =
             format!("count by (instance) (count by (instance, cpu) (last_over_time({selector}[{range}])))");
-        let read = |series: &[Series<'_>]| -> BTreeMap<String, f64> {
-            series.iter().filter_map(|of| Some((instance(of), of.value()?))).collect()
-        };
         let (mut found, seen) = tokio::try_join!(
             querier.raw_range(&text, grid, cost, instance),
-            querier.client().instant(&seen, scope.window.end, Size::Many, read)
+            querier.client().instant_by(&seen, scope.window.end, instance)
         )?;
         all.extend(nodes.iter().map(|node| {
             let seen = seen.get(*node).copied().unwrap_or_default();
@@ -200,8 +197,4 @@ fn node(series: &Series<'_>) -> String {
 
 fn instance(series: &Series<'_>) -> String {
     series.label("instance").to_owned()
-}
-
-fn pod(series: &Series<'_>) -> Pod {
-    (series.label("namespace").to_owned(), series.label("pod").to_owned())
 }

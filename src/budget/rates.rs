@@ -3,7 +3,7 @@ use super::facts::{Facts, Pod};
 use super::measured::{Measured, Samples, steps_in};
 use super::report::Item;
 use super::subject::{Each, Line, Of, Subject};
-use crate::prometheus::{Grid, Series, Size};
+use crate::prometheus::{Grid, Series};
 use crate::query::{Querier, Span};
 use crate::report::{Class, Row};
 use crate::top::metric_names::PLATFORM_BUSY;
@@ -37,14 +37,11 @@ impl Rates {
         let range = querier.ranges().text(window.length());
         let [busy, count] = ["avg", "count"]
             .map(|statistic| format!("sum by (instance) ({statistic}_over_time({PLATFORM_BUSY}[{range}]))"));
-        let read = |series: &[Series<'_>]| -> BTreeMap<String, f64> {
-            let value = |series: &Series<'_>| Some((series.label("instance").to_owned(), series.value()?));
-            series.iter().filter_map(value).collect()
-        };
+        let by_node = |series: &Series<'_>| series.label("instance").to_owned();
         let (report, busy, count) = tokio::try_join!(
             crate::top::report(querier, &question),
-            querier.client().instant(&busy, window.end, Size::Many, read),
-            querier.client().instant(&count, window.end, Size::Many, read)
+            querier.client().instant_by(&busy, window.end, by_node),
+            querier.client().instant_by(&count, window.end, by_node)
         )?;
         let asked = steps_in(asked, grid.step);
         let coverage = |node: &str| (count.get(node).copied().unwrap_or_default() / asked).min(1.0);

@@ -20,9 +20,6 @@ use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::time::Duration;
 
-/// Shortest stretch before a window's end in which facts are looked for: they are scraped once a minute.
-pub(super) const FACTS: Duration = Duration::from_secs(300);
-
 /// User's query: a budget, and what it is held against.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -59,8 +56,7 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
         Ok(found) => found,
         Err(notes) => return Ok(without_samples(client, query, notes)),
     };
-    let looked_at = Span { start: window.start.min(window.end - FACTS), ..window };
-    let facts = Facts::fetch(&querier, looked_at, lines, query.reserved.clone()).await?;
+    let facts = Facts::fetch(&querier, window, lines, query.reserved.clone()).await?;
     let nodes = query.nodes.clone();
     let measures = match kind {
         SourceKind::Platform => Measures::Rates(

@@ -2,11 +2,11 @@
 use super::exporter::Exporter;
 use super::facts::{Facts, Reserved};
 use super::profiles::profile;
-use super::run::{FACTS, Query};
+use super::run::Query;
 use super::subject::Of;
 use crate::progress::Progress;
-use crate::prometheus::{Client, Series, Size};
-use crate::query::{Querier, Span};
+use crate::prometheus::Client;
+use crate::query::Querier;
 use crate::report::{Source, SourceKind, Window};
 use crate::top::{By, Question, SourceChoice, probe};
 use anyhow::{Result, bail};
@@ -78,8 +78,7 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
     let (window, grid) = (found.window, found.grid);
     // The CPUs that are reserved now are those of this profile's limit.
     let lines = profile("system-reserved")?.budget()?.lines;
-    let looked_at = Span { start: window.start.min(window.end - FACTS), ..window };
-    let facts = Facts::fetch(&querier, looked_at, &lines, Reserved::default()).await?;
+    let facts = Facts::fetch(&querier, window, &lines, Reserved::default()).await?;
     let count = found.nodes.count.max(1);
     let exporter =
         Exporter::fetch(&querier, (window, grid, query.interval), query.nodes.clone(), count, &facts).await?;
@@ -88,9 +87,7 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
     for node in exporter.totals.nodes() {
         let steps = exporter.totals.steps(&Of::Platform, node);
         let samples = steps.samples();
-        let figures = steps.figures(&[SHARE], 0);
-        let p999 = figures.and_then(|figures| figures.quantiles.first().copied());
-        let Some(p999) = p999.filter(|_| samples >= SAMPLES) else {
+        let Some(p999) = steps.quantile(SHARE).filter(|_| samples >= SAMPLES) else {
             few = few.max(samples);
             notes.push(format!("{node} is left out: it has {samples} samples, and {SAMPLES} are needed"));
             continue;
@@ -149,14 +146,9 @@ fn whole_cores(work: f64, threads: usize) -> usize {
 /// Fetches the number of threads of a core of each node.
 async fn threads(querier: &Querier<'_>, at: crate::time::Timestamp) -> Result<BTreeMap<String, usize>> {
     const QUERY: &str = "count by (instance) (node_cpu_info) / count by (instance) (count by (instance, package, core) (node_cpu_info))";
-    let read = |series: &[Series<'_>]| {
-        let of = |series: &Series<'_>| {
-            let threads = series.value().filter(|threads| *threads >= 1.0 && threads.is_finite())?;
-            Some((series.label("instance").to_owned(), threads.round() as usize))
-        };
-        series.iter().filter_map(of).collect()
-    };
-    querier.client().instant(QUERY, at, Size::Many, read).await
+    let nodes = querier.client().instant_by(QUERY, at, |series| series.label("instance").to_owned()).await?;
+    let known = nodes.into_iter().filter(|(_, threads)| *threads >= 1.0);
+    Ok(known.map(|(node, threads)| (node, threads.round() as usize)).collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod exchange;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -134,6 +134,21 @@ impl Client {
         extract: impl FnOnce(&[Series<'_>]) -> T,
     ) -> Result<T> {
         self.query("query", &[("query", query), ("time", &at.seconds())], size, extract).await
+    }
+
+    /// Fetches the values at a time of a `query` with one series for each key. A value that is not finite is left out.
+    /// Errors: one line with the cause and the remedy.
+    pub async fn instant_by<K: Ord>(
+        &self,
+        query: &str,
+        at: Timestamp,
+        key: impl Fn(&Series<'_>) -> K,
+    ) -> Result<BTreeMap<K, f64>> {
+        let read = |series: &[Series<'_>]| {
+            let finite = |series: &Series<'_>| series.value().filter(|value| value.is_finite());
+            series.iter().filter_map(|series| Some((key(series), finite(series)?))).collect()
+        };
+        self.instant(query, at, Size::Many, read).await
     }
 
     /// Fetches the value at a time of a `query` with one series; `None` if there is none. Errors: one line with the

@@ -173,6 +173,11 @@ impl Steps {
         self.figures(&[], 0).map(|figures| figures.stats(steps_in_window))
     }
 
+    /// Returns a quantile (0 to 1) of the samples, cores. `None` if it never was present.
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        self.figures(&[share], 0)?.quantiles.first().copied()
+    }
+
     /// Sums up the samples, with quantiles (0 to 1) of them and their trend in so many parts. `None` if it never was
     /// present.
     pub fn figures(&self, quantiles: &[f64], trend: usize) -> Option<Figures> {

@@ -5,7 +5,7 @@ use super::report::Check;
 use super::running::Nodes;
 use super::targets::node_of;
 use crate::install::pod_problems::list_names;
-use crate::prometheus::{Client, Series, Size};
+use crate::prometheus::Client;
 use crate::time::Timestamp;
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -47,12 +47,7 @@ const FOLLOW_REMEDY: &str = "they follow from the targets and rules above (oc in
 type ByNode = BTreeMap<String, f64>;
 
 async fn fetch_by_node(client: &Client, query: &str, now: Timestamp) -> Result<ByNode> {
-    let all = client.instant(query, now, Size::Many, |series| {
-        let value =
-            |series: &Series<'_>| Some((node_of(series), series.value().filter(|value| value.is_finite())?));
-        series.iter().filter_map(value).collect()
-    });
-    all.await
+    client.instant_by(query, now, node_of).await
 }
 
 /// What Prometheus has of each node.
