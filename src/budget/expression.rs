@@ -46,11 +46,8 @@ impl<'a> Writer<'a> {
     pub(super) fn exceeds(&self, line: &Line) -> Result<String, String> {
         let is = self.statistic(line)?;
         let node = if line.subject.resource == Resource::Memory { "node" } else { "instance" };
-        let requests = |resource: &str| {
-            let of = platform_metrics::requests(resource);
-            let each = format!("max by (namespace, pod, container) (max_over_time({of}[{}]))", self.range);
-            format!("(sum by (namespace, pod) ({each}) > 0)")
-        };
+        let requests =
+            |resource: &str| format!("({})", platform_metrics::pod_requests(resource, &self.range));
         let of_request = |share: f64, requests: &str| {
             format!("({is}) > on (namespace, pod) group_left () ({share} * {requests})")
         };
@@ -98,8 +95,8 @@ impl<'a> Writer<'a> {
                 list.ok_or("an alert cannot ask which CPUs are reserved: give --reserved 0-1,52-53")?;
             let cpus: Vec<String> = list.iter().map(|cpu| cpu.to_string()).collect();
             let cpus = cpus.join("|");
-            let busy = format!("node_cpu_seconds_total{{mode!~\"idle|iowait|steal\",cpu=~\"{cpus}\"}}");
-            return Ok(over(&format!("sum by (instance) (irate({busy}[2m]))"), &self.step));
+            let busy = platform_metrics::cpus_busy(&format!("cpu=~\"{cpus}\""));
+            return Ok(over(&platform_metrics::cores_of(&busy), &self.step));
         }
         if let Some(each) = subject.each {
             return Ok(self.each_series(subject, each, &line.statistic));

@@ -1,6 +1,6 @@
 //! Facts that limits depend on: reserved CPUs of nodes, and requests of pods, as Prometheus has them.
 use super::limit::LimitKind;
-use super::platform_metrics::{self, MANAGEMENT};
+use super::platform_metrics::{MANAGEMENT, pod_requests};
 use super::report::Item;
 use super::subject::{Line, Resource};
 use crate::prometheus::Series;
@@ -91,12 +91,7 @@ impl Facts {
             };
             format!("{} - {}", last("capacity"), last("allocatable"))
         };
-        let requests = |of: &str| {
-            // Each container once, however many kube-state-metrics there were.
-            let of = platform_metrics::requests(of);
-            let each = format!("max by (namespace, pod, container) (max_over_time({of}[{range}]))");
-            format!("sum by (namespace, pod) ({each}) > 0")
-        };
+        let requests = |of: &str| pod_requests(of, &range);
         let ready = "count by (node) (kube_node_info) unless on (node) (kube_node_status_condition{condition=\"Ready\",status=\"true\"} == 0)";
         let (less_allocatable, management, cpu, memory, nodes) = tokio::try_join!(
             fetch_if(querier, of_reserved, resource("cpu"), end, by_node),

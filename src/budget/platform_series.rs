@@ -1,7 +1,7 @@
 //! Memory and the busy time of single CPUs, which the platform's own series have, whatever the source of the rest.
 use super::facts::{Facts, Pod, Reserved, pod};
 use super::measured::{Measured, Samples, steps_in};
-use super::platform_metrics::{SLICES_MEMORY, infra, pods_memory};
+use super::platform_metrics::{SLICES_MEMORY, cores_of, cpus_busy, infra, pods_memory};
 use super::report::Item;
 use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
 use crate::prometheus::{Grid, Series, promql::literal};
@@ -15,8 +15,6 @@ use std::time::Duration;
 /// Distance of samples: the kubelet's scrape interval, and the usual one of node_exporter.
 const MEMORY_STEP: Duration = Duration::from_secs(30);
 const CPU_STEP: Duration = Duration::from_secs(15);
-/// Range that holds two samples at the longest usual scrape interval.
-const LOOKBACK: &str = "2m";
 /// Numbers of nodes and pods that a cluster is taken for when the cost of a query is estimated.
 const NODES: usize = 200;
 const PODS: usize = 8000;
@@ -161,8 +159,8 @@ pub(super) async fn reserved_busy(
         let cpus: Vec<String> = list.iter().map(u32::to_string).collect();
         let cpus = promql::any_of("cpu", cpus.iter().map(String::as_str));
         let on = promql::any_of("instance", nodes.iter().copied());
-        let selector = format!("node_cpu_seconds_total{{mode!~\"idle|iowait|steal\",{cpus},{on}}}");
-        let text = format!("sum by (instance) (irate({selector}[{LOOKBACK}]))");
+        let selector = cpus_busy(&format!("{cpus},{on}"));
+        let text = cores_of(&selector);
         let cost = Cost::of(nodes.len(), nodes.len() * list.len() * 6);
         let range = querier.ranges().text(scope.window.length().max(Duration::from_secs(300)));
         let seen =
