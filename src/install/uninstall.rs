@@ -107,12 +107,12 @@ async fn list_ours(server: &Server<'_>, resources: &[Resource]) -> Result<(Vec<O
                 found.extend(ours.map(|metadata| (*resource, metadata)));
             }
             Err(Failure::Refused(status)) => {
-                let what = format!("looking for {}", resource.plural);
+                let what = format!("listing {}", resource.plural);
                 let failure = Failure::Refused(status).during(&what, "ask for the right to list them");
                 failures.push(format!("{failure:#}"));
             }
             Err(failure) => {
-                return Err(failure.during(&format!("looking for {}", resource.plural), "run this again"));
+                return Err(failure.during(&format!("listing {}", resource.plural), "run this again"));
             }
         }
     }

@@ -35,9 +35,7 @@ pub(super) fn visible<T>(answer: Result<T, Failure>, right: &str) -> Result<Resu
         Err(failure) if failure.code() == 403 => {
             Ok(Err(format!("not seen, which takes the right to {right}: ask for it")))
         }
-        Err(failure) => {
-            Err(failure.during(&format!("looking (to {right})"), "check the API server's health"))
-        }
+        Err(failure) => Err(failure.during(&format!("trying to {right}"), "check the API server's health")),
     }
 }
 

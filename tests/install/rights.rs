@@ -145,7 +145,7 @@ fn what_uninstall_may_not_delete_is_listed() {
     site.install(&[]);
     let refused = site.run_as_uninstall(&somebody(&site));
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.matches("failed: looking for").count() == 11, "{}", refused.stderr);
+    assert!(refused.stderr.matches("failed: listing").count() == 11, "{}", refused.stderr);
     assert!(
         refused.stderr.contains("11 of the objects could not be deleted or looked for"),
         "{}",
