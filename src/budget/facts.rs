@@ -30,7 +30,7 @@ pub struct Reserved {
     pub given: Option<CpuList>,
     /// By node, as PerformanceProfiles say.
     pub of_nodes: BTreeMap<String, CpuList>,
-    /// Reason why there is no PerformanceProfile. `None` if there is, or none was looked for.
+    /// Reason why no PerformanceProfile, or not each, could be read. `None` if all were, or none was looked for.
     pub why_none: Option<String>,
 }
 

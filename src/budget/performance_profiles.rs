@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, Part};
 use anyhow::{Context, Result};
 use node_cpu::CpuList;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 struct Profiles {
-    items: Vec<Profile>,
+    items: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +33,7 @@ struct Spec {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Cpu {
-    reserved: Option<String>,
+    reserved: String,
 }
 
 impl Reserved {
@@ -41,31 +42,45 @@ impl Reserved {
         let fetched = tokio::time::timeout(PATIENCE, fetch(cluster)).await;
         let fetched =
             fetched.unwrap_or_else(|_| Err(anyhow::anyhow!("the API server did not answer in time")));
-        match fetched {
-            Ok(of_nodes) if of_nodes.is_empty() => {
-                Reserved { why_none: Some("there is none".to_owned()), ..Reserved::default() }
-            }
-            Ok(of_nodes) => Reserved { of_nodes, ..Reserved::default() },
-            Err(error) => Reserved { why_none: Some(format!("{error:#}")), ..Reserved::default() },
-        }
+        fetched
+            .unwrap_or_else(|error| Reserved { why_none: Some(format!("{error:#}")), ..Reserved::default() })
     }
 }
 
-async fn fetch(cluster: &Cluster) -> Result<BTreeMap<String, CpuList>> {
+async fn fetch(cluster: &Cluster) -> Result<Reserved> {
     let server = cluster.server().await?;
     let profiles: Option<Profiles> = server
         .get_opt(PATH, Part::Whole)
         .await
         .map_err(|failure| failure.during("listing PerformanceProfiles", "a cluster reader may"))?;
-    let mut of_nodes = BTreeMap::new();
-    for Profile { spec } in profiles.map(|profiles| profiles.items).unwrap_or_default() {
-        let Some(reserved) = spec.cpu.reserved else { continue };
-        let list = CpuList::parse(&reserved).context("a PerformanceProfile's spec.cpu.reserved")?;
-        let labels = spec.node_selector.iter().map(|(key, value)| format!("{key}={value}"));
+    let (mut of_nodes, mut odd) = (BTreeMap::new(), Vec::new());
+    for profile in profiles.map(|profiles| profiles.items).unwrap_or_default() {
+        let (list, node_selector) = match read(&profile) {
+            Ok(found) => found,
+            // One that cannot be read takes none of the others along.
+            Err(error) => {
+                let name = profile.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                odd.push(format!("PerformanceProfile {name:?}: {error:#}"));
+                continue;
+            }
+        };
+        let labels = node_selector.iter().map(|(key, value)| format!("{key}={value}"));
         let selector = labels.collect::<Vec<_>>().join(",");
         for node in cluster.nodes(&selector).await? {
             of_nodes.insert(node, list.clone());
         }
     }
-    Ok(of_nodes)
+    let why_none = match (odd.is_empty(), of_nodes.is_empty()) {
+        (false, _) => Some(odd.join("; ")),
+        (true, true) => Some("there is none".to_owned()),
+        (true, false) => None,
+    };
+    Ok(Reserved { of_nodes, why_none, ..Reserved::default() })
+}
+
+/// Reads a profile's reserved CPUs, and the labels of its nodes.
+fn read(profile: &Value) -> Result<(CpuList, BTreeMap<String, String>)> {
+    let Profile { spec } = Profile::deserialize(profile)?;
+    let list = CpuList::parse(&spec.cpu.reserved).context("spec.cpu.reserved")?;
+    Ok((list, spec.node_selector))
 }

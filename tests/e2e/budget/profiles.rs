@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use test_cluster::{Login, shared};
 
 const PROFILE: &str = "/apis/performance.openshift.io/v2/performanceprofiles/cnf";
+/// Names of profiles that say nothing of use, and their `reserved`: they take no other along.
+const ODD: [(&str, &str); 2] = [("empty", ""), ("words", "the first two")];
 const LABEL: &str = "node-role.kubernetes.io/worker-cnf";
 
 #[test]
@@ -27,6 +29,13 @@ fn reserved_cpus_are_those_of_the_nodes_profile() -> Result<()> {
         "apiVersion": "performance.openshift.io/v2", "kind": "PerformanceProfile", "metadata": {"name": "cnf"}, "spec": spec,
     });
     api.apply(PROFILE, &profile.to_string())?;
+    let odd_path = |name: &str| PROFILE.replace("/cnf", &format!("/{name}"));
+    for (name, reserved) in ODD {
+        let mut odd = profile.clone();
+        odd["metadata"]["name"] = name.into();
+        odd["spec"]["cpu"]["reserved"] = reserved.into();
+        api.apply(&odd_path(name), &odd.to_string())?;
+    }
 
     let end = format!("{}", END_MS as f64 / 1000.0);
     let nodes = format!("{of_profile},{other}");
@@ -39,7 +48,13 @@ fn reserved_cpus_are_those_of_the_nodes_profile() -> Result<()> {
     // Half a core on the two, as the history has it.
     let is = of(of_profile)?["is"].as_f64().context("no figure")?;
     assert!((is - 0.5).abs() < 1e-6, "{is}");
-    assert_eq!(of(other)?["verdict"], "unknown");
+    let unknown = of(other)?;
+    assert_eq!(unknown["verdict"], "unknown");
+    let why = unknown["why"].as_str().context("no reason")?;
+    for (name, _) in ODD {
+        assert!(why.contains(&format!("PerformanceProfile \"{name}\"")), "{why}");
+        api.delete(&odd_path(name))?;
+    }
 
     api.delete(PROFILE)?;
     api.delete(&node_path)
