@@ -161,6 +161,11 @@ pub struct Snapshot {
     pub groups_by_allowed: BTreeMap<Group, ByAllowed>,
     /// The same of each pod.
     pub pods_by_allowed: BTreeMap<Pod, ByAllowed>,
+    /// Numbers of living threads that are allowed on isolated CPUs, by their group and all CPUs that they are allowed on.
+    /// Kernel threads that are bound to one CPU are not among them.
+    pub group_strays: BTreeMap<(Group, Arc<CpuList>), u64>,
+    /// The same of the platform's pods.
+    pub pod_strays: BTreeMap<(Pod, Arc<CpuList>), u64>,
     /// Time that a hypervisor took from CPUs that were neither idle nor busy, in microseconds.
     pub stolen_us: u64,
     /// Time that the kernel counted both as interrupts and in its tasks' time, as far as it was detected, in
@@ -222,6 +227,8 @@ impl Snapshot {
             cpu_sets: Vec::new(),
             groups_by_allowed: BTreeMap::new(),
             pods_by_allowed: BTreeMap::new(),
+            group_strays: BTreeMap::new(),
+            pod_strays: BTreeMap::new(),
             stolen_us: 0,
             withheld_us: 0,
             errors: BTreeMap::new(),

@@ -127,7 +127,7 @@ impl Exposer {
             busy.sample(&[("mode", mode)], seconds(*us));
         }
         busy.sample(&[("mode", "steal")], seconds(snapshot.stolen_us));
-        text.cpu_sets(&snapshot.cpu_sets);
+        text.cpu_sets(snapshot);
         text.counter(
             "namedprocess_exporter_withheld_seconds_total",
             "Interrupts that the kernel counted in its tasks' time too, and that are therefore no group's of their own.",

@@ -151,7 +151,20 @@ fn sets_of_cpus_are_exposed_where_there_are_several() {
         busy: [("user", us)].into(),
     };
     snapshot.cpu_sets = vec![set("isolated", [2, 4], 7), set("reserved", [0, 1], 1_500_000)];
+    let cpus = Arc::new(node_cpu::CpuList::from_iter([0, 2]));
+    snapshot.group_strays = [(((Class::Host, "a".into()), Arc::clone(&cpus)), 3)].into();
+    let pod = Pod { class: Class::Infra, namespace: "openshift-x".into(), name: "p".into() };
+    snapshot.pod_strays = [((pod, cpus), 2)].into();
     let text = rendered(&snapshot);
+    let stray = |line: &&str| line.starts_with("namedprocess_") && line.contains("_stray_");
+    let strays: Vec<&str> = text.lines().filter(stray).collect();
+    assert_eq!(
+        strays,
+        [
+            r#"namedprocess_namegroup_stray_threads{class="host",groupname="a",cpus="0,2"} 3"#,
+            r#"namedprocess_pod_stray_threads{class="infra",namespace="openshift-x",pod="p",cpus="0,2"} 2"#,
+        ]
+    );
     let lines: Vec<&str> = text.lines().filter(|line| line.contains("{cpuset=")).collect();
     assert_eq!(
         lines,

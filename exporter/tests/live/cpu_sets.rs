@@ -74,6 +74,17 @@ fn a_stray_is_seen_where_it_may_run() {
         let others: u64 = rises.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, us)| us).sum();
         let error = rises[index].abs_diff(used) + others;
         assert!(error * 100 <= used, "{cpus}: {rises:?} of {used} us");
+        // A shell has a thread. On the reserved CPU it strays no more.
+        let text = program.fresh_metrics();
+        let strays: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("stray_threads{") && line.contains("\"stray\""))
+            .collect();
+        let stray = format!(
+            "namedprocess_namegroup_stray_threads{{class=\"host\",groupname=\"stray\",cpus=\"{cpus}\"}} 1"
+        );
+        let expected: &[&str] = if cpus == "0" { &[] } else { &[&stray] };
+        assert_eq!(strays, expected);
         before = now;
     }
     // What is in its cgroup and in the counters of the sets is one.

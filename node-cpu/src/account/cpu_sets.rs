@@ -39,6 +39,12 @@ impl CpuSets {
         }
     }
 
+    /// Returns the present CPUs of these, if any of them is isolated.
+    pub(crate) fn stray(&self, cpus: &CpuList) -> Option<CpuList> {
+        let isolated = cpus.within(&self.isolated.0);
+        (!isolated.is_empty()).then(|| cpus.within(&self.reserved.0).with(&isolated))
+    }
+
     /// Adds a reading of the isolated CPUs and of the others, as of [`BusyTime::add_reading`]. No count of the tasks says
     /// how much of a stolen time was used, so none of it is busy.
     pub(crate) fn add_reading(&mut self, at: Instant, duration: Duration, [isolated, others]: [Busy; 2]) {

@@ -20,6 +20,7 @@ use super::pass::Pass;
 use super::processes::Processes;
 use crate::account::{Id, Ledger};
 use crate::naming::{self, CgroupRole};
+use crate::snapshot::Snapshot;
 use anyhow::{Result, bail};
 use born_names::BornNames;
 use cgroup::Cgroup;
@@ -101,6 +102,11 @@ impl Tree {
     /// Returns the number of counters that are kept open.
     pub(crate) fn kept_open(&self) -> usize {
         self.root_cgroup.count_kept_open()
+    }
+
+    /// Adds the threads that are allowed on isolated CPUs.
+    pub(super) fn write_strays(&self, ledger: &Ledger, snapshot: &mut Snapshot) {
+        self.root_cgroup.write_strays(ledger, snapshot);
     }
 
     /// Credits the deltas of all cgroups. A `full_scan` reads processes even if no counter has changed. Fails if the

@@ -162,6 +162,10 @@ impl Node {
         if let Some(sets) = &self.cpu_sets {
             snapshot.cpu_sets = sets.write();
             self.ledger.write_by_allowed(&mut snapshot);
+            self.processes.write_strays(&self.ledger, &mut snapshot);
+            if let Some(tree) = &self.tree {
+                tree.write_strays(&self.ledger, &mut snapshot);
+            }
         }
         snapshot.stolen_us = self.busy.stolen_us();
         snapshot.withheld_us = self.interrupts.withheld_us();

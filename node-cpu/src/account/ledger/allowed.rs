@@ -1,6 +1,9 @@
 //! CPU of an account by where it was allowed to run. The parts add up to what the account exports, and none ever falls.
 
-use crate::snapshot::{Allowed, ByAllowed};
+use super::{Id, Ledger};
+use crate::cpu_list::CpuList;
+use crate::snapshot::{Allowed, ByAllowed, Class, Snapshot};
+use std::sync::Arc;
 
 /// Signed sums of an account by where they were allowed to run, and what of them is exported. The rest of the account is
 /// [`Allowed::Any`].
@@ -41,6 +44,27 @@ impl Split {
         let [reserved_us, isolated_us] = self.exported;
         let any_us = total_us.saturating_sub(reserved_us).saturating_sub(isolated_us);
         ByAllowed { reserved_us, isolated_us, any_us }
+    }
+}
+
+impl Ledger {
+    /// Adds threads of an account that are allowed on these CPUs, some of which are isolated, to `snapshot`. Pods of
+    /// workload belong there, and of a pod without a name nobody can tell.
+    pub(crate) fn write_stray(&self, id: Id, cpus: &Arc<CpuList>, threads: u64, snapshot: &mut Snapshot) {
+        let number = match id {
+            Id::Pod(number) => {
+                let Some(pod) = self.pods.name_of(number).filter(|pod| pod.class == Class::Infra) else {
+                    return;
+                };
+                snapshot.pod_strays.entry((pod.clone(), Arc::clone(cpus))).or_default()
+            }
+            Id::Group(_) => {
+                let group = self.group_account(id).map(|account| &account.group);
+                let Some(group) = group.filter(|(class, _)| *class != Class::Pod) else { return };
+                snapshot.group_strays.entry((group.clone(), Arc::clone(cpus))).or_default()
+            }
+        };
+        *number += threads;
     }
 }
 

@@ -106,6 +106,11 @@ impl Pods {
         true
     }
 
+    /// Returns the name of the account that a pod counts for.
+    pub(super) fn name_of(&self, number: u32) -> Option<&Pod> {
+        self.instances.get(number as usize)?.as_ref().map(|instance| &instance.pod)
+    }
+
     pub(super) fn credit(&mut self, number: u32, delta: Delta, allowed: Allowed) {
         let Some(Some(instance)) = self.instances.get(number as usize) else { return };
         let Some(account) = self.accounts.get_mut(&instance.pod) else { return };

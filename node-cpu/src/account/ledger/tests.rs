@@ -2,8 +2,9 @@
 
 use super::account_lifetimes::MAX_GROUPS;
 use super::*;
+use crate::cpu_list::CpuList;
 use crate::naming::{self, Owner};
-use crate::snapshot::{Allowed, ByAllowed, OTHER};
+use crate::snapshot::{Allowed, ByAllowed, OTHER, Pod};
 use proptest::prelude::*;
 use std::time::Instant;
 
@@ -244,6 +245,24 @@ fn a_group_past_the_limit_lives_while_it_has_references() {
     assert!(!written(&mut ledger).alive.contains(&group(OTHER)));
     ledger.credit(next, delta(1, 0));
     assert_eq!(written(&mut ledger).groups[&group(OTHER)].total_us(), 8);
+}
+
+/// The platform's pods stray on isolated CPUs, the users' belong there, and one without a name is nobody's.
+#[test]
+fn strays_are_the_platforms() {
+    let mut ledger = Ledger::default();
+    let pods = ["1", "2", "3"].map(|uid| ledger.acquire_owner(&Owner::Pod(uid.into())));
+    let named = |class, namespace: &str| Pod { class, namespace: namespace.into(), name: "p".into() };
+    ledger.name_pod(pods[0], named(Class::Infra, "openshift-x"));
+    ledger.name_pod(pods[1], named(Class::Workload, "app"));
+    let unit = ledger.acquire_shown(&group("a"));
+    let cpus = Arc::new(CpuList::from_iter([1, 2]));
+    let mut snapshot = Snapshot::empty(Instant::now());
+    for id in pods.into_iter().chain([unit, unit]) {
+        ledger.write_stray(id, &cpus, 2, &mut snapshot);
+    }
+    assert_eq!(snapshot.group_strays, [((group("a"), Arc::clone(&cpus)), 4)].into());
+    assert_eq!(snapshot.pod_strays, [((named(Class::Infra, "openshift-x"), cpus), 2)].into());
 }
 
 /// The group of all pods has the parts of all pods, and each account's parts add up to it.

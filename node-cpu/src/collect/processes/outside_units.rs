@@ -13,15 +13,18 @@
 //! Nothing is counted twice in return.
 
 use super::{Membership, Processes, Scope, Since, Source};
+use crate::account::Ledger;
 use crate::account::reaped_children::{Exited, Reaper};
 use crate::collect::pass::Pass;
 use crate::cpu::Delta;
+use crate::cpu_list::CpuList;
 use crate::kernel::parse::{self, Stat};
 use crate::kernel::{Outcome, Tries};
 use crate::naming::Owner;
-use crate::snapshot::Allowed;
+use crate::snapshot::{Allowed, Snapshot};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// State of the processes outside of units as a whole.
 #[derive(Debug)]
@@ -87,12 +90,16 @@ impl Scope {
 /// Number of passes for which a process is taken to run where it did.
 const BOUND_KEPT: u64 = 32;
 
-/// Returns where a process may run. A process of several threads may run anywhere: each thread has its own CPUs.
-fn allowed_of(pid: u32, stat: &Stat, pass: &mut Pass<'_>) -> Allowed {
-    let Some(sets) = pass.cpu_sets.filter(|_| stat.threads <= 1) else { return Allowed::Any };
+/// Returns where a process may run, and its CPUs if it strays. A process of several threads may run anywhere: each thread
+/// has its own CPUs. A kernel thread that is bound to one CPU belongs there.
+fn bound_of(pid: u32, stat: &Stat, pass: &mut Pass<'_>) -> (Allowed, Option<Arc<CpuList>>) {
+    let Some(sets) = pass.cpu_sets.filter(|_| stat.threads <= 1) else { return (Allowed::Any, None) };
     match pass.procfs.file(pid, b"/status", pass.reader, parse::allowed_cpus) {
-        Outcome::Got(cpus) => sets.allowed(&cpus),
-        _ => Allowed::Any,
+        Outcome::Got(cpus) => {
+            let is_bound = stat.kernel_thread && cpus.count() == 1;
+            (sets.allowed(&cpus), sets.stray(&cpus).filter(|_| !is_bound).map(Arc::new))
+        }
+        _ => (Allowed::Any, None),
     }
 }
 
@@ -102,6 +109,16 @@ impl Processes {
         let members = self.outside_units.members.iter().filter_map(|pid| self.tracked.get(pid));
         let kernel = members.filter(|known| known.stat.kernel_thread).count();
         (kernel, self.outside_units.members.len() - kernel)
+    }
+
+    /// Adds the processes outside of units that are allowed on isolated CPUs.
+    pub(in crate::collect) fn write_strays(&self, ledger: &Ledger, snapshot: &mut Snapshot) {
+        let members = self.outside_units.members.iter().filter_map(|pid| self.tracked.get(pid));
+        for known in members {
+            if let Some(cpus) = &known.stray {
+                ledger.write_stray(known.group, cpus, 1, snapshot);
+            }
+        }
     }
 
     /// Credits the CPU of the processes outside of units. Fails if they cannot be listed at all.
@@ -180,17 +197,20 @@ impl Processes {
         match owner {
             Some((owner, tries)) => {
                 let account = pass.ledger.acquire_owner(&owner);
-                let allowed = allowed_of(pid, stat, pass);
+                let (allowed, stray) = bound_of(pid, stat, pass);
                 let class = owner.class();
                 let membership = Membership { source: Source::OutsideUnits, account, class, allowed };
                 self.update_membership(pid, stat, membership, pass);
                 pass.ledger.release(account);
-                self.tracked.get_mut(&pid)?.owner = Some((owner, tries));
+                let tracked = self.tracked.get_mut(&pid)?;
+                (tracked.owner, tracked.stray) = (Some((owner, tries)), stray);
             }
             None => {
                 let mut membership = self.member(pid)?.membership;
                 if (u64::from(pid) + self.pass_number).is_multiple_of(BOUND_KEPT) {
-                    membership.allowed = allowed_of(pid, stat, pass);
+                    let (allowed, stray) = bound_of(pid, stat, pass);
+                    membership.allowed = allowed;
+                    self.tracked.get_mut(&pid)?.stray = stray;
                 }
                 self.update_membership(pid, stat, membership, pass);
             }

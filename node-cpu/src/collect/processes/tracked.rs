@@ -4,10 +4,12 @@ use crate::account::{Id, Ledger};
 use crate::collect::pass::Pass;
 use crate::collect::threads::{Process, TrackedThreads};
 use crate::cpu::{Cpu, Delta};
+use crate::cpu_list::CpuList;
 use crate::kernel::Tries;
 use crate::kernel::parse::Stat;
 use crate::naming::{Owner, RuleName};
 use crate::snapshot::{Allowed, Class};
+use std::sync::Arc;
 
 /// Source that listed a PID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub(super) struct Tracked {
     /// Owner, if it counts outside of units, and the remaining tries to find the name of its pod, if it is a monitor.
     pub(super) owner: Option<(Owner, Tries)>,
     threads: TrackedThreads,
+    /// CPUs that it is allowed on, if some of them are isolated, and it is not bound to one by the kernel.
+    pub(super) stray: Option<Arc<CpuList>>,
     /// Number of the last pass that read it.
     pub(super) read_in_pass: u64,
 }
@@ -77,6 +81,7 @@ impl Tracked {
             rule_name: RuleName::default(),
             owner: None,
             threads: TrackedThreads::default(),
+            stray: None,
             read_in_pass: 0,
         }
     }

@@ -45,6 +45,45 @@ fn a_node_of_one_set_has_none() {
     assert!(node.pass().unwrap().cpu_sets.is_empty(), "without a command line");
 }
 
+/// Of a unit of many threads a new one is known at the next reading, and the others are not read again.
+#[test]
+fn a_new_thread_is_read_and_others_seldom() {
+    let fake = Fake::new();
+    fake.write("proc/cmdline", "rcu_nocbs=1\n");
+    stat(&fake, [(0, 0), (0, 0)]);
+    let bound = |tid: u32, cpus: &str| {
+        fake.write(&format!("proc/{tid}/status"), &format!("Cpus_allowed_list:\t{cpus}\n"));
+    };
+    let threads = |tids: std::ops::Range<u32>| {
+        let list: String = tids.map(|tid| format!("{tid}\n")).collect();
+        fake.write("cgroup/system.slice/a.service/cgroup.threads", &list);
+    };
+    threads(100..140);
+    (100..140).for_each(|tid| bound(tid, "0"));
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    let mut pass = |us: u64| {
+        fake.service(us);
+        node.pass().unwrap()
+    };
+    pass(51_000);
+    bound(140, "1");
+    threads(100..141);
+    let snapshot = pass(52_000);
+    assert_eq!(strays(&snapshot), [("a".to_owned(), "1".to_owned(), 1)]);
+    assert!(snapshot.work.files_read < 40, "{} files read", snapshot.work.files_read);
+    // What somebody binds anew is seen at the latest after 16 readings.
+    bound(100, "0-1");
+    let seen = (0..17).position(|round| strays(&pass(60_000 + 1000 * round)).len() == 2);
+    assert!(seen.is_some());
+}
+
+/// Strays as of a snapshot: name, CPUs and number of threads.
+fn strays(snapshot: &crate::Snapshot) -> Vec<(String, String, u64)> {
+    let groups = snapshot.group_strays.iter().map(|(((_, group), cpus), count)| (group, cpus, count));
+    let pods = snapshot.pod_strays.iter().map(|((pod, cpus), count)| (&pod.name, cpus, count));
+    groups.chain(pods).map(|(name, cpus, count)| (name.to_string(), cpus.to_string(), *count)).collect()
+}
+
 /// A unit is on a set only if all of its threads are, a container where its cgroup is, and a kernel thread where it is bound.
 #[test]
 fn cpu_is_told_by_where_it_may_run() {
@@ -82,11 +121,24 @@ fn cpu_is_told_by_where_it_may_run() {
     assert_eq!(of((Class::Kernel, "ksoftirqd".into())).isolated_us, 20_000);
     let pods: u64 = snapshot.pods_by_allowed.values().map(|of| of.isolated_us).sum();
     assert_eq!(pods, 20_000);
+    assert_eq!(strays(&snapshot), [], "a pod without a name, and a kernel thread that is bound to one CPU");
 
     // One of its threads strays: what it uses from then on may be on any CPU.
     bound(8, "0-1");
     fake.service(81_000);
     stat(&fake, [(600, 10_000), (400, 10_000)]);
-    let service = node.pass().unwrap().groups_by_allowed[&(Class::Host, "a".into())];
+    let snapshot = node.pass().unwrap();
+    let service = snapshot.groups_by_allowed[&(Class::Host, "a".into())];
     assert_eq!((service.reserved_us, service.any_us), (50_000, 30_000));
+    assert_eq!(strays(&snapshot), [("a".to_owned(), "0-1".to_owned(), 1)]);
+
+    // A kernel thread of any CPU strays too. CPUs that are not present are none that it is on.
+    bound(3, "0-127");
+    bound(8, "0");
+    fake.service(91_000);
+    for _ in 0..32 {
+        node.pass().unwrap();
+    }
+    let snapshot = node.pass().unwrap();
+    assert_eq!(strays(&snapshot), [("ksoftirqd".to_owned(), "0-1".to_owned(), 1)]);
 }
