@@ -63,7 +63,7 @@ fn all_is_well_and_then_the_config_is_not() {
     assert!(is_shown(": curl -sG ", "/api/v1/query "), "{shown}");
     well.assert_check("prometheus", "ok", &format!("it answers at {}", scrape.prometheus.url), "");
     well.assert_check("targets", "ok", "3 of 3 nodes are scraped", "");
-    well.assert_check("rules", "ok", "12 rules are loaded and evaluated", "");
+    well.assert_check("rules", "ok", "15 rules are loaded and evaluated", "");
     well.assert_check("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
     well.assert_check("attributed", "ok", " % of the busy time of 10 minutes; at worst ", "");
     well.assert_check("cost", "ok", " cores a node on average, at most 0.0", "");
@@ -149,7 +149,7 @@ fn a_node_too_few_and_a_rule_too_few() {
     found.assert_check(
         "rules",
         "failed",
-        "lacks 1 of 12 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
+        "lacks 1 of 15 rules: cluster:namedprocess_node_cpu_unattributed_rate:sum",
         "run oc interrogate install",
     );
     found.assert_check("samples", "failed", "there is no sample of the last day", "targets and rules above");
@@ -162,9 +162,9 @@ fn a_rule_that_fails_is_told_with_its_error() {
     let scrape = start_scrape(&site, "failing", Rules::Failing, 3);
     until("the rule to fail", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&scrape.flag()]);
-        anyhow::ensure!(format!("{found:?}").contains("1 of 12 rules fail"), "{found:?}");
+        anyhow::ensure!(format!("{found:?}").contains("1 of 15 rules fail"), "{found:?}");
         let said =
-            "1 of 12 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
+            "1 of 15 rules fail; cluster:namedprocess_node_cpu_unattributed_rate:sum: found duplicate series";
         found.assert_check("rules", "failed", said, "run oc interrogate install");
         Ok(())
     })
