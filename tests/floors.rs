@@ -26,7 +26,7 @@ const PLUGIN: Floors = &[
 ];
 const CLUSTER: Floors = &[
     &["mod"],
-    &["connection", "names"],
+    &["connection", "names", "partitioning"],
     &["route", "port_forward", "ca_bundle", "server", "nodes"],
     &["context", "unreachable"],
     &["session"],
@@ -52,7 +52,7 @@ const TOP: Floors = &[
 ];
 const BUDGET: Floors = &[
     &["mod"],
-    &["suggest", "alert", "acm", "performance_profiles"],
+    &["suggest", "alert", "acm"],
     &["run", "during"],
     &["moment", "exporter", "machine", "rates", "platform_series"],
     &["totals", "judge", "selectors"],

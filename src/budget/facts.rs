@@ -3,6 +3,7 @@ use super::limit::LimitKind;
 use super::platform_metrics::{MANAGEMENT, pod_requests};
 use super::report::Item;
 use super::subject::{Line, Resource};
+use crate::cluster::Partitioning;
 use crate::prometheus::Series;
 use crate::query::{Querier, Span};
 use crate::report::Class;
@@ -32,6 +33,13 @@ pub struct Reserved {
     pub of_nodes: BTreeMap<String, CpuList>,
     /// Reason why no PerformanceProfile, or not each, could be read. `None` if all were, or none was looked for.
     pub why_none: Option<String>,
+}
+
+impl From<Partitioning> for Reserved {
+    fn from(found: Partitioning) -> Reserved {
+        let of_nodes = found.of_nodes.into_iter().map(|(node, sets)| (node, sets.reserved));
+        Reserved { given: None, of_nodes: of_nodes.collect(), why_none: found.why_none }
+    }
 }
 
 impl Reserved {

@@ -14,7 +14,7 @@
 //!   measured             what a line comes to on a node    expression   PromQL of a line
 //!    |
 //!   facts                reserved CPUs, requests, nodes    profiles     budgets that are built in
-//!    |                   (performance_profiles: which CPUs)
+//!    |
 //!   file                 a budget as YAML                  platform_metrics  names of the platform's series                  
 //!    |
 //!   subject              lines                             limit, report
@@ -31,7 +31,6 @@ mod limit;
 mod machine;
 mod measured;
 mod moment;
-mod performance_profiles;
 mod platform_metrics;
 mod platform_series;
 mod profiles;

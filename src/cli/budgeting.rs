@@ -144,7 +144,7 @@ impl BudgetFlags {
         }
         let connection = cluster.connect(&self.prometheus.typed()?).await?;
         if query.reserved.given.is_none() && query.budget.needs_reserved() && !self.suggest {
-            query.reserved = Reserved::fetch(&cluster).await;
+            query.reserved = cluster.partitioning().await.into();
         }
         if self.suggest {
             let suggestion = budget::suggest_cluster(&connection.client, &query).await?;

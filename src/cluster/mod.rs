@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   connection       a client of Prometheus, by address, route or port forward
-//!   names            names for completion
+//!   names            names for completion            partitioning      sets of CPUs, by PerformanceProfiles
 //!    |
 //!   route            the route's URL                 ca_bundle         authorities that the cluster publishes
 //!   port_forward     a listener, and a pod's port    server, nodes     requests by path; nodes by label
@@ -43,6 +43,7 @@ mod monitoring;
 mod names;
 mod nodes;
 mod options;
+mod partitioning;
 mod pod;
 mod port_forward;
 mod proxy;
@@ -60,4 +61,5 @@ pub use connection::Connection;
 pub use context::Cluster;
 pub use names::Named;
 pub use options::{PrometheusOptions, SessionOptions, Via};
+pub use partitioning::{Partitioning, ProfileSets};
 pub use server::{Applied, Events, FIELD_MANAGER, Failure, Part, Server};
