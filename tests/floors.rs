@@ -43,7 +43,7 @@ const TOP: Floors = &[
     &["run", "local"],
     &["recording"],
     &["assemble"],
-    &["fetch"],
+    &["fetch", "cpusets"],
     &["plan"],
     &["probe"],
     &["nodes", "coverage", "question", "key"],

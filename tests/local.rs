@@ -8,6 +8,9 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
+#[path = "local/partitioned.rs"]
+mod partitioned;
+
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};

@@ -7,6 +7,7 @@ use crate::prometheus::promql::literal;
 use crate::report::Class;
 use crate::time::show_duration;
 use crate::top::metric_names::{BUSY, CLASSES_ON_NODES, GROUPS, PODS};
+use crate::top::metric_names::{cores_of, cpus_busy};
 use std::time::Duration;
 
 /// Interval of the kubelet's scrapes: the steps of subqueries of memory.
@@ -95,8 +96,8 @@ impl<'a> Writer<'a> {
                 list.ok_or("an alert cannot ask which CPUs are reserved: give --reserved 0-1,52-53")?;
             let cpus: Vec<String> = list.iter().map(|cpu| cpu.to_string()).collect();
             let cpus = cpus.join("|");
-            let busy = platform_metrics::cpus_busy(&format!("cpu=~\"{cpus}\""));
-            return Ok(over(&platform_metrics::cores_of(&busy), &self.step));
+            let busy = cpus_busy(&format!("cpu=~\"{cpus}\""));
+            return Ok(over(&cores_of(&busy), &self.step));
         }
         if let Some(each) = subject.each {
             return Ok(self.each_series(subject, each, &line.statistic));

@@ -20,17 +20,6 @@ pub(super) fn pod_requests(resource: &str, range: &str) -> String {
     format!("sum by (namespace, pod) ({each}) > 0")
 }
 
-/// Selects the busy time of some CPUs, which `matchers` name.
-pub(super) fn cpus_busy(matchers: &str) -> String {
-    format!("node_cpu_seconds_total{{mode!~\"idle|iowait|steal\",{matchers}}}")
-}
-
-/// Writes the cores of each node that such a selector comes to. The range holds two samples at the longest usual scrape
-/// interval.
-pub(super) fn cores_of(busy: &str) -> String {
-    format!("sum by (instance) (irate({busy}[2m]))")
-}
-
 /// Selects the working sets of pods; `matchers` begin with a comma, if there are any.
 pub(super) fn pods_memory(matchers: &str) -> String {
     format!("container_memory_working_set_bytes{{container=\"\",pod!=\"\"{matchers}}}")

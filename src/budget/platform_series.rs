@@ -1,13 +1,13 @@
 //! Memory and the busy time of single CPUs, which the platform's own series have, whatever the source of the rest.
 use super::facts::{Facts, Pod, Reserved, pod};
 use super::measured::{Measured, Samples, steps_in};
-use super::platform_metrics::{SLICES_MEMORY, cores_of, cpus_busy, infra, pods_memory};
+use super::platform_metrics::{SLICES_MEMORY, infra, pods_memory};
 use super::report::Item;
 use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
 use crate::prometheus::{Grid, Series, promql::literal};
 use crate::query::{Cost, Querier, Span, Split, promql};
 use crate::report::{Class, Steps};
-use crate::top::metric_names::these;
+use crate::top::metric_names::{cores_of, cpus_busy, these};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use super::completion::CompletionFlags;
 use super::installing::{InstallFlags, UninstallFlags};
 use super::shared::{ApiFlags, PrometheusFlags, SourceFlag};
 use super::values::{
-    parse_duration, parse_limit, parse_namespaces, parse_percentile, parse_sort, parse_time,
+    parse_cpus, parse_duration, parse_limit, parse_namespaces, parse_percentile, parse_sort, parse_time,
 };
 use super::version::VersionFlags;
 use crate::print::Format;
@@ -13,6 +13,7 @@ use crate::report::SortBy;
 use crate::time::Timestamp;
 use crate::top::{By, Namespaces, Percentile};
 use clap::{Args, Parser, Subcommand};
+use node_cpu::CpuList;
 use std::time::Duration;
 
 /// Place of a flag after those of each command, and before `--help`, which clap has at 999.
@@ -115,6 +116,10 @@ pub(super) struct TopFlags {
     /// Unit that a row stands for
     #[arg(long, value_name = "LEVEL", default_value = "group")]
     pub(super) by: By,
+    /// CPUs that are reserved for the platform, such as 0-1,52-53, for --by cpuset [default: by the PerformanceProfile; with
+    /// the exporter, by the nodes' kernels]
+    #[arg(long, value_name = "LIST", value_parser = parse_cpus, conflicts_with = "local")]
+    pub(super) reserved: Option<CpuList>,
     /// Add percentiles: p50,p95,p99.9
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_percentile)]
     pub(super) percentiles: Vec<Percentile>,

@@ -16,7 +16,7 @@ use crate::install::{self, Console, Removal};
 use crate::print::{self, PageOptions};
 use crate::report::Report;
 use crate::status;
-use crate::top;
+use crate::top::{self, By};
 use crate::trace;
 use anyhow::{Context, Result, bail};
 use checking::StatusFlags;
@@ -108,6 +108,9 @@ async fn top(flags: TopFlags) -> Result<()> {
         }
     } else {
         let connection = cluster.connect(&prometheus).await?;
+        if question.by == By::Cpuset {
+            question.sets.partitioning = cluster.partitioning().await;
+        }
         if let Some(every) = watch {
             connection.notes.iter().for_each(|note| print_stderr("note", note));
             return watch::cluster(&cluster, &connection.client, question, every, options).await;

@@ -5,7 +5,7 @@ use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::print::{Format, PageOptions};
 use crate::report::{Class, SortBy};
-use crate::top::{Filter, Question, SourceChoice};
+use crate::top::{By, Filter, KnownSets, Question, SourceChoice};
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -36,6 +36,9 @@ impl TopFlags {
         }
         if !self.local && self.interval.is_some_and(|interval| interval < Duration::from_secs(1)) {
             bail!(Usage("--interval is below a second, and no cluster is sampled that often".to_owned()));
+        }
+        if self.reserved.is_some() && self.by != By::Cpuset {
+            bail!(Usage("--reserved is for --by cpuset".to_owned()));
         }
         let mut percentiles = self.percentiles;
         let mut names = BTreeSet::new();
@@ -70,6 +73,7 @@ impl TopFlags {
             present: matches!(self.output, Format::Wide | Format::Json | Format::Yaml),
             trend,
             at_peak: self.at_peak,
+            sets: KnownSets { reserved: self.reserved, ..KnownSets::default() },
             sort: self.sort_by,
             limit: self.limit,
         };

@@ -1,11 +1,12 @@
 //! Rows as CSV. The columns are those of the contract with scripts, empty if they do not apply; then come the percentiles
 //! and the column of the peak that were asked for.
 use super::PageOptions;
-use crate::report::Report;
+use crate::report::{Cpuset, Report};
 use std::io::{self, Write};
 
 const NAMES: [&str; 5] = ["class", "namespace", "name", "node", "thread"];
 const TYPE: &str = "workload_type";
+const SET: &str = "cpuset";
 const FIGURES: [&str; 3] = ["avg", "min", "max"];
 const PEAK: &str = "at_peak";
 
@@ -17,6 +18,7 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
         if report.of_workloads {
             headers.insert(3, TYPE);
         }
+        headers.extend(report.of_cpusets.then_some(SET));
         let percentiles = report.percentiles.iter().map(String::as_str);
         headers.extend(FIGURES.into_iter().chain(percentiles).chain(report.peak.map(|_| PEAK)));
         csv.write_record(headers)?;
@@ -26,6 +28,8 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
         let mut cells = vec![row.class.as_str().to_owned(), text(&row.namespace), row.name.clone()];
         cells.extend(report.of_workloads.then(|| text(&row.workload_type)));
         cells.extend([text(&row.node), text(&row.thread)]);
+        let cpuset = row.cpuset.map_or("", Cpuset::as_str);
+        cells.extend(report.of_cpusets.then(|| cpuset.to_owned()));
         cells.extend(row.figures().map(|figure| figure.to_string()));
         csv.write_record(cells)?;
     }

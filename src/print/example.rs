@@ -1,6 +1,7 @@
 //! Reports for tests, one of each shape.
 use crate::report::{
-    Class, ClassTotal, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Window,
+    Class, ClassTotal, Cpuset, CpusetBusy, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind,
+    Stats, Stray, Window,
 };
 
 fn stats(avg: f64, min: f64, max: f64) -> Stats {
@@ -36,6 +37,7 @@ fn row(class: Class, namespace: Option<&str>, name: &str, stats: Stats) -> Row {
         workload_type: None,
         node: None,
         thread: None,
+        cpuset: None,
         stats,
         percentiles: None,
         present: None,
@@ -213,5 +215,41 @@ pub(super) fn local() -> Report {
     report.classes.push(ClassTotal { class: Class::Pod, stats: stats(3.5004, 2.25, 6.5) });
     report.excluded = Some(Stats::ZERO.into());
     report.notes.clear();
+    report
+}
+
+/// Returns rows by set of CPUs of a node that is partitioned, with the sets and what strays.
+pub(super) fn cpusets() -> Report {
+    let mut report = groups();
+    report.of_cpusets = true;
+    let part = |row, cpuset| Row { cpuset: Some(cpuset), ..row };
+    report.rows = vec![
+        part(row(Class::Workload, Some("app"), "du-0", stats(1.5, 1.25, 1.75)), Cpuset::Isolated),
+        part(row(Class::Host, None, "crio", stats(0.5, 0.25, 1.0)), Cpuset::Reserved),
+        part(row(Class::Host, None, "tool", stats(0.25, 0.0, 0.5)), Cpuset::Any),
+        row(Class::Host, None, "sshd", stats(0.125, 0.0, 0.25)),
+    ];
+    let busy =
+        |cpuset, cpus: &str, stats| CpusetBusy { cpuset, cpus: Some(cpus.to_owned()), node: None, stats };
+    report.cpusets = Some(vec![
+        busy(Cpuset::Reserved, "0-1,52-53", stats(0.75, 0.5, 1.0)),
+        busy(Cpuset::Isolated, "2-51,54-103", stats(1.5, 1.25, 1.75)),
+    ]);
+    let stray = |class, namespace: Option<&str>, name: &str, avg| Stray {
+        class,
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+        node: None,
+        nodes: 2,
+        threads: 5,
+        cpus: vec!["0-103".to_owned(), "2".to_owned()],
+        avg,
+        why: Stray::why(class),
+    };
+    report.strays = Some(vec![
+        stray(Class::Host, None, "tool", 0.25),
+        stray(Class::Infra, Some("openshift-x"), "p", 0.125),
+        stray(Class::Kernel, None, "kworker", 0.0001),
+    ]);
     report
 }

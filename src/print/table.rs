@@ -1,8 +1,10 @@
 //! Table for people: upper-case headers, cores with three decimals, the totals below; notes are the caller's. To fit a
 //! terminal, long names are cut in the middle.
+mod cpusets;
+
 use super::sparks::sparks;
 use super::{Format, PageOptions, printable};
-use crate::report::{Excluded, Report, Row, Source, Stats, Window};
+use crate::report::{Cpuset, Excluded, Report, Row, Source, Stats, Window};
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, presets};
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -10,13 +12,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Text column: its header, and a row's cell.
 pub(super) type Column = (&'static str, fn(&Row) -> &str);
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("CLASS", |row| row.class.as_str()),
     ("NAMESPACE", |row| row.namespace.as_deref().unwrap_or_default()),
     ("NAME", |row| &row.name),
     ("TYPE", |row| row.workload_type.as_deref().unwrap_or_default()),
     ("NODE", |row| row.node.as_deref().unwrap_or_default()),
     ("THREAD", |row| row.thread.as_deref().unwrap_or_default()),
+    ("CPUSET", |row| row.cpuset.map_or("", Cpuset::as_str)),
 ];
 /// Number of spaces between columns.
 pub(super) const GAP: usize = 2;
@@ -50,6 +53,7 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
     writeln!(out)?;
     let headers = ["TOTAL", "AVG", "MIN", "MAX"].map(str::to_owned).to_vec();
     write_lines(headers, totals(report), 1, options, out)?;
+    cpusets::write(report, options, out)?;
     if let Some(peak) = report.peak {
         let cut = report.excluded.and_then(|excluded| excluded.at_peak).filter(|cores| *cores != 0.0);
         let cut =

@@ -1,6 +1,7 @@
 //! Whole reports in each format and shape, and what holds for every text that is printed.
 use super::example::{
-    at_peak, classes, groups, hostile, local, namespaces, nothing, per_node, small, threads, workloads,
+    at_peak, classes, cpusets, groups, hostile, local, namespaces, nothing, per_node, small, threads,
+    workloads,
 };
 use super::{Format, PageOptions, printable, report};
 use crate::golden::check;
@@ -36,6 +37,7 @@ fn tables() {
     check("tests/golden/report/table-folded.txt", &page(&small(), PageOptions { fold: true, ..table }));
     check("tests/golden/report/table-by-workload.txt", &page(&workloads(), table));
     check("tests/golden/report/table-at-peak.txt", &page(&at_peak(), table));
+    check("tests/golden/report/table-by-cpuset.txt", &page(&cpusets(), PageOptions { fold: true, ..table }));
     let terminal = PageOptions { width: Some(60), colour: true, ..table };
     check("tests/golden/report/table-60-columns-coloured.txt", &page(&groups(), terminal));
 }

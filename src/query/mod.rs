@@ -14,6 +14,6 @@ pub(crate) mod span;
 mod split;
 
 pub(crate) use cache::Cache;
-pub(crate) use querier::{Querier, Want, add_samples};
+pub(crate) use querier::{Querier, Query, Want, add_samples};
 pub(crate) use span::Span;
 pub(crate) use split::{Cost, Split};

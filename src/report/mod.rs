@@ -1,11 +1,13 @@
 //! The one result in the middle: sources make a [`Report`], printers read it. Its fields are the JSON that scripts
 //! rely on (`interrogate/v1`), so a change here is a change of the interface.
 mod class;
+mod cpuset;
 mod row;
 mod source;
 mod steps;
 
 pub use class::Class;
+pub use cpuset::{Cpuset, CpusetBusy, Stray};
 pub use row::{Percentiles, Row, SortBy};
 pub use source::{Source, SourceKind, Window};
 pub use steps::{Figures, Stats, Steps};
@@ -44,6 +46,12 @@ pub struct Report {
     /// Step at which the rows that the filters let through were together highest. `None` unless it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak: Option<Peak>,
+    /// Busy time of each set of CPUs. `None` unless rows are by set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpusets: Option<Vec<CpusetBusy>>,
+    /// What of the platform may run on isolated CPUs. `None` unless rows are by set, and the source tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strays: Option<Vec<Stray>>,
     /// Notes that a reader needs to read the figures right, a sentence each.
     pub notes: Vec<String>,
     /// Names of the percentiles that were asked for: columns of a table, with rows or without.
@@ -52,6 +60,9 @@ pub struct Report {
     /// True if rows are of workloads, which have a type.
     #[serde(skip)]
     pub of_workloads: bool,
+    /// True if rows are by set of CPUs.
+    #[serde(skip)]
+    pub of_cpusets: bool,
 }
 
 impl Report {
@@ -69,9 +80,12 @@ impl Report {
             unattributed: None,
             excluded: None,
             peak: None,
+            cpusets: None,
+            strays: None,
             notes: Vec::new(),
             percentiles: Vec::new(),
             of_workloads: false,
+            of_cpusets: false,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Row of a report, and the order of rows.
-use super::{Class, Stats};
+use super::{Class, Cpuset, Stats};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,6 +25,9 @@ pub struct Row {
     /// Name of the thread. `None` if the row is of a whole group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
+    /// Set of CPUs on which this part of the group or pod may run. `None` if the node has one set, or it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpuset: Option<Cpuset>,
     /// Statistics over the window, in cores.
     #[serde(flatten)]
     pub stats: Stats,
@@ -56,8 +59,8 @@ impl Row {
         [self.stats.avg, self.stats.min, self.stats.max].into_iter().chain(percentiles).chain(self.at_peak)
     }
 
-    /// Compares two rows: the bigger one is first, or they are by name. Ties are by name, namespace, type, class, node and
-    /// thread, so that runs compare.
+    /// Compares two rows: the bigger one is first, or they are by name. Ties are by name, namespace, type, class, node,
+    /// thread and set, so that runs compare.
     pub fn order(&self, other: &Row, by: &SortBy) -> std::cmp::Ordering {
         let figure = |row: &Row| match by {
             SortBy::Avg => row.stats.avg,
@@ -71,10 +74,11 @@ impl Row {
     }
 
     /// Returns everything that tells it from other rows, the name first.
-    fn names(&self) -> (&str, [Option<&str>; 2], Class, [Option<&str>; 2]) {
+    fn names(&self) -> (&str, [Option<&str>; 2], Class, [Option<&str>; 3]) {
         let (node, thread) = (self.node.as_deref(), self.thread.as_deref());
         let (namespace, workload_type) = (self.namespace.as_deref(), self.workload_type.as_deref());
-        (&self.name, [namespace, workload_type], self.class, [node, thread])
+        let cpuset = self.cpuset.map(Cpuset::as_str);
+        (&self.name, [namespace, workload_type], self.class, [node, thread, cpuset])
     }
 }
 

@@ -1,6 +1,7 @@
 //! Assemble: from the results of queries to the report. No I/O.
 mod excluded;
 
+use super::cpusets::Cpusets;
 use super::fetch::Fetched;
 use super::key::{Key, Samples};
 use super::metric_names::OWN_NAMESPACE;
@@ -36,6 +37,7 @@ pub(super) struct Assembly<'a> {
     fetched: Fetched,
     totals: Totals,
     peak: Option<AtPeak>,
+    cpusets: Option<Cpusets>,
 }
 
 /// Step at which the rows are together highest.
@@ -69,7 +71,7 @@ impl<'a> Assembly<'a> {
             let all = Steps::total(extent.points, totals.classes.values());
             totals.unattributed = totals.busy.as_ref().map(|busy| busy.less(&all));
         }
-        Assembly { question, extent, fetched, totals, peak: None }
+        Assembly { question, extent, fetched, totals, peak: None, cpusets: None }
     }
 
     /// Returns the step at which the rows that the filters let through are together highest. `None` if it was not asked for,
@@ -86,6 +88,11 @@ impl<'a> Assembly<'a> {
     /// Adds the peak: its time, and the cores of the rows that are statistics.
     pub(super) fn add_peak(&mut self, step: usize, time: Timestamp, summed: BTreeMap<Key, f64>) {
         self.peak = Some(AtPeak { step, time, summed });
+    }
+
+    /// Adds the nodes' sets of CPUs.
+    pub(super) fn add_cpusets(&mut self, cpusets: Cpusets) {
+        self.cpusets = Some(cpusets);
     }
 
     /// Returns what was fetched.
@@ -109,6 +116,10 @@ impl<'a> Assembly<'a> {
         report.unattributed = self.totals.unattributed.as_ref().and_then(stats);
         let (steps, any) = self.excluded();
         let mut excluded = Excluded::from(stats(&steps).filter(|_| any).unwrap_or(Stats::ZERO));
+        if let Some(cpusets) = self.cpusets.take() {
+            report.cpusets = Some(cpusets.busy(self.extent.expected));
+            report.strays = cpusets.strays(self.question, &self.fetched.parts, self.extent.expected);
+        }
         report.rows = self.rows();
         let at_peak = |rows: &[Row]| rows.iter().filter_map(|row| row.at_peak).sum::<f64>();
         // Without rows there is no peak.
@@ -189,10 +200,14 @@ impl<'a> Assembly<'a> {
             Samples::Each(steps) => steps.figures(&question.quantiles(), question.trend)?,
             Samples::Summed(figures) => figures,
         };
-        let Key { class, namespace, name, workload_type, node, thread } = key;
-        // Rows that the exporter always has, and pods without a name, are shown only if they used something.
+        let Key { class, namespace, name, workload_type, node, thread, cpuset } = key;
+        // Rows that the exporter always has, parts by set of CPUs, and pods without a name, are shown only if they used
+        // something.
         const STARTING: &str = "(starting)";
-        let may_be_nothing = class == Class::Pod || name == STARTING || thread.as_deref() == Some(STARTING);
+        let may_be_nothing = class == Class::Pod
+            || name == STARTING
+            || thread.as_deref() == Some(STARTING)
+            || cpuset.is_some();
         if may_be_nothing && figures.max == 0.0 {
             return None;
         }
@@ -210,6 +225,7 @@ impl<'a> Assembly<'a> {
             workload_type,
             node,
             thread,
+            cpuset,
             stats: figures.stats(self.extent.expected),
             percentiles: (!question.percentiles.is_empty())
                 .then(|| Percentiles(names.zip(figures.quantiles.iter().copied()).collect())),

@@ -1,5 +1,5 @@
 //! Keys of rows and of parts of totals.
-use crate::report::{Class, Figures, Steps};
+use crate::report::{Class, Cpuset, Figures, Steps};
 
 /// Everything that tells a row from the others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,13 +15,15 @@ pub(crate) struct Key {
     pub node: Option<String>,
     /// Thread; `None` if the row is of all threads.
     pub thread: Option<String>,
+    /// Set of CPUs on which it may run; `None` if the row is of all sets.
+    pub cpuset: Option<Cpuset>,
 }
 
 impl Key {
     /// Makes the key of a class as a whole.
     pub(crate) fn of_class(class: Class) -> Key {
         let (namespace, workload_type, node, thread) = (None, None, None, None);
-        Key { class, namespace, name: String::new(), workload_type, node, thread }
+        Key { class, namespace, name: String::new(), workload_type, node, thread, cpuset: None }
     }
 }
 

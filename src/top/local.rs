@@ -160,7 +160,7 @@ impl Machine {
         let host = if question.of_nodes() { Some(host_name()?) } else { None };
         let first = node.pass().context(CANNOT)?;
         let started = first.at;
-        Ok(Machine { node, recording: Recording::new(first, detail.threads), host, started })
+        Ok(Machine { node, recording: Recording::new(first, question.by), host, started })
     }
 
     fn sample(&mut self) -> Result<()> {

@@ -21,6 +21,14 @@ pub(crate) const CLASSES: &str = "class:namedprocess_cpu_rate:sum";
 pub(crate) const BUSY: &str = "instance:namedprocess_node_cpu_rate:sum";
 /// Busy time of each set of CPUs on each node that is partitioned.
 pub(crate) const CPUSETS: &str = "instance_cpuset:namedprocess_node_cpu_rate:sum";
+/// CPU of each group and of each pod on each node that is partitioned, by the set of CPUs on which it may run.
+pub(crate) const GROUPS_BY_CPUSET: &str = "namedprocess_namegroup_cpuset_cpu_rate";
+pub(crate) const PODS_BY_CPUSET: &str = "namedprocess_pod_cpuset_cpu_rate";
+/// CPUs of each set on each node.
+pub(crate) const CPUSET_INFO: &str = "namedprocess_node_cpuset_info";
+/// Threads of groups and of pods that may run on isolated CPUs and are not the workload's.
+pub(crate) const GROUP_STRAYS: &str = "namedprocess_namegroup_stray_threads";
+pub(crate) const POD_STRAYS: &str = "namedprocess_pod_stray_threads";
 /// Busy time of all nodes.
 pub(crate) const CLUSTER_BUSY: &str = "cluster:namedprocess_node_cpu_rate:sum";
 /// Number of nodes that told their busy time.
@@ -38,6 +46,9 @@ pub(crate) const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
 pub(crate) const PLATFORM_PODS: &str = "pod:container_cpu_usage:sum";
 /// Services of the host that the kubelet counts: those slices' direct children, which hold all below them.
 const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system|ovs)[.]slice/[^/]+""#;
+/// Number of nodes that bind the platform's pods to reserved CPUs: these then have a resource of their own for it.
+pub(crate) const PARTITIONED: &str =
+    "count(kube_node_status_allocatable{resource=\"management_workload_openshift_io_cores\"} > 0)";
 /// Number of nodes, by the API server.
 pub(crate) const NODES: &str = "count(kube_node_info)";
 /// Node of each pod.
@@ -55,6 +66,17 @@ pub(crate) const CLASS_COUNT: usize = 5;
 pub(crate) fn platform_groups(labels: &str, matchers: &[String]) -> String {
     let matchers: String = matchers.iter().map(|matcher| format!(",{matcher}")).collect();
     sum_by(labels, &format!("rate({PLATFORM_GROUPS}{matchers}}}[5m])"))
+}
+
+/// Selects the busy time of some CPUs, which `matchers` name.
+pub(crate) fn cpus_busy(matchers: &str) -> String {
+    format!("node_cpu_seconds_total{{mode!~\"idle|iowait|steal\",{matchers}}}")
+}
+
+/// Writes the cores of each node that such a selector comes to. The range holds two samples at the longest usual scrape
+/// interval.
+pub(crate) fn cores_of(busy: &str) -> String {
+    format!("sum by (instance) (irate({busy}[2m]))")
 }
 
 /// Returns true if a pod is one of the exporter's own; agrees with [`OWN_PODS`].

@@ -7,7 +7,7 @@
 //!    |
 //!   plan                  everything that is fetched, as a value
 //!    |
-//!   fetch                 rows and parts of totals, by their `key`; the `metric_names`
+//!   fetch, cpusets        rows and parts of totals, by their `key`; sets of CPUs; the `metric_names`
 //!    |
 //!   assemble              rows and totals to a report; `run` leads through all of these, `watch` again and again
 //!
@@ -15,6 +15,7 @@
 //! ```
 mod assemble;
 mod coverage;
+mod cpusets;
 mod fetch;
 mod filter;
 mod key;
@@ -32,7 +33,7 @@ mod watch;
 pub use filter::{Filter, Namespaces};
 pub use local::{LocalWatch, Recorded, record};
 pub(crate) use probe::{Probe, probe};
-pub use question::{By, Percentile, Question, SourceChoice};
+pub use question::{By, KnownSets, Percentile, Question, SourceChoice};
 pub use watch::Watch;
 
 use crate::progress::Progress;

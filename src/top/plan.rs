@@ -22,8 +22,12 @@ pub(super) struct Plan {
     pub window: Span,
     pub grid: Grid,
     pub queries: Vec<Planned>,
+    /// Number of nodes, for the costs.
+    pub nodes: usize,
     /// True if pods are parts of the workloads that own them.
     pub of_workloads: bool,
+    /// True if the sets of CPUs are fetched too.
+    pub of_cpusets: bool,
     /// True if the rows whose samples the server sums up are fetched again at the step of the peak.
     pub at_peak: bool,
 }
@@ -66,6 +70,9 @@ pub(super) enum Form {
     Services(String, Vec<String>),
     /// Each sample of each, by labels.
     Each(String),
+    /// Sum by labels at each step of the parts by set of CPUs, which another selector selects; on nodes of one set the series
+    /// themselves.
+    Parts(String, String),
 }
 
 /// One query of a plan.
@@ -89,6 +96,11 @@ impl Planned {
                 promql::sum_by(labels, &at.of(&self.selector))
             }
             Form::Services(labels, matchers) => metric_names::platform_groups(labels, matchers),
+            Form::Parts(labels, parts) => {
+                let (parts, whole) = (at.of(parts), at.of(&self.selector));
+                let of_one_set = format!("{whole} unless on (instance) {}", at.of(metric_names::CPUSETS));
+                promql::sum_by(labels, &format!("{parts} or ({of_one_set})"))
+            }
         }
     }
 
@@ -109,7 +121,8 @@ pub(super) fn plan(question: &Question, kind: SourceKind, window: Span, grid: Gr
         _ => planner.of_exporter(),
     };
     let of_workloads = question.by == By::Workload;
-    Plan { kind, window, grid, queries, of_workloads, at_peak: question.at_peak }
+    let of_cpusets = question.by == By::Cpuset;
+    Plan { kind, window, grid, queries, nodes, of_workloads, of_cpusets, at_peak: question.at_peak }
 }
 
 /// Makes the queries of a plan.
@@ -143,11 +156,9 @@ impl fmt::Display for Plan {
                 query.purpose, query.returned, query.read
             )?;
         }
-        if self
-            .queries
-            .iter()
-            .any(|query| query.purpose == Purpose::Pods && self.kind == SourceKind::Exporter)
-        {
+        let of_pods = |query: &&Planned| query.purpose == Purpose::Pods;
+        let is_statistics = |query: &Planned| matches!(query.form, Form::Statistics(_));
+        if self.kind == SourceKind::Exporter && self.queries.iter().find(of_pods).is_some_and(is_statistics) {
             writeln!(f, "then Pods that were on several nodes, at each step")?;
         }
         if self.queries.iter().any(|query| {
@@ -157,6 +168,9 @@ impl fmt::Display for Plan {
         }
         if self.of_workloads {
             writeln!(f, "beside them the owners of pods: {}", metric_names::OWNERS)?;
+        }
+        if self.of_cpusets {
+            writeln!(f, "beside them the nodes' sets of CPUs: how busy they were, and what strays")?;
         }
         if self.at_peak {
             writeln!(

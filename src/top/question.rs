@@ -1,9 +1,11 @@
 //! Question: a window, the things that rows stand for, filters, and the order. It is checked before any I/O.
 use super::filter::Filter;
+use crate::cluster::Partitioning;
 use crate::query::{Span, Want};
 use crate::report::{Report, SortBy, Source, Window};
 use crate::time::Timestamp;
 use anyhow::{Context, Result, ensure};
+use node_cpu::CpuList;
 use std::time::Duration;
 
 /// User's question.
@@ -29,6 +31,8 @@ pub struct Question {
     pub trend: usize,
     /// True to find the step at which all rows together were highest, and the cores of each at that step.
     pub at_peak: bool,
+    /// Sets of CPUs that the user and the API server tell.
+    pub sets: KnownSets,
     /// Order of the rows.
     pub sort: SortBy,
     /// Number of rows, the first in that order. `None`: all.
@@ -38,7 +42,7 @@ pub struct Question {
 impl By {
     /// Returns true if rows are of groups, and of pods or their workloads.
     pub(super) fn is_fine(self) -> bool {
-        matches!(self, By::Workload | By::Group | By::Thread)
+        matches!(self, By::Workload | By::Group | By::Thread | By::Cpuset)
     }
 }
 
@@ -56,6 +60,7 @@ impl Question {
             present: false,
             trend: 0,
             at_peak: false,
+            sets: KnownSets::default(),
             sort: SortBy::Avg,
             limit: None,
         }
@@ -81,6 +86,7 @@ impl Question {
         let mut report = Report::new(window, source);
         report.percentiles = self.percentiles.iter().map(|percentile| percentile.name.clone()).collect();
         report.of_workloads = self.by == By::Workload;
+        report.of_cpusets = self.by == By::Cpuset;
         report
     }
 
@@ -88,6 +94,15 @@ impl Question {
     pub(super) fn quantiles(&self) -> Vec<f64> {
         self.percentiles.iter().map(|percentile| percentile.share).collect()
     }
+}
+
+/// Sets of CPUs that are known before Prometheus is asked.
+#[derive(Debug, Clone, Default)]
+pub struct KnownSets {
+    /// CPUs of the platform on all nodes, as the user says.
+    pub reserved: Option<CpuList>,
+    /// What the API server tells.
+    pub partitioning: Partitioning,
 }
 
 /// Choice of a source.
@@ -115,6 +130,8 @@ pub enum By {
     Group,
     /// A thread of a process group, or a pod
     Thread,
+    /// A part of a process group or a pod by the set of CPUs on which it may run: reserved, isolated, or any
+    Cpuset,
 }
 
 /// Percentile of a row's samples.

@@ -1,14 +1,17 @@
 //! Recording: samples of one machine in memory. They are put on one grid, and evaluated as those of a server are.
+mod cpusets;
+
 use super::assemble::{Assembly, Extent};
 use super::fetch::Fetched;
 use super::key::{Key, Samples};
 use super::metric_names::{OWN_NAMESPACE, is_exporter_pod};
 use super::plan::Purpose;
 use super::probe::Totals;
-use super::question::Question;
+use super::question::{By, Question};
 use crate::query::Span;
 use crate::report::{Class, Report, Source, SourceKind, Steps};
-use node_cpu::{Class as Counted, Snapshot};
+use cpusets::{RecordedSets, rises};
+use node_cpu::{ByAllowed, Class as Counted, Snapshot};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -27,15 +30,17 @@ pub(super) struct Recording {
     lengths: Vec<f64>,
     /// Groups or, if these are asked for, their threads; and pods.
     parts: BTreeMap<Key, Used>,
-    by_thread: bool,
+    by: By,
     busy: Used,
+    sets: RecordedSets,
 }
 
 impl Recording {
     /// Begins with a snapshot: CPU is known from then on.
-    pub(super) fn new(first: Snapshot, by_thread: bool) -> Recording {
+    pub(super) fn new(first: Snapshot, by: By) -> Recording {
         let (lengths, parts, busy) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Recording { started: first.at, last: first, lengths, parts, by_thread, busy }
+        let sets = RecordedSets::default();
+        Recording { started: first.at, last: first, lengths, parts, by, busy, sets }
     }
 
     /// Returns true if it has no sample yet.
@@ -64,11 +69,20 @@ impl Recording {
             }
         };
         // The group `conmon` of all pods is left out: it is the pods once more.
-        if self.by_thread {
+        let by_cpuset = self.by == By::Cpuset && !now.cpu_sets.is_empty();
+        if self.by == By::Thread {
             for (of, cpu) in now.threads.iter().filter(|((class, ..), _)| *class != Counted::Pod) {
                 let used = delta(cpu.total_us(), self.last.threads.get(of).map(|cpu| cpu.total_us()));
                 let key = Key { name: of.1.to_string(), thread: Some(of.2.to_string()), ..of_class(of.0) };
                 add(key, used, now.thread_counts.contains_key(of));
+            }
+        } else if by_cpuset {
+            for (of, parts) in now.groups_by_allowed.iter().filter(|((class, _), _)| *class != Counted::Pod) {
+                let before = self.last.groups_by_allowed.get(of).copied().unwrap_or_default();
+                for (cpuset, used) in rises(*parts, before) {
+                    let name = of.1.to_string();
+                    add(Key { name, cpuset: Some(cpuset), ..of_class(of.0) }, used, false);
+                }
             }
         } else {
             for (of, cpu) in now.groups.iter().filter(|((class, _), _)| *class != Counted::Pod) {
@@ -81,8 +95,17 @@ impl Recording {
             let named = pod.class != Counted::Pod;
             let namespace = named.then(|| pod.namespace.to_string());
             let key = Key { namespace, name: pod.name.to_string(), ..of_class(pod.class) };
-            add(key, used, named && now.pods_alive.contains(pod));
+            if !(named && by_cpuset) {
+                add(key, used, named && now.pods_alive.contains(pod));
+                continue;
+            }
+            let of = |snapshot: &Snapshot| snapshot.pods_by_allowed.get(pod).copied().unwrap_or_default();
+            let (now, before): (ByAllowed, ByAllowed) = (of(&now), of(&self.last));
+            for (cpuset, used) in rises(now, before) {
+                add(Key { cpuset: Some(cpuset), ..key.clone() }, used, false);
+            }
         }
+        self.sets.add(interval, &now, &self.last);
         let modes = now.busy.iter().map(|(mode, us)| delta(*us, self.last.busy.get(mode).copied()));
         self.busy.push((interval, modes.sum()));
         self.lengths.push(now.at.duration_since(self.last.at).as_secs_f64());
@@ -93,10 +116,8 @@ impl Recording {
     pub(super) fn keep_newest(&mut self, most: usize) {
         let gone = self.lengths.len().saturating_sub(most);
         self.started += self.lengths.drain(..gone).map(Duration::from_secs_f64).sum::<Duration>();
-        for used in self.parts.values_mut().chain([&mut self.busy]) {
-            used.retain(|(interval, _)| *interval >= gone);
-            used.iter_mut().for_each(|(interval, _)| *interval -= gone);
-        }
+        self.parts.values_mut().chain([&mut self.busy]).for_each(|used| keep_from(used, gone));
+        self.sets.keep_from(gone);
         self.parts.retain(|_, used| !used.is_empty());
     }
 
@@ -147,8 +168,22 @@ impl Recording {
             let end = Duration::from_secs_f64(grid.step * (at + 1) as f64);
             assembly.add_peak(at, window.start + end, BTreeMap::new());
         }
-        assembly.report(source)
+        let sets = (question.by == By::Cpuset).then(|| self.sets.on_grid(&grid, &self.last, node.as_deref()));
+        let mut notes = Vec::new();
+        if let Some(mut sets) = sets {
+            notes.append(&mut sets.notes);
+            assembly.add_cpusets(sets);
+        }
+        let mut report = assembly.report(source);
+        report.notes.extend(notes);
+        report
     }
+}
+
+/// Drops the intervals before `gone`, and counts the others from there.
+fn keep_from(used: &mut Used, gone: usize) {
+    used.retain(|(interval, _)| *interval >= gone);
+    used.iter_mut().for_each(|(interval, _)| *interval -= gone);
 }
 
 /// Adds samples to the results that a server's queries would have for a question.

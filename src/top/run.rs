@@ -1,7 +1,8 @@
 //! Run: one report of a cluster, from probe over plan and fetch to its assembly.
 use super::assemble::{Assembly, Extent};
+use super::cpusets::Cpusets;
 use super::fetch::{fetch, fetch_at};
-use super::plan::plan;
+use super::plan::{Plan, plan};
 use super::probe::{Identity, Probe, identify, nodes_for, probe};
 use super::question::{By, Question};
 use crate::query::Querier;
@@ -32,7 +33,8 @@ async fn of_source(
     Probe { kind, window, grid, nodes, totals, notes }: Probe,
 ) -> Result<Report> {
     let plan = plan(question, kind, window, grid, nodes_for(&nodes));
-    let fetched = fetch(querier, question, &plan).await?;
+    let (fetched, mut cpusets) =
+        tokio::try_join!(fetch(querier, question, &plan), sets_of(querier, question, &plan))?;
     let source = source(querier, kind, identity, nodes.count);
     let expected = window.length().div_duration_f64(grid.step);
     let extent = Extent { kind, window, step: grid.step, points: grid.points(), expected };
@@ -42,7 +44,13 @@ async fn of_source(
         let cores = fetch_at(querier, question, &plan, assembly.fetched(), time).await?;
         assembly.add_peak(step, time, cores);
     }
-    let of_fetch = assembly.fetched().notes.clone();
+    let mut of_fetch = assembly.fetched().notes.clone();
+    if let Some(cpusets) = &mut cpusets {
+        of_fetch.append(&mut cpusets.notes);
+    }
+    if let Some(cpusets) = cpusets {
+        assembly.add_cpusets(cpusets);
+    }
     let mut report = assembly.report(source);
     report.notes = [notes, of_fetch].concat();
     if let Some(replica) = identity.replica.as_ref().filter(|_| nodes.has_gaps) {
@@ -63,6 +71,14 @@ async fn of_source(
             .push("no rows: the filters left out everything that has samples in this window".to_owned());
     }
     Ok(report)
+}
+
+/// Fetches the sets of CPUs, if rows are by set.
+async fn sets_of(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Option<Cpusets>> {
+    if !plan.of_cpusets {
+        return Ok(None);
+    }
+    Cpusets::fetch(querier, question, plan).await.map(Some)
 }
 
 /// Makes the report of a window in which nothing has a sample.

@@ -10,6 +10,7 @@ mod bad_days;
 mod bad_kubeconfig;
 mod bad_server;
 mod budget;
+mod cpusets;
 mod header;
 mod history;
 mod nodes;

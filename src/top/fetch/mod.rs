@@ -20,7 +20,7 @@ use super::question::Question;
 use crate::prometheus::Series;
 use crate::query::Querier;
 use crate::query::promql::At;
-use crate::report::{Class, SourceKind};
+use crate::report::{Class, Cpuset, SourceKind};
 use anyhow::Result;
 pub(super) use at_step::fetch_at;
 use futures_util::future::try_join_all;
@@ -92,7 +92,10 @@ fn key(question: &Question, kind: SourceKind, purpose: Purpose, series: &Series<
     let class = Class::of_label(series.label("class"));
     match purpose {
         Purpose::Groups if !exporter => Key { name: service(series), node, ..Key::of_class(Class::Host) },
-        Purpose::Groups => Key { name: text("groupname"), node, ..Key::of_class(class) },
+        Purpose::Groups => {
+            let cpuset = Cpuset::of_label(series.label("cpuset"));
+            Key { name: text("groupname"), node, cpuset, ..Key::of_class(class) }
+        }
         Purpose::Threads => {
             let thread = Some(text("threadname"));
             Key { name: text("groupname"), node, thread, ..Key::of_class(class) }

@@ -82,7 +82,7 @@ impl Owners {
         match self.by {
             By::Class => Key { node, ..Key::of_class(class) },
             By::Namespace => in_namespace,
-            By::Group | By::Thread | By::Workload => match self.workloads.get(pod) {
+            By::Group | By::Thread | By::Cpuset | By::Workload => match self.workloads.get(pod) {
                 None => Key { name: name.clone(), ..in_namespace },
                 Some((name, of)) => {
                     Key { name: name.clone(), workload_type: Some(of.clone()), ..in_namespace }

@@ -6,8 +6,8 @@ use super::pod_rows::Owners;
 use super::statistics::{Subject, from_server, is_spoilt, statistics};
 use crate::prometheus::Series;
 use crate::query::promql::{self, At};
-use crate::query::{Cost, Querier, add_samples};
-use crate::report::{Class, Figures, Steps};
+use crate::query::{Cost, Querier, Query, add_samples};
+use crate::report::{Class, Cpuset, Figures, Steps};
 use crate::time::Timestamp;
 use crate::top::key::{Key, Samples};
 use crate::top::metric_names;
@@ -16,6 +16,9 @@ use crate::top::question::Question;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
+
+/// Labels that tell a pod on a node.
+const LABELS: &str = "class, namespace, pod, instance";
 
 /// Rows, and the last node of each pod.
 type Rows = (BTreeMap<Key, Samples>, BTreeMap<Pod, String>);
@@ -33,8 +36,14 @@ pub(super) async fn of_exporter(
     let on_node = |series: &Series<'_>| {
         (pod(series), Class::of_label(series.label("class")), series.label("instance").to_owned())
     };
-    if querier.has_cache() || matches!(query.form, Form::Each(_)) {
-        return from_samples(querier, question, plan, owners, (&query.selector, query.cost()), shown).await;
+    if matches!(query.form, Form::Each(_) | Form::Parts(..)) {
+        let text = |at: &At| query.text(at);
+        return from_samples(querier, question, plan, owners, (&text, query.cost()), shown).await;
+    }
+    let each = |selector: &str, at: &At| promql::sum_by(LABELS, &at.of(selector));
+    if querier.has_cache() {
+        let text = |at: &At| each(&query.selector, at);
+        return from_samples(querier, question, plan, owners, (&text, query.cost()), shown).await;
     }
     let (selector, cost) = (query.selector.as_str(), query.cost());
     let subject = Subject { selector, labels: "", window: plan.window, grid: plan.grid, cost };
@@ -61,7 +70,8 @@ pub(super) async fn of_exporter(
         let selector = these.iter().fold(query.selector.clone(), |all, one| promql::and(&all, Some(one)));
         let cost = Cost::of(2 * batch.len(), 2 * batch.len());
         let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();
-        from_samples(querier, question, plan, owners, (&selector, cost), wanted).await
+        let text = |at: &At| each(&selector, at);
+        from_samples(querier, question, plan, owners, (&text, cost), wanted).await
     });
     for (more, on) in try_join_all(batches).await? {
         rows.extend(more);
@@ -76,17 +86,17 @@ async fn from_samples(
     question: &Question,
     plan: &Plan,
     owners: &Owners,
-    (selector, cost): (&str, Cost<'_>),
+    (text, cost): (&Query<'_>, Cost<'_>),
     wanted: impl Fn(&Pod) -> bool,
 ) -> Result<Rows> {
     let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
     let mut last: BTreeMap<Pod, (Timestamp, String)> = BTreeMap::new();
-    let query = |at: &At| promql::sum_by("class, namespace, pod, instance", &at.of(selector));
     let take = |series: &Series<'_>| {
         let (pod, node) = (pod(series), series.label("instance"));
         let Some((newest, _)) = series.samples.last().filter(|_| wanted(&pod)) else { return };
         let of = question.per_node.then_some(node);
-        let key = owners.key(Class::of_label(series.label("class")), &pod, of);
+        let cpuset = Cpuset::of_label(series.label("cpuset"));
+        let key = Key { cpuset, ..owners.key(Class::of_label(series.label("class")), &pod, of) };
         let steps = rows.entry(key).or_insert_with(|| Steps::absent(plan.grid.points()));
         add_samples(steps, plan.grid, &series.samples);
         let known = last.entry(pod).or_insert_with(|| (*newest, node.to_owned()));
@@ -94,7 +104,7 @@ async fn from_samples(
             *known = (*newest, node.to_owned());
         }
     };
-    querier.each(&query, plan.grid, cost, take).await?;
+    querier.each(text, plan.grid, cost, take).await?;
     let rows = rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect();
     Ok((rows, last.into_iter().map(|(pod, (_, node))| (pod, node)).collect()))
 }

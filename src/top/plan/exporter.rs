@@ -33,12 +33,18 @@ impl Planner<'_> {
             matchers.extend(filter.namespace.as_ref().map(|name| promql::equal("namespace", name)));
             matchers.extend(self.nodes_matcher("instance"));
             let (read, labels) = (self.nodes * PODS_PER_NODE, "class, namespace, pod, instance".to_owned());
-            // Samples of a workload's pods are added up.
-            let of_workloads = question.by == By::Workload;
+            let form = match question.by {
+                // Samples of a workload's pods are added up.
+                By::Workload => Form::Each(labels),
+                By::Cpuset => {
+                    Form::Parts(labels + ", cpuset", promql::select(metric_names::PODS_BY_CPUSET, &matchers))
+                }
+                _ => Form::Statistics(labels),
+            };
             queries.push(Planned {
                 purpose: Purpose::Pods,
                 selector: promql::select(metric_names::PODS, &matchers),
-                form: if of_workloads { Form::Each(labels) } else { Form::Statistics(labels) },
+                form,
                 returned: read,
                 read,
                 split: Some("instance"),
@@ -96,6 +102,14 @@ impl Planner<'_> {
     /// Plans rows of groups: recorded sums as they are, or those of some nodes.
     fn groups(&self, classes: &[Class]) -> Planned {
         let labels = "class, groupname";
+        if self.question.by == By::Cpuset {
+            let whole =
+                self.on_each_node(Purpose::Groups, metric_names::GROUPS, labels, classes, GROUPS_PER_NODE);
+            let mut matchers = vec![metric_names::of_classes(classes)];
+            matchers.extend(self.nodes_matcher("instance"));
+            let parts = promql::select(metric_names::GROUPS_BY_CPUSET, &matchers);
+            return Planned { form: Form::Parts(self.labels(labels) + ", cpuset", parts), ..whole };
+        }
         if self.question.of_nodes() {
             return self.on_each_node(
                 Purpose::Groups,

@@ -6,7 +6,7 @@ use crate::query::Span;
 use crate::report::{Class, SortBy, SourceKind};
 use crate::time::Timestamp;
 use crate::top::filter::{Filter, Namespaces};
-use crate::top::question::{By, Question, SourceChoice};
+use crate::top::question::{By, KnownSets, Question, SourceChoice};
 use std::time::Duration;
 
 const WINDOW: Span =
@@ -29,6 +29,7 @@ fn question(by: By) -> Question {
         present: false,
         trend: 0,
         at_peak: false,
+        sets: KnownSets::default(),
         sort: SortBy::Avg,
         limit: None,
     }
@@ -48,6 +49,7 @@ fn each_kind_of_question_has_its_plan() {
         ("workload", By::Workload),
         ("group", By::Group),
         ("thread", By::Thread),
+        ("cpuset", By::Cpuset),
     ];
     for (kind, name) in [(SourceKind::Exporter, "exporter"), (SourceKind::Platform, "platform")] {
         let mut text = String::new();

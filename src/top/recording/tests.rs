@@ -1,9 +1,9 @@
 //! Reports of a recording of three samples.
 use super::{Counted, Question, Recording, Snapshot, Span};
-use crate::report::{Class, Report, Row, SortBy, Stats};
+use crate::report::{Class, Cpuset, Report, Row, SortBy, Stats};
 use crate::time::Timestamp;
 use crate::top::{By, Filter, Percentile};
-use node_cpu::{Cpu, Pod};
+use node_cpu::{ByAllowed, Cpu, CpuList, CpuSet, Pod};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ fn at(seconds: i64) -> Timestamp {
 
 /// Steps of 1, 1 and 2 seconds. `sshd` uses 0.5, 0.5 and 2 CPU seconds; `once` 0.2 in the first step and ends in
 /// the second; the pod comes in the second and use 1 and 1; and 0.1, 0 and -0.2 are nobody's.
-fn recording(by_thread: bool) -> Recording {
+fn recording(by: By) -> Recording {
     let begin = Instant::now();
     let snapshot = |seconds, groups: &[(Counted, &str, u64, bool)], busy: u64| {
         let key = |class: Counted, name: &str| (class, Arc::from(name));
@@ -43,7 +43,7 @@ fn recording(by_thread: bool) -> Recording {
         snapshot.pods_alive.insert(pod);
         snapshot
     };
-    let mut recording = Recording::new(snapshot(0, &[(host, "sshd", 0, true)], 0), by_thread);
+    let mut recording = Recording::new(snapshot(0, &[(host, "sshd", 0, true)], 0), by);
     recording.add(snapshot(1, &[(host, "sshd", 500, true), (host, "once", 200, true)], 800));
     let second = [(host, "sshd", 1000, true), (host, "once", 200, false)];
     recording.add(web(snapshot(2, &second, 2300), 1000));
@@ -64,18 +64,14 @@ fn question() -> Question {
         present: true,
         trend: 0,
         at_peak: false,
+        sets: Default::default(),
         sort: SortBy::Avg,
         limit: None,
     }
 }
 
 fn report(question: &Question) -> Report {
-    recording(question.by == By::Thread).report(
-        question,
-        Some("laptop"),
-        Span { start: at(0), end: at(4) },
-        SECOND,
-    )
+    recording(question.by).report(question, Some("laptop"), Span { start: at(0), end: at(4) }, SECOND)
 }
 
 /// Equal but for rounding.
@@ -105,7 +101,7 @@ fn averages_are_totals_and_extremes_are_of_the_steps() {
 
 #[test]
 fn dropped_samples_are_in_no_report() {
-    let mut recording = recording(false);
+    let mut recording = recording(By::Group);
     recording.keep_newest(1);
     assert_eq!(recording.length(), Duration::from_secs(2));
     let report = recording.report(&question(), None, Span { start: at(2), end: at(4) }, SECOND);
@@ -165,4 +161,62 @@ fn a_row_of_a_class_is_the_sum_of_its_groups() {
     assert_near(report.rows[0].stats, 0.8, 0.5, 1.0);
     let median = report.rows[0].percentiles.as_ref().and_then(|all| all.get("p50")).unwrap();
     assert!((median - 0.85).abs() < 1e-9, "{median}");
+}
+
+/// Parts by where they may run add up to their groups and pods, and a stray's are those that are not reserved.
+#[test]
+fn rows_of_sets_add_up_to_their_groups() {
+    let begin = Instant::now();
+    let group = (Counted::Host, Arc::from("sshd"));
+    let pod = Pod { class: Counted::Infra, namespace: "openshift-x".into(), name: "p".into() };
+    let cpus = Arc::new(CpuList::from_iter([0, 1]));
+    let snapshot = |seconds, ms: u64| {
+        let us = ms * 1000;
+        let cpu = Cpu { user_us: 4 * us, system_us: 0 };
+        let parts = ByAllowed { reserved_us: us, isolated_us: 0, any_us: 3 * us };
+        let mut snapshot = Snapshot::empty(begin + Duration::from_secs(seconds));
+        snapshot.groups = [(group.clone(), cpu)].into();
+        snapshot.pods = [(pod.clone(), cpu)].into();
+        snapshot.groups_by_allowed = [(group.clone(), parts)].into();
+        snapshot.pods_by_allowed = [(pod.clone(), parts)].into();
+        snapshot.busy = [("user", 8 * us)].into();
+        let set = |name, cpu: u32, us| CpuSet {
+            name,
+            cpus: [cpu].into_iter().collect(),
+            busy: [("user", us)].into(),
+        };
+        snapshot.cpu_sets = vec![set("isolated", 1, 2 * us), set("reserved", 0, 6 * us)];
+        snapshot.pod_strays = [((pod.clone(), Arc::clone(&cpus)), 7)].into();
+        snapshot
+    };
+    let mut recording = Recording::new(snapshot(0, 0), By::Cpuset);
+    recording.add(snapshot(1, 100));
+    recording.add(snapshot(2, 200));
+    let report = recording.report(
+        &Question { by: By::Cpuset, ..question() },
+        None,
+        Span { start: at(0), end: at(2) },
+        Duration::from_secs(1),
+    );
+    let rows = report.rows.iter().map(|row| (row.name.as_str(), row.cpuset, row.stats.avg));
+    let expected = [
+        ("p", Some(Cpuset::Any), 0.3),
+        ("sshd", Some(Cpuset::Any), 0.3),
+        ("p", Some(Cpuset::Reserved), 0.1),
+        ("sshd", Some(Cpuset::Reserved), 0.1),
+    ];
+    assert_eq!(
+        rows.map(|(name, set, avg)| (name, set, (avg * 1e9).round() / 1e9)).collect::<Vec<_>>(),
+        expected
+    );
+    let sets = report.cpusets.unwrap();
+    let sets: Vec<_> = sets.iter().map(|of| (of.cpuset, of.cpus.as_deref().unwrap(), of.stats.max)).collect();
+    assert_eq!(sets, [(Cpuset::Reserved, "0", 0.6), (Cpuset::Isolated, "1", 0.2)]);
+    let strays = report.strays.unwrap();
+    let stray = &strays[0];
+    assert_eq!(
+        (strays.len(), stray.name.as_str(), stray.threads, stray.cpus.join(" ").as_str()),
+        (1, "p", 7, "0-1")
+    );
+    assert!((stray.avg - 0.3).abs() < 1e-9);
 }

@@ -1,0 +1,101 @@
+//! Sets of CPUs of a report's nodes: how busy each is, and what of the platform may run on those of the workload.
+//!
+//! With the exporter's series both are by each node's own command line. Without them a PerformanceProfile or the user tells
+//! the sets, the platform's series how busy their CPUs were, and nothing who may run there.
+mod exporter;
+mod platform;
+
+use super::key::{Key, Samples};
+use super::plan::{Plan, Purpose};
+use super::question::Question;
+use crate::query::Querier;
+use crate::report::{Cpuset, CpusetBusy, SourceKind, Steps, Stray};
+use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Numbers of threads by their CPUs, on each node.
+pub(super) type ThreadsOnNodes = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// Sets and strays, as fetched.
+#[derive(Debug, Default)]
+pub(super) struct Cpusets {
+    /// Busy time of each set, by node if rows are.
+    pub busy: BTreeMap<(Cpuset, Option<String>), Steps>,
+    /// Lists of CPUs that the set has on some node, likewise.
+    pub lists: BTreeMap<(Cpuset, Option<String>), BTreeSet<String>>,
+    /// Threads of each group or pod that may run on isolated CPUs. `None` if the source does not tell.
+    pub strays: Option<BTreeMap<Key, ThreadsOnNodes>>,
+    pub notes: Vec<String>,
+}
+
+impl Cpusets {
+    /// Fetches them for a plan's window and nodes. Errors are those of the client.
+    pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Cpusets> {
+        match plan.kind {
+            SourceKind::Exporter => exporter::fetch(querier, question, plan).await,
+            _ => platform::fetch(querier, question, plan).await,
+        }
+    }
+
+    /// Returns the busy time of each set. `expected`: number of samples that the window would hold.
+    pub(super) fn busy(&self, expected: f64) -> Vec<CpusetBusy> {
+        let one = |((cpuset, node), steps): (&(Cpuset, Option<String>), &Steps)| {
+            let lists = self.lists.get(&(*cpuset, node.clone()));
+            let cpus = lists.filter(|lists| lists.len() == 1).and_then(|lists| lists.first().cloned());
+            Some(CpusetBusy { cpuset: *cpuset, cpus, node: node.clone(), stats: steps.stats(expected)? })
+        };
+        self.busy.iter().filter_map(one).collect()
+    }
+
+    /// Returns the strays that the filters let through, the biggest first. `parts`: what rows were fetched.
+    pub(super) fn strays(
+        &self,
+        question: &Question,
+        parts: &BTreeMap<Purpose, BTreeMap<Key, Samples>>,
+        expected: f64,
+    ) -> Option<Vec<Stray>> {
+        let used = used_off_reserved(parts, expected);
+        let stray = |(key, by_node): (&Key, &ThreadsOnNodes)| Stray {
+            class: key.class,
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            node: key.node.clone(),
+            nodes: by_node.len(),
+            threads: by_node.values().flat_map(BTreeMap::values).sum(),
+            cpus: by_node
+                .values()
+                .flat_map(BTreeMap::keys)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .cloned()
+                .collect(),
+            avg: used.get(key).copied().unwrap_or(0.0),
+            why: Stray::why(key.class),
+        };
+        let mut strays: Vec<Stray> =
+            self.strays.as_ref()?.iter().filter(|(key, _)| shows(question, key)).map(stray).collect();
+        strays.sort_by(|a, b| b.avg.total_cmp(&a.avg));
+        Some(strays)
+    }
+}
+
+/// Returns true if the filters let a group or pod through.
+fn shows(question: &Question, key: &Key) -> bool {
+    let filter = &question.filter;
+    match &key.namespace {
+        Some(namespace) => filter.has_pod(namespace, &key.name),
+        None => filter.has_class(key.class),
+    }
+}
+
+/// Returns the average of what each group or pod used where it was not bound to reserved CPUs.
+fn used_off_reserved(parts: &BTreeMap<Purpose, BTreeMap<Key, Samples>>, expected: f64) -> BTreeMap<Key, f64> {
+    let mut used = BTreeMap::new();
+    for (key, samples) in [Purpose::Groups, Purpose::Pods].iter().flat_map(|of| parts.get(of)).flatten() {
+        if let (Samples::Each(steps), Some(Cpuset::Isolated | Cpuset::Any)) = (samples, key.cpuset) {
+            let avg = steps.stats(expected).map_or(0.0, |stats| stats.avg);
+            *used.entry(Key { cpuset: None, ..key.clone() }).or_insert(0.0) += avg;
+        }
+    }
+    used
+}
