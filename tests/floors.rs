@@ -80,7 +80,7 @@ const INSTALL: Floors = &[
 const STATUS: Floors = &[
     &["mod"],
     &["round", "output"],
-    &["data"],
+    &["data", "strays"],
     &["targets"],
     &["running"],
     &["installed"],

@@ -40,6 +40,7 @@ checks! {
     Samples     "samples"     "Every node has fresh samples."
     Attributed  "attributed"  "On each node, 80 to 120 % of the busy time is attributed."
     Names       "names"       "Pods are counted under their names, not under their UIDs."
+    Cpusets     "cpusets"     "On partitioned nodes nothing of the platform may run on isolated CPUs, but what is expected there."
     Cost        "cost"        "No exporter uses more than 0.05 cores."
     Config      "config"      "Every exporter has read its config and its certificates since they last changed."
 }

@@ -6,6 +6,7 @@
 //!   round        runs all checks once
 //!    |
 //!   data         samples, their share of the busy time, cost of the exporter   <- output: a table, or JSON
+//!   strays       what of the platform may run on isolated CPUs
 //!   targets      scrape targets and rules
 //!   running      pods, their nodes and their rights
 //!   installed    objects, version, image                                       <- constraints: effect on other pods
@@ -31,6 +32,7 @@ mod remedy;
 mod report;
 mod round;
 mod running;
+mod strays;
 mod targets;
 
 use crate::cluster::{Cluster, PrometheusOptions};

@@ -4,6 +4,7 @@ use super::data::Data;
 use super::installed::{self, Installed};
 use super::report::{Check, Report};
 use super::running::{self, Nodes};
+use super::strays;
 use super::targets::{self, DEFAULT_INTERVAL, Scrapes};
 use crate::cluster::{Cluster, Connection, PrometheusOptions, Server};
 use crate::time::Timestamp;
@@ -130,6 +131,12 @@ impl State<'_, '_> {
             },
             CheckName::Attributed => self.check_data(name, Data::check_attributed),
             CheckName::Names => self.check_data(name, Data::check_names),
+            CheckName::Cpusets => match &self.connected {
+                Some(Connected { connection, now, .. }) => {
+                    strays::check(self.cluster, &connection.client, *now).await
+                }
+                None => skipped(),
+            },
             CheckName::Cost => self.check_data(name, Data::check_cost),
             CheckName::Config => self.check_data(name, Data::check_config),
         })

@@ -4,6 +4,7 @@
 //! the sets, the platform's series how busy their CPUs were, and nothing who may run there.
 mod exporter;
 mod platform;
+mod strays;
 
 use super::key::{Key, Samples};
 use super::plan::{Plan, Purpose};
@@ -13,8 +14,10 @@ use crate::report::{Cpuset, CpusetBusy, SourceKind, Steps, Stray};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use strays::Strays;
+
 /// Numbers of threads by their CPUs, on each node.
-pub(super) type ThreadsOnNodes = BTreeMap<String, BTreeMap<String, u64>>;
+pub(crate) type ThreadsOnNodes = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// Sets and strays, as fetched.
 #[derive(Debug, Default)]

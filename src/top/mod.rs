@@ -30,7 +30,9 @@ mod run;
 mod sampling;
 mod watch;
 
+pub(crate) use cpusets::{Strays, ThreadsOnNodes};
 pub use filter::{Filter, Namespaces};
+pub(crate) use key::Key;
 pub use local::{LocalWatch, Recorded, record};
 pub(crate) use probe::{Probe, probe};
 pub use question::{By, KnownSets, Percentile, Question, SourceChoice};

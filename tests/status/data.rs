@@ -47,7 +47,7 @@ fn all_is_well_and_then_the_config_is_not() {
     // told what they attribute.
     let well = until("every check to be ok", Duration::from_secs(120), || {
         let found = status(&site.plugin, &["--wait", &flag]);
-        anyhow::ensure!(found.code == 0 && found.with_status("ok").len() >= 13, "{found:?}");
+        anyhow::ensure!(found.code == 0 && found.with_status("ok").len() >= 14, "{found:?}");
         Ok(found)
     })
     .unwrap();
@@ -66,6 +66,7 @@ fn all_is_well_and_then_the_config_is_not() {
     well.assert_check("rules", "ok", "15 rules are loaded and evaluated", "");
     well.assert_check("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
     well.assert_check("attributed", "ok", " % of the busy time of 10 minutes; at worst ", "");
+    well.assert_check("cpusets", "ok", "no node isolates CPUs", "");
     well.assert_check("cost", "ok", " cores a node on average, at most 0.0", "");
 
     std::fs::write(&scrape.config, "process_names: {").unwrap();

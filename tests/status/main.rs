@@ -19,3 +19,4 @@ mod serving_certificate;
 #[path = "../install/site.rs"]
 #[allow(dead_code, reason = "the tests of install compare more of the objects")]
 mod site;
+mod strays;
