@@ -8,7 +8,7 @@ use super::totals::{NodeTotals, Totals, steps_before};
 use crate::prometheus::{Grid, Series};
 use crate::query::promql::{self, At};
 use crate::query::{Cost, Querier, Span, Split};
-use crate::report::{Class, Steps};
+use crate::report::{Class, Cpuset, Steps};
 use crate::top::metric_names::{BUSY, CLASS_COUNT, CLASSES_ON_NODES, CPUSETS, GROUPS, PODS};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ use std::time::Duration;
 /// Numbers of groups and pods that a node is taken for when the cost of a query is estimated.
 const GROUPS_PER_NODE: usize = 100;
 const PODS_PER_NODE: usize = 50;
+
+const ONE_SET: &str = "the node isolates no CPUs by its kernel's command line, as a PerformanceProfile would";
 
 /// The exporter's series in a window.
 #[derive(Debug)]
@@ -162,9 +164,9 @@ impl<'a> Exporter<'a> {
         Ok(parts)
     }
 
-    /// Measures the busy time of the CPUs that the nodes' command lines leave to the platform, on partitioned nodes.
-    pub(super) async fn reserved_busy(&self) -> Result<Vec<Measured>> {
-        let selector = self.selectors.select(CPUSETS, vec![promql::equal("cpuset", "reserved")]);
+    /// Measures the busy time of a set of CPUs as the nodes' command lines tell it, on partitioned nodes.
+    pub(super) async fn busy_of(&self, cpuset: Cpuset) -> Result<Vec<Measured>> {
+        let selector = self.selectors.select(CPUSETS, vec![promql::equal("cpuset", cpuset.as_str())]);
         let nodes = self.by_node(&selector, 1).await?;
         let measured = nodes.into_iter().map(|(node, steps)| {
             let covered = steps.samples();
@@ -179,7 +181,8 @@ impl<'a> Exporter<'a> {
         let mut add = |node: String, steps: &Steps| {
             sums.entry(node).or_insert_with(|| Steps::absent(self.grid.points())).add_all(steps);
         };
-        if subject.group.is_some() {
+        let has_groups = [Class::Host, Class::Kernel].iter().any(|class| subject.classes().contains(class));
+        if subject.group.is_some() || has_groups && !subject.on.is_empty() {
             let groups = self.by_node(&self.selectors.groups(subject), GROUPS_PER_NODE).await?;
             groups.into_iter().for_each(|(node, steps)| add(node, &steps));
         }
@@ -196,7 +199,14 @@ impl<'a> Exporter<'a> {
             }
         }
         let absent = Steps::absent(self.grid.points());
+        let partitioned = match subject.on.is_empty() {
+            true => BTreeMap::new(),
+            false => self.by_node(&self.selectors.select(CPUSETS, Vec::new()), 2).await?,
+        };
         let of = |node: &str| {
+            if !subject.on.is_empty() && !partitioned.contains_key(node) {
+                return Measured::unknown(node, ONE_SET);
+            }
             let steps = sums.get(node).unwrap_or(&absent).clone();
             Measured::of_steps(node, steps, self.grid, self.totals.asked, self.totals.covered(node))
         };

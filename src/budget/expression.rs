@@ -4,10 +4,12 @@ use super::limit::LimitKind;
 use super::platform_metrics::{self, MANAGEMENT, SLICES_MEMORY, infra, pods_memory};
 use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
 use crate::prometheus::promql::literal;
+use crate::query::promql;
 use crate::report::Class;
 use crate::time::show_duration;
-use crate::top::metric_names::{BUSY, CLASSES_ON_NODES, GROUPS, PODS};
-use crate::top::metric_names::{cores_of, cpus_busy};
+use crate::top::metric_names::{
+    BUSY, CLASSES_ON_NODES, CPUSETS, GROUPS, GROUPS_BY_CPUSET, PODS, PODS_BY_CPUSET, cores_of, cpus_busy,
+};
 use std::time::Duration;
 
 /// Interval of the kubelet's scrapes: the steps of subqueries of memory.
@@ -90,14 +92,14 @@ impl<'a> Writer<'a> {
             let by = if subject.each.is_some() { "node, namespace, pod" } else { "node" };
             return Ok(over(&memory(subject, by), MEMORY_STEP));
         }
-        if subject.of == Of::Reserved {
-            let list = self.reserved.given.as_ref();
-            let list =
-                list.ok_or("an alert cannot ask which CPUs are reserved: give --reserved 0-1,52-53")?;
-            let cpus: Vec<String> = list.iter().map(|cpu| cpu.to_string()).collect();
-            let cpus = cpus.join("|");
-            let busy = cpus_busy(&format!("cpu=~\"{cpus}\""));
-            return Ok(over(&cores_of(&busy), &self.step));
+        if let Of::Cpuset(cpuset) = subject.of {
+            let cpus = self.reserved.given.as_ref().and_then(|_| self.reserved.cpus_of(cpuset, ""));
+            let cpus =
+                cpus.ok_or("an alert cannot ask which CPUs are reserved: give --reserved 0-1,52-53")?;
+            return Ok(over(&cores_of(&cpus_busy(&cpus.matcher())), &self.step));
+        }
+        if !subject.on.is_empty() {
+            return Ok(over(&self.parts(subject, &line.statistic), &self.step));
         }
         if let Some(each) = subject.each {
             return Ok(self.each_series(subject, each, &line.statistic));
@@ -117,6 +119,27 @@ impl<'a> Writer<'a> {
             }
         };
         Ok(over(&of, &self.step))
+    }
+
+    /// Writes what of some classes may run on some sets of CPUs, on each partitioned node.
+    fn parts(&self, subject: &Subject, statistic: &Statistic) -> String {
+        let sets: Vec<&str> = subject.on.iter().map(|cpuset| cpuset.as_str()).collect();
+        let on = format!("cpuset=~\"{}\"", sets.join("|"));
+        let is_pod = |class: &&Class| matches!(class, Class::Infra | Class::Workload);
+        let mut parts = Vec::new();
+        if subject.group.is_some() || !subject.classes().iter().all(|class| is_pod(&class)) {
+            parts.push(groups(subject).replacen(GROUPS, GROUPS_BY_CPUSET, 1));
+        }
+        if subject.classes().iter().any(|class| is_pod(&class)) {
+            let of = |selector: &str| promql::and(&selector.replacen(PODS, PODS_BY_CPUSET, 1), Some(&on));
+            parts.push(self.pods(subject, &of));
+        }
+        if let Some(groups) = parts.first_mut().filter(|part| part.starts_with(GROUPS_BY_CPUSET)) {
+            *groups = promql::and(groups, Some(&on));
+        }
+        let sum = format!("sum by (instance) ({})", parts.join(" or "));
+        let is_avg = *statistic == Statistic::Avg;
+        if is_avg { format!("{sum} or 0 * sum by (instance) ({CPUSETS})") } else { sum }
     }
 
     /// Writes the statistic of each pod or group, whose average is over the time in which its node answered.

@@ -3,10 +3,10 @@ use super::limit::LimitKind;
 use super::platform_metrics::{MANAGEMENT, pod_requests};
 use super::report::Item;
 use super::subject::{Line, Resource};
-use crate::cluster::Partitioning;
+use crate::cluster::{Partitioning, ProfileSets};
 use crate::prometheus::Series;
 use crate::query::{Querier, Span};
-use crate::report::Class;
+use crate::report::{Class, Cpuset};
 use crate::time::Timestamp;
 use anyhow::Result;
 use node_cpu::CpuList;
@@ -24,28 +24,65 @@ pub(super) fn pod(series: &Series<'_>) -> Pod {
     (series.label("namespace").to_owned(), series.label("pod").to_owned())
 }
 
+/// CPUs of a node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cpus {
+    /// These.
+    These(CpuList),
+    /// All but these.
+    AllBut(CpuList),
+}
+
+impl Cpus {
+    /// Matches them by the label `cpu`.
+    pub(super) fn matcher(&self) -> String {
+        let (operator, list) = match self {
+            Cpus::These(list) => ("=~", list),
+            Cpus::AllBut(list) => ("!~", list),
+        };
+        let numbers: Vec<String> = list.iter().map(|cpu| cpu.to_string()).collect();
+        format!("cpu{operator}\"{}\"", numbers.join("|"))
+    }
+
+    /// Returns the least number of them that must be seen.
+    pub(super) fn least(&self) -> usize {
+        match self {
+            Cpus::These(list) => list.count(),
+            Cpus::AllBut(_) => 1,
+        }
+    }
+}
+
 /// CPUs that are reserved for the platform, by their numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Reserved {
     /// Of all nodes, as `--reserved` says.
     pub given: Option<CpuList>,
     /// By node, as PerformanceProfiles say.
-    pub of_nodes: BTreeMap<String, CpuList>,
+    pub of_nodes: BTreeMap<String, ProfileSets>,
     /// Reason why no PerformanceProfile, or not each, could be read. `None` if all were, or none was looked for.
     pub why_none: Option<String>,
 }
 
 impl From<Partitioning> for Reserved {
     fn from(found: Partitioning) -> Reserved {
-        let of_nodes = found.of_nodes.into_iter().map(|(node, sets)| (node, sets.reserved));
-        Reserved { given: None, of_nodes: of_nodes.collect(), why_none: found.why_none }
+        Reserved { given: None, of_nodes: found.of_nodes, why_none: found.why_none }
     }
 }
 
 impl Reserved {
     /// Returns a node's CPUs.
     pub(super) fn of(&self, node: &str) -> Option<&CpuList> {
-        self.given.as_ref().or_else(|| self.of_nodes.get(node))
+        self.given.as_ref().or_else(|| self.of_nodes.get(node).map(|sets| &sets.reserved))
+    }
+
+    /// Returns the CPUs of a set of a node, as some or as all but some. `None` if neither the user nor a profile tells them.
+    pub(super) fn cpus_of(&self, cpuset: Cpuset, node: &str) -> Option<Cpus> {
+        match (cpuset, &self.given) {
+            (Cpuset::Reserved, _) => self.of(node).cloned().map(Cpus::These),
+            (_, Some(reserved)) => Some(Cpus::AllBut(reserved.clone())),
+            _ => self.of_nodes.get(node)?.isolated.clone().map(Cpus::These),
+        }
     }
 
     /// Explains why those of a node are not known.

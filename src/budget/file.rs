@@ -1,7 +1,7 @@
 //! A budget as YAML: `kind: CpuBudget`. Unknown keys and values that do not fit are errors with their line.
 use super::limit::{Limit, LimitKind};
 use super::subject::{Each, Line, Of, Pattern, Resource, Statistic, Subject};
-use crate::report::Class;
+use crate::report::{Class, Cpuset};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use std::collections::BTreeSet;
@@ -61,6 +61,8 @@ struct LineText {
     namespace: Option<String>,
     #[serde(default)]
     each: Option<Each>,
+    #[serde(default, deserialize_with = "words")]
+    cpuset: Vec<String>,
     statistic: Statistic,
     limit: Limit,
 }
@@ -95,7 +97,7 @@ impl Budget {
     /// Returns true if a line depends on which CPUs are reserved, or on how many.
     pub fn needs_reserved(&self) -> bool {
         let needs = |line: &Line| {
-            line.subject.of == Of::Reserved || matches!(line.limit.kind, LimitKind::OfReserved(_))
+            matches!(line.subject.of, Of::Cpuset(_)) || matches!(line.limit.kind, LimitKind::OfReserved(_))
         };
         self.lines.iter().any(needs)
     }
@@ -162,7 +164,9 @@ impl TryFrom<LineText> for Line {
             (words, ..) => sum(words)?,
         };
         let (group, namespace) = (pattern(text.group)?, pattern(text.namespace)?);
-        let subject = Subject { resource: text.resource, of, group, namespace, each: text.each };
+        let on: BTreeSet<Cpuset> = text.cpuset.iter().map(|word| cpuset(word)).collect::<Result<_>>()?;
+        let on = on.into_iter().collect();
+        let subject = Subject { resource: text.resource, of, group, namespace, each: text.each, on };
         subject.check(&text.limit)?;
         let name = text.name.unwrap_or_else(|| subject.to_string());
         Ok(Line { name, subject, statistic: text.statistic, limit: text.limit })
@@ -170,14 +174,14 @@ impl TryFrom<LineText> for Line {
 }
 
 fn sum(words: &[String]) -> Result<Of> {
-    const WORDS: &str =
-        "give platform, busy, reserved, unattributed, or classes: host, kernel, infra, workload, pod";
+    const WORDS: &str = "give platform, busy, reserved, isolated, unattributed, or classes: host, kernel, infra, workload, pod";
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => return Err(anyhow!("a line needs of: {WORDS}")),
         ["platform"] => return Ok(Of::Platform),
         ["busy"] => return Ok(Of::Busy),
-        ["reserved"] => return Ok(Of::Reserved),
+        ["reserved"] => return Ok(Of::Cpuset(Cpuset::Reserved)),
+        ["isolated"] => return Ok(Of::Cpuset(Cpuset::Isolated)),
         ["unattributed"] => return Ok(Of::Unattributed),
         _ => {}
     }
@@ -191,6 +195,15 @@ fn sum(words: &[String]) -> Result<Of> {
     };
     let classes: BTreeSet<Class> = words.iter().map(class).collect::<Result<_>>()?;
     Ok(Of::Classes(classes.into_iter().collect()))
+}
+
+fn cpuset(word: &str) -> Result<Cpuset> {
+    match word {
+        "reserved" => Ok(Cpuset::Reserved),
+        "isolated" => Ok(Cpuset::Isolated),
+        "any" => Ok(Cpuset::Any),
+        other => Err(anyhow!("{other:?} is no cpuset: give reserved, isolated or any, or some of them")),
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +224,8 @@ mod tests {
             ("{group: crio.*, statistic: max, limit: 1}", "host + kernel crio.*"),
             ("{of: infra, each: pod, statistic: avg, limit: 120% of request}", "each infra pod"),
             ("{resource: memory, of: infra, statistic: max, limit: 12 GB}", "memory of infra"),
+            ("{of: isolated, statistic: max, limit: 12}", "busy of the isolated CPUs"),
+            ("{of: host, cpuset: 'any, isolated', statistic: max, limit: 1}", "host on isolated or any CPUs"),
         ] {
             assert_eq!(budget(line).unwrap().lines[0].name, name);
         }
@@ -233,6 +248,9 @@ mod tests {
             ("{of: platform, statistic: avg, limit: 120% of request}", "needs each: pod"),
             ("{of: platform, statistic: avg, limit: 16 GB}", "no number of bytes"),
             ("{resource: memory, of: kernel, statistic: avg, limit: 16 GB}", "memory is known of"),
+            ("{of: platform, cpuset: any, statistic: avg, limit: 3}", "cpuset needs of: host"),
+            ("{of: infra, each: pod, cpuset: any, statistic: avg, limit: 3}", "leave out each"),
+            ("{of: host, cpuset: shared, statistic: avg, limit: 3}", "\"shared\" is no cpuset"),
             ("{resource: disk, of: host, statistic: avg, limit: 16 GB}", "unknown variant `disk`"),
         ] {
             let error = budget(line).unwrap_err();

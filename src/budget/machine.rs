@@ -40,7 +40,7 @@ impl Machine {
                 "--local measures CPU: a cluster's Prometheus tells memory",
             )];
         }
-        if subject.of == Of::Reserved {
+        if matches!(subject.of, Of::Cpuset(_)) || !subject.on.is_empty() {
             return vec![Measured::unknown(
                 node,
                 "--local does not count by CPU: a cluster's Prometheus tells it",

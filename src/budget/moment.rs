@@ -18,7 +18,8 @@ pub(super) struct Moment<'a> {
 pub(super) fn find<'a>(lines: &'a [Line], judged: &[Judged], totals: &Totals) -> Option<Moment<'a>> {
     let candidates = lines.iter().zip(judged).filter(|(line, judged)| {
         let subject = &line.subject;
-        let sum = subject.resource == Resource::Cpu && subject.of != Of::Reserved && subject.each.is_none();
+        let has_parts = !matches!(subject.of, Of::Cpuset(_)) && subject.on.is_empty();
+        let sum = subject.resource == Resource::Cpu && has_parts && subject.each.is_none();
         sum && judged.report.worst.left.is_some()
     });
     let share = |judged: &Judged| share_left(&judged.report.worst);

@@ -1,5 +1,5 @@
 //! Memory and the busy time of single CPUs, which the platform's own series have, whatever the source of the rest.
-use super::facts::{Facts, Pod, Reserved, pod};
+use super::facts::{Cpus, Facts, Pod, pod};
 use super::measured::{Measured, Samples, steps_in};
 use super::platform_metrics::{SLICES_MEMORY, infra, pods_memory};
 use super::report::Item;
@@ -18,6 +18,8 @@ const CPU_STEP: Duration = Duration::from_secs(15);
 /// Numbers of nodes and pods that a cluster is taken for when the cost of a query is estimated.
 const NODES: usize = 200;
 const PODS: usize = 8000;
+/// Number of CPUs that a node is taken for likewise.
+const CPUS: usize = 64;
 
 /// Window, and the nodes that are judged: `None` for all.
 #[derive(Clone, Debug)]
@@ -141,27 +143,23 @@ fn pods_of(subject: &Subject, management: &[Pod]) -> Vec<Selected> {
     selected
 }
 
-/// Measures the busy time of the reserved CPUs on some nodes, of which they are known by their numbers.
-pub(super) async fn reserved_busy(
+/// Measures the busy time of some CPUs of each node, which are known by their numbers.
+pub(super) async fn cpus_busy_on(
     querier: &Querier<'_>,
     scope: &Scope,
-    reserved: &Reserved,
-    nodes: &[String],
+    nodes: &[(String, Cpus)],
 ) -> Result<Vec<Measured>> {
-    let mut of_lists: BTreeMap<Vec<u32>, Vec<&str>> = BTreeMap::new();
-    for node in nodes {
-        let list = reserved.of(node).map(|list| list.iter().collect());
-        of_lists.entry(list.unwrap_or_default()).or_default().push(node);
+    let mut of_lists: BTreeMap<&Cpus, Vec<&str>> = BTreeMap::new();
+    for (node, cpus) in nodes {
+        of_lists.entry(cpus).or_default().push(node);
     }
     let grid = scope.grid(CPU_STEP);
     let mut all = Vec::new();
-    for (list, nodes) in of_lists {
-        let cpus: Vec<String> = list.iter().map(u32::to_string).collect();
-        let cpus = promql::any_of("cpu", cpus.iter().map(String::as_str));
+    for (cpus, nodes) in of_lists {
         let on = promql::any_of("instance", nodes.iter().copied());
-        let selector = cpus_busy(&format!("{cpus},{on}"));
+        let selector = cpus_busy(&format!("{},{on}", cpus.matcher()));
         let text = cores_of(&selector);
-        let cost = Cost::of(nodes.len(), nodes.len() * list.len() * 6);
+        let cost = Cost::of(nodes.len(), nodes.len() * CPUS * 6);
         let range = querier.ranges().text(scope.window.length().max(Duration::from_secs(300)));
         let seen =
             format!("count by (instance) (count by (instance, cpu) (last_over_time({selector}[{range}])))");
@@ -171,12 +169,14 @@ pub(super) async fn reserved_busy(
         )?;
         all.extend(nodes.iter().map(|node| {
             let seen = seen.get(*node).copied().unwrap_or_default();
-            match found.remove(*node).filter(|_| seen >= list.len() as f64) {
+            match found.remove(*node).filter(|_| seen >= cpus.least() as f64) {
                 Some(steps) => scope.measured(node, steps, grid),
                 None => {
-                    let why =
-                        format!("node_exporter tells {seen} of the {} reserved CPUs of the node", list.len());
-                    Measured::unknown(node, why)
+                    let all = cpus.least();
+                    Measured::unknown(
+                        node,
+                        format!("node_exporter tells {seen} of the {all} CPUs of the node"),
+                    )
                 }
             }
         }));
@@ -186,7 +186,7 @@ pub(super) async fn reserved_busy(
 
 /// Returns true if a line is of the platform's own series.
 pub(super) fn measures(line: &Line) -> bool {
-    line.subject.resource == Resource::Memory || line.subject.of == Of::Reserved
+    line.subject.resource == Resource::Memory || matches!(line.subject.of, Of::Cpuset(_))
 }
 
 fn node(series: &Series<'_>) -> String {

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const KERNEL: &str = "kernel threads are not known: `oc interrogate install` brings them";
+const NO_PARTS: &str =
+    "the platform's series do not tell where something may run: `oc interrogate install` brings that";
 
 /// Averages of the platform's rates.
 #[derive(Debug)]
@@ -110,10 +112,11 @@ impl Rates {
         };
         let has_services = self.rows.iter().filter(on_node).any(|row| row.class == Class::Host);
         match &subject.of {
+            _ if !subject.on.is_empty() => Err(NO_PARTS),
             Of::Busy => Ok(busy),
             // What is neither of a workload: host, kernel, infra, and what no class accounts for.
             Of::Platform => Ok(busy - sum(&|row| self.class(row) == Class::Workload)),
-            Of::Unattributed | Of::Reserved => Err(KERNEL),
+            Of::Unattributed | Of::Cpuset(_) => Err(KERNEL),
             Of::Classes(classes) if classes.contains(&Class::Host) && !has_services => {
                 Err("the kubelet tells no services of the node")
             }

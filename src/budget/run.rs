@@ -13,7 +13,7 @@ use super::subject::{Line, Of, Resource};
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::query::{Querier, Span};
-use crate::report::{Source, SourceKind, Window};
+use crate::report::{Cpuset, Source, SourceKind, Window};
 use crate::time::Timestamp;
 use crate::top::{By, Probe, Question, Recorded, SourceChoice, probe};
 use anyhow::Result;
@@ -81,7 +81,9 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let measure = async |line: &Line| -> Result<Vec<Measured>> {
         let mut all = match (&measures, line.subject.resource, &line.subject.of) {
             (_, Resource::Memory, _) => platform_series::memory(&querier, &scope, line, &facts).await?,
-            (_, _, Of::Reserved) => reserved(&querier, &scope, &facts, &known, &measures).await?,
+            (_, _, Of::Cpuset(cpuset)) => {
+                busy_of(*cpuset, &querier, &scope, &facts, &known, &measures).await?
+            }
             (Measures::Exporter(exporter), ..) => exporter.measure(line).await?,
             (Measures::Rates(rates), ..) => rates.measure(line),
         };
@@ -112,19 +114,25 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     Ok(report(query, of, source, judged, worst, notes))
 }
 
-/// Measures the busy time of the reserved CPUs: of those that are known by their numbers, else as the exporter finds them.
-async fn reserved(
+/// Measures the busy time of a set of CPUs: of those that are known by their numbers, else as the exporter finds them.
+async fn busy_of(
+    cpuset: Cpuset,
     querier: &Querier<'_>,
     scope: &Scope,
     facts: &Facts,
     nodes: &[String],
     measures: &Measures<'_>,
 ) -> Result<Vec<Measured>> {
-    let (listed, others): (Vec<String>, Vec<String>) =
-        nodes.iter().cloned().partition(|node| facts.reserved.of(node).is_some());
-    let mut all = platform_series::reserved_busy(querier, scope, &facts.reserved, &listed).await?;
+    let (mut listed, mut others) = (Vec::new(), Vec::new());
+    for node in nodes {
+        match facts.reserved.cpus_of(cpuset, node) {
+            Some(cpus) => listed.push((node.clone(), cpus)),
+            None => others.push(node.clone()),
+        }
+    }
+    let mut all = platform_series::cpus_busy_on(querier, scope, &listed).await?;
     let mut found = match measures {
-        Measures::Exporter(exporter) if !others.is_empty() => exporter.reserved_busy().await?,
+        Measures::Exporter(exporter) if !others.is_empty() => exporter.busy_of(cpuset).await?,
         _ => Vec::new(),
     };
     found.retain(|measured| others.contains(&measured.node));

@@ -5,7 +5,7 @@ use super::subject::Subject;
 use crate::prometheus::promql::literal;
 use crate::query::promql;
 use crate::report::Class;
-use crate::top::metric_names::{GROUPS, PODS, of_classes, these};
+use crate::top::metric_names::{GROUPS, GROUPS_BY_CPUSET, PODS, PODS_BY_CPUSET, of_classes, these};
 
 /// What all selectors depend on.
 #[derive(Debug)]
@@ -27,7 +27,8 @@ impl Selectors {
     pub(super) fn groups(&self, subject: &Subject) -> String {
         let mut matchers = vec![of_classes(subject.classes())];
         matchers.extend(subject.group.as_ref().map(|group| matching("groupname", &group.text)));
-        self.select(GROUPS, matchers)
+        matchers.extend(on(subject));
+        self.select(if subject.on.is_empty() { GROUPS } else { GROUPS_BY_CPUSET }, matchers)
     }
 
     /// Selects the pods of a subject, by the class that the exporter gives them. The second value tells which of these count:
@@ -36,7 +37,8 @@ impl Selectors {
         let namespace = subject.namespace.as_ref().map(|only| matching("namespace", &only.text));
         let select = |mut matchers: Vec<String>| {
             matchers.extend(namespace.clone());
-            self.select(PODS, matchers)
+            matchers.extend(on(subject));
+            self.select(if subject.on.is_empty() { PODS } else { PODS_BY_CPUSET }, matchers)
         };
         let has = |class| subject.classes().contains(&class);
         let mut selected = Vec::new();
@@ -72,6 +74,12 @@ impl Selectors {
         let [namespaces, names] = these(&self.management);
         vec![of_classes(&[Class::Workload]), namespaces, names]
     }
+}
+
+/// Matches the sets of CPUs of a subject.
+fn on(subject: &Subject) -> Option<String> {
+    let sets = subject.on.iter().map(|cpuset| cpuset.as_str());
+    (!subject.on.is_empty()).then(|| promql::any_of("cpuset", sets))
 }
 
 fn matching(label: &str, pattern: &str) -> String {

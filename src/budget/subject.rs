@@ -1,6 +1,6 @@
 //! Subjects of lines: what is summed up on each node, and the statistic of it.
 use super::limit::{Limit, LimitKind};
-use crate::report::Class;
+use crate::report::{Class, Cpuset};
 use crate::top::Percentile;
 use anyhow::{Result, ensure};
 use regex::Regex;
@@ -33,6 +33,8 @@ pub struct Subject {
     pub namespace: Option<Pattern>,
     /// What is held to the limit one by one.
     pub each: Option<Each>,
+    /// Sets of CPUs: what may run on them alone counts. Empty: all.
+    pub on: Vec<Cpuset>,
 }
 
 /// Resource.
@@ -55,8 +57,8 @@ pub enum Of {
     Busy,
     /// Busy time that no class accounts for, as a mean over a minute.
     Unattributed,
-    /// Busy time of the reserved CPUs.
-    Reserved,
+    /// Busy time of the reserved or of the isolated CPUs.
+    Cpuset(Cpuset),
     /// Some classes.
     Classes(Vec<Class>),
 }
@@ -167,13 +169,13 @@ impl Subject {
             Of::Platform => class != Class::Workload,
             Of::Busy => true,
             Of::Classes(classes) => classes.contains(&class),
-            Of::Unattributed | Of::Reserved => false,
+            Of::Unattributed | Of::Cpuset(_) => false,
         }
     }
 
     /// Returns true if it is the sum of whole classes, or of what they are a part of.
     pub fn is_whole(&self) -> bool {
-        self.group.is_none() && self.namespace.is_none() && self.each.is_none()
+        self.group.is_none() && self.namespace.is_none() && self.each.is_none() && self.on.is_empty()
     }
 
     /// Returns true if the group of host or kernel is a part of it.
@@ -204,6 +206,13 @@ impl Subject {
         ensure!(self.namespace.is_none() || pods, "namespace needs of: infra, workload or both");
         ensure!(self.each != Some(Each::Pod) || pods, "each: pod needs of: infra, workload or both");
         ensure!(self.each != Some(Each::Group) || groups, "each: group needs of: host, kernel or both");
+        let of_classes = !self.classes().is_empty() && !self.classes().contains(&Class::Pod);
+        let of_classes = of_classes && self.resource == Resource::Cpu;
+        ensure!(
+            self.on.is_empty() || of_classes,
+            "cpuset needs of: host, kernel, infra, workload or some of them"
+        );
+        ensure!(self.on.is_empty() || self.each.is_none(), "cpuset is of sums: leave out each");
         let of_request = matches!(limit.kind, LimitKind::OfRequest(_) | LimitKind::OfManagementRequest(_));
         ensure!(!of_request || self.each == Some(Each::Pod), "a limit of requests needs each: pod");
         match self.resource {
@@ -238,7 +247,7 @@ impl fmt::Display for Subject {
             Of::Platform => f.write_str("platform")?,
             Of::Busy => f.write_str("busy")?,
             Of::Unattributed => f.write_str("unattributed")?,
-            Of::Reserved => f.write_str("busy of the reserved CPUs")?,
+            Of::Cpuset(cpuset) => write!(f, "busy of the {} CPUs", cpuset.as_str())?,
             Of::Classes(classes) => {
                 let names: Vec<&str> = classes.iter().map(|class| class.as_str()).collect();
                 f.write_str(&names.join(" + "))?;
@@ -251,6 +260,10 @@ impl fmt::Display for Subject {
         }
         if let Some(pattern) = self.group.as_ref().or(self.namespace.as_ref()) {
             write!(f, " {}", pattern.text)?;
+        }
+        if !self.on.is_empty() {
+            let sets: Vec<&str> = self.on.iter().map(|cpuset| cpuset.as_str()).collect();
+            write!(f, " on {} CPUs", sets.join(" or "))?;
         }
         Ok(())
     }

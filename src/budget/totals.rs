@@ -137,7 +137,7 @@ impl Totals {
             Of::Busy => totals.busy.clone(),
             Of::Unattributed => unattributed(),
             Of::Classes(classes) => totals.sum(classes),
-            Of::Reserved => absent(),
+            Of::Cpuset(_) => absent(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `top --by cpuset`: parts of groups and pods by where they may run, sets of CPUs, and strays, on a cluster some of whose
 //! nodes are partitioned.
 
+mod budget;
 mod platform;
 
 use crate::serve::{END_MS, an_hour, serve};
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use test_cluster::{Login, Prometheus, shared};
-use test_history::{History, Series, metric};
+use test_history::{History, Series, Spec, metric};
 
 /// Nodes that are not partitioned.
 const OF_ONE_SET: [&str; 2] = ["node-003", "node-006"];
@@ -28,8 +29,8 @@ fn is_partitioned(node: &str) -> bool {
 }
 
 /// The history with the parts of each group and pod of the partitioned nodes, and the sets' busy times.
-fn partitioned() -> History {
-    let mut history = History::generate(&an_hour());
+fn partitioned(spec: &Spec) -> History {
+    let mut history = History::generate(spec);
     let mut more = Vec::new();
     for series in &history.series {
         let (node, times) = (series.label("instance"), |share: f64| {
@@ -86,7 +87,7 @@ fn notes(report: &Value) -> String {
 
 #[test]
 fn parts_are_those_of_each_node_and_add_up() -> Result<()> {
-    let prometheus = serve("cpusets", &partitioned(), &[])?;
+    let prometheus = serve("cpusets", &partitioned(&an_hour()), &[])?;
     let labels = ["class", "namespace", "name", "node", "cpuset"];
     for flags in ["", "--class host,kernel", "-n ns-1", "--node node-001,node-003", "-S openshift-.*"] {
         let found = top(&prometheus, &format!("--by cpuset --per-node {flags}"))?;
@@ -153,7 +154,7 @@ fn parts_are_those_of_each_node_and_add_up() -> Result<()> {
 /// Strays as the exporter tells them, and what of them is expected.
 #[test]
 fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
-    let mut history = partitioned();
+    let mut history = partitioned(&an_hour());
     let unit = history.series.iter().find(|of| {
         of.metric == metric::GROUP && of.label("class") == "host" && of.label("instance") == "node-000"
     });
