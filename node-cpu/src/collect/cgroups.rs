@@ -65,6 +65,8 @@ struct ExitedAccounts {
 #[derive(Debug)]
 struct Walk<'a> {
     pass: Pass<'a>,
+    /// Root of the tree.
+    root: &'a Path,
     processes: &'a mut Processes,
     /// Reads processes even if their cgroup's counter has not changed.
     full_scan: bool,
@@ -116,6 +118,7 @@ impl Tree {
             (self.exited, &mut self.open_slots, &mut self.last_number, &mut self.born_names);
         let mut walk = Walk {
             pass,
+            root: &self.root,
             processes,
             full_scan,
             exited,

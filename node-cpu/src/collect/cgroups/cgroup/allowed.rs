@@ -65,12 +65,19 @@ impl Bound {
     /// Reads the set of a container's cgroup. Returns false if something could not be read.
     fn read_container(&mut self, path: &Path, walk: &mut Walk<'_>) -> bool {
         let Some(sets) = walk.pass.cpu_sets else { return true };
-        let read = walk.pass.reader.read(&path.join("cpuset.cpus.effective"), parse::cpu_list);
         self.strays.clear();
-        // Without the controller there is no file, and no bound.
+        // A cgroup without the controller has no file: it has the set of the nearest cgroup above it that has one.
+        let above = path.ancestors().take_while(|above| above.starts_with(walk.root));
+        let mut read = Outcome::Gone;
+        for cgroup in above {
+            read = walk.pass.reader.read(&cgroup.join("cpuset.cpus.effective"), parse::cpu_list);
+            if read != Outcome::Gone {
+                break;
+            }
+        }
         let Outcome::Got(cpus) = read else {
             self.allowed = Allowed::Any;
-            return true;
+            return read == Outcome::Gone;
         };
         self.allowed = sets.allowed(&cpus);
         let Some(stray) = sets.stray(&cpus) else { return true };

@@ -99,14 +99,16 @@ fn cpu_is_told_by_where_it_may_run() {
     let unit = "system.slice/a.service";
     fake.write(&format!("cgroup/{unit}/cgroup.threads"), "7\n8\n");
     [(7, "0"), (8, "0"), (3, "1")].into_iter().for_each(|(tid, cpus)| bound(tid, cpus));
-    let container = "kubepods.slice/kubepods-pod1.slice/crio-1.scope";
+    // The cgroup that the processes are in has no set of its own.
+    let scope = "kubepods.slice/kubepods-pod1.slice/crio-1.scope";
+    let container = "kubepods.slice/kubepods-pod1.slice/crio-1.scope/container";
     let pod = |us: u64| {
         for (place, _) in container.match_indices('/').chain([(container.len(), "")]) {
             let file = format!("cgroup/{}/cpu.stat", &container[..place]);
             fake.write(&file, &format!("usage_usec {us}\nuser_usec {us}\nsystem_usec 0\n"));
         }
     };
-    fake.write(&format!("cgroup/{container}/cpuset.cpus.effective"), "1\n");
+    fake.write(&format!("cgroup/{scope}/cpuset.cpus.effective"), "1\n");
     fake.write(&format!("cgroup/{container}/cgroup.procs"), "9\n");
     pod(100);
     let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
