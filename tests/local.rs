@@ -10,6 +10,8 @@
 
 #[path = "local/partitioned.rs"]
 mod partitioned;
+#[path = "local/picture.rs"]
+mod picture;
 
 use serde_json::Value;
 use std::fs;

@@ -113,9 +113,9 @@ pub(super) struct TopFlags {
     /// Show the exporter's own pods too
     #[arg(long)]
     pub(super) include_exporter: bool,
-    /// Unit that a row stands for
-    #[arg(long, value_name = "LEVEL", default_value = "group")]
-    pub(super) by: By,
+    /// Unit that a row stands for [default: group; of a picture without --limit, class]
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) by: Option<By>,
     /// CPUs that are reserved for the platform, such as 0-1,52-53, for --by cpuset [default: by the PerformanceProfile; with
     /// the exporter, by the nodes' kernels]
     #[arg(long, value_name = "LIST", value_parser = parse_cpus, conflicts_with = "local")]

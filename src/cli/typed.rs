@@ -20,6 +20,8 @@ const CLUSTER_WATCH: Duration = Duration::from_secs(900);
 
 /// Characters of a row's trend in `wide`.
 const SPARKS: usize = 20;
+/// Parts of a picture's course.
+const PARTS: usize = 240;
 
 impl TopFlags {
     pub(super) fn page_options(&self) -> PageOptions {
@@ -37,7 +39,17 @@ impl TopFlags {
         if !self.local && self.interval.is_some_and(|interval| interval < Duration::from_secs(1)) {
             bail!(Usage("--interval is below a second, and no cluster is sampled that often".to_owned()));
         }
-        if self.reserved.is_some() && self.by != By::Cpuset {
+        let is_picture = self.output.is_picture();
+        if is_picture && io::stdout().is_terminal() {
+            bail!(Usage(
+                "a picture is for a file and not for a terminal: add > cpu.svg or > cpu.html".to_owned()
+            ));
+        }
+        if is_picture && self.watch.is_some() {
+            bail!(Usage("a picture does not move: leave out --watch".to_owned()));
+        }
+        let by = self.by.unwrap_or(if is_picture && self.limit.is_none() { By::Class } else { By::Group });
+        if self.reserved.is_some() && by != By::Cpuset {
             bail!(Usage("--reserved is for --by cpuset".to_owned()));
         }
         let mut percentiles = self.percentiles;
@@ -53,6 +65,7 @@ impl TopFlags {
         let trend = match (watched, self.output) {
             (true, Format::Table | Format::Wide) => usize::MAX,
             (false, Format::Wide) => SPARKS,
+            (false, Format::Svg | Format::Html) => PARTS,
             _ => 0,
         };
         let filter = Filter {
@@ -66,13 +79,13 @@ impl TopFlags {
             source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
             end: self.time.unwrap_or_else(now),
             interval: self.interval.unwrap_or(interval),
-            by: self.by,
+            by,
             per_node: self.per_node,
             filter,
             percentiles,
             present: matches!(self.output, Format::Wide | Format::Json | Format::Yaml),
             trend,
-            at_peak: self.at_peak,
+            at_peak: self.at_peak || is_picture,
             sets: KnownSets { reserved: self.reserved, ..KnownSets::default() },
             sort: self.sort_by,
             limit: self.limit,

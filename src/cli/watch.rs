@@ -176,7 +176,7 @@ async fn print_each(mut feed: Feed<'_>, options: PageOptions) -> Result<()> {
                     _ if first => "",
                     Format::Table | Format::Wide => "\n",
                     Format::Yaml => "---\n",
-                    Format::Csv | Format::Json => "",
+                    _ => "",
                 };
                 let separated = io::stdout().lock().write_all(separator.as_bytes());
                 if separated.is_err() || !show(&report, PageOptions { headers, ..options })? {

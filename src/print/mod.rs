@@ -4,6 +4,7 @@ mod csv;
 #[cfg(test)]
 mod example;
 mod junit;
+mod picture;
 mod screen;
 mod sparks;
 mod table;
@@ -28,6 +29,17 @@ pub enum Format {
     Json,
     /// The same object
     Yaml,
+    /// A picture of the course: classes on each other, or with --by or --limit rows; in a file
+    Svg,
+    /// A page of HTML with that picture and the table
+    Html,
+}
+
+impl Format {
+    /// Returns true if it is a picture, which no terminal shows.
+    pub fn is_picture(self) -> bool {
+        matches!(self, Format::Svg | Format::Html)
+    }
 }
 
 /// Format of a page, and options of tables.
@@ -48,7 +60,7 @@ pub struct PageOptions {
 impl PageOptions {
     /// Returns true if the format does not hold a report's notes, so that they go to stderr.
     pub fn has_no_notes(self) -> bool {
-        !matches!(self.format, Format::Json | Format::Yaml)
+        !matches!(self.format, Format::Json | Format::Yaml | Format::Html)
     }
 }
 
@@ -64,6 +76,8 @@ pub fn report(report: &Report, options: PageOptions, out: &mut impl Write) -> io
         Format::Yaml => {
             out.write_all(serde_yaml::to_string(report).map_err(io::Error::other)?.as_bytes())?;
         }
+        Format::Svg => picture::write_svg(report, out)?,
+        Format::Html => picture::write_html(report, options, out)?,
     }
     out.flush()
 }

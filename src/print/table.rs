@@ -158,6 +158,7 @@ fn totals(report: &Report) -> Vec<Vec<String>> {
 pub(super) fn provenance(unit: &str, window: &Window, source: &Source) -> String {
     let nodes = match source.cluster_nodes {
         Some(all) if all != source.nodes => format!("{} of {all} nodes", source.nodes),
+        _ if source.nodes == 1 => "1 node".to_owned(),
         _ => format!("{} nodes", source.nodes),
     };
     let origin = match &source.url {

@@ -10,7 +10,7 @@ pub use class::Class;
 pub use cpuset::{Cpuset, CpusetBusy, Stray};
 pub use row::{Percentiles, Row, SortBy};
 pub use source::{Source, SourceKind, Window};
-pub use steps::{Figures, Stats, Steps};
+pub use steps::{Figures, Stats, Steps, parts};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -60,6 +60,9 @@ pub struct Report {
     /// True if rows are of workloads, which have a type.
     #[serde(skip)]
     pub of_workloads: bool,
+    /// Course of the busy time, in the parts that the rows' trends have. `None` unless these were asked for.
+    #[serde(skip)]
+    pub course: Option<Course>,
     /// True if rows are by set of CPUs.
     #[serde(skip)]
     pub of_cpusets: bool,
@@ -85,9 +88,19 @@ impl Report {
             notes: Vec::new(),
             percentiles: Vec::new(),
             of_workloads: false,
+            course: None,
             of_cpusets: false,
         }
     }
+}
+
+/// Course of the busy time over the window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// Length of a part, seconds; the last one ends with the window.
+    pub step_seconds: f64,
+    /// Mean of each part, cores; NaN if it is not known.
+    pub busy: Vec<f64>,
 }
 
 /// CPU that is in the totals and in no row, in cores.

@@ -145,15 +145,15 @@ impl Steps {
         self.0.iter().flatten().count()
     }
 
-    /// Returns the means of so many equal parts, or each step if these are fewer; NaN if it was absent.
-    fn trend(&self, parts: usize) -> Vec<f64> {
-        let parts = parts.min(self.0.len());
-        let bound = |part: usize| part * self.0.len() / parts;
-        let mean = |part: usize| {
-            let values = self.0.get(bound(part)..bound(part + 1)).unwrap_or_default().iter().flatten();
-            values.clone().sum::<f64>() / values.count() as f64
+    /// Returns the means of parts of equally many steps, at most so many, the last of which ends with the last step. A step at
+    /// which it was absent counts zero; NaN if it was all the time.
+    pub fn trend(&self, most: usize) -> Vec<f64> {
+        let Some((parts, length)) = parts(self.0.len(), most) else { return Vec::new() };
+        let mean = |part: &[Option<f64>]| {
+            let values = part.iter().flatten();
+            if values.clone().count() == 0 { f64::NAN } else { values.sum::<f64>() / length as f64 }
         };
-        (0..parts).map(mean).collect()
+        self.0.get(self.0.len() - parts * length..).unwrap_or_default().chunks(length).map(mean).collect()
     }
 
     /// Returns the step with the biggest value, the first of several, and that value.
@@ -200,6 +200,13 @@ impl Steps {
     }
 }
 
+/// Returns the number of parts, at most so many, and the number of steps of each, that a trend of so many steps has. `None` if
+/// there is none of either.
+pub fn parts(steps: usize, most: usize) -> Option<(usize, usize)> {
+    let length = steps.div_ceil(most.max(1)).max(1);
+    (most > 0 && steps > 0).then_some((steps / length, length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Stats, Steps, quantile};
@@ -220,7 +227,7 @@ mod tests {
     fn a_trend_has_a_mean_for_each_part() {
         let values = steps(&[Some(1.0), Some(3.0), None, None, Some(4.0), None]);
         let trend = values.trend(3);
-        assert!(trend[0] == 2.0 && trend[1].is_nan() && trend[2] == 4.0, "{trend:?}");
+        assert!(trend[0] == 2.0 && trend[1].is_nan() && trend[2] == 2.0, "{trend:?}");
         assert!(values.trend(99).len() == 6 && values.trend(0).is_empty());
     }
 

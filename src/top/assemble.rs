@@ -10,7 +10,8 @@ use super::probe::Totals;
 use super::question::{By, Question};
 use crate::query::Span;
 use crate::report::{
-    Class, ClassTotal, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Steps,
+    Class, ClassTotal, Course, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Steps,
+    parts,
 };
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -114,6 +115,10 @@ impl<'a> Assembly<'a> {
             .collect();
         report.busy = self.totals.busy.as_ref().and_then(stats);
         report.unattributed = self.totals.unattributed.as_ref().and_then(stats);
+        report.course = parts(self.extent.points, self.question.trend).map(|(_, length)| Course {
+            step_seconds: (step * length as u32).as_secs_f64(),
+            busy: self.totals.busy.as_ref().map_or_else(Vec::new, |busy| busy.trend(self.question.trend)),
+        });
         let (steps, any) = self.excluded();
         let mut excluded = Excluded::from(stats(&steps).filter(|_| any).unwrap_or(Stats::ZERO));
         if let Some(cpusets) = self.cpusets.take() {

@@ -15,6 +15,7 @@ mod header;
 mod history;
 mod nodes;
 mod odd_data;
+mod pictures;
 mod pieces;
 mod plan;
 mod queries;

@@ -2,11 +2,10 @@
 use crate::prometheus::{Grid, Series};
 use crate::query::promql::{self, At};
 use crate::query::{Cost, Querier, Span, Split, Want, add_samples};
-use crate::report::{Figures, Steps};
+use crate::report::{Figures, Steps, parts};
 use anyhow::Result;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 /// Series, and the window.
 #[derive(Debug, Clone, Copy)]
@@ -86,17 +85,19 @@ pub(super) async fn from_server<K: Ord + Clone>(
         fold(Split::Label, &number, &|figures, value| *figures.samples.get_or_insert(0.0) += value).await
     };
     let trend = async {
-        // There are no more parts than samples: those between two samples would be empty.
-        let Some(grid) = parts(window, want.trend.min(grid.points())) else { return Ok(()) };
+        let Some((number, length)) = parts(grid.points(), want.trend) else { return Ok(()) };
+        let step = grid.step * length as u32;
+        // A part is whole steps, so that each has as many samples as the others.
+        let grid = Grid { start: window.end - step * (number as u32 - 1), end: window.end, step };
         let query =
-            |at: &At| promql::statistic("avg", &promql::and(selector, at.matcher.as_deref()), &at.range);
+            |at: &At| promql::statistic("sum", &promql::and(selector, at.matcher.as_deref()), &at.range);
         let take = |series: &Series<'_>| {
             let mut whole = whole.borrow_mut();
             let Some(figures) = whole.of(series) else { return };
             figures.trend.resize(grid.points(), f64::NAN);
             for (at, value) in &series.samples {
                 let part = grid.index(*at).and_then(|part| figures.trend.get_mut(part));
-                part.into_iter().for_each(|slot| *slot = *value);
+                part.into_iter().for_each(|slot| *slot = *value / length as f64);
             }
         };
         querier.each(&query, grid, cost, take).await
@@ -163,14 +164,6 @@ impl<'a, K: Ord, F: Fn(&Series<'_>) -> K> Whole<'a, K, F> {
         let figures = |(key, index): (K, usize)| Some((key, self.figures.get(index)?.clone()));
         self.keys.into_iter().filter_map(figures).collect()
     }
-}
-
-/// Returns the ends of so many equal parts of a window.
-fn parts(window: Span, count: usize) -> Option<Grid> {
-    let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
-    // Whole milliseconds, as the server's times are.
-    let step = Duration::from_millis((window.length() / count).as_millis() as u64);
-    (!step.is_zero()).then_some(Grid { start: window.end - step * (count - 1), end: window.end, step })
 }
 
 /// Computes the statistics of some keys from every sample.

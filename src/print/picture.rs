@@ -1,0 +1,27 @@
+//! Pictures of a report: the course of its rows, one on the other, as an SVG or a page of HTML. Nothing in them is loaded
+//! from elsewhere.
+//!
+//! ```text
+//! html     the page: the picture, and the table's text
+//!  |
+//! svg      the picture
+//!  |
+//! stack    layers of numbers      axis    marks of an axis
+//! ```
+mod axis;
+mod html;
+mod stack;
+mod svg;
+
+pub(super) use html::write as write_html;
+
+use crate::report::Report;
+use std::io::{self, Write};
+
+/// Writes the picture alone.
+pub(super) fn write_svg(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", svg::draw(report))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! A page that holds the picture, and the report's table as text below it.
+use super::svg;
+use crate::print::{Format, PageOptions, table};
+use crate::report::Report;
+use std::io::{self, Write};
+
+const HEAD: &str = r#"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>CPU of the nodes</title>
+<style>
+:root { color-scheme: light dark; }
+body { margin: 1em auto; max-width: 60em; padding: 0 .5em; font-family: system-ui, sans-serif; }
+pre { overflow-x: auto; font-size: 13px; }
+@media print { pre { white-space: pre-wrap; } }
+</style>
+</head>
+<body>
+"#;
+
+/// Writes the page.
+pub(in crate::print) fn write(report: &Report, options: PageOptions, out: &mut impl Write) -> io::Result<()> {
+    let mut text = Vec::new();
+    let options = PageOptions { format: Format::Table, colour: false, width: None, fold: true, ..options };
+    table::write(report, options, &mut text)?;
+    let notes = report.notes.iter().map(|note| format!("note: {}\n", crate::print::printable(note)));
+    let text = String::from_utf8_lossy(&text).into_owned() + &notes.collect::<String>();
+    writeln!(out, "{HEAD}{}\n<pre>{}</pre>\n</body>\n</html>", svg::draw(report), escape(&text))
+}
+
+/// Writes text as HTML has it.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,82 @@
+//! `top -o svg`: its areas are the averages of `top -o json`, of a day and of a week too.
+
+use crate::serve::{an_hour, serve};
+use crate::way_in::plugin;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use test_cluster::Prometheus;
+use test_history::{History, Spec};
+
+fn top(prometheus: &Prometheus, flags: &str) -> Result<String> {
+    let fixed = ["top", "-T", "1748779207", "--prometheus", &prometheus.url];
+    let outcome = plugin().run(fixed.into_iter().chain(flags.split_whitespace()))?;
+    ensure!(outcome.code == 0, "{flags}: {}", outcome.stderr);
+    Ok(outcome.stdout)
+}
+
+/// Area of a path of horizontal and vertical lines.
+fn area(path: &str) -> Result<f64> {
+    let mut area = 0.0;
+    for part in path.split('Z').filter(|part| !part.is_empty()) {
+        let start = part.find(['h', 'v']).unwrap_or(part.len());
+        let first: f64 = part[1..start].split(' ').next().context("no place")?.parse()?;
+        let (mut x, mut height, mut rest) = (first, 0.0, &part[start..]);
+        while let Some(command) = rest.chars().next() {
+            let end = rest[1..].find(['h', 'v']).map_or(rest.len(), |at| at + 1);
+            let by: f64 = rest[1..end].parse()?;
+            if command == 'h' {
+                x += by;
+            } else {
+                area += x * by;
+                height += by;
+            }
+            rest = &rest[end..];
+        }
+        area -= first * height;
+    }
+    Ok(area)
+}
+
+/// Shares of the layers of all of them, the biggest first.
+fn shares(areas: &[f64]) -> Vec<f64> {
+    let all: f64 = areas.iter().sum();
+    areas.iter().map(|area| area / all).collect()
+}
+
+#[test]
+fn areas_are_the_averages_of_the_same_question() -> Result<()> {
+    let day =
+        Spec { duration_s: 24 * 3600, nodes: 2, groups: 12, pods_per_node: 4, silent: false, ..an_hour() };
+    for (name, spec, window) in [("pictures-hour", an_hour(), "1h"), ("pictures-day", day, "24h")] {
+        let prometheus = serve(name, &History::generate(&spec), &[])?;
+        for flags in ["", "--by namespace", "--by group --limit 7", "--source platform"] {
+            let by = if flags.contains("--by") { "" } else { "--by class" };
+            let report: Value =
+                serde_json::from_str(&top(&prometheus, &format!("{flags} {by} -i {window} -o json"))?)?;
+            let rows = report["rows"].as_array().context("no rows")?.iter();
+            let averages: Vec<f64> =
+                rows.filter_map(|row| row["avg"].as_f64()).filter(|avg| *avg > 0.0).collect();
+            let svg = top(&prometheus, &format!("{flags} -i {window} -o svg"))?;
+            ensure!(svg.len() < 300_000, "{flags}: {} bytes", svg.len());
+            let paths = svg.split("<path class=\"layer").skip(1);
+            let paths: Vec<&str> =
+                paths.filter_map(|rest| rest.split(" d=\"").nth(1)?.split('"').next()).collect();
+            let areas = paths.into_iter().map(area).collect::<Result<Vec<_>>>()?;
+            ensure!(
+                areas.len() == averages.len(),
+                "{flags} {window}: {} layers, {} rows",
+                areas.len(),
+                averages.len()
+            );
+            // A place is a tenth of a unit of 248: thin layers are that far off.
+            for (found, wanted) in shares(&areas).iter().zip(shares(&averages)) {
+                ensure!(
+                    (found - wanted).abs() <= 0.01 * wanted + 0.001,
+                    "{flags} {window}: {found}, not {wanted}"
+                );
+            }
+            ensure!(svg.contains("peak "), "{flags} {window}: no peak");
+        }
+    }
+    Ok(())
+}
