@@ -41,6 +41,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:
   oc interrogate top --interval 1h -S openshift-logging
   oc interrogate top -i 30m -T 2026-01-31T10:00 --by namespace -o json
+  oc interrogate top -i 24h -o svg > cpu.svg
   oc interrogate top --local")]
     Top(Box<TopFlags>),
     /// Judge whether the platform of each node keeps its budget of CPU and memory
@@ -135,6 +136,9 @@ pub(super) struct TopFlags {
     /// Add a column: cores of each row at the step at which all of them together were highest
     #[arg(long, conflicts_with = "watch")]
     pub(super) at_peak: bool,
+    /// Draw the course above the table: classes on each other, or with --by or --limit rows
+    #[arg(long)]
+    pub(super) chart: bool,
     /// Series to query [default: the exporter's if they cover the window or have ten samples in it]
     #[arg(long, value_name = "SOURCE", conflicts_with = "local")]
     pub(super) source: Option<SourceFlag>,

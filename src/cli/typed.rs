@@ -3,7 +3,7 @@ use super::flags::{ClassFlag, TopFlags};
 use super::shared::{Usage, colour, text};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
-use crate::print::{Format, PageOptions};
+use crate::print::{ChartOf, Format, PageOptions};
 use crate::report::{Class, SortBy};
 use crate::top::{By, Filter, KnownSets, Question, SourceChoice};
 use anyhow::{Result, bail, ensure};
@@ -28,7 +28,9 @@ impl TopFlags {
         let terminal = io::stdout().is_terminal();
         let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
         let fold = self.output == Format::Table && !self.all_rows && self.limit.is_none();
-        PageOptions { format: self.output, headers: !self.no_headers, colour: colour(), fold, width }
+        let of_rows = self.by.is_some() || self.limit.is_some();
+        let chart = self.chart.then_some(if of_rows { ChartOf::Rows } else { ChartOf::Classes });
+        PageOptions { format: self.output, headers: !self.no_headers, colour: colour(), fold, width, chart }
     }
 
     pub(super) fn typed(self) -> Result<(Question, SessionOptions, PrometheusOptions)> {
@@ -44,6 +46,9 @@ impl TopFlags {
             bail!(Usage(
                 "a picture is for a file and not for a terminal: add > cpu.svg or > cpu.html".to_owned()
             ));
+        }
+        if self.chart && !matches!(self.output, Format::Table | Format::Wide) {
+            bail!(Usage("--chart is above a table: leave out -o, or give -o svg for a picture".to_owned()));
         }
         if is_picture && self.watch.is_some() {
             bail!(Usage("a picture does not move: leave out --watch".to_owned()));
@@ -64,8 +69,10 @@ impl TopFlags {
         };
         let trend = match (watched, self.output) {
             (true, Format::Table | Format::Wide) => usize::MAX,
-            (false, Format::Wide) => SPARKS,
+            (false, Format::Wide) if !self.chart => SPARKS,
+            (false, Format::Wide) => PARTS,
             (false, Format::Svg | Format::Html) => PARTS,
+            (false, Format::Table) if self.chart => PARTS,
             _ => 0,
         };
         let filter = Filter {

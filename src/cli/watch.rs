@@ -26,7 +26,7 @@ pub(super) async fn local(question: Question, every: Option<Duration>, options: 
     let due = Instant::now() + step;
     let feed =
         Feed { source: Source::Local(Box::new(LocalWatch::start(question, step)?)), every: Some(step), due };
-    run(feed, Screen::new(sort, options.colour), options).await
+    run(feed, Screen::new(sort, options.colour).with_chart(options.chart.is_some()), options).await
 }
 
 /// Watches a cluster, until the user ends it or the reader closes the pipe. If the server refuses the token, the watch
@@ -41,7 +41,7 @@ pub(super) async fn cluster(
     let sort = question.sort.clone();
     let source = Source::Cluster { watch: Box::new(Watch::new(client, question)), client, cluster };
     let feed = Feed { source, every, due: Instant::now() };
-    run(feed, Screen::new(sort, options.colour), options).await
+    run(feed, Screen::new(sort, options.colour).with_chart(options.chart.is_some()), options).await
 }
 
 enum Source<'a> {

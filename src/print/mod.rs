@@ -1,5 +1,6 @@
 //! From a report to a page: one small file a format, each of which writes to any `io::Write`.
 mod budget;
+mod chart;
 mod csv;
 #[cfg(test)]
 mod example;
@@ -7,6 +8,7 @@ mod junit;
 mod picture;
 mod screen;
 mod sparks;
+mod stack;
 mod table;
 mod words;
 
@@ -55,6 +57,17 @@ pub struct PageOptions {
     pub fold: bool,
     /// Columns of the terminal that a table must fit in. `None` if it goes elsewhere.
     pub width: Option<u16>,
+    /// Chart above a table. `None` for no chart.
+    pub chart: Option<ChartOf>,
+}
+
+/// Layers of a chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChartOf {
+    /// Classes, before any filter.
+    Classes,
+    /// Rows, the biggest alone and the others together.
+    Rows,
 }
 
 impl PageOptions {
@@ -67,7 +80,10 @@ impl PageOptions {
 /// Writes a report. Errors are the writer's.
 pub fn report(report: &Report, options: PageOptions, out: &mut impl Write) -> io::Result<()> {
     match options.format {
-        Format::Table | Format::Wide => table::write(report, options, out)?,
+        Format::Table | Format::Wide => {
+            chart::write(report, options, out)?;
+            table::write(report, options, out)?;
+        }
         Format::Csv => csv::write(report, options, out)?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, report).map_err(io::Error::from)?;

@@ -6,11 +6,10 @@
 //!  |
 //! svg      the picture
 //!  |
-//! stack    layers of numbers      axis    marks of an axis
+//! axis     marks of an axis
 //! ```
 mod axis;
 mod html;
-mod stack;
 mod svg;
 
 pub(super) use html::write as write_html;

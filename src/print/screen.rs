@@ -1,7 +1,9 @@
 //! Full screen of a report: class totals as bars, rows in the order of a column, each with its trend, and the effects of
 //! keys. Nothing here touches a terminal.
+use super::chart;
 use super::printable;
 use super::sparks::{bar, sparks};
+use super::stack;
 use super::table::{self, Column, GAP, cores, cut_middle};
 use crate::report::{Report, Row, SortBy, Stats};
 use ratatui::Frame;
@@ -16,7 +18,10 @@ const LOW: u16 = 14;
 /// Length of the shortest name that is left of a long one, and of the shortest trend.
 const NAME: usize = 9;
 const TREND: usize = 8;
-const KEYS: &str = "q quit  ←→ sort  ↑↓ scroll";
+const KEYS: &str = "q quit  ←→ sort  ↑↓ scroll  c chart";
+/// Height of the chart, and of the lowest screen that has room for it.
+const CHART: usize = 10;
+const CHART_LOW: u16 = 24;
 
 /// State of the screen.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub struct Screen {
     sort: SortBy,
     first: usize,
     colour: bool,
+    /// True if the course is shown in place of the bars.
+    chart: bool,
 }
 
 /// Effect of an event on the screen.
@@ -40,7 +47,12 @@ pub enum Next {
 impl Screen {
     /// Makes an empty screen, whose rows will be in this order.
     pub fn new(sort: SortBy, colour: bool) -> Screen {
-        Screen { report: None, error: None, sort, first: 0, colour }
+        Screen { report: None, error: None, sort, first: 0, colour, chart: false }
+    }
+
+    /// Shows the course from the beginning, if `chart` is set.
+    pub fn with_chart(self, chart: bool) -> Screen {
+        Screen { chart, ..self }
     }
 
     /// Returns true if there is no report yet.
@@ -68,6 +80,7 @@ impl Screen {
         match code {
             KeyCode::Char('q') | KeyCode::Esc => return Next::End,
             KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Next::End,
+            KeyCode::Char('c') => self.chart = !self.chart,
             KeyCode::Left => self.sort_by_next(-1),
             KeyCode::Right => self.sort_by_next(1),
             KeyCode::Up => self.first = self.first.saturating_sub(1),
@@ -116,7 +129,10 @@ impl Screen {
             None => head.push(Line::from("the first samples are on their way")),
             Some(report) => {
                 head.push(Line::from(cut_middle(&title(report), width)));
-                if area.height >= LOW {
+                if self.chart && area.height >= CHART_LOW {
+                    head.extend(self.course(report, width));
+                    head.push(Line::default());
+                } else if area.height >= LOW {
                     head.extend(self.bars(report, width));
                     head.push(Line::default());
                 }
@@ -140,6 +156,28 @@ impl Screen {
             (None, _) => KEYS.to_owned(),
         };
         Line::styled(cut_middle(&text, width), Style::new().dim())
+    }
+
+    /// Returns the course of the classes, and their names.
+    fn course(&self, report: &Report, width: usize) -> Vec<Line<'static>> {
+        let layers = stack::of_classes(report);
+        let style = |layer: Option<usize>| layer.map(|layer| Color::Indexed(chart::colour(layer)));
+        let span = |cell: &chart::Cell| {
+            if !self.colour {
+                return Span::raw(cell.shade().to_string());
+            }
+            let (fg, bg) = (style(cell.layer), style(cell.behind));
+            Span::styled(cell.block.to_string(), Style { fg, bg, ..Style::new() })
+        };
+        let plot = chart::plot(&layers, width, CHART);
+        let mut lines: Vec<Line<'static>> =
+            plot.iter().map(|cells| Line::from(cells.iter().map(span).collect::<Vec<_>>())).collect();
+        let names = layers.iter().enumerate().flat_map(|(index, layer)| {
+            let swatch = chart::Cell { block: '█', layer: Some(index), behind: None };
+            [span(&swatch), Span::raw(format!(" {} {}   ", layer.name, cores(layer.avg)))]
+        });
+        lines.push(Line::from(names.collect::<Vec<_>>()));
+        lines
     }
 
     fn bars(&self, report: &Report, width: usize) -> Vec<Line<'static>> {

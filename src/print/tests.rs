@@ -3,13 +3,13 @@ use super::example::{
     at_peak, classes, cpusets, groups, hostile, local, namespaces, nothing, per_node, small, threads,
     workloads,
 };
-use super::{Format, PageOptions, printable, report};
+use super::{ChartOf, Format, PageOptions, printable, report};
 use crate::golden::check;
-use crate::report::Report;
+use crate::report::{Course, Report};
 
 /// Returns the options of a page that goes to no terminal.
 pub(super) fn options(format: Format) -> PageOptions {
-    PageOptions { format, headers: true, colour: false, fold: false, width: None }
+    PageOptions { format, headers: true, colour: false, fold: false, width: None, chart: None }
 }
 
 /// Returns the page, with `␛` for the escape character.
@@ -37,6 +37,14 @@ fn tables() {
     check("tests/golden/report/table-folded.txt", &page(&small(), PageOptions { fold: true, ..table }));
     check("tests/golden/report/table-by-workload.txt", &page(&workloads(), table));
     check("tests/golden/report/table-at-peak.txt", &page(&at_peak(), table));
+    let mut moving = classes();
+    let trend = |of: f64| (0..30).map(|part| (f64::from(part) / 5.0).sin().abs() * of).collect::<Vec<f64>>();
+    let courses = moving.classes.iter().map(|total| (total.class, trend(total.stats.avg)));
+    moving.course = Some(Course { step_seconds: 120.0, busy: trend(6.0), classes: courses.collect() });
+    let charted = PageOptions { chart: Some(ChartOf::Classes), ..table };
+    check("tests/golden/report/table-chart.txt", &page(&moving, charted));
+    let colours = PageOptions { colour: true, width: Some(60), ..charted };
+    check("tests/golden/report/table-chart-coloured.txt", &page(&moving, colours));
     check("tests/golden/report/table-by-cpuset.txt", &page(&cpusets(), PageOptions { fold: true, ..table }));
     let terminal = PageOptions { width: Some(60), colour: true, ..table };
     check("tests/golden/report/table-60-columns-coloured.txt", &page(&groups(), terminal));

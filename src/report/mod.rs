@@ -101,6 +101,8 @@ pub struct Course {
     pub step_seconds: f64,
     /// Mean of each part, cores; NaN if it is not known.
     pub busy: Vec<f64>,
+    /// The same of each class.
+    pub classes: Vec<(Class, Vec<f64>)>,
 }
 
 /// CPU that is in the totals and in no row, in cores.

@@ -118,6 +118,9 @@ impl<'a> Assembly<'a> {
         report.course = parts(self.extent.points, self.question.trend).map(|(_, length)| Course {
             step_seconds: (step * length as u32).as_secs_f64(),
             busy: self.totals.busy.as_ref().map_or_else(Vec::new, |busy| busy.trend(self.question.trend)),
+            classes: (self.totals.classes.iter())
+                .map(|(class, steps)| (*class, steps.trend(self.question.trend)))
+                .collect(),
         });
         let (steps, any) = self.excluded();
         let mut excluded = Excluded::from(stats(&steps).filter(|_| any).unwrap_or(Stats::ZERO));

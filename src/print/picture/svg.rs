@@ -1,6 +1,6 @@
 //! The picture: layers on two axes, the busy time as a line, the peak, and a legend with each layer's figures.
 use super::axis;
-use super::stack::{Layer, layers};
+use crate::print::stack::{self, Layer};
 use crate::print::table::{cores, cut_middle};
 use crate::report::Report;
 use svg::Document;
@@ -15,6 +15,8 @@ const TOP: f64 = 52.0;
 const BOTTOM: f64 = 300.0;
 /// Height of a line of the legend.
 const LINE: f64 = 20.0;
+/// Number of layers at most; smaller rows are one together.
+const LAYERS: usize = 40;
 /// Number of colours; then they begin again.
 const COLOURS: usize = 8;
 /// Columns of text for a layer's name.
@@ -48,7 +50,7 @@ impl Plot {
 
 /// Draws a report.
 pub(super) fn draw(report: &Report) -> Document {
-    let layers = layers(report);
+    let layers = stack::of_rows(report, LAYERS);
     let window = &report.window;
     let busy = report.course.as_ref().map_or(&[][..], |course| &course.busy);
     let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or(busy.len()).max(1);

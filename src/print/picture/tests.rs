@@ -36,7 +36,8 @@ fn moving(rows: usize, name: &dyn Fn(usize) -> String) -> Report {
         })
         .collect();
     let busy = |part: usize| report.rows.iter().map(|row| row.trend[part]).sum::<f64>();
-    report.course = Some(Course { step_seconds: 15.0, busy: (0..PARTS).map(busy).collect() });
+    report.course =
+        Some(Course { step_seconds: 15.0, busy: (0..PARTS).map(busy).collect(), classes: Vec::new() });
     report
 }
 
@@ -169,7 +170,8 @@ fn pictures() {
     for (row, course) in report.rows.iter_mut().zip([[1.0, 2.0, f64::NAN, 1.5], [0.5, 0.25, f64::NAN, 0.5]]) {
         row.trend = course.to_vec();
     }
-    report.course = Some(Course { step_seconds: 900.0, busy: vec![1.75, 2.5, f64::NAN, 2.25] });
+    report.course =
+        Some(Course { step_seconds: 900.0, busy: vec![1.75, 2.5, f64::NAN, 2.25], classes: Vec::new() });
     check("tests/golden/report/classes.svg", &page(&report, Format::Svg));
     check("tests/golden/report/classes.html", &page(&report, Format::Html));
     check("tests/golden/report/nothing.svg", &page(&nothing(), Format::Svg));

@@ -2,7 +2,7 @@
 use super::{Next, Screen};
 use crate::golden::check;
 use crate::print::example::{groups, hostile, nothing, per_node, watched};
-use crate::report::SortBy;
+use crate::report::{Course, SortBy};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
@@ -79,4 +79,29 @@ fn keys_sort_scroll_and_end() {
     assert_eq!(press(&mut screen, KeyCode::Char('q')), Next::End);
     let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(screen.handle(&Event::Key(ctrl_c)), Next::End);
+}
+
+/// A key shows the course of the classes in place of the bars, if there is room.
+#[test]
+fn a_key_shows_the_course() {
+    let mut report = watched(groups());
+    let course =
+        |of: usize| (0..20).map(move |part| ((part * (of + 2)) as f64 / 9.0).sin().abs() * (3 - of) as f64);
+    let classes = report.classes.iter().take(3).enumerate();
+    let classes: Vec<_> =
+        classes.map(|(of, total)| (total.class, course(of).collect::<Vec<f64>>())).collect();
+    report.course = Some(Course { step_seconds: 15.0, busy: vec![6.0; 20], classes });
+    for (colour, name) in [(true, "colours"), (false, "shades")] {
+        let mut screen = Screen::new(SortBy::Avg, colour);
+        screen.show(watched(groups()));
+        let bars = drawn(&screen, 80, 30);
+        let mut copy = watched(groups());
+        copy.course = report.course.clone();
+        screen.show(copy);
+        assert_eq!(press(&mut screen, KeyCode::Char('c')), Next::Stay);
+        check(&format!("tests/golden/watch/80x30-chart-{name}.txt"), &drawn(&screen, 80, 30));
+        let low = drawn(&screen, 80, 20);
+        press(&mut screen, KeyCode::Char('c'));
+        assert_eq!((drawn(&screen, 80, 30), drawn(&screen, 80, 20)), (bars, low));
+    }
 }

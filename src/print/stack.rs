@@ -1,0 +1,94 @@
+//! Layers of a picture or a chart: the courses of rows or classes, each on the one before it, the smaller ones together.
+use super::printable;
+use crate::report::{Report, Row};
+
+/// One row's course, or that of several.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Layer {
+    pub name: String,
+    /// Average and maximum over the window, cores; the maximum of several rows is not known.
+    pub avg: f64,
+    pub max: Option<f64>,
+    /// Lower and upper edge of each part, cores. `None` where nothing at all is known.
+    pub edges: Vec<Option<(f64, f64)>>,
+    /// True if it is several rows.
+    pub is_rest: bool,
+}
+
+/// One thing's course.
+struct Single<'a> {
+    name: String,
+    avg: f64,
+    max: f64,
+    trend: &'a [f64],
+}
+
+impl Single<'_> {
+    fn at(&self, part: usize) -> Option<f64> {
+        self.trend.get(part).copied().filter(|cores| cores.is_finite())
+    }
+}
+
+/// Returns the layers of a report's rows, at most so many, the biggest first and lowest.
+pub(super) fn of_rows(report: &Report, most: usize) -> Vec<Layer> {
+    fn single(row: &Row) -> Single<'_> {
+        Single { name: name(row), avg: row.stats.avg, max: row.stats.max, trend: &row.trend }
+    }
+    layers(report, report.rows.iter().map(single).collect(), most)
+}
+
+/// Returns the layers of the classes, before any filter.
+pub(super) fn of_classes(report: &Report) -> Vec<Layer> {
+    let trends = report.course.iter().flat_map(|course| &course.classes);
+    let all = trends.filter_map(|(class, trend)| {
+        let total = report.classes.iter().find(|total| total.class == *class)?;
+        let name = class.as_str().to_owned();
+        Some(Single { name, avg: total.stats.avg, max: total.stats.max, trend })
+    });
+    let all: Vec<Single<'_>> = all.collect();
+    let most = all.len();
+    layers(report, all, most)
+}
+
+fn layers(report: &Report, mut singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
+    let parts = singles.iter().map(|single| single.trend.len()).max().unwrap_or_default();
+    singles.retain(|single| single.max > 0.0);
+    singles.sort_by(|a, b| b.avg.total_cmp(&a.avg));
+    let is_known = |part: usize| {
+        let busy = report.course.as_ref().and_then(|course| course.busy.get(part));
+        busy.is_some_and(|cores| cores.is_finite()) || singles.iter().any(|single| single.at(part).is_some())
+    };
+    let mut below: Vec<Option<f64>> = (0..parts).map(|part| is_known(part).then_some(0.0)).collect();
+    let mut stack = |of: &[Single<'_>], name: String, is_rest: bool| {
+        let mut edges = Vec::new();
+        for (part, lower) in below.iter_mut().enumerate() {
+            let cores: f64 = of.iter().filter_map(|single| single.at(part)).sum();
+            edges.push(lower.map(|lower| (lower, lower + cores.max(0.0))));
+            *lower = lower.map(|lower| lower + cores.max(0.0));
+        }
+        let max = if let [single] = of { Some(single.max) } else { None };
+        Layer { name, avg: of.iter().map(|single| single.avg).sum(), max, edges, is_rest }
+    };
+    let count = singles.len();
+    let (shown, rest) = singles.split_at(if count > most { most.saturating_sub(1) } else { count });
+    let mut layers: Vec<Layer> =
+        shown.iter().map(|of| stack(std::slice::from_ref(of), of.name.clone(), false)).collect();
+    if !rest.is_empty() {
+        layers.push(stack(rest, format!("{} smaller rows", rest.len()), true));
+    }
+    layers
+}
+
+/// Names a row: everything that tells it from others but its class, if it has a name.
+fn name(row: &Row) -> String {
+    let namespace = row.namespace.as_deref();
+    let parts = [namespace, Some(row.name.as_str()), row.workload_type.as_deref(), row.thread.as_deref()];
+    let mut parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        parts.push(row.class.as_str());
+    }
+    parts.extend(row.cpuset.map(|cpuset| cpuset.as_str()));
+    // A pod's last node tells it from no other.
+    parts.extend(row.node.as_deref().filter(|node| namespace.is_none() && !node.is_empty()));
+    printable(&parts.join(" "))
+}
