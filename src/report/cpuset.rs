@@ -96,7 +96,7 @@ impl Stray {
                 "workload partitioning does not bind it: its pod lacks the annotation target.workload.openshift.io/management, or its namespace workload.openshift.io/allowed"
             }
             _ => {
-                "the kernel's systemd.cpu_affinity does not bind it: its unit sets CPUAffinity, or a program has bound it anew (taskset -acp tells and mends)"
+                "the kernel's systemd.cpu_affinity does not bind it: its unit sets CPUAffinity, a program has bound it anew, or the cpuset controller has undone it (taskset -acp tells and mends)"
             }
         }
     }
