@@ -54,6 +54,7 @@ const BUDGET: Floors = &[
     &["mod"],
     &["suggest", "alert", "acm"],
     &["run", "during"],
+    &["course"],
     &["moment", "exporter", "machine", "rates", "platform_series"],
     &["totals", "judge", "selectors"],
     &["measured", "expression"],

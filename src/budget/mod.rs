@@ -7,7 +7,7 @@
 //!    |
 //!   exporter             measurements by the exporter's rules; platform_series: memory and single CPUs
 //!   rates                before it is installed            machine      of this machine's recording
-//!   moment               parts of the worst moment
+//!   moment, course       parts of the worst moment, and of the window around it
 //!    |
 //!   totals, selectors    sums of classes on each node      judge        a measurement against its limit
 //!    |
@@ -21,6 +21,7 @@
 //! ```
 mod acm;
 mod alert;
+mod course;
 mod during;
 mod exporter;
 mod expression;
@@ -48,6 +49,8 @@ pub use during::{Ran, record_around, run as run_command};
 pub use facts::Reserved;
 pub use file::Budget;
 pub use profiles::{PROFILES, Profile, profile};
-pub use report::{BudgetReport, Finding, Item, LineReport, NodeVerdict, Part, Unit, Verdict, WorstMoment};
+pub use report::{
+    BudgetReport, Finding, Item, LineReport, NodeCourse, NodeVerdict, Part, Unit, Verdict, WorstMoment,
+};
 pub use run::{Query, judge_cluster, judge_machine};
 pub use suggest::{NodeReservation, Suggestion, suggest_cluster};

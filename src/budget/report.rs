@@ -69,6 +69,9 @@ pub struct BudgetReport {
     /// What the worst moment was made of. `None` if no line has samples of CPU and a limit that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worst_moment: Option<WorstMoment>,
+    /// Course of the line of the worst moment on its node. `None` if that has no parts.
+    #[serde(skip)]
+    pub course: Option<NodeCourse>,
     /// Notes that a reader needs to read the figures right, a sentence each.
     pub notes: Vec<String>,
 }
@@ -191,4 +194,21 @@ pub struct Part {
     pub name: String,
     /// Cores.
     pub cores: f64,
+}
+
+/// Course of what is held to a limit, on one node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeCourse {
+    /// Node.
+    pub node: String,
+    /// Line.
+    pub line: String,
+    /// Its statistic.
+    pub statistic: String,
+    /// Limit, cores.
+    pub limit: f64,
+    /// Length of a part, seconds; the last one ends with the window.
+    pub step_seconds: f64,
+    /// Names and means of what the line adds up, cores; NaN if it is not known.
+    pub layers: Vec<(String, Vec<f64>)>,
 }

@@ -1,15 +1,17 @@
 //! Run: one report of a budget, from its source over facts and measurements to verdicts and the worst moment.
+use super::course;
 use super::exporter::Exporter;
 use super::facts::{Facts, Reserved};
 use super::file::Budget;
 use super::judge::{Judged, add_times, judge};
 use super::machine::Machine;
 use super::measured::{Measured, Samples};
-use super::moment;
+use super::moment::{self, Moment};
 use super::platform_series::{self, Scope};
 use super::rates::Rates;
-use super::report::{BudgetReport, Verdict, WorstMoment};
+use super::report::{BudgetReport, NodeCourse, Verdict, WorstMoment};
 use super::subject::{Line, Of, Resource};
+use super::totals::Totals;
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::query::{Querier, Span};
@@ -93,12 +95,13 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let measured = try_join_all(lines.iter().map(measure)).await?;
     let judged = lines.iter().zip(measured).map(|(line, all)| judge(line, all, &facts, query.per_node));
     let mut judged: Vec<Judged> = judged.collect();
-    let mut worst = None;
+    let (mut worst, mut course) = (None, None);
     if let Measures::Exporter(exporter) = &measures {
         for (line, judged) in lines.iter().zip(&mut judged) {
             add_samples(exporter, line, judged).await?;
         }
         if let Some(moment) = moment::find(lines, &judged, &exporter.totals) {
+            course = course_of(&moment, &judged, &exporter.totals);
             let parts = exporter.parts(&moment.line.subject, &moment.node, moment.step).await?;
             worst = Some(moment.report(parts, &exporter.totals));
         }
@@ -111,7 +114,7 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let asked = query.interval;
     of.asked_seconds = (window.length() < asked).then_some(asked.as_secs_f64());
     let source = Source::at(client.url(), kind, known.len());
-    Ok(report(query, of, source, judged, worst, notes))
+    Ok(BudgetReport { course, ..report(query, of, source, judged, worst, notes) })
 }
 
 /// Measures the busy time of a set of CPUs: of those that are known by their numbers, else as the exporter finds them.
@@ -155,11 +158,20 @@ pub fn judge_machine(query: &Query, recorded: Recorded) -> BudgetReport {
     let lines = &query.budget.lines;
     let judged = lines.iter().map(|line| judge(line, machine.measure(line), &facts, query.per_node));
     let judged: Vec<Judged> = judged.collect();
-    let worst = moment::find(lines, &judged, &machine.totals).map(|moment| {
+    let moment = moment::find(lines, &judged, &machine.totals);
+    let course = moment.as_ref().and_then(|moment| course_of(moment, &judged, &machine.totals));
+    let worst = moment.map(|moment| {
         let parts = machine.parts_at(&moment.line.subject, moment.step);
         moment.report(parts, &machine.totals)
     });
-    report(query, window, Source::new(SourceKind::Local, 1), judged, worst, notes)
+    BudgetReport { course, ..report(query, window, Source::new(SourceKind::Local, 1), judged, worst, notes) }
+}
+
+/// Returns the course of a moment's line, if its limit is known.
+fn course_of(moment: &Moment<'_>, judged: &[Judged], totals: &Totals) -> Option<NodeCourse> {
+    let of_line = |judged: &&Judged| judged.report.line == moment.line.name;
+    let limit = judged.iter().find(of_line)?.report.worst.limit?;
+    course::of_moment(moment, limit, totals)
 }
 
 /// Adds the nodes that are ready, or were named, and have no series of a line: what they use is not known. `known`: nodes
@@ -225,6 +237,7 @@ fn report(
         source,
         lines,
         worst_moment,
+        course: None,
         notes,
     }
 }

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Time over which unattributed is a mean.
 const SMOOTH: Duration = Duration::from_secs(60);
 
+/// Classes of the platform.
+const PLATFORM: [Class; 4] = [Class::Host, Class::Kernel, Class::Infra, Class::Pod];
+
 /// Samples of one node.
 #[derive(Clone, Debug)]
 pub(super) struct NodeTotals {
@@ -128,7 +131,6 @@ impl Totals {
 
     /// Returns the samples of a sum on a node.
     pub(super) fn steps(&self, of: &Of, node: &str) -> Steps {
-        const PLATFORM: [Class; 4] = [Class::Host, Class::Kernel, Class::Infra, Class::Pod];
         let absent = || Steps::absent(self.grid.points());
         let Some(totals) = self.nodes.get(node) else { return absent() };
         let unattributed = || self.unattributed.get(node).cloned().unwrap_or_else(absent);
@@ -138,6 +140,27 @@ impl Totals {
             Of::Unattributed => unattributed(),
             Of::Classes(classes) => totals.sum(classes),
             Of::Cpuset(_) => absent(),
+        }
+    }
+
+    /// Returns what a sum adds up on a node, by name; nothing if it is of no classes.
+    pub(super) fn parts(&self, of: &Of, node: &str) -> Vec<(&'static str, Steps)> {
+        let Some(totals) = self.nodes.get(node) else { return Vec::new() };
+        let classes = |classes: &[Class]| -> Vec<(&'static str, Steps)> {
+            classes.iter().map(|class| (class.as_str(), totals.sum(&[*class]))).collect()
+        };
+        let rest = |steps: Option<Steps>| steps.map(|steps| ("unattributed", steps));
+        match of {
+            Of::Platform => {
+                classes(&PLATFORM).into_iter().chain(rest(self.unattributed.get(node).cloned())).collect()
+            }
+            Of::Busy => {
+                let all = [&PLATFORM[..], &[Class::Workload]].concat();
+                classes(&all).into_iter().chain(rest(Some(totals.busy.less(&totals.all())))).collect()
+            }
+            Of::Unattributed => rest(self.unattributed.get(node).cloned()).into_iter().collect(),
+            Of::Classes(of) => classes(of),
+            Of::Cpuset(_) => Vec::new(),
         }
     }
 

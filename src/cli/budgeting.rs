@@ -127,8 +127,14 @@ impl BudgetFlags {
             self.local || query.interval >= Duration::from_secs(1),
             Usage("--interval is below a second, and no cluster is sampled that often".to_owned())
         );
-        let tabular = !self.suggest || self.output != BudgetFormat::Junit;
-        ensure!(tabular, Usage("--suggest is no test: give -o table, json or yaml".to_owned()));
+        let is_table = matches!(self.output, BudgetFormat::Table | BudgetFormat::Json | BudgetFormat::Yaml);
+        ensure!(
+            !self.suggest || is_table,
+            Usage("--suggest has tables alone: give -o table, json or yaml".to_owned())
+        );
+        if self.output.is_picture() {
+            shared::refuse_terminal()?;
+        }
         if self.local {
             return self.judge_machine(&query).await;
         }

@@ -3,7 +3,7 @@
 use super::values::{Limit, flag_parser, parse_timeout, path_parser};
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
 use crate::top::SourceChoice;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
@@ -140,6 +140,14 @@ impl PrometheusFlags {
             insecure: self.insecure_prometheus,
         })
     }
+}
+
+/// Errors if a picture would go to a terminal.
+pub(super) fn refuse_terminal() -> Result<()> {
+    let is_terminal = io::stdout().is_terminal();
+    let why = "a picture is for a file and not for a terminal: add > cpu.svg or > cpu.html";
+    ensure!(!is_terminal, Usage(why.to_owned()));
+    Ok(())
 }
 
 /// Returns true if standard output is a terminal that obeys escape sequences.

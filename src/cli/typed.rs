@@ -1,6 +1,6 @@
 //! Turns the flags of `top` into the types of the program, once, before any I/O.
 use super::flags::{ClassFlag, TopFlags};
-use super::shared::{Usage, colour, text};
+use super::shared::{Usage, colour, refuse_terminal, text};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::print::{ChartOf, Format, PageOptions};
@@ -42,10 +42,8 @@ impl TopFlags {
             bail!(Usage("--interval is below a second, and no cluster is sampled that often".to_owned()));
         }
         let is_picture = self.output.is_picture();
-        if is_picture && io::stdout().is_terminal() {
-            bail!(Usage(
-                "a picture is for a file and not for a terminal: add > cpu.svg or > cpu.html".to_owned()
-            ));
+        if is_picture {
+            refuse_terminal()?;
         }
         if self.chart && !matches!(self.output, Format::Table | Format::Wide) {
             bail!(Usage("--chart is above a table: leave out -o, or give -o svg for a picture".to_owned()));

@@ -1,4 +1,5 @@
 //! Verdicts on a budget as a table: a line each with its worst node, then what the worst moment was made of.
+use super::picture::{self, Scene};
 use super::table::{cores, provenance};
 use super::words::{of_line, of_node, place};
 use super::{junit, printable};
@@ -16,6 +17,10 @@ pub enum BudgetFormat {
     Json,
     /// The same object
     Yaml,
+    /// A picture: the worst node's course, its limit and its worst moment; in a file
+    Svg,
+    /// A page of HTML with that picture and the table
+    Html,
     /// JUnit's XML, a test case for each line
     Junit,
     /// An AlertingRule of OpenShift's monitoring, without asking the cluster
@@ -25,7 +30,12 @@ pub enum BudgetFormat {
 impl BudgetFormat {
     /// Returns true if the format holds a report's notes.
     pub fn has_notes(self) -> bool {
-        matches!(self, BudgetFormat::Json | BudgetFormat::Yaml)
+        matches!(self, BudgetFormat::Json | BudgetFormat::Yaml | BudgetFormat::Html)
+    }
+
+    /// Returns true if it is a picture, which no terminal shows.
+    pub fn is_picture(self) -> bool {
+        matches!(self, BudgetFormat::Svg | BudgetFormat::Html)
     }
 }
 
@@ -44,6 +54,12 @@ pub fn budget(
     match format {
         BudgetFormat::Json | BudgetFormat::Yaml => object(report, format, out)?,
         BudgetFormat::Junit => junit::write(report, out)?,
+        BudgetFormat::Svg => picture::write_svg(&Scene::of_budget(report), out)?,
+        BudgetFormat::Html => {
+            let mut text = Vec::new();
+            table(report, false, &mut text)?;
+            picture::write_html(&Scene::of_budget(report), &text, &report.notes, out)?;
+        }
         BudgetFormat::Table | BudgetFormat::AlertingRule => table(report, colour, out)?,
     }
     out.flush()
@@ -56,7 +72,7 @@ pub fn suggestion(
     colour: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    if format.has_notes() {
+    if matches!(format, BudgetFormat::Json | BudgetFormat::Yaml) {
         object(of, format, out)?;
         return out.flush();
     }

@@ -16,6 +16,7 @@ pub use budget::{BudgetFormat, budget, budgets, suggestion};
 pub use screen::{Next, Screen};
 
 use crate::report::Report;
+use picture::Scene;
 use std::io::{self, Write};
 
 /// Format of a page.
@@ -92,8 +93,14 @@ pub fn report(report: &Report, options: PageOptions, out: &mut impl Write) -> io
         Format::Yaml => {
             out.write_all(serde_yaml::to_string(report).map_err(io::Error::other)?.as_bytes())?;
         }
-        Format::Svg => picture::write_svg(report, out)?,
-        Format::Html => picture::write_html(report, options, out)?,
+        Format::Svg => picture::write_svg(&Scene::of_report(report), out)?,
+        Format::Html => {
+            let mut text = Vec::new();
+            let plain =
+                PageOptions { format: Format::Table, colour: false, width: None, fold: true, ..options };
+            table::write(report, plain, &mut text)?;
+            picture::write_html(&Scene::of_report(report), &text, &report.notes, out)?;
+        }
     }
     out.flush()
 }

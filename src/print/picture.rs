@@ -6,20 +6,23 @@
 //!  |
 //! svg      the picture
 //!  |
+//! scene    what it shows, of a report or of a budget
 //! axis     marks of an axis
 //! ```
 mod axis;
 mod html;
+mod scene;
 mod svg;
 
 pub(super) use html::write as write_html;
 
-use crate::report::Report;
+pub(super) use scene::Scene;
+
 use std::io::{self, Write};
 
 /// Writes the picture alone.
-pub(super) fn write_svg(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", svg::draw(report))
+pub(super) fn write_svg(scene: &Scene, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", svg::draw(scene))
 }
 
 #[cfg(test)]

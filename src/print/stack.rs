@@ -50,13 +50,32 @@ pub(super) fn of_classes(report: &Report) -> Vec<Layer> {
     layers(report, all, most)
 }
 
-fn layers(report: &Report, mut singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
+/// Returns the layers of parts by name, in their order.
+pub(super) fn of_parts(parts: &[(String, Vec<f64>)]) -> Vec<Layer> {
+    let single = |(name, trend): &'_ (String, Vec<f64>)| {
+        let known = trend.iter().copied().filter(|cores| cores.is_finite());
+        let (sum, max) = (known.clone().sum::<f64>(), known.fold(f64::NEG_INFINITY, f64::max));
+        (printable(name), sum / trend.len().max(1) as f64, max)
+    };
+    let figures: Vec<(String, f64, f64)> = parts.iter().map(single).collect();
+    let singles = figures.into_iter().zip(parts);
+    let singles = singles.map(|((name, avg, max), (_, trend))| Single { name, avg, max, trend });
+    pile(&[], singles.collect(), parts.len())
+}
+
+fn layers(report: &Report, singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
+    let busy = report.course.as_ref().map_or(&[][..], |course| &course.busy);
+    pile(busy, singles, most)
+}
+
+/// Piles courses up. `busy` tells where it is known that nothing else was there.
+fn pile(busy: &[f64], mut singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
     let parts = singles.iter().map(|single| single.trend.len()).max().unwrap_or_default();
     singles.retain(|single| single.max > 0.0);
     singles.sort_by(|a, b| b.avg.total_cmp(&a.avg));
     let is_known = |part: usize| {
-        let busy = report.course.as_ref().and_then(|course| course.busy.get(part));
-        busy.is_some_and(|cores| cores.is_finite()) || singles.iter().any(|single| single.at(part).is_some())
+        busy.get(part).is_some_and(|cores| cores.is_finite())
+            || singles.iter().any(|single| single.at(part).is_some())
     };
     let mut below: Vec<Option<f64>> = (0..parts).map(|part| is_known(part).then_some(0.0)).collect();
     let mut stack = |of: &[Single<'_>], name: String, is_rest: bool| {

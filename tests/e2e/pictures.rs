@@ -80,3 +80,41 @@ fn areas_are_the_averages_of_the_same_question() -> Result<()> {
     }
     Ok(())
 }
+
+/// The areas of a budget's picture are together what its line comes to, and its limit is where the axis has it.
+#[test]
+fn the_picture_of_a_budget_is_its_worst_line() -> Result<()> {
+    let prometheus = serve("pictures-budget", &History::generate(&Spec { silent: false, ..an_hour() }), &[])?;
+    let budget = |format: &str| {
+        let fixed = ["budget", "ran-du", "-i", "1h", "-T", "1748779207", "--prometheus", &prometheus.url];
+        plugin().run(fixed.into_iter().chain(["--node", "node-002", "-o", format]))
+    };
+    let report: Value = serde_json::from_str(&budget("json")?.stdout)?;
+    let line = &report["worst_moment"]["line"];
+    let lines = report["lines"].as_array().context("no lines")?;
+    let node = report["worst_moment"]["node"].as_str().context("no node")?;
+    let steady = lines.iter().find(|of| of["statistic"] == "avg").context("no average")?;
+    ensure!(steady["node"] == node, "the average and the maximum are of two nodes: {report}");
+    let svg = budget("svg")?.stdout;
+    let document = roxmltree::Document::parse(&svg)?;
+    let numbers = document
+        .descendants()
+        .filter(|of| of.attribute("text-anchor") == Some("end") && of.attribute("x") == Some("40"));
+    let highest: f64 = numbers.filter_map(|of| of.text()?.trim().parse().ok()).fold(0.0, f64::max);
+    let of_class = |class: &'static str| {
+        document.descendants().filter(move |of| of.attribute("class").is_some_and(|of| of.starts_with(class)))
+    };
+    let paths = of_class("layer").filter_map(|of| of.attribute("d"));
+    let all: f64 = paths.map(area).collect::<Result<Vec<_>>>()?.iter().sum();
+    let (found, is) = (all / (460.0 * 248.0) * highest, steady["is"].as_f64().context("not known")?);
+    ensure!((found - is).abs() <= 0.01 * is, "{found}, not {is}, of {line}");
+    let limit =
+        of_class("limit").find_map(|of| of.attribute("y1")?.parse::<f64>().ok()).context("no limit")?;
+    let wanted = lines
+        .iter()
+        .find(|of| of["line"] == *line)
+        .and_then(|of| of["limit"].as_f64())
+        .context("no limit")?;
+    ensure!(((300.0 - limit) / 248.0 * highest - wanted).abs() <= 0.01 * wanted, "{limit} is not {wanted}");
+    Ok(())
+}

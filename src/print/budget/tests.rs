@@ -1,8 +1,8 @@
 //! Golden pages of verdicts, of each format, and the schemas.
 use super::{BudgetFormat, budget, budgets, suggestion};
 use crate::budget::{
-    BudgetReport, Finding, Item, LineReport, NodeReservation, NodeVerdict, PROFILES, Part, Suggestion, Unit,
-    Verdict, WorstMoment,
+    BudgetReport, Finding, Item, LineReport, NodeCourse, NodeReservation, NodeVerdict, PROFILES, Part,
+    Suggestion, Unit, Verdict, WorstMoment,
 };
 use crate::golden::check;
 use crate::report::{Class, Source, SourceKind, Window};
@@ -115,7 +115,26 @@ fn report(per_node: bool) -> BudgetReport {
             cores: 4.25,
             parts,
         }),
+        course: Some(course()),
         notes: vec!["a note".to_owned()],
+    }
+}
+
+/// Course of the worst line, with a gap.
+fn course() -> NodeCourse {
+    let trend = |of: f64| {
+        let part = |part: u32| if part == 7 { f64::NAN } else { (f64::from(part) / 4.0).sin().abs() * of };
+        (0..20).map(part).collect()
+    };
+    NodeCourse {
+        node: "sno-1".to_owned(),
+        line: "platform".to_owned(),
+        statistic: "max".to_owned(),
+        limit: 4.0,
+        step_seconds: 180.0,
+        layers: [("host", 1.0), ("infra", 3.0), ("unattributed", 0.25)]
+            .map(|(name, of)| (name.to_owned(), trend(of)))
+            .into(),
     }
 }
 
@@ -127,7 +146,7 @@ fn page(report: &BudgetReport, format: BudgetFormat, colour: bool) -> String {
 
 #[test]
 fn pages_of_verdicts() {
-    use BudgetFormat::{Json, Junit, Table, Yaml};
+    use BudgetFormat::{Html, Json, Junit, Svg, Table, Yaml};
     for (name, format, per_node, colour) in [
         ("tests/golden/budget/table.txt", Table, false, false),
         ("tests/golden/budget/table-coloured.txt", Table, false, true),
@@ -135,6 +154,8 @@ fn pages_of_verdicts() {
         ("tests/golden/budget/report.json", Json, true, false),
         ("tests/golden/budget/report.yaml", Yaml, false, false),
         ("tests/golden/budget/junit.xml", Junit, false, false),
+        ("tests/golden/budget/report.svg", Svg, false, false),
+        ("tests/golden/budget/report.html", Html, false, false),
         ("tests/golden/budget/junit-per-node.xml", Junit, true, false),
     ] {
         check(name, &page(&report(per_node), format, colour));
@@ -143,7 +164,7 @@ fn pages_of_verdicts() {
 
 #[test]
 fn what_a_terminal_gets_has_no_escape_of_a_name() {
-    for format in [BudgetFormat::Table, BudgetFormat::Junit] {
+    for format in [BudgetFormat::Table, BudgetFormat::Junit, BudgetFormat::Html] {
         let page = page(&report(true), format, false);
         assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page}");
     }

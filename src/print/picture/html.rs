@@ -1,7 +1,6 @@
-//! A page that holds the picture, and the report's table as text below it.
-use super::svg;
-use crate::print::{Format, PageOptions, table};
-use crate::report::Report;
+//! A page that holds the picture, and text below it.
+use super::{Scene, svg};
+use crate::print::printable;
 use std::io::{self, Write};
 
 const HEAD: &str = r#"<!DOCTYPE html>
@@ -21,13 +20,15 @@ pre { overflow-x: auto; font-size: 13px; }
 "#;
 
 /// Writes the page.
-pub(in crate::print) fn write(report: &Report, options: PageOptions, out: &mut impl Write) -> io::Result<()> {
-    let mut text = Vec::new();
-    let options = PageOptions { format: Format::Table, colour: false, width: None, fold: true, ..options };
-    table::write(report, options, &mut text)?;
-    let notes = report.notes.iter().map(|note| format!("note: {}\n", crate::print::printable(note)));
-    let text = String::from_utf8_lossy(&text).into_owned() + &notes.collect::<String>();
-    writeln!(out, "{HEAD}{}\n<pre>{}</pre>\n</body>\n</html>", svg::draw(report), escape(&text))
+pub(in crate::print) fn write(
+    scene: &Scene,
+    text: &[u8],
+    notes: &[String],
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let notes = notes.iter().map(|note| format!("note: {}\n", printable(note)));
+    let text = String::from_utf8_lossy(text).into_owned() + &notes.collect::<String>();
+    writeln!(out, "{HEAD}{}\n<pre>{}</pre>\n</body>\n</html>", svg::draw(scene), escape(&text))
 }
 
 /// Writes text as HTML has it.

@@ -1,8 +1,7 @@
 //! The picture: layers on two axes, the busy time as a line, the peak, and a legend with each layer's figures.
-use super::axis;
-use crate::print::stack::{self, Layer};
+use super::{Scene, axis};
+use crate::print::stack::Layer;
 use crate::print::table::{cores, cut_middle};
-use crate::report::Report;
 use svg::Document;
 use svg::node::element::{Group, Line, Path, Rectangle, Style, Text, Title};
 
@@ -15,8 +14,6 @@ const TOP: f64 = 52.0;
 const BOTTOM: f64 = 300.0;
 /// Height of a line of the legend.
 const LINE: f64 = 20.0;
-/// Number of layers at most; smaller rows are one together.
-const LAYERS: usize = 40;
 /// Number of colours; then they begin again.
 const COLOURS: usize = 8;
 /// Columns of text for a layer's name.
@@ -48,20 +45,19 @@ impl Plot {
     }
 }
 
-/// Draws a report.
-pub(super) fn draw(report: &Report) -> Document {
-    let layers = stack::of_rows(report, LAYERS);
-    let window = &report.window;
-    let busy = report.course.as_ref().map_or(&[][..], |course| &course.busy);
+/// Draws a scene.
+pub(super) fn draw(scene: &Scene) -> Document {
+    let layers = &scene.layers;
+    let busy = scene.busy.as_ref().map_or(&[][..], |(parts, _)| parts);
     let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or(busy.len()).max(1);
     let tops = layers.last().into_iter().flat_map(|layer| &layer.edges).flatten().map(|(_, upper)| *upper);
-    let highest = tops.chain(busy.iter().copied().filter(|cores| cores.is_finite())).fold(0.0, f64::max);
+    let lines = busy.iter().copied().chain(scene.limit.iter().map(|(limit, _)| *limit));
+    let highest = tops.chain(lines.filter(|cores| cores.is_finite())).fold(0.0, f64::max);
     let marks = axis::of_cores(highest);
-    let end = seconds(window.end);
-    let length =
-        report.course.as_ref().map_or(window.interval_seconds, |course| course.step_seconds * parts as f64);
-    let plot = Plot { start: end - length, end, highest: marks.last().copied().unwrap_or(1.0), parts };
-    let height = BOTTOM + 44.0 + LINE * (layers.len().max(1) as f64 + 2.0);
+    let highest = marks.last().copied().unwrap_or(1.0);
+    let plot = Plot { start: scene.end - scene.length, end: scene.end, highest, parts };
+    let listed = layers.len().max(1) + usize::from(scene.busy.is_some()) + usize::from(scene.limit.is_some());
+    let height = BOTTOM + 44.0 + LINE * (listed as f64 + 1.0);
     let mut document = Document::new()
         .set("class", "cpu")
         .set("viewBox", (0.0, 0.0, WIDTH, height))
@@ -72,23 +68,23 @@ pub(super) fn draw(report: &Report) -> Document {
         .add(Title::new("CPU, cores, one on the other"))
         .add(Rectangle::new().set("class", "paper").set("width", WIDTH).set("height", height));
     document = document
-        .add(text(LEFT, 18.0, &heading(report)))
-        .add(text(LEFT, 36.0, &subheading(report)).set("class", "faint").set("font-size", 12));
+        .add(text(LEFT, 18.0, &cut_middle(&scene.heading, 62)))
+        .add(text(LEFT, 36.0, &scene.subheading).set("class", "faint").set("font-size", 12));
     document = document.add(axes(&plot, &marks));
     for (index, layer) in layers.iter().enumerate() {
         document = document.add(area(&plot, index, layer));
     }
     document = document.add(busy_line(&plot, busy));
-    if let Some(peak) = &report.peak {
-        // The step ends with its time.
-        let half = window.step_seconds / 2.0;
-        document = document.add(peak_mark(&plot, seconds(peak.time), half, peak.cores));
+    if let Some((limit, _)) = &scene.limit {
+        let y = place(plot.y(*limit));
+        document = document.add(
+            Line::new().set("class", "limit").set("x1", LEFT).set("x2", RIGHT).set("y1", y).set("y2", y),
+        );
     }
-    document.add(legend(&layers, report))
-}
-
-fn seconds(at: jiff::Timestamp) -> f64 {
-    at.as_millisecond() as f64 / 1000.0
+    if let Some((at, cores)) = scene.peak {
+        document = document.add(peak_mark(&plot, at, cores));
+    }
+    document.add(legend(scene))
 }
 
 fn text(x: f64, y: f64, content: &str) -> Text {
@@ -98,25 +94,6 @@ fn text(x: f64, y: f64, content: &str) -> Text {
 /// Rounds a place: a tenth of a unit is not seen.
 fn place(at: f64) -> f64 {
     (at * 10.0).round() / 10.0
-}
-
-fn heading(report: &Report) -> String {
-    let busy = report.busy.map_or_else(String::new, |busy| format!(", busy {} on average", cores(busy.avg)));
-    format!("CPU in cores{busy}")
-}
-
-/// Tells the window and the source.
-fn subheading(report: &Report) -> String {
-    let (window, source) = (&report.window, &report.source);
-    let show = |at: jiff::Timestamp, format: &str| at.strftime(format).to_string();
-    let day = |at: jiff::Timestamp| show(at, "%Y-%m-%d");
-    let end = if day(window.start) == day(window.end) { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
-    let nodes = match source.nodes {
-        1 => "1 node".to_owned(),
-        nodes => format!("{nodes} nodes"),
-    };
-    let (start, end) = (show(window.start, "%Y-%m-%d %H:%M:%S"), show(window.end, end));
-    format!("{start} to {end} UTC, {nodes}, source {}", source.kind.as_str())
 }
 
 fn axes(plot: &Plot, marks: &[f64]) -> Group {
@@ -237,8 +214,8 @@ fn busy_line(plot: &Plot, busy: &[f64]) -> Path {
 }
 
 /// Marks the peak with its time, in the half of the plot that has room for that.
-fn peak_mark(plot: &Plot, at: f64, half: f64, peak: f64) -> Group {
-    let x = place(plot.x(at - half).clamp(LEFT, RIGHT));
+fn peak_mark(plot: &Plot, at: f64, peak: f64) -> Group {
+    let x = place(plot.x(at).clamp(LEFT, RIGHT));
     let line = Line::new().set("class", "peak").set("x1", x).set("x2", x).set("y1", TOP).set("y2", BOTTOM);
     let (anchor, shift) = if x > (LEFT + RIGHT) / 2.0 { ("end", -4.0) } else { ("start", 4.0) };
     let time = jiff::Timestamp::from_second(at as i64)
@@ -247,9 +224,9 @@ fn peak_mark(plot: &Plot, at: f64, half: f64, peak: f64) -> Group {
     Group::new().add(line).add(label.set("text-anchor", anchor).set("font-size", 12))
 }
 
-/// Lists the busy time and the layers with their figures, from the highest to the lowest as they lie in the plot.
-fn legend(layers: &[Layer], report: &Report) -> Group {
-    let top = BOTTOM + 44.0;
+/// Lists the lines and the layers with their figures, the layers from the highest to the lowest as they lie in the plot.
+fn legend(scene: &Scene) -> Group {
+    let mut y = BOTTOM + 44.0;
     let columns = [RIGHT - 70.0, RIGHT];
     let figures = |group: Group, y: f64, figures: [String; 2]| {
         columns
@@ -257,29 +234,33 @@ fn legend(layers: &[Layer], report: &Report) -> Group {
             .zip(figures)
             .fold(group, |group, (x, figure)| group.add(text(*x, y, &figure).set("text-anchor", "end")))
     };
-    let mut group = figures(Group::new(), top, ["AVG".to_owned(), "MAX".to_owned()]);
-    let lines = usize::from(report.busy.is_some());
-    if let Some(busy) = report.busy {
-        let y = top + LINE;
-        let sample = Line::new().set("class", "busy").set("x1", LEFT - 38.0).set("x2", LEFT - 8.0);
-        group = group.add(sample.set("y1", y - 5.0).set("y2", y - 5.0)).add(text(LEFT, y, "busy"));
-        group = figures(group, y, [cores(busy.avg), cores(busy.max)]);
+    let mut group = figures(Group::new(), y, ["AVG".to_owned(), "MAX".to_owned()]);
+    let mut line = |group: Group, class: &str, name: &str| {
+        y += LINE;
+        let sample = Line::new().set("class", class).set("x1", LEFT - 38.0).set("x2", LEFT - 8.0);
+        (group.add(sample.set("y1", y - 5.0).set("y2", y - 5.0)).add(text(LEFT, y, name)), y)
+    };
+    if let Some((limit, of)) = &scene.limit {
+        let (with, at) = line(group, "limit", of);
+        group = figures(with, at, [cores(*limit), String::new()]);
     }
-    for (line, (index, layer)) in layers.iter().enumerate().rev().enumerate() {
-        let y = top + LINE * ((line + lines) as f64 + 1.0);
+    if let Some((_, [avg, max])) = &scene.busy {
+        let (with, at) = line(group, "busy", "busy");
+        group = figures(with, at, [cores(*avg), cores(*max)]);
+    }
+    for (index, layer) in scene.layers.iter().enumerate().rev() {
+        y += LINE;
         let swatch = Rectangle::new().set("class", format!("layer {}", colour(index, layer)));
         let swatch = swatch.set("x", LEFT - 38.0).set("y", y - 13.0).set("width", 30).set("height", 17);
         group = group.add(swatch);
         let number = text(LEFT - 23.0, y, &number(index)).set("class", "on").set("text-anchor", "middle");
-        group = group
-            .add(number)
-            .add(text(LEFT, y, &cut_middle(&layer.name, NAME)).add(Title::new(layer.name.clone())));
+        let name = text(LEFT, y, &cut_middle(&layer.name, NAME)).add(Title::new(layer.name.clone()));
+        group = group.add(number).add(name);
         let max = layer.max.map_or_else(String::new, cores);
         group = figures(group, y, [cores(layer.avg), max]);
     }
-    if layers.is_empty() {
-        let why = report.notes.last().map_or("no rows", String::as_str);
-        group = group.add(text(LEFT, top + LINE * (lines as f64 + 1.0), &cut_middle(why, 60)));
+    if scene.layers.is_empty() {
+        group = group.add(text(LEFT, y + LINE, &cut_middle(&scene.why_empty, 60)));
     }
     group
 }

@@ -1,0 +1,22 @@
+//! Course of the line of the worst moment on its node, for a picture: its parts over the window.
+use super::moment::Moment;
+use super::report::NodeCourse;
+use super::totals::Totals;
+
+/// Number of parts of the window at most.
+const PARTS: usize = 240;
+
+/// Makes the course of a moment's line on its node. `None` if the line has no parts that are sums of classes.
+pub(super) fn of_moment(moment: &Moment<'_>, limit: f64, totals: &Totals) -> Option<NodeCourse> {
+    let subject = &moment.line.subject;
+    let parts = totals.parts(&subject.of, &moment.node);
+    let (_, length) = crate::report::parts(totals.grid.points(), PARTS)?;
+    (subject.is_whole() && !parts.is_empty()).then(|| NodeCourse {
+        node: moment.node.clone(),
+        line: moment.line.name.clone(),
+        statistic: moment.line.statistic.name().to_owned(),
+        limit,
+        step_seconds: (totals.grid.step * length as u32).as_secs_f64(),
+        layers: parts.into_iter().map(|(name, steps)| (name.to_owned(), steps.trend(PARTS))).collect(),
+    })
+}

@@ -1,0 +1,92 @@
+//! Scene: what a picture shows, of a report or of a budget.
+use crate::budget::BudgetReport;
+use crate::print::stack::{self, Layer};
+use crate::print::table::cores;
+use crate::report::{Report, Source, Window};
+
+/// Number of layers at most; smaller rows are one together.
+const LAYERS: usize = 40;
+
+/// What a picture shows.
+#[derive(Debug)]
+pub(in crate::print) struct Scene {
+    pub heading: String,
+    pub subheading: String,
+    pub layers: Vec<Layer>,
+    /// Busy time: its parts, and its average and maximum. `None` if it is no part of the picture.
+    pub busy: Option<(Vec<f64>, [f64; 2])>,
+    /// Time of the right edge, Unix seconds, and the length, seconds.
+    pub end: f64,
+    pub length: f64,
+    /// Middle of the highest step, Unix seconds, and its cores.
+    pub peak: Option<(f64, f64)>,
+    /// Limit, cores, and what it is of.
+    pub limit: Option<(f64, String)>,
+    /// Reason why there are no layers.
+    pub why_empty: String,
+}
+
+impl Scene {
+    /// Shows the rows of a report.
+    pub(in crate::print) fn of_report(report: &Report) -> Scene {
+        let layers = stack::of_rows(report, LAYERS);
+        let busy = report.busy.map(|busy| {
+            let course = report.course.as_ref().map_or_else(Vec::new, |course| course.busy.clone());
+            (course, [busy.avg, busy.max])
+        });
+        let of_busy =
+            report.busy.map_or_else(String::new, |busy| format!(", busy {} on average", cores(busy.avg)));
+        let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or_default().max(1);
+        let step = report.course.as_ref().map(|course| course.step_seconds * parts as f64);
+        Scene {
+            heading: format!("CPU in cores{of_busy}"),
+            subheading: subheading(&report.window, &report.source),
+            layers,
+            busy,
+            end: seconds(report.window.end),
+            length: step.unwrap_or(report.window.interval_seconds),
+            // A step ends with its time.
+            peak: report.peak.map(|peak| (seconds(peak.time) - report.window.step_seconds / 2.0, peak.cores)),
+            limit: None,
+            why_empty: report.notes.last().cloned().unwrap_or_else(|| "no rows".to_owned()),
+        }
+    }
+
+    /// Shows what the line of a budget's worst moment was made of on its node, and its limit.
+    pub(in crate::print) fn of_budget(report: &BudgetReport) -> Scene {
+        let window = &report.window;
+        let course = report.course.as_ref();
+        let layers = course.map_or_else(Vec::new, |course| stack::of_parts(&course.layers));
+        let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or_default().max(1);
+        let on = course.map_or_else(String::new, |course| format!(": {} on {}", course.line, course.node));
+        let moment = report.worst_moment.as_ref().filter(|_| course.is_some());
+        Scene {
+            heading: crate::print::printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
+            subheading: subheading(window, &report.source),
+            layers,
+            busy: None,
+            end: seconds(window.end),
+            length: course.map_or(window.interval_seconds, |course| course.step_seconds * parts as f64),
+            peak: moment.map(|moment| (seconds(moment.time) - window.step_seconds / 2.0, moment.cores)),
+            limit: course.map(|course| (course.limit, format!("limit of {}", course.statistic))),
+            why_empty: "no line has samples of CPU, parts and a limit that is known".to_owned(),
+        }
+    }
+}
+
+fn seconds(at: jiff::Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}
+
+/// Tells the window and the source.
+fn subheading(window: &Window, source: &Source) -> String {
+    let show = |at: jiff::Timestamp, format: &str| at.strftime(format).to_string();
+    let day = |at: jiff::Timestamp| show(at, "%Y-%m-%d");
+    let end = if day(window.start) == day(window.end) { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let nodes = match source.nodes {
+        1 => "1 node".to_owned(),
+        nodes => format!("{nodes} nodes"),
+    };
+    let (start, end) = (show(window.start, "%Y-%m-%d %H:%M:%S"), show(window.end, end));
+    format!("{start} to {end} UTC, {nodes}, source {}", source.kind.as_str())
+}
