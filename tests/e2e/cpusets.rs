@@ -151,6 +151,26 @@ fn parts_are_those_of_each_node_and_add_up() -> Result<()> {
     Ok(())
 }
 
+/// The dashboard's panels of sets and strays have lines.
+fn dashboard(prometheus: &Prometheus) -> Result<()> {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/dashboards/grafana.json"))?;
+    let dashboard: Value = serde_json::from_str(&text)?;
+    let panels = dashboard["panels"].as_array().context("no panels")?.iter();
+    let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
+    let queries = targets
+        .filter_map(|target| target["expr"].as_str())
+        .filter(|query| query.contains("cpuset") || query.contains("_stray_"));
+    let mut count = 0;
+    for query in queries {
+        let query = query.replace("$node", ".+");
+        let series = prometheus.bare.series(&query, Some(END_MS as f64 / 1000.0))?;
+        ensure!(!series.is_empty(), "{query} has no answer");
+        count += 1;
+    }
+    ensure!(count == 3, "{count} queries of sets");
+    Ok(())
+}
+
 /// Strays as the exporter tells them, and what of them is expected.
 #[test]
 fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
@@ -190,6 +210,8 @@ fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
         ("cpus", "0-103"),
     ];
     history.series.push(constant("namedprocess_pod_stray_threads", &of_pod, 5.0));
+    let class = [("instance", "node-000"), ("class", "host"), ("cpuset", "any")];
+    history.series.push(constant("instance_class_cpuset:namedprocess_cpu_rate:sum", &class, 1.0));
     let unknown = serve("cpusets-strays", &history, &[])?;
     let names = |report: &Value| -> Result<Vec<String>> {
         let strays = report["strays"].as_array().context("no strays")?;
@@ -228,6 +250,8 @@ fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
     assert_eq!(names(&filtered)?, ["kworker"]);
     assert_eq!(filtered["strays"][0]["node"], "node-000");
     assert!(!notes(&filtered).contains("OVS"), "{filtered}");
+
+    dashboard(&unknown)?;
 
     // A node whose pods are bound has a resource for them.
     let labels = [("node", "node-000"), ("resource", "management_workload_openshift_io_cores")];

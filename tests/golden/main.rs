@@ -10,6 +10,7 @@
 
 mod check;
 mod completion;
+mod dashboards;
 mod help;
 mod kubeconfig;
 mod manifests;
