@@ -9,6 +9,7 @@
 //!   print       Report -> table, csv, json, yaml; verdicts too      what is shown
 //!    |
 //!   budget      limits -> measurements -> verdicts                  what is judged
+//!   compare     two reports -> joined rows -> verdicts              what changed
 //!    |
 //!   top         Question -> queries -> answers -> Report            what is computed
 //!    |            \-> local: this machine's own kernel -/
@@ -31,6 +32,7 @@
 pub mod budget;
 pub mod cli;
 pub mod cluster;
+pub mod compare;
 #[cfg(test)]
 #[path = "../tests/golden/check.rs"]
 mod golden;

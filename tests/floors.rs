@@ -17,7 +17,7 @@ const PLUGIN: Floors = &[
     &["cli"],
     &["status"],
     &["print"],
-    &["budget"],
+    &["budget", "compare"],
     &["top", "install"],
     &["query"],
     &["cluster", "progress"],
@@ -63,6 +63,17 @@ const BUDGET: Floors = &[
     &["subject"],
     &["limit", "report", "platform_metrics"],
 ];
+const COMPARE: Floors = &[
+    &["mod"],
+    &["run"],
+    &["notes"],
+    &["judge", "saved"],
+    &["join", "noise"],
+    &["side", "workload", "operand"],
+    &["blocks"],
+    &["report"],
+    &["level"],
+];
 const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"]];
 
 const INSTALL: Floors = &[
@@ -95,7 +106,7 @@ const CLI: Floors = &[
     &["mod", "watch"],
     &["typed", "complete"],
     &["flags"],
-    &["budgeting", "installing", "checking", "completion", "version"],
+    &["budgeting", "comparing", "installing", "checking", "completion", "version"],
     &["shared"],
     &["values"],
 ];
@@ -133,8 +144,7 @@ const SERVE: Floors = &[
 
 /// What names a room: `crate::ROOM` and `super::ROOM`, alone or in braces.
 const OF_CRATE: &str = r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)";
-const OF_FOLDER: &str =
-    r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus|budget))::(\{[^;]*|\w+)";
+const OF_FOLDER: &str = r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus|budget|compare))::(\{[^;]*|\w+)";
 
 #[test]
 fn no_room_imports_from_one_above() {
@@ -149,6 +159,7 @@ fn no_circle_inside_of_a_room() {
     check("src/prometheus", OF_FOLDER, PROMETHEUS);
     check("src/top", OF_FOLDER, TOP);
     check("src/budget", OF_FOLDER, BUDGET);
+    check("src/compare", OF_FOLDER, COMPARE);
     check("src/query", OF_FOLDER, QUERY);
     check("src/cli", OF_FOLDER, CLI);
     check("src/install", OF_FOLDER, INSTALL);

@@ -1,6 +1,7 @@
 //! Commands and the flags of `top`, as clap parses them, with their help.
 use super::budgeting::BudgetFlags;
 use super::checking::StatusFlags;
+use super::comparing::CompareFlags;
 use super::completion::CompletionFlags;
 use super::installing::{InstallFlags, UninstallFlags};
 use super::shared::{ApiFlags, PrometheusFlags, SourceFlag};
@@ -57,6 +58,15 @@ Examples:
   oc interrogate budget --suggest"
     )]
     Budget(Box<BudgetFlags>),
+    /// Show what changed between two windows, of this cluster or of saved reports
+    #[command(after_help = "A finding is over the tolerance, over the floor, and beyond noise.
+Exit codes: 0 fine, 3 there are findings of --fail-on, 1 something failed, 2 wrong usage.
+
+Examples:
+  oc interrogate compare -1d/1h now/1h
+  oc interrogate compare 2026-01-31T10:00:00Z/2h 2026-02-01T10:00:00Z/2h --by namespace
+  oc interrogate compare before.json after.json --tolerance 20% --floor 50m --fail-on worse -o junit")]
+    Compare(Box<CompareFlags>),
     /// Install or upgrade the exporter, its rules and its dashboard
     #[command(after_help = "Examples:
   oc interrogate install

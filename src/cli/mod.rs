@@ -1,6 +1,7 @@
 //! Command line: runs the commands, returns exit codes, prints the error line.
 mod budgeting;
 mod checking;
+mod comparing;
 mod complete;
 mod completion;
 mod flags;
@@ -77,6 +78,7 @@ fn run(verbose: bool, command: Command, program: &str) -> Result<ExitCode> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     match command {
         Command::Budget(flags) => return runtime.block_on(flags.run()),
+        Command::Compare(flags) => return runtime.block_on(flags.run()),
         Command::Top(flags) => runtime.block_on(top(*flags)),
         Command::Install(flags) => runtime.block_on(install(*flags)),
         Command::Uninstall(flags) => runtime.block_on(uninstall(*flags)),

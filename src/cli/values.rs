@@ -80,6 +80,24 @@ pub(super) fn parse_cpus(text: &str) -> Result<CpuList, String> {
     CpuList::parse(text).map_err(|error| format!("{error:#}"))
 }
 
+/// Parses a number of cores: `10m` or `0.5`.
+pub(super) fn parse_cores(text: &str) -> Result<f64, String> {
+    let (digits, unit) = text.strip_suffix('m').map_or((text, 1.0), |digits| (digits, 1000.0));
+    let cores = not_below_zero(digits).map(|number| number / unit);
+    cores.ok_or_else(|| "give cores such as 10m or 0.5".to_owned())
+}
+
+/// Parses a percentage such as `10%` to a share.
+pub(super) fn parse_percentage(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|digits| not_below_zero(digits.trim_end()));
+    percent.map(|percent| percent / 100.0).ok_or_else(|| "give a percentage such as 10%".to_owned())
+}
+
+fn not_below_zero(digits: &str) -> Option<f64> {
+    let number = digits.parse().ok().filter(|number: &f64| number.is_finite());
+    number.filter(|_| digits.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// Parses a label and its value.
 pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -172,7 +172,7 @@ fn worst(moment: &WorstMoment, colour: bool, out: &mut impl Write) -> io::Result
 }
 
 /// Writes a table without the spaces at its lines' ends; columns of figures are on the right.
-fn columns(
+pub(super) fn columns(
     headers: &[&str],
     rows: Vec<Vec<String>>,
     figures: &[usize],

@@ -1,6 +1,7 @@
 //! From a report to a page: one small file a format, each of which writes to any `io::Write`.
 mod budget;
 mod chart;
+mod comparison;
 mod csv;
 #[cfg(test)]
 mod example;
@@ -13,6 +14,7 @@ mod table;
 mod words;
 
 pub use budget::{BudgetFormat, budget, budgets, suggestion};
+pub use comparison::{ComparisonFormat, ComparisonOptions, FailOn, comparison};
 pub use screen::{Next, Screen};
 
 use crate::report::Report;

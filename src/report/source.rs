@@ -1,9 +1,9 @@
 //! Origin of a report's figures: its window, and the series that they were made of.
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Window `(start, end]`, cut to what the source covers.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Window {
     /// Start, exclusive; RFC 3339, UTC.

@@ -44,7 +44,7 @@ fn short_help() {
 
 #[test]
 fn schemas_are_those_of_the_documentation() {
-    for (name, kind) in [("top", "CpuReport"), ("status", "StatusReport")] {
+    for (name, kind) in [("top", "CpuReport"), ("status", "StatusReport"), ("compare", "CpuComparison")] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{kind}.json"));
         assert_eq!(printed(&[name, "--schema"]), fs::read_to_string(file).unwrap(), "{name}");
     }

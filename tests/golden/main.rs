@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod compare;
 mod completion;
 mod dashboards;
 mod help;

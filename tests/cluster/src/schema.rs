@@ -12,8 +12,12 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 /// Commands that print a report, and its kind, which names the file of the schema.
-const REPORTS: [(&str, &str); 3] =
-    [("top", "CpuReport"), ("status", "StatusReport"), ("budget", "CpuBudgetReport")];
+const REPORTS: [(&str, &str); 4] = [
+    ("top", "CpuReport"),
+    ("status", "StatusReport"),
+    ("budget", "CpuBudgetReport"),
+    ("compare", "CpuComparison"),
+];
 /// Kind of what `budget --suggest` prints.
 const SUGGESTION: &str = "CpuReservation";
 /// Number of misfits that an error names.
