@@ -149,6 +149,9 @@ pub(super) struct TopFlags {
     /// Draw the course above the table: classes on each other, or with --by or --limit rows
     #[arg(long)]
     pub(super) chart: bool,
+    /// Add the means of 48 blocks of the window to json and yaml, by which compare tells a change from noise
+    #[arg(long)]
+    pub(super) blocks: bool,
     /// Series to query [default: the exporter's if they cover the window or have ten samples in it]
     #[arg(long, value_name = "SOURCE", conflicts_with = "local")]
     pub(super) source: Option<SourceFlag>,

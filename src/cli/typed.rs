@@ -3,6 +3,7 @@ use super::flags::{ClassFlag, TopFlags};
 use super::shared::{Usage, colour, refuse_terminal, text};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
+use crate::compare::BLOCKS;
 use crate::print::{ChartOf, Format, PageOptions};
 use crate::report::{Class, SortBy};
 use crate::top::{By, Filter, KnownSets, Question, SourceChoice};
@@ -55,6 +56,9 @@ impl TopFlags {
         if self.reserved.is_some() && by != By::Cpuset {
             bail!(Usage("--reserved is for --by cpuset".to_owned()));
         }
+        if self.blocks && !matches!(self.output, Format::Json | Format::Yaml) {
+            bail!(Usage("--blocks needs -o json or -o yaml".to_owned()));
+        }
         let mut percentiles = self.percentiles;
         let mut names = BTreeSet::new();
         percentiles.retain(|percentile| names.insert(percentile.name.clone()));
@@ -71,6 +75,7 @@ impl TopFlags {
             (false, Format::Wide) => PARTS,
             (false, Format::Svg | Format::Html) => PARTS,
             (false, Format::Table) if self.chart => PARTS,
+            (_, Format::Json | Format::Yaml) if self.blocks => BLOCKS,
             _ => 0,
         };
         let filter = Filter {

@@ -41,9 +41,9 @@ pub struct Row {
     /// Cores at the report's peak. `None` unless the peak was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_peak: Option<f64>,
-    /// Means of equal parts of the window, cores; NaN if the row was absent. Empty unless they were asked for. Tables alone
-    /// show them.
-    #[serde(skip)]
+    /// Means of equal parts of the window, cores; `null` (NaN) if the row was absent. Empty unless they were asked for.
+    #[serde(rename = "blocks", skip_serializing_if = "Vec::is_empty", serialize_with = "write_blocks")]
+    #[schemars(with = "Option<Vec<Option<f64>>>")]
     pub trend: Vec<f64>,
 }
 
@@ -80,6 +80,11 @@ impl Row {
         let cpuset = self.cpuset.map(Cpuset::as_str);
         (&self.name, [namespace, workload_type], self.class, [node, thread, cpuset])
     }
+}
+
+/// Writes means, `null` for one that is no number.
+fn write_blocks<S: serde::Serializer>(means: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(means.iter().map(|mean| Some(*mean).filter(|mean| mean.is_finite())))
 }
 
 /// Order of the rows.

@@ -140,6 +140,7 @@ fn contradictions() {
         &["install", "--diff", "--dry-run=client"],
         &["completion", "bash", "--install"],
         &["completion", "bash", "--to", "folder"],
+        &["top", "--blocks"],
         // Files that are not there.
         &["install", "--config", "gone.yaml"],
     ] {
