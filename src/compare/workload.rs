@@ -34,7 +34,8 @@ pub(super) fn of_owner<'a>(
 ) -> (&'a str, Option<&'a str>) {
     match of {
         // Pods without an owner are their own.
-        "staticpod" | "barepod" => (of_pod(name, nodes).0, Some(of)),
+        STATIC_POD => (without_node(name, nodes).unwrap_or(name), Some(of)),
+        "barepod" => (of_pod(name, nodes).0, Some(of)),
         // A ReplicaSet whose Deployment is not known.
         "replicaset" => match without(name, HASH, is_generated) {
             Some(name) => (name, None),
@@ -115,6 +116,7 @@ mod tests {
             ("web-7c6b5d4f8", "replicaset", ("web", None)),
             ("another", "replicaset", ("another", Some("replicaset"))),
             ("etcd-master-0", "staticpod", ("etcd", Some("staticpod"))),
+            ("etcd-elsewhere-0", "staticpod", ("etcd-elsewhere-0", Some("staticpod"))),
         ] {
             assert_eq!(of_owner(owner, of, &nodes), workload, "{owner}");
         }

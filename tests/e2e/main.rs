@@ -11,6 +11,7 @@ mod bad_kubeconfig;
 mod bad_server;
 mod budget;
 mod cpusets;
+mod compare;
 mod header;
 mod history;
 mod nodes;
