@@ -5,11 +5,13 @@ use super::{check_written, print_schema, print_stderr};
 use crate::cluster::Cluster;
 use crate::compare::{Comparison, Level, Limits, Operand, Prepared, Query};
 use crate::print::{self, ComparisonFormat, ComparisonOptions, FailOn};
+use crate::time::Timestamp;
 use crate::top::SourceChoice;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::io;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Exit code if there are findings that were asked for.
@@ -115,6 +117,8 @@ fn print_notes(of: &Comparison) {
     }
 }
 
+/// Parses an operand. Both of a command line have the same now.
 fn parse_operand(text: &str) -> Result<Operand, String> {
-    Operand::parse(text, now()).map_err(|error| format!("{error:#}"))
+    static NOW: OnceLock<Timestamp> = OnceLock::new();
+    Operand::parse(text, *NOW.get_or_init(now)).map_err(|error| format!("{error:#}"))
 }

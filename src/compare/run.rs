@@ -22,6 +22,12 @@ use std::time::Duration;
 /// Number of nodes that a list of their names is taken for.
 const NODES: usize = 500;
 
+/// Notes on a window.
+const SAME_SOURCE: &str = "the platform's series are compared, since the other side has no others: --source exporter shows this one's";
+const BY_NAMES: &str = "no series of the pods' owners in this window: pods are joined by their names alone";
+/// Beginning of the note of `top` that rows are of pods, which they are not here.
+const NO_OWNERS: &str = "no series of the pods' owners";
+
 /// User's query: two operands, and what makes a difference a finding.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -122,8 +128,13 @@ impl Windows<'_> {
             if side.is_platform() || was_saved {
                 return side;
             }
-            let other = self.fetch(&querier, operand, SourceChoice::Platform).await;
-            other.unwrap_or(side)
+            match self.fetch(&querier, operand, SourceChoice::Platform).await {
+                Ok(mut other) => {
+                    other.report.notes.push(SAME_SOURCE.to_owned());
+                    other
+                }
+                Err(_) => side,
+            }
         };
         Ok([same(a, was_a, &query.a).await, same(b, was_b, &query.b).await])
     }
@@ -135,13 +146,16 @@ impl Windows<'_> {
         let interval = length.unwrap_or(self.query.interval);
         let question =
             Question { trend: BLOCKS, ..Question::of_all(source, *end, interval, self.level.into()) };
-        let report =
+        let mut report =
             top::report(querier, &question).await.with_context(|| format!("cannot compare {text}"))?;
         ensure!(
             !report.rows.is_empty(),
             "cannot compare {text}: nothing has samples in the window to {end}; Prometheus may keep less, and \
              `oc interrogate status` tells what is wrong"
         );
+        for note in report.notes.iter_mut().filter(|note| note.starts_with(NO_OWNERS)) {
+            *note = BY_NAMES.to_owned();
+        }
         let nodes = self.nodes(*end - interval, *end).await;
         Ok(Side::of_report(text, self.level, report, nodes))
     }

@@ -107,6 +107,12 @@ fn every_pod_is_joined_over_a_restart() -> Result<()> {
         }
         names.sort();
         assert_eq!(names, wanted, "{name}");
+        let by_names = ["a", "b"].map(|side| of[side]["notes"].to_string().contains("joined by their names"));
+        assert_eq!(
+            by_names,
+            [!["both", "before"].contains(&name), !["both", "after"].contains(&name)],
+            "{name}"
+        );
         // By their own names, those that are generated anew are not.
         let by_pod = comparison(&prometheus.url, [&a, &b], &["--by", "group"])?;
         let new = rows(&by_pod)?.iter().filter(|row| row["a"].is_null()).count();

@@ -68,6 +68,11 @@ fn windows_of_two_sources_are_compared_by_the_one_that_both_have() -> Result<()>
     let (a, b) = (window(1), window(0));
     let of = comparison(&prometheus.url, [&a, &b], &["--by", "class"])?;
     assert_eq!((&of["a"]["source"], &of["b"]["source"]), (&"platform".into(), &"platform".into()));
+    assert!(
+        of["b"]["notes"].to_string().contains("since the other side has no others"),
+        "{}",
+        of["b"]["notes"]
+    );
     let forced = comparison(&prometheus.url, [&b, &b], &["--by", "class", "--source", "exporter"])?;
     assert_eq!((&forced["a"]["source"], found(&forced)?.len()), (&"exporter".into(), 0));
     Ok(())
