@@ -245,3 +245,23 @@ fn hours_of_equal_means_have_hardly_a_finding() -> Result<()> {
     assert!(pairs <= 1, "{pairs} of 10 pairs have findings");
     Ok(())
 }
+
+/// Eight nightly runs of an hour each: all from the change on are dearer than the first one, and none before it.
+#[test]
+fn the_run_since_which_crio_is_dearer_is_found() -> Result<()> {
+    let changes = [("crio", 1.2)].into();
+    let site = Site { hours: 8, since: 2, changes, owners: (0..8).collect(), ..Site::new(1) };
+    let prometheus = serve("compare-week", &site.history(), &[])?;
+    let first = window(7);
+    for hour in 0..7 {
+        let outcome = compare(&prometheus.url, [&first, &window(hour)], &["--fail-on", "worse"])?;
+        assert_eq!(
+            outcome.code,
+            if hour <= 2 { 3 } else { 0 },
+            "{hour}: {}{}",
+            outcome.stdout,
+            outcome.stderr
+        );
+    }
+    Ok(())
+}

@@ -19,8 +19,10 @@ pub(crate) struct Site {
     pub(crate) nodes: Vec<String>,
     /// Number of hours before the end. The pods are restarted before the last one.
     pub(crate) hours: i64,
-    /// How much of a group's level it uses in the last hour, by its name.
+    /// How much of a group's level it uses in the last hours, by its name.
     pub(crate) changes: BTreeMap<&'static str, f64>,
+    /// First of these hours, counted back from the end.
+    pub(crate) since: i64,
     /// Hours, counted back from the end, of which the owners' series have samples.
     pub(crate) owners: Vec<i64>,
     /// Seed of the noise.
@@ -66,7 +68,7 @@ impl Site {
     /// Returns a site of so many nodes without any change.
     pub(crate) fn new(nodes: usize) -> Site {
         let nodes = (0..nodes).map(|number| format!("master-{number}")).collect();
-        Site { nodes, hours: 2, changes: BTreeMap::new(), owners: vec![0, 1], seed: 27 }
+        Site { nodes, hours: 2, changes: BTreeMap::new(), since: 0, owners: vec![0, 1], seed: 27 }
     }
 
     /// Returns the pods of all workloads in one of their lives.
@@ -110,7 +112,8 @@ impl Site {
             for (number, node) in self.nodes.iter().enumerate() {
                 let mut busy = 0.0;
                 for (class, name, level) in GROUPS {
-                    let factor = self.changes.get(name).copied().filter(|_| hour == 0).unwrap_or(1.0);
+                    let factor =
+                        self.changes.get(name).copied().filter(|_| hour <= self.since).unwrap_or(1.0);
                     let cores = level * factor * around(&mut rng);
                     busy += cores;
                     let group = [("class", class), ("groupname", name)];
