@@ -8,7 +8,7 @@ use crate::print::{self, ComparisonFormat, ComparisonOptions, FailOn};
 use crate::time::Timestamp;
 use crate::top::SourceChoice;
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueHint};
 use std::io;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -20,10 +20,10 @@ const FOUND: u8 = 3;
 #[derive(Args)]
 pub(super) struct CompareFlags {
     /// Before: a window of this cluster (-1d, -1d/1h, now/30m, 2026-01-31T10:00:00Z), or a file that top -o json wrote
-    #[arg(value_name = "A", value_parser = parse_operand, allow_hyphen_values = true, required_unless_present = "schema")]
+    #[arg(value_name = "A", value_parser = parse_operand, value_hint = ValueHint::FilePath, allow_hyphen_values = true, required_unless_present = "schema")]
     a: Option<Operand>,
     /// After, likewise
-    #[arg(value_name = "B", value_parser = parse_operand, allow_hyphen_values = true, required_unless_present = "schema")]
+    #[arg(value_name = "B", value_parser = parse_operand, value_hint = ValueHint::FilePath, allow_hyphen_values = true, required_unless_present = "schema")]
     b: Option<Operand>,
     /// Length of windows that are given without one
     #[arg(short, long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration, allow_hyphen_values = true)]

@@ -90,6 +90,11 @@ fn commands_run() {
     let site = test_cluster::directory().unwrap().join("site.yaml");
     fs::write(&site, nobody.run(["budget", "--print", "ran-du"]).unwrap().stdout).unwrap();
     let site = site.to_str().unwrap();
+    // Reports to compare, as the documents save them.
+    let report = viewer.run(["top", "--blocks", "-o", "json"]).unwrap();
+    for name in ["before.json", "after.json"] {
+        fs::write(viewer.home().join(name), &report.stdout).unwrap();
+    }
     let (mut ran, mut parsed, mut others) = (0, 0, BTreeSet::new());
     for (document, text) in documents() {
         for command in commands(&text) {
@@ -108,8 +113,8 @@ fn commands_run() {
                 words.iter().map(|word| if *word == "site.yaml" { site } else { word }).collect();
             let (plugin, most) = match words[0] {
                 "top" => (&viewer, 0),
-                // Exceeded or unknown, as it may be of this machine.
-                "budget" => (&viewer, 3),
+                // Exceeded or unknown, as it may be of this machine; and a window of which nothing is kept.
+                "budget" | "compare" => (&viewer, 3),
                 "version" => (&installer, 0),
                 "completion" | "__complete" => (&nobody, 0),
                 _ => (&nobody, 1),
