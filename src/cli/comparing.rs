@@ -43,6 +43,9 @@ pub(super) struct CompareFlags {
     /// Show all rows in a table, not only those that differ
     #[arg(long)]
     all_rows: bool,
+    /// Compare the exporter's own pods too, which rows of windows leave out as those of top do
+    #[arg(long)]
+    include_exporter: bool,
     /// Series of windows [default: the exporter's if they cover a window or have ten samples in it]
     #[arg(long, value_name = "SOURCE")]
     source: Option<SourceFlag>,
@@ -80,6 +83,7 @@ impl CompareFlags {
             limits: Limits { tolerance: self.tolerance, floor: self.floor },
             source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
             interval: self.interval,
+            exporter: self.include_exporter,
         };
         let (session, prometheus) = (self.api.session(), self.prometheus.typed()?);
         let prepared = Prepared::new(query).map_err(|error| Usage(format!("{error:#}")))?;

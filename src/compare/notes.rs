@@ -39,12 +39,13 @@ pub(super) fn of_sides(a: &Side, b: &Side, per_node: bool, limits: Limits) -> Ve
                 ),
             });
         }
-        if side.excluded.is_some_and(|excluded| excluded.abs() > limits.floor) {
-            notes.push(format!(
-                "{name} is a report with filters or a limit, which left out {:.3} cores: rows may be new or gone by that alone",
-                side.excluded.unwrap_or_default()
-            ));
-        }
+    }
+    let [excluded_a, excluded_b] = [a, b].map(|side| side.excluded.unwrap_or(0.0));
+    if (excluded_b - excluded_a).abs() > limits.floor {
+        notes.push(format!(
+            "filters or a limit left {excluded_a:.3} cores out of the rows of A, and {excluded_b:.3} out of those of B: rows \
+             may be new or gone by that alone"
+        ));
     }
     let (window_a, window_b) = (&a.report.window, &b.report.window);
     let overlap = window_a.start < window_b.end && window_b.start < window_a.end;

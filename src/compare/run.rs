@@ -43,6 +43,8 @@ pub struct Query {
     pub source: SourceChoice,
     /// Length of windows that have none of their own.
     pub interval: Duration,
+    /// True if the exporter's own pods have rows too.
+    pub exporter: bool,
 }
 
 /// Comparison whose saved reports have been read.
@@ -144,8 +146,9 @@ impl Windows<'_> {
             anyhow::bail!("a saved report is no window");
         };
         let interval = length.unwrap_or(self.query.interval);
-        let question =
-            Question { trend: BLOCKS, ..Question::of_all(source, *end, interval, self.level.into()) };
+        let mut question = Question::of_all(source, *end, interval, self.level.into());
+        question.trend = BLOCKS;
+        question.filter.exporter = self.query.exporter;
         let mut report =
             top::report(querier, &question).await.with_context(|| format!("cannot compare {text}"))?;
         ensure!(

@@ -218,3 +218,21 @@ fn what_one_source_does_not_count_is_no_finding() {
     let kernel = comparison.classes.iter().find(|total| total.class == Class::Kernel).unwrap();
     assert_eq!((kernel.change.a, kernel.change.b, kernel.change.difference), (Some(0.5), None, None));
 }
+
+/// Rows that filters left out on one side alone would seem to be new: a note says so.
+#[test]
+fn filters_of_one_side_are_told() {
+    let row = || vec![("crio".to_owned(), vec![0.1; 48])];
+    let note = "left 0.500 cores out of the rows of A, and 0.000 out of those of B";
+    for (excluded, expected) in [(0.5, true), (0.0, false)] {
+        let mut a = side("exporter", 1, row());
+        a.excluded = Some(excluded);
+        let comparison = compare(a, side("exporter", 1, row()), Level::Group, LIMITS);
+        assert_eq!(
+            comparison.notes.iter().any(|told| told.contains(note)),
+            expected,
+            "{:?}",
+            comparison.notes
+        );
+    }
+}
