@@ -25,8 +25,9 @@ const NODES: usize = 500;
 /// Notes on a window.
 const SAME_SOURCE: &str = "the platform's series are compared, since the other side has no others: --source exporter shows this one's";
 const BY_NAMES: &str = "no series of the pods' owners in this window: pods are joined by their names alone";
-/// Beginning of the note of `top` that rows are of pods, which they are not here.
+/// Beginnings of notes of `top`: that rows are of pods, and that some pods have rows of their own. Here they have not.
 const NO_OWNERS: &str = "no series of the pods' owners";
+const SEVERAL_OWNERS: &str = "pods with several owners";
 
 /// User's query: two operands, and what makes a difference a finding.
 #[derive(Clone, Debug)]
@@ -156,6 +157,7 @@ impl Windows<'_> {
             "cannot compare {text}: nothing has samples in the window to {end}; Prometheus may keep less, and \
              `oc interrogate status` tells what is wrong"
         );
+        report.notes.retain(|note| !note.starts_with(SEVERAL_OWNERS));
         for note in report.notes.iter_mut().filter(|note| note.starts_with(NO_OWNERS)) {
             *note = BY_NAMES.to_owned();
         }

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
+/// Number of blocks of a row at most: each is compared with each.
+const MOST_BLOCKS: usize = 1000;
+
 /// What tells a report from other objects.
 #[derive(Deserialize)]
 struct Header {
@@ -93,6 +96,11 @@ fn parse(bytes: &[u8], asked: &str) -> Result<Side> {
     );
     let text: Text = of_text(text).context("the report is damaged: save it again")?;
     ensure!(text.unit == "cores", "its unit is {}, not cores", text.unit);
+    let blocks = text.rows.iter().filter_map(|row| row.blocks.as_ref()).map(Vec::len).max().unwrap_or(0);
+    ensure!(
+        blocks <= MOST_BLOCKS,
+        "a row has {blocks} blocks, and {MOST_BLOCKS} are the most that are compared"
+    );
     Ok(side(text, asked))
 }
 

@@ -112,5 +112,6 @@ impl Side {
 
 /// Returns the share of the window asked for that a report covers.
 pub(super) fn coverage(window: &Window) -> f64 {
-    window.asked_seconds.map_or(1.0, |asked| (window.interval_seconds / asked).clamp(0.0, 1.0))
+    let share = window.asked_seconds.map(|asked| window.interval_seconds / asked);
+    share.filter(|share| share.is_finite()).unwrap_or(1.0).clamp(0.0, 1.0)
 }

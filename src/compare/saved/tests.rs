@@ -58,6 +58,9 @@ fn one_odd_field_is_one_line() {
         let error = format!("{:#}", parse(REPORT.replace(from, to).as_bytes(), "a.json").unwrap_err());
         assert!(error.contains(part) && !error.contains('\n'), "{to}: {error}");
     }
+    let many = format!("\"blocks\": [{}0.2,", "0.1,".repeat(1000));
+    let error = parse(REPORT.replace("\"blocks\": [0.2,", &many).as_bytes(), "a.json").unwrap_err();
+    assert!(format!("{error:#}").contains("a row has 1005 blocks"), "{error:#}");
     for odd in [&b""[..], b"\xff\xfe", b"# HELP a b\na{} 1 1\n# EOF\n", b"[]", b"null", b" \n", b"\0"] {
         let error = format!("{:#}", parse(odd, "odd").unwrap_err());
         assert!(error.contains("give a window such as"), "{odd:?}: {error}");
