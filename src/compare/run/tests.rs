@@ -205,6 +205,9 @@ fn figures_are_per_node_if_the_clusters_differ_in_size() {
     assert!(comparison.per_node && comparison.notes[0].contains("A has 3 nodes and B 5"));
     assert_eq!((comparison.rows[0].verdict, comparison.rows[0].change.a), (Verdict::Same, Some(0.25)));
     assert_eq!((comparison.classes[0].change.b, comparison.busy.b), (Some(0.25), Some(0.25)));
+    // As much in sum on half the nodes is twice as much on each.
+    let halved = compare(side("exporter", 4, row(1.0)), side("exporter", 2, row(1.0)), Level::Group, LIMITS);
+    assert_eq!(verdict(&halved, "crio"), Verdict::Worse);
 }
 
 #[test]
