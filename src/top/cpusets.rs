@@ -50,7 +50,7 @@ impl Cpusets {
         self.busy.iter().filter_map(one).collect()
     }
 
-    /// Returns the strays that the filters let through, the biggest first. `parts`: what rows were fetched.
+    /// Returns the strays that the filters let through, the biggest first and at most the question's limit. `parts`: what rows were fetched.
     pub(super) fn strays(
         &self,
         question: &Question,
@@ -78,6 +78,7 @@ impl Cpusets {
         let mut strays: Vec<Stray> =
             self.strays.as_ref()?.iter().filter(|(key, _)| shows(question, key)).map(stray).collect();
         strays.sort_by(|a, b| b.avg.total_cmp(&a.avg));
+        strays.truncate(question.limit.unwrap_or(usize::MAX));
         Some(strays)
     }
 }

@@ -250,6 +250,8 @@ fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
     assert_eq!(names(&filtered)?, ["kworker"]);
     assert_eq!(filtered["strays"][0]["node"], "node-000");
     assert!(!notes(&filtered).contains("OVS"), "{filtered}");
+    assert_eq!(names(&top(&unknown, "--by cpuset --limit 1")?)?.len(), 1);
+    assert_eq!(names(&top(&unknown, "--by cpuset --class workload")?)?, Vec::<String>::new());
 
     dashboard(&unknown)?;
 

@@ -12,7 +12,10 @@ pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write)
     let Some(strays) = &report.strays else { return Ok(()) };
     writeln!(out)?;
     if strays.is_empty() {
-        return writeln!(out, "nothing of the platform strays onto isolated CPUs");
+        return writeln!(
+            out,
+            "no strays: none of what is shown may run on isolated CPUs and belongs elsewhere"
+        );
     }
     write_strays(strays, options, out)
 }
