@@ -67,7 +67,7 @@ const COMPARE: Floors = &[
     &["mod"],
     &["run"],
     &["notes"],
-    &["judge", "saved"],
+    &["judge", "saved", "courses"],
     &["join", "noise"],
     &["side", "workload", "operand"],
     &["blocks"],

@@ -68,6 +68,9 @@ impl CompareFlags {
             return print_schema::<Comparison>().map(|()| ExitCode::SUCCESS);
         }
         let (a, b) = self.a.zip(self.b).context("give A and B")?;
+        if self.output.is_picture() {
+            shared::refuse_terminal()?;
+        }
         let is_short = |operand: &Operand| match operand {
             Operand::Window { length, .. } => length.unwrap_or(self.interval) < Duration::from_secs(1),
             Operand::Saved(_) => false,

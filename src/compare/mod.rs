@@ -6,6 +6,7 @@
 //!   notes            what keeps the sides from being alike
 //!   judge            findings: over tolerance and floor, and beyond noise
 //!    |                 \- noise: the U test, and many rows
+//!   courses          what a picture shows
 //!   join             rows of one thing, though its pods were restarted
 //!    |                 \- workload: what is generated of a pod's name
 //!   saved            a side of a file
@@ -15,6 +16,7 @@
 //!   report, level
 //! ```
 mod blocks;
+mod courses;
 mod join;
 mod judge;
 mod level;
@@ -31,5 +33,7 @@ pub use blocks::BLOCKS;
 pub use judge::Limits;
 pub use level::Level;
 pub use operand::Operand;
-pub use report::{Change, ClassComparison, Comparison, Findings, RowComparison, SideReport, Verdict};
+pub use report::{
+    Change, ClassComparison, Comparison, Courses, Findings, RowComparison, SideReport, Verdict,
+};
 pub use run::{Prepared, Query};

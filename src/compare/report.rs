@@ -42,8 +42,20 @@ pub struct Comparison {
     pub unattributed: Change,
     /// CPU that is in no row: rows and this add up to the classes.
     pub excluded: Change,
+    /// Courses of both sides, for a picture.
+    #[serde(skip)]
+    pub courses: Courses,
     /// Notes that a reader needs to read the figures right, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// Means of blocks of both windows: the same rows by name and in the same order, cores; NaN if one was absent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Courses {
+    /// Rows of A.
+    pub a: Vec<(String, Vec<f64>)>,
+    /// Rows of B.
+    pub b: Vec<(String, Vec<f64>)>,
 }
 
 /// One of the two things that are compared.

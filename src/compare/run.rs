@@ -1,5 +1,6 @@
 //! Run: one comparison, from its operands over sides, joined rows and verdicts to the report.
 use super::blocks::BLOCKS;
+use super::courses;
 use super::join::join;
 use super::judge::{Judged, Limits, judge};
 use super::level::Level;
@@ -190,7 +191,9 @@ fn compare(mut a: Side, mut b: Side, level: Level, limits: Limits) -> Comparison
         a.average();
         b.average();
     }
-    let Judged { rows, notes } = judge(join(&a, &b, level), &a, &b, limits);
+    let pairs = join(&a, &b, level);
+    let courses = courses::of_pairs(&pairs);
+    let Judged { rows, notes } = judge(pairs, &a, &b, limits);
     let mut all = notes::of_sides(&a, &b, per_node, limits);
     all.extend(notes);
     let classes: BTreeSet<Class> = a.classes.keys().chain(b.classes.keys()).copied().collect();
@@ -219,6 +222,7 @@ fn compare(mut a: Side, mut b: Side, level: Level, limits: Limits) -> Comparison
         rows,
         a: a.report,
         b: b.report,
+        courses,
         notes: all,
     }
 }

@@ -2,6 +2,7 @@
 mod junit;
 
 use super::budget::columns;
+use super::picture::{self, Scene};
 use super::printable;
 use super::table::cores;
 use crate::compare::{Change, Comparison, RowComparison, SideReport, Verdict};
@@ -18,6 +19,10 @@ pub enum ComparisonFormat {
     Json,
     /// The same object
     Yaml,
+    /// A picture: the courses of both windows, one below the other; in a file
+    Svg,
+    /// A page of HTML with that picture and the table
+    Html,
     /// JUnit's XML, a test case for each row
     Junit,
 }
@@ -57,7 +62,12 @@ pub struct ComparisonOptions {
 impl ComparisonFormat {
     /// Returns true if the format holds a comparison's notes.
     pub fn has_notes(self) -> bool {
-        matches!(self, ComparisonFormat::Json | ComparisonFormat::Yaml)
+        matches!(self, ComparisonFormat::Json | ComparisonFormat::Yaml | ComparisonFormat::Html)
+    }
+
+    /// Returns true if it is a picture, which no terminal shows.
+    pub fn is_picture(self) -> bool {
+        matches!(self, ComparisonFormat::Svg | ComparisonFormat::Html)
     }
 }
 
@@ -73,6 +83,13 @@ pub fn comparison(of: &Comparison, options: ComparisonOptions, out: &mut impl Wr
         }
         ComparisonFormat::Junit => junit::write(of, options.fail_on, out)?,
         ComparisonFormat::Table => table(of, options, out)?,
+        ComparisonFormat::Svg => picture::write_svg(&Scene::of_comparison(of), out)?,
+        ComparisonFormat::Html => {
+            let mut text = Vec::new();
+            table(of, ComparisonOptions { colour: false, ..options }, &mut text)?;
+            let notes = [&of.notes[..], &of.a.notes, &of.b.notes].concat();
+            picture::write_html(&Scene::of_comparison(of), &text, &notes, out)?;
+        }
     }
     out.flush()
 }

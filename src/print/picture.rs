@@ -21,8 +21,8 @@ pub(super) use scene::Scene;
 use std::io::{self, Write};
 
 /// Writes the picture alone.
-pub(super) fn write_svg(scene: &Scene, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", svg::draw(scene))
+pub(super) fn write_svg(scenes: &[Scene], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", svg::draw(scenes))
 }
 
 #[cfg(test)]

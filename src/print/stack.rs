@@ -54,25 +54,25 @@ pub(super) fn of_classes(report: &Report) -> Vec<Layer> {
 pub(super) fn of_parts(parts: &[(String, Vec<f64>)]) -> Vec<Layer> {
     let single = |(name, trend): &'_ (String, Vec<f64>)| {
         let known = trend.iter().copied().filter(|cores| cores.is_finite());
-        let (sum, max) = (known.clone().sum::<f64>(), known.fold(f64::NEG_INFINITY, f64::max));
+        let (sum, max) = (known.clone().fold(0.0, |sum, cores| sum + cores), known.fold(0.0, f64::max));
         (printable(name), sum / trend.len().max(1) as f64, max)
     };
     let figures: Vec<(String, f64, f64)> = parts.iter().map(single).collect();
     let singles = figures.into_iter().zip(parts);
     let singles = singles.map(|((name, avg, max), (_, trend))| Single { name, avg, max, trend });
-    pile(&[], singles.collect(), parts.len())
+    pile(&[], &singles.collect::<Vec<_>>(), parts.len())
 }
 
-fn layers(report: &Report, singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
+fn layers(report: &Report, mut singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
+    singles.retain(|single| single.max > 0.0);
+    singles.sort_by(|a, b| b.avg.total_cmp(&a.avg));
     let busy = report.course.as_ref().map_or(&[][..], |course| &course.busy);
-    pile(busy, singles, most)
+    pile(busy, &singles, most)
 }
 
 /// Piles courses up. `busy` tells where it is known that nothing else was there.
-fn pile(busy: &[f64], mut singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
+fn pile(busy: &[f64], singles: &[Single<'_>], most: usize) -> Vec<Layer> {
     let parts = singles.iter().map(|single| single.trend.len()).max().unwrap_or_default();
-    singles.retain(|single| single.max > 0.0);
-    singles.sort_by(|a, b| b.avg.total_cmp(&a.avg));
     let is_known = |part: usize| {
         busy.get(part).is_some_and(|cores| cores.is_finite())
             || singles.iter().any(|single| single.at(part).is_some())

@@ -118,3 +118,33 @@ fn the_picture_of_a_budget_is_its_worst_line() -> Result<()> {
     ensure!(((300.0 - limit) / 248.0 * highest - wanted).abs() <= 0.01 * wanted, "{limit} is not {wanted}");
     Ok(())
 }
+
+/// Both pictures of a comparison have the same rows, whose areas are their averages.
+#[test]
+fn the_picture_of_a_comparison_is_its_rows() -> Result<()> {
+    let spec = Spec { duration_s: 2 * 3600, silent: false, ..an_hour() };
+    let prometheus = serve("pictures-compare", &History::generate(&spec), &[])?;
+    let compare = |format: &str| {
+        let fixed =
+            ["compare", "1748775607/30m", "1748779207/30m", "--by", "class", "--prometheus", &prometheus.url];
+        plugin().run(fixed.into_iter().chain(["-o", format]))
+    };
+    let report: Value = serde_json::from_str(&compare("json")?.stdout)?;
+    let svg = compare("svg")?.stdout;
+    let document = roxmltree::Document::parse(&svg)?;
+    let paths = document.descendants().filter(|of| {
+        of.has_tag_name("path") && of.attribute("class").is_some_and(|of| of.starts_with("layer"))
+    });
+    let areas = paths.filter_map(|of| of.attribute("d")).map(area).collect::<Result<Vec<_>>>()?;
+    let mut rows: Vec<&Value> = report["rows"].as_array().context("no rows")?.iter().collect();
+    let bigger = |row: &Value| row["a"].as_f64().unwrap_or(0.0).max(row["b"].as_f64().unwrap_or(0.0));
+    rows.sort_by(|x, y| bigger(y).total_cmp(&bigger(x)));
+    let averages = |side: &str| rows.iter().map(|row| row[side].as_f64().unwrap_or(0.0)).collect::<Vec<_>>();
+    ensure!(areas.len() == 2 * rows.len(), "{} layers of {} rows", areas.len(), rows.len());
+    // They are on one scale, so all of both are shares of one sum.
+    let wanted = shares(&[averages("a"), averages("b")].concat());
+    for (found, wanted) in shares(&areas).iter().zip(&wanted) {
+        ensure!((found - wanted).abs() <= 0.01 * wanted + 0.001, "{found}, not {wanted}");
+    }
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! Golden pages of a comparison, of each format, and the schema.
 use super::{ComparisonFormat, ComparisonOptions, FailOn, comparison};
 use crate::compare::{
-    Change, ClassComparison, Comparison, Findings, Level, RowComparison, SideReport, Verdict,
+    Change, ClassComparison, Comparison, Courses, Findings, Level, RowComparison, SideReport, Verdict,
 };
 use crate::golden::check;
 use crate::report::{Class, Window};
@@ -81,7 +81,22 @@ fn example() -> Comparison {
         busy: change(Some(1.0), Some(1.05)),
         unattributed: Change { relative: None, ..change(Some(-0.01), Some(0.01)) },
         excluded: change(Some(0.0), Some(0.125)),
+        courses: courses(hostile),
         notes: vec!["samples of B cover 50.0 % of the window that was asked for".to_owned()],
+    }
+}
+
+/// The second window has more of the first row, a gap, and none of the third.
+fn courses(hostile: &str) -> Courses {
+    let course =
+        |of: f64| (0..24).map(|part| of * (2.0 + (f64::from(part) / 3.0).sin())).collect::<Vec<f64>>();
+    let mut gap = course(0.2);
+    gap[5] = f64::NAN;
+    let named = |name: &str, course| (name.to_owned(), course);
+    let [first, second, third] = [hostile, "openshift-etcd etcd", "shop till"];
+    Courses {
+        a: vec![named(first, course(0.1)), named(second, course(0.2)), named(third, course(0.05))],
+        b: vec![named(first, course(0.25)), named(second, gap), named(third, Vec::new())],
     }
 }
 
@@ -100,6 +115,12 @@ fn pages() {
     check("tests/golden/compare/comparison.json", &page(ComparisonFormat::Json, false));
     check("tests/golden/compare/comparison.yaml", &page(ComparisonFormat::Yaml, false));
     check("tests/golden/compare/junit.xml", &page(ComparisonFormat::Junit, false));
+    let svg = page(ComparisonFormat::Svg, false);
+    roxmltree::Document::parse(&svg).unwrap();
+    assert!(!svg.contains('\u{1b}') && !svg.contains('\u{202e}'), "{svg}");
+    check("tests/golden/compare/comparison.svg", &svg);
+    let html = page(ComparisonFormat::Html, false);
+    assert!(!html.contains('\u{1b}') && !html.contains("2J <&"), "{html}");
 }
 
 #[test]

@@ -21,14 +21,14 @@ pre { overflow-x: auto; font-size: 13px; }
 
 /// Writes the page.
 pub(in crate::print) fn write(
-    scene: &Scene,
+    scenes: &[Scene],
     text: &[u8],
     notes: &[String],
     out: &mut impl Write,
 ) -> io::Result<()> {
     let notes = notes.iter().map(|note| format!("note: {}\n", printable(note)));
     let text = String::from_utf8_lossy(text).into_owned() + &notes.collect::<String>();
-    writeln!(out, "{HEAD}{}\n<pre>{}</pre>\n</body>\n</html>", svg::draw(scene), escape(&text))
+    writeln!(out, "{HEAD}{}\n<pre>{}</pre>\n</body>\n</html>", svg::draw(scenes), escape(&text))
 }
 
 /// Writes text as HTML has it.

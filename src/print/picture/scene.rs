@@ -1,5 +1,6 @@
-//! Scene: what a picture shows, of a report or of a budget.
+//! Scene: what a picture shows, of a report, a budget or a comparison.
 use crate::budget::BudgetReport;
+use crate::compare::{Comparison, SideReport};
 use crate::print::stack::{self, Layer};
 use crate::print::table::cores;
 use crate::report::{Report, Source, Window};
@@ -22,13 +23,15 @@ pub(in crate::print) struct Scene {
     pub peak: Option<(f64, f64)>,
     /// Limit, cores, and what it is of.
     pub limit: Option<(f64, String)>,
+    /// Cores that the axis has room for in any case.
+    pub at_least: f64,
     /// Reason why there are no layers.
     pub why_empty: String,
 }
 
 impl Scene {
     /// Shows the rows of a report.
-    pub(in crate::print) fn of_report(report: &Report) -> Scene {
+    pub(in crate::print) fn of_report(report: &Report) -> [Scene; 1] {
         let layers = stack::of_rows(report, LAYERS);
         let busy = report.busy.map(|busy| {
             let course = report.course.as_ref().map_or_else(Vec::new, |course| course.busy.clone());
@@ -38,7 +41,7 @@ impl Scene {
             report.busy.map_or_else(String::new, |busy| format!(", busy {} on average", cores(busy.avg)));
         let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or_default().max(1);
         let step = report.course.as_ref().map(|course| course.step_seconds * parts as f64);
-        Scene {
+        [Scene {
             heading: format!("CPU in cores{of_busy}"),
             subheading: subheading(&report.window, &report.source),
             layers,
@@ -48,19 +51,20 @@ impl Scene {
             // A step ends with its time.
             peak: report.peak.map(|peak| (seconds(peak.time) - report.window.step_seconds / 2.0, peak.cores)),
             limit: None,
+            at_least: 0.0,
             why_empty: report.notes.last().cloned().unwrap_or_else(|| "no rows".to_owned()),
-        }
+        }]
     }
 
     /// Shows what the line of a budget's worst moment was made of on its node, and its limit.
-    pub(in crate::print) fn of_budget(report: &BudgetReport) -> Scene {
+    pub(in crate::print) fn of_budget(report: &BudgetReport) -> [Scene; 1] {
         let window = &report.window;
         let course = report.course.as_ref();
         let layers = course.map_or_else(Vec::new, |course| stack::of_parts(&course.layers));
         let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or_default().max(1);
         let on = course.map_or_else(String::new, |course| format!(": {} on {}", course.line, course.node));
         let moment = report.worst_moment.as_ref().filter(|_| course.is_some());
-        Scene {
+        [Scene {
             heading: crate::print::printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
             subheading: subheading(window, &report.source),
             layers,
@@ -69,8 +73,32 @@ impl Scene {
             length: course.map_or(window.interval_seconds, |course| course.step_seconds * parts as f64),
             peak: moment.map(|moment| (seconds(moment.time) - window.step_seconds / 2.0, moment.cores)),
             limit: course.map(|course| (course.limit, format!("limit of {}", course.statistic))),
+            at_least: 0.0,
             why_empty: "no line has samples of CPU, parts and a limit that is known".to_owned(),
-        }
+        }]
+    }
+
+    /// Shows the courses of two windows on the same scale, one below the other.
+    pub(in crate::print) fn of_comparison(of: &Comparison) -> [Scene; 2] {
+        let sides = [("A", &of.a, &of.courses.a), ("B", &of.b, &of.courses.b)];
+        let piles = sides.map(|(.., courses)| stack::of_parts(courses));
+        let tops = piles.iter().filter_map(|layers| layers.last()).flat_map(|layer| &layer.edges);
+        let at_least = tops.flatten().map(|(_, upper)| *upper).fold(0.0, f64::max);
+        let scene = |(name, side, _): (&str, &SideReport, _), layers: Vec<Layer>| Scene {
+            heading: crate::print::printable(&format!("{name}: {}", side.asked)),
+            subheading: window_of(&side.window, side.nodes, &side.source),
+            layers,
+            busy: None,
+            end: seconds(side.window.end),
+            length: side.window.interval_seconds,
+            peak: None,
+            limit: None,
+            at_least,
+            why_empty: "no rows".to_owned(),
+        };
+        let [a, b] = sides;
+        let [of_a, of_b] = piles;
+        [scene(a, of_a), scene(b, of_b)]
     }
 }
 
@@ -78,15 +106,19 @@ fn seconds(at: jiff::Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
 }
 
-/// Tells the window and the source.
 fn subheading(window: &Window, source: &Source) -> String {
+    window_of(window, source.nodes, source.kind.as_str())
+}
+
+/// Tells the window and the source.
+fn window_of(window: &Window, nodes: usize, source: &str) -> String {
     let show = |at: jiff::Timestamp, format: &str| at.strftime(format).to_string();
     let day = |at: jiff::Timestamp| show(at, "%Y-%m-%d");
     let end = if day(window.start) == day(window.end) { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
-    let nodes = match source.nodes {
+    let nodes = match nodes {
         1 => "1 node".to_owned(),
         nodes => format!("{nodes} nodes"),
     };
     let (start, end) = (show(window.start, "%Y-%m-%d %H:%M:%S"), show(window.end, end));
-    format!("{start} to {end} UTC, {nodes}, source {}", source.kind.as_str())
+    format!("{start} to {end} UTC, {nodes}, source {source}")
 }

@@ -45,19 +45,9 @@ impl Plot {
     }
 }
 
-/// Draws a scene.
-pub(super) fn draw(scene: &Scene) -> Document {
-    let layers = &scene.layers;
-    let busy = scene.busy.as_ref().map_or(&[][..], |(parts, _)| parts);
-    let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or(busy.len()).max(1);
-    let tops = layers.last().into_iter().flat_map(|layer| &layer.edges).flatten().map(|(_, upper)| *upper);
-    let lines = busy.iter().copied().chain(scene.limit.iter().map(|(limit, _)| *limit));
-    let highest = tops.chain(lines.filter(|cores| cores.is_finite())).fold(0.0, f64::max);
-    let marks = axis::of_cores(highest);
-    let highest = marks.last().copied().unwrap_or(1.0);
-    let plot = Plot { start: scene.end - scene.length, end: scene.end, highest, parts };
-    let listed = layers.len().max(1) + usize::from(scene.busy.is_some()) + usize::from(scene.limit.is_some());
-    let height = BOTTOM + 44.0 + LINE * (listed as f64 + 1.0);
+/// Draws scenes, one below the other.
+pub(super) fn draw(scenes: &[Scene]) -> Document {
+    let height: f64 = scenes.iter().map(height).sum();
     let mut document = Document::new()
         .set("class", "cpu")
         .set("viewBox", (0.0, 0.0, WIDTH, height))
@@ -67,24 +57,49 @@ pub(super) fn draw(scene: &Scene) -> Document {
         .add(Style::new(STYLE))
         .add(Title::new("CPU, cores, one on the other"))
         .add(Rectangle::new().set("class", "paper").set("width", WIDTH).set("height", height));
-    document = document
-        .add(text(LEFT, 18.0, &cut_middle(&scene.heading, 62)))
-        .add(text(LEFT, 36.0, &scene.subheading).set("class", "faint").set("font-size", 12));
-    document = document.add(axes(&plot, &marks));
-    for (index, layer) in layers.iter().enumerate() {
-        document = document.add(area(&plot, index, layer));
+    let mut top = 0.0;
+    for scene in scenes {
+        let at = format!("translate(0 {top})");
+        let group = draw_one(scene);
+        document = document.add(if top > 0.0 { group.set("transform", at) } else { group });
+        top += self::height(scene);
     }
-    document = document.add(busy_line(&plot, busy));
+    document
+}
+
+/// Returns the height of a scene.
+fn height(scene: &Scene) -> f64 {
+    let lines = usize::from(scene.busy.is_some()) + usize::from(scene.limit.is_some());
+    BOTTOM + 44.0 + LINE * ((scene.layers.len().max(1) + lines) as f64 + 1.0)
+}
+
+fn draw_one(scene: &Scene) -> Group {
+    let layers = &scene.layers;
+    let busy = scene.busy.as_ref().map_or(&[][..], |(parts, _)| parts);
+    let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or(busy.len()).max(1);
+    let tops = layers.last().into_iter().flat_map(|layer| &layer.edges).flatten().map(|(_, upper)| *upper);
+    let lines = busy.iter().copied().chain(scene.limit.iter().map(|(limit, _)| *limit));
+    let highest = tops.chain(lines.filter(|cores| cores.is_finite())).fold(scene.at_least, f64::max);
+    let marks = axis::of_cores(highest);
+    let highest = marks.last().copied().unwrap_or(1.0);
+    let plot = Plot { start: scene.end - scene.length, end: scene.end, highest, parts };
+    let mut group = Group::new()
+        .add(text(LEFT, 18.0, &cut_middle(&scene.heading, 62)))
+        .add(text(LEFT, 36.0, &scene.subheading).set("class", "faint").set("font-size", 12))
+        .add(axes(&plot, &marks));
+    for (index, layer) in layers.iter().enumerate() {
+        group = group.add(area(&plot, index, layer));
+    }
+    group = group.add(busy_line(&plot, busy));
     if let Some((limit, _)) = &scene.limit {
         let y = place(plot.y(*limit));
-        document = document.add(
-            Line::new().set("class", "limit").set("x1", LEFT).set("x2", RIGHT).set("y1", y).set("y2", y),
-        );
+        let line = Line::new().set("class", "limit").set("x1", LEFT).set("x2", RIGHT);
+        group = group.add(line.set("y1", y).set("y2", y));
     }
     if let Some((at, cores)) = scene.peak {
-        document = document.add(peak_mark(&plot, at, cores));
+        group = group.add(peak_mark(&plot, at, cores));
     }
-    document.add(legend(scene))
+    group.add(legend(scene))
 }
 
 fn text(x: f64, y: f64, content: &str) -> Text {
