@@ -19,6 +19,7 @@
 //!    |
 //!   cluster     kubeconfig -> token -> route -> CA bundle, or a port forward
 //!   progress    a bar on the terminal
+//!   openmetrics a file's samples, as a stream
 //!   prometheus  the HTTP API: queries out, series in                the ground: knows
 //!   report      rows, totals, statistics over steps of time         nothing of the above
 //!    |
@@ -37,6 +38,7 @@ pub mod compare;
 #[path = "../tests/golden/check.rs"]
 mod golden;
 pub mod install;
+pub mod openmetrics;
 pub mod print;
 pub mod progress;
 pub mod prometheus;

@@ -21,7 +21,7 @@ const PLUGIN: Floors = &[
     &["top", "install"],
     &["query"],
     &["cluster", "progress"],
-    &["prometheus", "report"],
+    &["prometheus", "report", "openmetrics"],
     &["time", "trace"],
 ];
 const CLUSTER: Floors = &[
@@ -40,7 +40,8 @@ const PROMETHEUS: Floors =
 const TOP: Floors = &[
     &["mod"],
     &["watch"],
-    &["run", "local"],
+    &["local", "replay"],
+    &["run"],
     &["recording"],
     &["assemble"],
     &["fetch", "cpusets"],

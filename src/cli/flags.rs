@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 use crate::top::{By, Namespaces, Percentile};
 use clap::{Args, Parser, Subcommand};
 use node_cpu::CpuList;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Place of a flag after those of each command, and before `--help`, which clap has at 999.
@@ -168,6 +169,10 @@ pub(super) struct TopFlags {
     /// defaults to 15m, with --local to 2m
     #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1, require_equals = true, conflicts_with = "time")]
     pub(super) watch: Option<Option<Duration>>,
+    /// Report from a file instead of a cluster: OpenMetrics as promtool dumps it (.gz too), or a must-gather's folder that has
+    /// one. The window then ends with the newest sample
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["local", "watch", "selector", "source", "reserved", "url", "via", "prometheus_ca", "insecure_prometheus"])]
+    pub(super) from: Option<PathBuf>,
     /// Measure this machine (Linux) for the interval, without a cluster
     #[arg(long, conflicts_with_all = ["url", "via", "prometheus_ca", "insecure_prometheus"])]
     pub(super) local: bool,

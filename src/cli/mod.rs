@@ -14,10 +14,13 @@ mod watch;
 
 use crate::cluster::Cluster;
 use crate::install::{self, Console, Removal};
+use crate::openmetrics;
 use crate::print::{self, PageOptions};
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::status;
-use crate::top::{self, By};
+use crate::time::Timestamp;
+use crate::top::{self, By, Question};
 use crate::trace;
 use anyhow::{Context, Result, bail};
 use checking::StatusFlags;
@@ -29,6 +32,7 @@ use schemars::{JsonSchema, schema_for};
 use shared::Usage;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Exit codes that scripts rely on.
@@ -95,7 +99,11 @@ async fn top(flags: TopFlags) -> Result<()> {
     }
     let (options, local, selector, watch) =
         (flags.page_options(), flags.local, flags.selector.clone(), flags.watch);
+    let (from, end) = (flags.from.clone(), flags.time);
     let (mut question, session, prometheus) = flags.typed()?;
+    if let Some(path) = from {
+        return show(&from_file(&path, end, &question)?, options).map(|_| ());
+    }
     let cluster = Cluster::new(session);
     if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
         let selected = cluster.nodes(&selector).await?;
@@ -123,6 +131,16 @@ async fn top(flags: TopFlags) -> Result<()> {
         report
     };
     show(&report, options).map(|_| ())
+}
+
+/// Makes the report of a file of samples.
+fn from_file(path: &Path, end: Option<Timestamp>, question: &Question) -> Result<Report> {
+    let path = openmetrics::file::find(path)?;
+    let name = print::printable(&path.display().to_string());
+    let _progress = Progress::start(format!("reading {name}"));
+    let contents =
+        openmetrics::read(openmetrics::file::open(&path)?, top::reads).with_context(|| name.clone())?;
+    top::replay(&contents, &name, end, question)
 }
 
 async fn install(flags: InstallFlags) -> Result<()> {

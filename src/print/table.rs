@@ -164,7 +164,10 @@ pub(super) fn provenance(unit: &str, window: &Window, source: &Source) -> String
     let origin = match &source.url {
         Some(url) if source.nodes == 0 => format!("asked {url}"),
         Some(url) => format!("{} series of {nodes} at {url}", source.kind.as_str()),
-        None => "this machine's kernel".to_owned(),
+        None => match &source.file {
+            Some(file) => format!("exporter series of {nodes} in {file}"),
+            None => "this machine's kernel".to_owned(),
+        },
     };
     let replica = source.replica.as_ref().map_or_else(String::new, |replica| format!(" ({replica})"));
     let asked = window.asked_seconds.map_or_else(String::new, |asked| format!(" of {asked:.0} asked for"));

@@ -28,6 +28,9 @@ pub struct Source {
     /// Address of the Prometheus that has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Name of the file that has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Number of nodes that have a sample in the window.
     pub nodes: usize,
     /// Number of nodes of the cluster at the window's end. `None` if it is not known.
@@ -41,7 +44,7 @@ pub struct Source {
 impl Source {
     /// Makes a source of which nothing more is known.
     pub fn new(kind: SourceKind, nodes: usize) -> Source {
-        Source { kind, url: None, nodes, cluster_nodes: None, replica: None }
+        Source { kind, url: None, file: None, nodes, cluster_nodes: None, replica: None }
     }
 
     /// Makes a source that a Prometheus has.
@@ -60,6 +63,8 @@ pub enum SourceKind {
     Platform,
     /// Counters of this machine's own kernel.
     Local,
+    /// Samples of a file, which the exporter's rules recorded.
+    File,
 }
 
 impl SourceKind {
@@ -69,6 +74,7 @@ impl SourceKind {
             SourceKind::Exporter => "exporter",
             SourceKind::Platform => "platform",
             SourceKind::Local => "local",
+            SourceKind::File => "file",
         }
     }
 }

@@ -12,6 +12,7 @@
 //!   assemble              rows and totals to a report; `run` leads through all of these, `watch` again and again
 //!
 //!   local -> recording    this machine: samples in memory, assembled likewise
+//!   replay                a file of samples, likewise
 //! ```
 mod assemble;
 mod coverage;
@@ -26,6 +27,7 @@ mod plan;
 mod probe;
 mod question;
 mod recording;
+mod replay;
 mod run;
 mod sampling;
 mod watch;
@@ -36,6 +38,7 @@ pub(crate) use key::Key;
 pub use local::{LocalWatch, Recorded, record};
 pub(crate) use probe::{Probe, probe};
 pub use question::{By, KnownSets, Percentile, Question, SourceChoice};
+pub use replay::{reads, replay};
 pub use watch::Watch;
 
 use crate::progress::Progress;

@@ -52,7 +52,7 @@ impl Nodes {
     }
 
     /// Compares the samples of each node with so many steps, at some of which (holes) no node has any.
-    fn of(counted: &BTreeMap<String, f64>, steps: usize, holes: usize) -> Nodes {
+    pub(super) fn of(counted: &BTreeMap<String, f64>, steps: usize, holes: usize) -> Nodes {
         let mut nodes = Nodes { count: counted.len(), ..Nodes::default() };
         if holes > 0 {
             nodes.notes.push(format!("no node answered at {holes} of {} samples", steps + holes));

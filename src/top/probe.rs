@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Interval of the exporter's rules and of the platform's, if a single sample tells none.
-const EXPORTER_INTERVAL: Duration = Duration::from_secs(15);
+pub(super) const EXPORTER_INTERVAL: Duration = Duration::from_secs(15);
 const PLATFORM_INTERVAL: Duration = Duration::from_secs(30);
 /// Length of time that holds several samples at any usual interval.
-const ENOUGH: Duration = Duration::from_secs(300);
+pub(super) const ENOUGH: Duration = Duration::from_secs(300);
 /// Number of samples with which the exporter answers though it does not cover the window.
 const SAMPLES_ENOUGH: usize = 10;
 /// Number of pods of a cluster, before it is known.
@@ -66,7 +66,7 @@ pub(crate) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
     let mut notes = Vec::new();
     let mut exporter = None;
     if question.source != SourceChoice::Platform {
-        let recorded = Recorded::fetch(querier, asked).await?;
+        let recorded = RecordedTotals::fetch(querier, asked).await?;
         let times = recorded.times();
         let sampling = Sampling::of(&times, EXPORTER_INTERVAL);
         exporter = sampling
@@ -112,7 +112,7 @@ pub(crate) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
 const NOT_INSTALLED: &str = "no series of the exporter: host is the services that the platform counts, pods are 5-minute \
                              rates, and kernel threads are not known; `oc interrogate install` adds them";
 
-async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &Recorded) -> Result<Probe> {
+async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &RecordedTotals) -> Result<Probe> {
     let Coverage { window, grid, samples, holes, mut notes } = coverage;
     let numbers = recorded.values(metric_names::NODES_RECORDED, window);
     let nodes = Nodes::of_exporter(querier, window, (samples, holes), &numbers).await?;
@@ -123,14 +123,34 @@ async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &Recor
 
 /// Samples of the totals that the exporter's rules record, by metric and class.
 #[derive(Debug, Default)]
-struct Recorded(BTreeMap<(String, String), Vec<(Timestamp, f64)>>);
+pub(super) struct RecordedTotals(BTreeMap<(String, String), Vec<(Timestamp, f64)>>);
 
-impl Recorded {
+impl RecordedTotals {
+    /// Takes them from samples by metric and class.
+    pub(super) fn of<'a>(
+        all: impl Iterator<Item = (&'a str, &'a str, &'a [(Timestamp, f64)])>,
+    ) -> RecordedTotals {
+        let mut recorded = RecordedTotals::default();
+        for (metric, class, samples) in all {
+            let key = (metric.to_owned(), class.to_owned());
+            recorded.0.entry(key).or_default().extend_from_slice(samples);
+        }
+        recorded.sort();
+        recorded
+    }
+
+    fn sort(&mut self) {
+        for samples in self.0.values_mut() {
+            samples.sort_unstable_by_key(|(at, _)| *at);
+            samples.dedup_by_key(|(at, _)| *at);
+        }
+    }
+
     /// Fetches them for a window, and for more before it if it is too short to tell their interval.
-    async fn fetch(querier: &Querier<'_>, asked: Span) -> Result<Recorded> {
+    async fn fetch(querier: &Querier<'_>, asked: Span) -> Result<RecordedTotals> {
         let span = Span::ending(asked.end, asked.length().max(ENOUGH));
         let selector = promql::any_metric(&metric_names::TOTALS, None);
-        let mut recorded = Recorded::default();
+        let mut recorded = RecordedTotals::default();
         let take = |response: &[Series<'_>]| {
             for series in response {
                 let key = (series.label("__name__").to_owned(), series.label("class").to_owned());
@@ -140,15 +160,12 @@ impl Recorded {
         };
         let number = metric_names::TOTALS.len() + metric_names::CLASS_COUNT;
         querier.samples(&selector, span, Cost::of(number, number), take).await?;
-        for samples in recorded.0.values_mut() {
-            samples.sort_unstable_by_key(|(at, _)| *at);
-            samples.dedup_by_key(|(at, _)| *at);
-        }
+        recorded.sort();
         Ok(recorded)
     }
 
     /// Returns the times at which each of the totals has a sample.
-    fn times(&self) -> Vec<Timestamp> {
+    pub(super) fn times(&self) -> Vec<Timestamp> {
         let times = |metric: &str| -> BTreeSet<Timestamp> {
             let of = self.0.iter().filter(|((name, _), _)| name == metric);
             of.flat_map(|(_, samples)| samples).map(|(at, _)| *at).collect()
@@ -165,7 +182,8 @@ impl Recorded {
         inside.map(|(_, value)| *value).collect()
     }
 
-    fn totals(&self, grid: Grid) -> Totals {
+    /// Puts them on a grid.
+    pub(super) fn totals(&self, grid: Grid) -> Totals {
         let steps = |samples: &Vec<(Timestamp, f64)>| {
             let mut steps = Steps::absent(grid.points());
             add_samples(&mut steps, grid, samples);

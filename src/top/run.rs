@@ -60,6 +60,12 @@ async fn of_source(
         let silent = all - nodes.count;
         report.notes.push(format!("{silent} of {all} nodes have no series of host processes in this window"));
     }
+    notes_of_rows(question, &mut report);
+    Ok(report)
+}
+
+/// Adds the notes on what rows there are.
+pub(super) fn notes_of_rows(question: &Question, report: &mut Report) {
     let threads = report.rows.iter().any(|row| row.thread.is_some());
     let groups = [Class::Host, Class::Kernel].iter().any(|class| question.filter.has_class(*class));
     if question.by == By::Thread && groups && !threads {
@@ -70,7 +76,6 @@ async fn of_source(
             .notes
             .push("no rows: the filters left out everything that has samples in this window".to_owned());
     }
-    Ok(report)
 }
 
 /// Fetches the sets of CPUs, if rows are by set.

@@ -21,6 +21,7 @@ mod pieces;
 mod plan;
 mod queries;
 mod renewal;
+mod replay;
 mod serve;
 mod sign_in;
 mod sources;

@@ -24,7 +24,7 @@ use crate::report::{Class, Cpuset, SourceKind};
 use anyhow::Result;
 pub(super) use at_step::fetch_at;
 use futures_util::future::try_join_all;
-use pod_rows::Owners;
+pub(super) use pod_rows::Owners;
 use statistics::{Subject, statistics};
 use std::collections::BTreeMap;
 

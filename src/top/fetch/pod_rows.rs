@@ -15,7 +15,7 @@ type Workload = (String, String);
 
 /// Owner of each pod, the same for the whole window.
 #[derive(Debug)]
-pub(super) struct Owners {
+pub(in crate::top) struct Owners {
     by: By,
     /// Workload of each pod that has exactly one.
     workloads: BTreeMap<Pod, Workload>,
@@ -48,7 +48,8 @@ impl Owners {
         Owners::new(by, BTreeMap::new())
     }
 
-    fn new(by: By, found: BTreeMap<Pod, BTreeSet<Workload>>) -> Owners {
+    /// Makes them of the workloads of each pod.
+    pub(in crate::top) fn new(by: By, found: BTreeMap<Pod, BTreeSet<Workload>>) -> Owners {
         let several = found.values().filter(|workloads| workloads.len() > 1).count();
         let one = |(pod, workloads): (Pod, BTreeSet<Workload>)| {
             let only = workloads.len() == 1;
@@ -58,7 +59,7 @@ impl Owners {
     }
 
     /// Returns the notes for a reader.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(in crate::top) fn notes(&self) -> Vec<String> {
         if self.by != By::Workload {
             return Vec::new();
         }
@@ -74,7 +75,7 @@ impl Owners {
     }
 
     /// Returns the key of the row that a pod on a node is a part of. `node`: if each node has rows of its own.
-    pub(super) fn key(&self, class: Class, pod: &Pod, node: Option<&str>) -> Key {
+    pub(in crate::top) fn key(&self, class: Class, pod: &Pod, node: Option<&str>) -> Key {
         let (namespace, name) = pod;
         let node = node.map(str::to_owned);
         let in_namespace =

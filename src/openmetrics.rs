@@ -1,0 +1,279 @@
+//! OpenMetrics text as `promtool tsdb dump-openmetrics` writes it, one line a sample: read as a stream, and only the samples
+//! of metrics that are wanted are parsed.
+//!
+//! The dialect: label values are quoted as Go does; a value that is no number ends the series; the order of series is any.
+//! A text without its last line, `# EOF`, was cut.
+pub mod file;
+
+use crate::time::Timestamp;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+/// Longest line, in bytes: labels of Kubernetes are far shorter.
+const LONGEST: usize = 1 << 20;
+
+/// Labels of a series.
+pub type Labels = BTreeMap<String, String>;
+
+/// One series: its metric, its labels, and its samples by time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Metric.
+    pub metric: String,
+    /// Labels without the metric.
+    pub labels: Labels,
+    /// Times and values, in order. Values that are no finite number are left out.
+    pub samples: Vec<(Timestamp, f64)>,
+}
+
+impl Series {
+    /// Returns the value of a label; empty if it has none.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Contents of a text.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// Series of the metrics that are wanted.
+    pub series: Vec<Series>,
+    /// False if the text does not end with `# EOF`: it was cut.
+    pub is_whole: bool,
+    /// Number of lines of samples, of other metrics too.
+    pub samples: u64,
+}
+
+/// Reads the series of some metrics. Errors name the line that is no sample.
+pub fn read(mut input: impl BufRead, wanted: impl Fn(&str) -> bool) -> Result<Contents> {
+    let mut contents = Contents::default();
+    let mut index: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    // Series of the line before, by the line's beginning: samples of a series follow each other.
+    let (mut before, mut current): (Vec<u8>, Option<usize>) = (Vec::new(), None);
+    let (mut line, mut number) = (Vec::new(), 0u64);
+    while let Some(ended) =
+        read_line(&mut input, &mut line).with_context(|| format!("line {}", number + 1))?
+    {
+        number += 1;
+        if line.is_empty() {
+            continue;
+        }
+        if !ended && line != b"# EOF" {
+            // What is left of a line tells neither its value nor its time.
+            contents.is_whole = false;
+            break;
+        }
+        if line.starts_with(b"#") {
+            contents.is_whole = line == b"# EOF";
+            continue;
+        }
+        contents.is_whole = false;
+        contents.samples += 1;
+        let place = || format!("line {number} is no sample of OpenMetrics");
+        let (head, rest) = split_head(&line).with_context(place)?;
+        if head != before {
+            before.clear();
+            before.extend_from_slice(head);
+            current = match index.get(head) {
+                Some(known) => Some(*known),
+                None => series_of(head, &wanted).with_context(place)?.map(|series| {
+                    contents.series.push(series);
+                    index.insert(head.to_vec(), contents.series.len() - 1);
+                    contents.series.len() - 1
+                }),
+            };
+        }
+        let Some(series) = current.and_then(|at| contents.series.get_mut(at)) else { continue };
+        let (at, value) = sample(rest).with_context(place)?;
+        if value.is_finite() {
+            series.samples.push((at, value));
+        }
+    }
+    for series in &mut contents.series {
+        series.samples.sort_by_key(|(at, _)| *at);
+        series.samples.dedup_by_key(|(at, _)| *at);
+    }
+    Ok(contents)
+}
+
+/// Reads a line without its end, and returns whether it had one. `None` at the end of the text. Errors if it is longer than
+/// any.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Option<bool>> {
+    line.clear();
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok((!line.is_empty()).then_some(false));
+        }
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        line.extend_from_slice(buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default());
+        let used = end.map_or(buffer.len(), |end| end + 1);
+        input.consume(used);
+        if end.is_some() {
+            return Ok(Some(true));
+        }
+        if line.len() > LONGEST {
+            bail!("it is longer than {LONGEST} bytes: this is no OpenMetrics text");
+        }
+    }
+}
+
+/// Splits a line into metric and labels, and what follows.
+fn split_head(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let brace = line.iter().position(|byte| matches!(byte, b'{' | b' '))?;
+    if line.get(brace) == Some(&b' ') {
+        return line.split_at_checked(brace);
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in line.iter().enumerate().skip(brace) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'}' if !quoted => return line.split_at_checked(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Makes the series of a line's beginning. `None` if its metric is not wanted.
+fn series_of(head: &[u8], wanted: &impl Fn(&str) -> bool) -> Option<Option<Series>> {
+    let text = String::from_utf8_lossy(head);
+    let (metric, labels) = text.split_once('{').map_or((&*text, None), |(metric, rest)| (metric, Some(rest)));
+    // A name that is quoted among the labels has other letters than those of any metric here.
+    let is_quoted = metric.is_empty() && labels.is_some_and(|labels| labels.starts_with('"'));
+    if is_quoted {
+        return Some(None);
+    }
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    if metric.is_empty() || !metric.chars().all(is_letter) {
+        return None;
+    }
+    if !wanted(metric) {
+        return Some(None);
+    }
+    let labels = labels.map_or_else(|| Some(Labels::new()), |rest| parse_labels(rest.strip_suffix('}')?));
+    Some(Some(Series { metric: metric.to_owned(), labels: labels?, samples: Vec::new() }))
+}
+
+fn parse_labels(mut rest: &str) -> Option<Labels> {
+    let mut labels = Labels::new();
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once("=\"")?;
+        let (value, after) = unquote(after)?;
+        labels.insert(name.trim().to_owned(), value);
+        rest = after.strip_prefix(',').unwrap_or(after).trim_start();
+    }
+    Some(labels)
+}
+
+/// Reads a value up to its closing quote, with Go's escapes. Returns it, and what follows.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, text.get(at + 1..)?)),
+            '\\' => {
+                let (_, escape) = chars.next()?;
+                let mut code = |digits: usize| {
+                    let hex: String = (0..digits).filter_map(|_| chars.next().map(|(_, c)| c)).collect();
+                    u32::from_str_radix(&hex, 16).ok().filter(|_| hex.len() == digits)
+                };
+                let c = match escape {
+                    'a' => '\u{7}',
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    'v' => '\u{b}',
+                    'x' => char::from_u32(code(2)?)?,
+                    'u' => char::from_u32(code(4)?)?,
+                    'U' => char::from_u32(code(8)?)?,
+                    other => other,
+                };
+                value.push(c);
+            }
+            _ => value.push(c),
+        }
+    }
+    None
+}
+
+/// Parses value and time.
+fn sample(rest: &[u8]) -> Option<(Timestamp, f64)> {
+    let mut fields = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
+    let value: f64 = fields.next()?.parse().ok()?;
+    let seconds: f64 = fields.next()?.parse().ok()?;
+    seconds.is_finite().then(|| (Timestamp::from_seconds(seconds), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Contents, read};
+
+    fn contents(text: &str) -> Contents {
+        read(text.as_bytes(), |metric| metric != "other").unwrap()
+    }
+
+    #[test]
+    fn series_come_in_any_order_and_end_at_what_is_no_number() {
+        let text = "# TYPE m gauge\nm{a=\"1\"} 0.5 10.000\nother{x=\"}\"} 1 10\nm{a=\"2\"} 7 10\nm{a=\"1\"} NaN 25.125\n\
+                    m{a=\"1\"} 1e-3 40.25\nn 3 1\nsum{} 4 2\n{\"a.b\",c=\"d\"} 1 1\n# EOF\n";
+        let of = contents(text);
+        assert!(of.is_whole);
+        assert_eq!(of.samples, 8);
+        let all: Vec<_> = of
+            .series
+            .iter()
+            .map(|series| {
+                let samples = series.samples.iter().map(|(at, value)| (at.as_seconds(), *value));
+                (series.metric.as_str(), series.label("a"), samples.collect::<Vec<_>>())
+            })
+            .collect();
+        let expected = [
+            ("m", "1", vec![(10.0, 0.5), (40.25, 0.001)]),
+            ("m", "2", vec![(10.0, 7.0)]),
+            ("n", "", vec![(1.0, 3.0)]),
+            ("sum", "", vec![(2.0, 4.0)]),
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn labels_are_quoted_as_go_does() {
+        let of = contents("m{a=\"q\\\"\\\\ \\n\\t\\x01\\u00e9\",b=\"},{ é\"} 1 2\n");
+        assert_eq!(of.series[0].label("a"), "q\"\\ \n\t\u{1}é");
+        assert_eq!(of.series[0].label("b"), "},{ é");
+        assert!(!of.is_whole, "it has no end");
+    }
+
+    #[test]
+    fn what_is_no_sample_is_named_by_its_line() {
+        for text in [
+            "m{a=\"1\"} x 1\n",
+            "m 1\n# EOF\nm{a=\"1\n",
+            "m{a=1} 2 3\n",
+            "{} 1 1\n",
+            "m\n",
+            "a b\u{7f}\n",
+            "<html>\n",
+            "m-n 1 1\n",
+            "m 1 inf\n",
+        ] {
+            let error = format!("{:#}", read(text.as_bytes(), |_| true).unwrap_err());
+            assert!(
+                error.starts_with("line ") && error.contains("no sample of OpenMetrics"),
+                "{text}: {error}"
+            );
+        }
+        assert!(read("\n\n# EOF".as_bytes(), |_| true).unwrap().is_whole);
+        let torn = read("m 1 10\nm 1 2".as_bytes(), |_| true).unwrap();
+        assert_eq!((torn.is_whole, torn.series[0].samples.len()), (false, 1));
+        let long = vec![b'x'; super::LONGEST + 70_000];
+        assert!(format!("{:#}", read(&long[..], |_| true).unwrap_err()).contains("longer than"));
+    }
+}
