@@ -18,7 +18,7 @@ use test_cluster::{Login, Plugin, shared, tool};
 use texts::{documents, root};
 
 /// Commands that are somebody else's, or whose check is elsewhere: how they begin, and why.
-const OTHERS: [(&str, &str); 16] = [
+const OTHERS: [(&str, &str); 17] = [
     ("cargo install cargo-fuzz", "fuzzing takes a nightly compiler"),
     ("cargo +nightly fuzz", "the same"),
     ("cargo test", ".ci/run runs it"),
@@ -32,6 +32,7 @@ const OTHERS: [(&str, &str); 16] = [
     ("exporter/build", "tests/chain installs what it builds"),
     ("oc get pods", "oc's own"),
     ("oc get nodes", "oc's own"),
+    ("oc adm must-gather", "oc's own"),
     ("oc login", "oc's own"),
     ("kubectl krew install", "tests/packaged installs the archive; the index is not reached from here"),
     ("source <(oc completion bash)", "tests/packaged asks kubectl what the shell would"),
@@ -95,6 +96,12 @@ fn commands_run() {
     for name in ["before.json", "after.json"] {
         fs::write(viewer.home().join(name), &report.stdout).unwrap();
     }
+    // Files of samples, as the documents name them.
+    let metrics = viewer.home().join("must-gather.local.1234/monitoring/metrics");
+    fs::create_dir_all(&metrics).unwrap();
+    for file in [metrics.join("metrics.openmetrics"), viewer.home().join("metrics.openmetrics.gz")] {
+        fs::write(file, samples()).unwrap();
+    }
     let (mut ran, mut parsed, mut others) = (0, 0, BTreeSet::new());
     for (document, text) in documents() {
         for command in commands(&text) {
@@ -130,6 +137,21 @@ fn commands_run() {
     }
     assert_eq!(others, OTHERS.iter().map(|(begin, _)| begin).collect(), "what no document says any more");
     assert!(ran > 15 && parsed > 10, "only {ran} and {parsed} commands found: the pattern has gone blind");
+}
+
+/// What the exporter's rules record of one node, at two times.
+fn samples() -> String {
+    let series = [
+        "cluster:namedprocess_node_cpu_rate:sum{}",
+        "cluster:namedprocess_node_cpu_rate:count{}",
+        "cluster:namedprocess_node_cpu_unattributed_rate:sum{}",
+        "class:namedprocess_cpu_rate:sum{class=\"host\"}",
+        "instance:namedprocess_node_cpu_rate:sum{instance=\"n\"}",
+        "namedprocess_namegroup_cpu_rate{class=\"host\",groupname=\"crio\",instance=\"n\"}",
+    ];
+    // 2026-01-31T10:00 is the second.
+    let line = |series: &str| [1_769_853_585, 1_769_853_600].map(|at| format!("{series} 1 {at}\n")).concat();
+    series.map(line).concat() + "# EOF\n"
 }
 
 #[test]
