@@ -16,16 +16,16 @@ pub(crate) fn isolated(text: &[u8], present: &CpuList) -> Option<CpuList> {
     };
     let list = |value: &str| CpuList::parse(value.trim_matches('"')).ok();
     let complement = |of: CpuList| present.without(&of);
-    let isolated = value("tuned.non_isolcpus")
-        .and_then(CpuList::parse_mask)
-        .map(complement)
-        .or_else(|| value("rcu_nocbs").and_then(list))
-        .or_else(|| value("nohz_full").and_then(list))
-        .or_else(|| value("isolcpus").and_then(|value| list(without_flags(value))))
-        .or_else(|| value("systemd.cpu_affinity").and_then(list).map(complement))?
-        .within(present);
-    let has_both = !isolated.is_empty() && !present.without(&isolated).is_empty();
-    has_both.then_some(isolated)
+    let candidates = [
+        value("tuned.non_isolcpus").and_then(CpuList::parse_mask).map(complement),
+        value("rcu_nocbs").and_then(list),
+        value("nohz_full").and_then(list),
+        value("isolcpus").and_then(|value| list(without_flags(value))),
+        value("systemd.cpu_affinity").and_then(list).map(complement),
+    ];
+    // One that leaves no CPU on a side tells nothing.
+    let mut sets = candidates.into_iter().flatten().map(|cpus| cpus.within(present));
+    sets.find(|isolated| !isolated.is_empty() && !present.without(isolated).is_empty())
 }
 
 /// Returns the list behind the flags of `isolcpus`, which are words.
@@ -77,6 +77,10 @@ mod tests {
             ("nohz_full alone", format!("nohz_full={ISOLATED}")),
             ("affinity alone", affinity.to_owned()),
             ("mask alone", mask.to_owned()),
+            (
+                "one that isolates all tells nothing",
+                format!("rcu_nocbs=0-103 isolcpus=managed_irq,{ISOLATED}"),
+            ),
             ("the last counts", format!("rcu_nocbs=0-3 rcu_nocbs={ISOLATED}")),
             // The profile's isolated are 2-51, and OVS's DPDK has the others.
             ("ovsDpdk", format!("rcu_nocbs={ISOLATED} {mask} {affinity} irqaffinity=0-1,52-53")),

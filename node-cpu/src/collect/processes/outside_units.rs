@@ -87,7 +87,7 @@ impl Scope {
     }
 }
 
-/// Number of passes for which a process is taken to run where it did.
+/// Number of passes for which a kernel thread, and a process that does not run, is taken to run where it did.
 const BOUND_KEPT: u64 = 32;
 
 /// Returns where a process may run, and its CPUs if it strays. A process of several threads may run anywhere: each thread
@@ -207,7 +207,11 @@ impl Processes {
             }
             None => {
                 let mut membership = self.member(pid)?.membership;
-                if (u64::from(pid) + self.pass_number).is_multiple_of(BOUND_KEPT) {
+                // A program that runs may have been bound anew. The kernel's own threads seldom are, and many run.
+                let known = self.member(pid)?.stat;
+                let has_changed =
+                    stat.threads != known.threads || stat.own != known.own && !stat.kernel_thread;
+                if has_changed || (u64::from(pid) + self.pass_number).is_multiple_of(BOUND_KEPT) {
                     let (allowed, stray) = bound_of(pid, stat, pass);
                     membership.allowed = allowed;
                     self.tracked.get_mut(&pid)?.stray = stray;
