@@ -43,7 +43,7 @@ impl Machine {
         if matches!(subject.of, Of::Cpuset(_)) || !subject.on.is_empty() {
             return vec![Measured::unknown(
                 node,
-                "--local does not count by CPU: a cluster's Prometheus tells it",
+                "--local does not judge sets of CPUs: a cluster's Prometheus tells them, and `top --local --by cpuset`",
             )];
         }
         let length = self.totals.grid.step * self.totals.grid.points() as u32;

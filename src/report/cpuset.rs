@@ -75,11 +75,12 @@ pub struct Stray {
     pub node: Option<String>,
     /// Number of nodes on which it strays.
     pub nodes: usize,
-    /// Number of its threads that may run on isolated CPUs, at most at once on each node.
+    /// Number of its threads that may run on isolated CPUs, the most that were there at once on each node.
     pub threads: u64,
     /// CPUs on which these may run, each list that some of them have.
     pub cpus: Vec<String>,
-    /// Cores that it used on average where it was not bound to reserved CPUs: no less than those threads did.
+    /// Cores that it used on average where it was not bound to reserved CPUs: no less than those threads did. Of kernel
+    /// threads those alone that are bound to neither set.
     pub avg: f64,
     /// Why it may run there, and what helps.
     pub why: &'static str,
@@ -90,7 +91,7 @@ impl Stray {
     pub fn why(class: Class) -> &'static str {
         match class {
             Class::Kernel => {
-                "a kernel thread that is bound to no CPU: the affinity of such threads, or the workqueues' cpumask, takes in isolated CPUs"
+                "a kernel thread that is not bound to one CPU: the affinity of such threads, or the workqueues' cpumask, takes in isolated CPUs"
             }
             Class::Infra => {
                 "workload partitioning does not bind it: its pod lacks the annotation target.workload.openshift.io/management, or its namespace workload.openshift.io/allowed"

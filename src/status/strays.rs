@@ -53,12 +53,8 @@ async fn find(cluster: &Cluster, client: &Client, now: Timestamp) -> Result<Chec
 
 /// Names a stray, its node, and its threads.
 fn describe(key: &Key, on_nodes: &ThreadsOnNodes) -> String {
-    let lists = on_nodes.values().flatten();
-    let (mut threads, mut cpus) = (0, Vec::new());
-    for (list, count) in lists {
-        threads += count;
-        cpus.push(list.as_str());
-    }
+    let threads: u64 = on_nodes.values().map(|threads| threads.most).sum();
+    let cpus: Vec<&str> = on_nodes.values().flat_map(|threads| &threads.cpus).map(String::as_str).collect();
     let pod = key.namespace.as_ref().map_or_else(String::new, |namespace| format!("{namespace}/"));
     let node = key.node.as_deref().unwrap_or_default();
     let s = if threads == 1 { "" } else { "s" };

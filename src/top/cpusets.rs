@@ -10,14 +10,23 @@ use super::key::{Key, Samples};
 use super::plan::{Plan, Purpose};
 use super::question::Question;
 use crate::query::Querier;
-use crate::report::{Cpuset, CpusetBusy, SourceKind, Steps, Stray};
+use crate::report::{Class, Cpuset, CpusetBusy, SourceKind, Steps, Stray};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use strays::Strays;
 
-/// Numbers of threads by their CPUs, on each node.
-pub(crate) type ThreadsOnNodes = BTreeMap<String, BTreeMap<String, u64>>;
+/// Threads that stray on each node.
+pub(crate) type ThreadsOnNodes = BTreeMap<String, Threads>;
+
+/// Threads of a group or pod on a node that may run on isolated CPUs.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    /// The most at once.
+    pub most: u64,
+    /// Lists of CPUs that some of them had.
+    pub cpus: BTreeSet<String>,
+}
 
 /// Sets and strays, as fetched.
 #[derive(Debug, Default)]
@@ -64,10 +73,10 @@ impl Cpusets {
             name: key.name.clone(),
             node: key.node.clone(),
             nodes: by_node.len(),
-            threads: by_node.values().flat_map(BTreeMap::values).sum(),
+            threads: by_node.values().map(|threads| threads.most).sum(),
             cpus: by_node
                 .values()
-                .flat_map(BTreeMap::keys)
+                .flat_map(|threads| &threads.cpus)
                 .collect::<BTreeSet<_>>()
                 .into_iter()
                 .cloned()
@@ -96,7 +105,13 @@ fn shows(question: &Question, key: &Key) -> bool {
 fn used_off_reserved(parts: &BTreeMap<Purpose, BTreeMap<Key, Samples>>, expected: f64) -> BTreeMap<Key, f64> {
     let mut used = BTreeMap::new();
     for (key, samples) in [Purpose::Groups, Purpose::Pods].iter().flat_map(|of| parts.get(of)).flatten() {
-        if let (Samples::Each(steps), Some(Cpuset::Isolated | Cpuset::Any)) = (samples, key.cpuset) {
+        let counts = match key.cpuset {
+            Some(Cpuset::Any) => true,
+            // Kernel threads are told one by one, and those bound to a CPU belong there.
+            Some(Cpuset::Isolated) => key.class != Class::Kernel,
+            _ => false,
+        };
+        if let (Samples::Each(steps), true) = (samples, counts) {
             let avg = steps.stats(expected).map_or(0.0, |stats| stats.avg);
             *used.entry(Key { cpuset: None, ..key.clone() }).or_insert(0.0) += avg;
         }

@@ -81,7 +81,7 @@ impl Recording {
                 let before = self.last.groups_by_allowed.get(of).copied().unwrap_or_default();
                 for (cpuset, used) in rises(*parts, before) {
                     let name = of.1.to_string();
-                    add(Key { name, cpuset: Some(cpuset), ..of_class(of.0) }, used, false);
+                    add(Key { name, cpuset: Some(cpuset), ..of_class(of.0) }, used, now.alive.contains(of));
                 }
             }
         } else {
@@ -100,9 +100,9 @@ impl Recording {
                 continue;
             }
             let of = |snapshot: &Snapshot| snapshot.pods_by_allowed.get(pod).copied().unwrap_or_default();
-            let (now, before): (ByAllowed, ByAllowed) = (of(&now), of(&self.last));
-            for (cpuset, used) in rises(now, before) {
-                add(Key { cpuset: Some(cpuset), ..key.clone() }, used, false);
+            let (parts, before): (ByAllowed, ByAllowed) = (of(&now), of(&self.last));
+            for (cpuset, used) in rises(parts, before) {
+                add(Key { cpuset: Some(cpuset), ..key.clone() }, used, now.pods_alive.contains(pod));
             }
         }
         self.sets.add(interval, &now, &self.last);

@@ -192,6 +192,13 @@ fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
         }
     }
     const GROUPS: &str = "namedprocess_namegroup_stray_threads";
+    // Bound anew within the window: ten threads on two lists are not twenty.
+    for (cpus, at) in [("0-3", 0..100), ("2-3", 140..240)] {
+        let labels = [("instance", "node-000"), ("class", "host"), ("groupname", "mended"), ("cpus", cpus)];
+        let mut series = constant(GROUPS, &labels, 10.0);
+        series.samples = series.samples[at].to_vec();
+        history.series.push(series);
+    }
     for (node, class, group, cpus, threads) in [
         ("node-000", "host", unit.as_str(), "0-3", 4.0),
         ("node-000", "host", &unit, "2", 1.0),
@@ -226,7 +233,10 @@ fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
     };
 
     let report = top(&unknown, "--by cpuset")?;
-    assert_eq!(names(&report)?, sorted(vec!["kworker".to_owned(), unit.clone()]));
+    assert_eq!(names(&report)?, sorted(vec!["kworker".to_owned(), "mended".to_owned(), unit.clone()]));
+    let mended = report["strays"].as_array().context("no strays")?.iter().find(|of| of["name"] == "mended");
+    let mended = mended.context("no mended")?;
+    assert_eq!((&mended["threads"], &mended["cpus"]), (&json!(10), &json!(["0-3", "2-3"])));
     assert!(notes(&report).contains("OVS may run on isolated CPUs, which is expected"), "{report}");
     assert!(
         notes(&report).contains("Infrastructure/cluster (status.cpuPartitioning) cannot be read"),
@@ -260,7 +270,10 @@ fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
     history.series.push(constant("kube_node_status_allocatable", &labels, 4000.0));
     let bound = serve("cpusets-bound", &history, &[])?;
     let report = top(&bound, "--by cpuset")?;
-    assert_eq!(names(&report)?, sorted(vec!["kworker".to_owned(), unit.clone(), pod.clone()]));
+    assert_eq!(
+        names(&report)?,
+        sorted(vec!["kworker".to_owned(), "mended".to_owned(), unit.clone(), pod.clone()])
+    );
 
     // The API server's word is first.
     let (cluster, api) = (shared(), shared().api());
@@ -277,8 +290,11 @@ fn strays_are_what_may_leave_the_reserved_cpus() -> Result<()> {
         serde_json::from_str(&outcome.stdout).context(outcome.stderr)
     };
     let report = told("None")?;
-    assert_eq!(names(&report)?, sorted(vec!["kworker".to_owned(), unit.clone()]));
+    assert_eq!(names(&report)?, sorted(vec!["kworker".to_owned(), "mended".to_owned(), unit.clone()]));
     assert!(notes(&report).contains("installed without workload partitioning"), "{report}");
-    assert_eq!(names(&told("AllNodes")?)?, sorted(vec!["kworker".to_owned(), unit, pod]));
+    assert_eq!(
+        names(&told("AllNodes")?)?,
+        sorted(vec!["kworker".to_owned(), "mended".to_owned(), unit, pod])
+    );
     api.delete(INFRASTRUCTURE)
 }

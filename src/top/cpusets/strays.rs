@@ -1,5 +1,5 @@
 //! Strays by the exporter's series: what of the platform may run on isolated CPUs, without what is expected there.
-use super::{ThreadsOnNodes, shows};
+use super::{Threads, ThreadsOnNodes, shows};
 use crate::prometheus::Series;
 use crate::query::promql;
 use crate::query::{Cost, Querier, Span, Split};
@@ -9,10 +9,13 @@ use crate::top::key::Key;
 use crate::top::metric_names;
 use crate::top::question::Question;
 use anyhow::Result;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Number of strays that a node is taken for when the cost of a query is estimated.
 const STRAYS_PER_NODE: usize = 100;
+/// Step at which threads are added up.
+const STEP: &str = "15s";
 /// Groups whose affinity OVS itself keeps in step with its load, wherever that is.
 const OVS: [&str; 2] = ["ovs-vswitchd", "ovsdb-server"];
 
@@ -71,26 +74,44 @@ async fn stray_threads(
     (window, nodes): (Span, usize),
     metric: &str,
 ) -> Result<BTreeMap<Key, ThreadsOnNodes>> {
-    let mut strays: BTreeMap<Key, ThreadsOnNodes> = BTreeMap::new();
-    let read = |response: &[Series<'_>]| {
-        for series in response {
-            let text = |name: &str| series.label(name).to_owned();
-            let node = text("instance");
-            let namespace = Some(text("namespace")).filter(|_| metric == metric_names::POD_STRAYS);
-            let name = text(if namespace.is_some() { "pod" } else { "groupname" });
-            let of = question.per_node.then(|| node.clone());
-            let class = Class::of_label(series.label("class"));
-            let key = Key { namespace, name, node: of, ..Key::of_class(class) };
-            let threads = series.value().unwrap_or_default() as u64;
-            let most =
-                strays.entry(key).or_default().entry(node).or_default().entry(text("cpus")).or_default();
-            *most = threads.max(*most);
-        }
+    let strays: RefCell<BTreeMap<Key, ThreadsOnNodes>> = RefCell::default();
+    let is_pod = metric == metric_names::POD_STRAYS;
+    let of = |series: &Series<'_>, add: &dyn Fn(&mut Threads)| {
+        let text = |name: &str| series.label(name).to_owned();
+        let node = text("instance");
+        let namespace = Some(text("namespace")).filter(|_| is_pod);
+        let name = text(if is_pod { "pod" } else { "groupname" });
+        let of = question.per_node.then(|| node.clone());
+        let class = Class::of_label(series.label("class"));
+        let key = Key { namespace, name, node: of, ..Key::of_class(class) };
+        add(strays.borrow_mut().entry(key).or_default().entry(node).or_default());
+    };
+    let lists = |response: &[Series<'_>]| {
+        response.iter().for_each(|series| {
+            of(series, &|threads| threads.cpus.extend([series.label("cpus").to_owned()]));
+        });
+    };
+    let most = |response: &[Series<'_>]| {
+        response.iter().for_each(|series| {
+            let now = series.value().unwrap_or_default() as u64;
+            of(series, &|threads| threads.most = threads.most.max(now));
+        });
     };
     let selector = promql::select(metric, nodes_matcher(question, "instance").as_slice());
-    let query = |selector: &str, range: &str| promql::statistic("max", selector, range);
+    let labels = if is_pod { "instance, class, namespace, pod" } else { "instance, class, groupname" };
+    let list = |selector: &str, range: &str| promql::statistic("last", selector, range);
+    // Threads whose CPUs have changed in the window are on two lists, and not twice as many.
+    let at_once = |selector: &str, range: &str| {
+        format!("max_over_time({}[{range}:{STEP}])", promql::sum_by(labels, selector))
+    };
     let cost = Cost::of(nodes * STRAYS_PER_NODE, nodes * STRAYS_PER_NODE).by(&selector, "instance");
-    querier.over(query, &selector, window, (Split::Time, cost), read).await?;
+    tokio::try_join!(
+        querier.over(list, &selector, window, (Split::Time, cost), lists),
+        querier.over(at_once, &selector, window, (Split::Time, cost), most),
+    )?;
+    let mut strays = strays.into_inner();
+    // One whose last sample is older than a step of the other query.
+    strays.values_mut().flat_map(BTreeMap::values_mut).for_each(|threads| threads.most = threads.most.max(1));
     Ok(strays)
 }
 

@@ -51,8 +51,10 @@ impl RecordedSets {
         });
         let strays = cpusets.strays.insert(BTreeMap::new());
         for (key, cpus, threads) in groups.chain(pods) {
-            let by_cpus = strays.entry(Key { node: node.clone(), ..key }).or_default();
-            by_cpus.entry(String::new()).or_default().insert(cpus.to_string(), *threads);
+            let on_nodes = strays.entry(Key { node: node.clone(), ..key }).or_default();
+            let here = on_nodes.entry(String::new()).or_default();
+            here.most += *threads;
+            here.cpus.insert(cpus.to_string());
         }
         cpusets
     }
