@@ -77,6 +77,28 @@ fn a_new_thread_is_read_and_others_seldom() {
     assert!(seen.is_some());
 }
 
+/// What is in no unit is read again in each pass in which it has run.
+#[test]
+fn a_process_that_is_bound_anew_is_there_at_the_next_reading() {
+    let fake = Fake::new();
+    fake.write("proc/cmdline", "rcu_nocbs=1\n");
+    stat(&fake, [(0, 0), (0, 0)]);
+    fake.write("cgroup/cgroup.procs", "3\n20\n");
+    let runs = |ticks: u64, cpus: &str| {
+        let stat = format!("20 (loop) R 1 0 0 0 -1 4194304 0 0 0 0 {ticks} 0 0 0 20 0 1 0 5 0 0\n");
+        fake.write("proc/20/stat", &stat);
+        fake.write("proc/20/status", &format!("Cpus_allowed_list:\t{cpus}\n"));
+    };
+    runs(100, "0");
+    let mut node = Node::open(&fake.paths(), Detail::default()).unwrap();
+    for (pass, (cpus, expected)) in (1..).zip([("0", [1, 0, 0]), ("1", [1, 1, 0]), ("0-1", [1, 1, 1])]) {
+        runs(100 + pass * 2, cpus);
+        let of = node.pass().unwrap().groups_by_allowed[&(Class::Host, "loop".into())];
+        let parts = [of.reserved_us, of.isolated_us, of.any_us].map(|us| us / 20_000);
+        assert_eq!(parts, expected, "{cpus}");
+    }
+}
+
 /// Strays as of a snapshot: name, CPUs and number of threads.
 fn strays(snapshot: &crate::Snapshot) -> Vec<(String, String, u64)> {
     let groups = snapshot.group_strays.iter().map(|(((_, group), cpus), count)| (group, cpus, count));
