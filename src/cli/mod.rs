@@ -140,7 +140,7 @@ fn from_file(path: &Path, end: Option<Timestamp>, question: &Question) -> Result
     let _progress = Progress::start(format!("reading {name}"));
     let contents =
         openmetrics::read(openmetrics::file::open(&path)?, top::reads).with_context(|| name.clone())?;
-    top::replay(&contents, &name, end, question)
+    top::replay(contents, &name, end, question)
 }
 
 async fn install(flags: InstallFlags) -> Result<()> {

@@ -33,12 +33,7 @@ pub fn reads(metric: &str) -> bool {
 
 /// Makes the report of a file. `end`: end of the window; `None` for the newest sample. `path`: name of the file. Errors if
 /// the file cannot answer, in one line.
-pub fn replay(
-    contents: &Contents,
-    path: &str,
-    end: Option<Timestamp>,
-    question: &Question,
-) -> Result<Report> {
+pub fn replay(contents: Contents, path: &str, end: Option<Timestamp>, question: &Question) -> Result<Report> {
     if question.by == By::Cpuset {
         bail!("--by cpuset needs a cluster or --local: a file does not tell it yet");
     }
@@ -76,7 +71,7 @@ pub fn replay(
     if !contents.is_whole {
         notes.push(format!("{path} was cut: it does not end with # EOF, so that samples may be missing"));
     }
-    let fetched = fetched(contents, &question, window, grid);
+    let fetched = fetched(contents.series, &question, window, grid);
     notes.extend(fetched.notes.iter().cloned());
     let expected = window.length().div_duration_f64(grid.step);
     let extent = Extent { kind: SourceKind::File, window, step: grid.step, points: grid.points(), expected };
@@ -96,43 +91,41 @@ fn inside(series: &Series, window: Span) -> f64 {
     series.samples.iter().filter(|(at, _)| window.holds(*at)).count() as f64
 }
 
-/// Sorts the series into what the queries of a plan would return.
-fn fetched(contents: &Contents, question: &Question, window: Span, grid: Grid) -> Fetched {
-    let of = |metric: &'static str| contents.series.iter().filter(move |series| series.metric == metric);
+/// Sorts the series into what the queries of a plan would return. Each is dropped once it is on the grid, so that there is
+/// memory for all samples once.
+fn fetched(all: Vec<Series>, question: &Question, window: Span, grid: Grid) -> Fetched {
     let mut owners: BTreeMap<Pod, BTreeSet<(String, String)>> = BTreeMap::new();
-    if question.by == By::Workload {
-        for series in of(metric_names::OWNERS).filter(|series| inside(series, window) > 0.0) {
-            let text = |name: &str| series.label(name).to_owned();
-            let pod = (text("namespace"), text("pod"));
-            owners.entry(pod).or_default().insert((text("workload"), text("workload_type")));
-        }
+    let is_owned = |series: &&Series| series.metric == metric_names::OWNERS && inside(series, window) > 0.0;
+    for series in all.iter().filter(|_| question.by == By::Workload).filter(is_owned) {
+        let text = |name: &str| series.label(name).to_owned();
+        owners.entry(pod(series)).or_default().insert((text("workload"), text("workload_type")));
     }
     let mut parts = Parts { question, owners: Owners::new(question.by, owners), fetched: Fetched::default() };
     parts.fetched.notes = parts.owners.notes();
-    let on_grid = |series: &Series| {
+    let mut last: BTreeMap<Pod, (Timestamp, String)> = BTreeMap::new();
+    for series in all {
         let mut steps = Steps::absent(grid.points());
         add_samples(&mut steps, grid, &series.samples);
-        Some(steps).filter(|steps| steps.samples() > 0)
-    };
-    for series in of(metric_names::GROUPS).filter(|series| series.label("class") != "pod") {
-        on_grid(series).into_iter().for_each(|steps| parts.add_group(series, &steps));
-    }
-    if question.by == By::Thread {
-        for series in of(metric_names::THREADS).filter(|series| series.label("class") != "pod") {
-            on_grid(series).into_iter().for_each(|steps| parts.add_thread(series, &steps));
-        }
-    }
-    let mut last: BTreeMap<Pod, (Timestamp, String)> = BTreeMap::new();
-    for series in of(metric_names::PODS) {
-        let Some(steps) = on_grid(series) else { continue };
-        parts.add_pod(series, &steps);
-        if !question.filter.has_node(series.label("instance")) {
+        if steps.samples() == 0 {
             continue;
         }
-        let newest = series.samples.iter().rev().map(|(at, _)| *at).find(|at| grid.index(*at).is_some());
-        let (pod, node) = (pod(series), series.label("instance"));
-        if let Some(at) = newest.filter(|at| last.get(&pod).is_none_or(|(known, _)| at > known)) {
-            last.insert(pod, (at, node.to_owned()));
+        let is_pods_once_more = series.label("class") == "pod";
+        match series.metric.as_str() {
+            metric_names::GROUPS if !is_pods_once_more => parts.add_group(&series, &steps),
+            metric_names::THREADS if !is_pods_once_more && question.by == By::Thread => {
+                parts.add_thread(&series, &steps);
+            }
+            metric_names::PODS => {
+                parts.add_pod(&series, &steps);
+                let newest =
+                    series.samples.iter().rev().map(|(at, _)| *at).find(|at| grid.index(*at).is_some());
+                let (pod, node) = (pod(&series), series.label("instance"));
+                let is_newer = |at: &Timestamp| last.get(&pod).is_none_or(|(known, _)| at > known);
+                if let Some(at) = newest.filter(is_newer).filter(|_| question.filter.has_node(node)) {
+                    last.insert(pod, (at, node.to_owned()));
+                }
+            }
+            _ => {}
         }
     }
     parts.fetched.last_nodes = last.into_iter().map(|(pod, (_, node))| (pod, node)).collect();
