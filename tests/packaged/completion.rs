@@ -52,7 +52,7 @@ fn commands_flags_and_values_come_through_kubectl_and_oc() {
             assert!(commands.iter().any(|word| word == command), "{command} is not in {commands:?}");
         }
         assert_eq!(client.offered(&["top", "--no"]), ["--node", "--no-headers"]);
-        let levels = ["class", "namespace", "workload", "group", "thread"];
+        let levels = ["class", "namespace", "workload", "group", "thread", "cpuset"];
         assert_eq!(client.offered(&["top", "--by", ""]), levels);
         assert_eq!(client.offered(&["top", "--class", "host,k"]), ["host,kernel"]);
         // A client without its shim would find the files of the folder here.
