@@ -129,12 +129,12 @@ fn a_node_too_few_and_a_rule_too_few() {
     let site = installed();
     let scrape = start_scrape(&site, "fewer", Rules::Fewer, 2);
     let flag = scrape.flag();
-    until("two targets and eleven rules", Duration::from_secs(60), || {
+    until("two targets and a rule too few", Duration::from_secs(60), || {
         let found = status(&site.plugin, &[&flag]);
         anyhow::ensure!(found.with_status("failed") == ["targets", "rules", "samples"], "{found:?}");
         let part = format!("{found:?}");
         anyhow::ensure!(
-            part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 12"),
+            part.contains("2 of 3 nodes are scraped") && part.contains("lacks 1 of 15"),
             "{found:?}"
         );
         Ok(())
