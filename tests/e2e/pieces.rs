@@ -17,6 +17,8 @@ use crate::way_in::{assert_refused, plugin};
 const TOLERANCE: f64 = 1e-9;
 /// Samples that a query may read: as many as an hour of three series, or the groups of all nodes at two steps.
 const FEW: &str = "--query.max-samples=700";
+/// Fewer than anywhere else: it lasts until somebody has found its middle, on a busy machine too.
+const LEAST: &str = "--query.max-samples=150";
 /// Queries after which a question is in its middle: its probe takes fewer, all of it more.
 const MIDDLE: u64 = 24;
 
@@ -175,7 +177,7 @@ pub(crate) fn signal(name: &str, prometheus: &Prometheus) {
 
 #[test]
 fn a_pause_in_the_middle_changes_nothing() {
-    let (whole, prometheus) = (serve("unpaused", &[]), serve("paused", &[FEW]));
+    let (whole, prometheus) = (serve("unpaused", &[]), serve("paused", &[LEAST]));
     let mut plugin = begin(&prometheus);
     signal("-STOP", &prometheus);
     let stat = format!("/proc/{}/stat", prometheus.bare.id());
@@ -190,7 +192,7 @@ fn a_pause_in_the_middle_changes_nothing() {
 
 #[test]
 fn a_stall_in_the_middle_is_told() {
-    let prometheus = serve("stalled", &[FEW]);
+    let prometheus = serve("stalled", &[LEAST]);
     let plugin = begin(&prometheus);
     signal("-STOP", &prometheus);
     let outcome = end(plugin);
@@ -200,7 +202,7 @@ fn a_stall_in_the_middle_is_told() {
 
 #[test]
 fn a_death_in_the_middle_is_told() {
-    let mut prometheus = serve("killed", &[FEW]);
+    let mut prometheus = serve("killed", &[LEAST]);
     let right = report(&ask(&serve("unkilled", &[]), &["--by", "thread", "--per-node"]));
     let plugin = begin(&prometheus);
     prometheus.bare.restart().unwrap();
@@ -217,8 +219,7 @@ fn a_death_in_the_middle_is_told() {
 
 #[test]
 fn who_waits_is_told_how_long_and_may_end_it() {
-    // Fewer samples than anywhere else, so that it lasts until somebody looks, on a busy machine too.
-    let prometheus = serve("bar", &["--query.max-samples=150"]);
+    let prometheus = serve("bar", &[LEAST]);
     let binary = env!("CARGO_BIN_EXE_oc-interrogate");
     let flags = "top -T 1748779207 -i 1h --by thread --per-node";
     let page = directory().unwrap().join("bar.page");
