@@ -19,8 +19,11 @@
 //!    |
 //!   cluster     kubeconfig -> token -> route -> CA bundle, or a port forward
 //!   progress    a bar on the terminal
+//!   prometheus  the HTTP API, or a file's samples: queries out,     the ground: knows
+//!    |          series in
+//!   evaluate    PromQL over a file's samples
+//!    |
 //!   openmetrics a file's samples, as a stream
-//!   prometheus  the HTTP API: queries out, series in                the ground: knows
 //!   report      rows, totals, statistics over steps of time         nothing of the above
 //!    |
 //!   time        points in time and durations                        trace: requests on stderr, for -v
@@ -31,9 +34,11 @@
 //! No room imports from one above it. Two principles decide in doubt: **it adds up** (what cannot be attributed is a
 //! row of its own), and **cost follows work, not size**.
 pub mod budget;
+pub mod capture;
 pub mod cli;
 pub mod cluster;
 pub mod compare;
+pub mod evaluate;
 #[cfg(test)]
 #[path = "../tests/golden/check.rs"]
 mod golden;

@@ -3,8 +3,6 @@
 //!
 //! The dialect: label values are quoted as Go does; a value that is no number ends the series; the order of series is any.
 //! A text without its last line, `# EOF`, was cut.
-pub mod file;
-
 use crate::time::Timestamp;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -23,7 +21,7 @@ pub struct Series {
     pub metric: String,
     /// Labels without the metric.
     pub labels: Labels,
-    /// Times and values, in order. Values that are no finite number are left out.
+    /// Times and values, in order. One that is no number is the end of the series.
     pub samples: Vec<(Timestamp, f64)>,
 }
 
@@ -45,8 +43,9 @@ pub struct Contents {
     pub samples: u64,
 }
 
-/// Reads the series of some metrics. Errors name the line that is no sample.
-pub fn read(mut input: impl BufRead, wanted: impl Fn(&str) -> bool) -> Result<Contents> {
+/// Reads some series: `wanted` is asked with the metric alone first, and with the labels of those that it wants. Errors name the
+/// line that is no sample.
+pub fn read(mut input: impl BufRead, wanted: impl Fn(&str, Option<&Labels>) -> bool) -> Result<Contents> {
     let mut contents = Contents::default();
     let mut index: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     // Series of the line before, by the line's beginning: samples of a series follow each other.
@@ -86,15 +85,23 @@ pub fn read(mut input: impl BufRead, wanted: impl Fn(&str) -> bool) -> Result<Co
         }
         let Some(series) = current.and_then(|at| contents.series.get_mut(at)) else { continue };
         let (at, value) = sample(rest).with_context(place)?;
-        if value.is_finite() {
-            series.samples.push((at, value));
-        }
+        series.samples.push((at, value));
     }
     for series in &mut contents.series {
         series.samples.sort_by_key(|(at, _)| *at);
         series.samples.dedup_by_key(|(at, _)| *at);
     }
     Ok(contents)
+}
+
+/// Returns true if a text begins as OpenMetrics does: with a comment or a sample.
+pub fn begins(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').find(|line| !line.is_empty()).unwrap_or_default();
+    let is_sample = || {
+        split_head(line)
+            .is_some_and(|(head, rest)| series_of(head, &|_, _| true).is_some() && sample(rest).is_some())
+    };
+    line.starts_with(b"#") || is_sample()
 }
 
 /// Reads a line without its end, and returns whether it had one. `None` at the end of the text. Errors if it is longer than
@@ -139,7 +146,7 @@ fn split_head(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Makes the series of a line's beginning. `None` if its metric is not wanted.
-fn series_of(head: &[u8], wanted: &impl Fn(&str) -> bool) -> Option<Option<Series>> {
+fn series_of(head: &[u8], wanted: &impl Fn(&str, Option<&Labels>) -> bool) -> Option<Option<Series>> {
     let text = String::from_utf8_lossy(head);
     let (metric, labels) = text.split_once('{').map_or((&*text, None), |(metric, rest)| (metric, Some(rest)));
     // A name that is quoted among the labels has other letters than those of any metric here.
@@ -151,11 +158,14 @@ fn series_of(head: &[u8], wanted: &impl Fn(&str) -> bool) -> Option<Option<Serie
     if metric.is_empty() || !metric.chars().all(is_letter) {
         return None;
     }
-    if !wanted(metric) {
+    if !wanted(metric, None) {
         return Some(None);
     }
-    let labels = labels.map_or_else(|| Some(Labels::new()), |rest| parse_labels(rest.strip_suffix('}')?));
-    Some(Some(Series { metric: metric.to_owned(), labels: labels?, samples: Vec::new() }))
+    let labels = labels.map_or_else(|| Some(Labels::new()), |rest| parse_labels(rest.strip_suffix('}')?))?;
+    if !wanted(metric, Some(&labels)) {
+        return Some(None);
+    }
+    Some(Some(Series { metric: metric.to_owned(), labels, samples: Vec::new() }))
 }
 
 fn parse_labels(mut rest: &str) -> Option<Labels> {
@@ -216,7 +226,7 @@ mod tests {
     use super::{Contents, read};
 
     fn contents(text: &str) -> Contents {
-        read(text.as_bytes(), |metric| metric != "other").unwrap()
+        read(text.as_bytes(), |metric, _| metric != "other").unwrap()
     }
 
     #[test]
@@ -230,7 +240,8 @@ mod tests {
             .series
             .iter()
             .map(|series| {
-                let samples = series.samples.iter().map(|(at, value)| (at.as_seconds(), *value));
+                let samples = series.samples.iter().filter(|(_, value)| !value.is_nan());
+                let samples = samples.map(|(at, value)| (at.as_seconds(), *value));
                 (series.metric.as_str(), series.label("a"), samples.collect::<Vec<_>>())
             })
             .collect();
@@ -241,6 +252,15 @@ mod tests {
             ("sum", "", vec![(2.0, 4.0)]),
         ];
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_series_is_asked_for_by_its_labels_too() {
+        let text = "m{a=\"1\"} 1 1\nm{a=\"2\"} 1 1\n# EOF\n";
+        let is_two = |labels: &super::Labels| labels["a"] == "2";
+        let of = read(text.as_bytes(), |_, labels| labels.is_none_or(is_two)).unwrap();
+        assert_eq!(of.series.iter().map(|series| series.label("a")).collect::<Vec<_>>(), ["2"]);
+        assert_eq!(of.samples, 2);
     }
 
     #[test]
@@ -264,16 +284,16 @@ mod tests {
             "m-n 1 1\n",
             "m 1 inf\n",
         ] {
-            let error = format!("{:#}", read(text.as_bytes(), |_| true).unwrap_err());
+            let error = format!("{:#}", read(text.as_bytes(), |_, _| true).unwrap_err());
             assert!(
                 error.starts_with("line ") && error.contains("no sample of OpenMetrics"),
                 "{text}: {error}"
             );
         }
-        assert!(read("\n\n# EOF".as_bytes(), |_| true).unwrap().is_whole);
-        let torn = read("m 1 10\nm 1 2".as_bytes(), |_| true).unwrap();
+        assert!(read("\n\n# EOF".as_bytes(), |_, _| true).unwrap().is_whole);
+        let torn = read("m 1 10\nm 1 2".as_bytes(), |_, _| true).unwrap();
         assert_eq!((torn.is_whole, torn.series[0].samples.len()), (false, 1));
         let long = vec![b'x'; super::LONGEST + 70_000];
-        assert!(format!("{:#}", read(&long[..], |_| true).unwrap_err()).contains("longer than"));
+        assert!(format!("{:#}", read(&long[..], |_, _| true).unwrap_err()).contains("longer than"));
     }
 }

@@ -17,11 +17,15 @@ const PLUGIN: Floors = &[
     &["cli"],
     &["status"],
     &["print"],
-    &["budget", "compare"],
+    &["compare"],
+    &["capture"],
+    &["budget"],
     &["top", "install"],
     &["query"],
     &["cluster", "progress"],
-    &["prometheus", "report", "openmetrics"],
+    &["prometheus"],
+    &["report", "evaluate"],
+    &["openmetrics"],
     &["time", "trace"],
 ];
 const CLUSTER: Floors = &[
@@ -35,12 +39,19 @@ const CLUSTER: Floors = &[
     &["verifier", "identity", "entry", "document"],
     &["certificate", "crypto", "options", "monitoring", "address", "pod", "home", "proxy", "traced"],
 ];
-const PROMETHEUS: Floors =
-    &[&["mod"], &["state"], &["client"], &["response"], &["front"], &["failure", "refusal", "promql"]];
+const PROMETHEUS: Floors = &[
+    &["mod"],
+    &["client"],
+    &["state"],
+    &["http_client"],
+    &["response"],
+    &["front"],
+    &["failure", "refusal", "promql"],
+];
 const TOP: Floors = &[
     &["mod"],
     &["watch"],
-    &["local", "replay"],
+    &["local"],
     &["run"],
     &["recording"],
     &["assemble"],
@@ -117,7 +128,7 @@ const NODE_CPU: Floors = &[
     &["account"],
     &["naming"],
     &["kernel"],
-    &["snapshot", "options"],
+    &["snapshot", "options", "boot_options"],
     &["cpu", "cpu_list"],
 ];
 const COLLECT: Floors =
@@ -131,7 +142,7 @@ const NAMING: Floors = &[
     &["process", "thread", "unit_name"],
     &["owner"],
 ];
-const KERNEL: Floors = &[&["mod"], &["procfs"], &["reader"], &["parse", "slow_file", "boot_options"]];
+const KERNEL: Floors = &[&["mod"], &["procfs"], &["reader"], &["parse", "slow_file"]];
 const EXPORTER: Floors = &[&["main"], &["serve"], &["expose"]];
 const SERVE: Floors = &[
     &["mod"],

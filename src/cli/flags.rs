@@ -169,9 +169,9 @@ pub(super) struct TopFlags {
     /// defaults to 15m, with --local to 2m
     #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1, require_equals = true, conflicts_with = "time")]
     pub(super) watch: Option<Option<Duration>>,
-    /// Report from a file instead of a cluster: OpenMetrics as promtool dumps it (.gz too), or a must-gather's folder that has
-    /// one. The window then ends with the newest sample
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["local", "watch", "selector", "source", "reserved", "url", "via", "prometheus_ca", "insecure_prometheus"])]
+    /// Report from a file instead of a cluster: a capture, OpenMetrics as promtool dumps it (.gz too), or a must-gather, as a
+    /// folder or tar. The window then ends with the newest sample
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["local", "watch", "selector", "url", "via", "prometheus_ca", "insecure_prometheus"])]
     pub(super) from: Option<PathBuf>,
     /// Measure this machine (Linux) for the interval, without a cluster
     #[arg(long, conflicts_with_all = ["url", "via", "prometheus_ca", "insecure_prometheus"])]
