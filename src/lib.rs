@@ -8,8 +8,11 @@
 //!    |
 //!   print       Report -> table, csv, json, yaml; verdicts too      what is shown
 //!    |
-//!   budget      limits -> measurements -> verdicts                  what is judged
 //!   compare     two reports -> joined rows -> verdicts              what changed
+//!    |
+//!   capture     samples and objects into a file that travels, and out of it
+//!    |
+//!   budget      limits -> measurements -> verdicts                  what is judged
 //!    |
 //!   top         Question -> queries -> answers -> Report            what is computed
 //!    |            \-> local: this machine's own kernel -/

@@ -4,12 +4,15 @@
 //! The dialect: label values are quoted as Go does; a value that is no number ends the series; the order of series is any.
 //! A text without its last line, `# EOF`, was cut.
 use crate::time::Timestamp;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 /// Longest line, in bytes: labels of Kubernetes are far shorter.
 const LONGEST: usize = 1 << 20;
+
+/// Number of samples that are kept at most, 3 GiB: what holds more was made to.
+const MOST: u64 = 200_000_000;
 
 /// Labels of a series.
 pub type Labels = BTreeMap<String, String>;
@@ -45,15 +48,32 @@ pub struct Contents {
 
 /// Reads some series: `wanted` is asked with the metric alone first, and with the labels of those that it wants. Errors name the
 /// line that is no sample.
-pub fn read(mut input: impl BufRead, wanted: impl Fn(&str, Option<&Labels>) -> bool) -> Result<Contents> {
+pub fn read(input: impl BufRead, wanted: impl Fn(&str, Option<&Labels>) -> bool) -> Result<Contents> {
+    read_at_most(MOST, input, wanted)
+}
+
+fn read_at_most(
+    most: u64,
+    mut input: impl BufRead,
+    wanted: impl Fn(&str, Option<&Labels>) -> bool,
+) -> Result<Contents> {
+    let mut kept = 0;
     let mut contents = Contents::default();
     let mut index: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     // Series of the line before, by the line's beginning: samples of a series follow each other.
     let (mut before, mut current): (Vec<u8>, Option<usize>) = (Vec::new(), None);
     let (mut line, mut number) = (Vec::new(), 0u64);
-    while let Some(ended) =
-        read_line(&mut input, &mut line).with_context(|| format!("line {}", number + 1))?
-    {
+    loop {
+        let ended = match read_line(&mut input, &mut line) {
+            Ok(Some(ended)) => ended,
+            Ok(None) => break,
+            // Of a gzip that was cut its beginning is good.
+            Err(error) if is_end(&error) => {
+                contents.is_whole = false;
+                break;
+            }
+            Err(error) => return Err(error.context(format!("line {}", number + 1))),
+        };
         number += 1;
         if line.is_empty() {
             continue;
@@ -86,6 +106,11 @@ pub fn read(mut input: impl BufRead, wanted: impl Fn(&str, Option<&Labels>) -> b
         let Some(series) = current.and_then(|at| contents.series.get_mut(at)) else { continue };
         let (at, value) = sample(rest).with_context(place)?;
         series.samples.push((at, value));
+        kept += 1;
+        ensure!(
+            kept <= most,
+            "it holds more than {most} samples: ask for less than it has, such as promtool does with --min-time"
+        );
     }
     for series in &mut contents.series {
         series.samples.sort_by_key(|(at, _)| *at);
@@ -124,6 +149,10 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Option<bool
             bail!("it is longer than {LONGEST} bytes: this is no OpenMetrics text");
         }
     }
+}
+
+fn is_end(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// Splits a line into metric and labels, and what follows.
@@ -261,6 +290,14 @@ mod tests {
         let of = read(text.as_bytes(), |_, labels| labels.is_none_or(is_two)).unwrap();
         assert_eq!(of.series.iter().map(|series| series.label("a")).collect::<Vec<_>>(), ["2"]);
         assert_eq!(of.samples, 2);
+    }
+
+    #[test]
+    fn no_more_is_held_than_a_machine_has() {
+        let text = "m 1 1\nm 1 2\nother 1 1\n# EOF\n";
+        let of = |most| super::read_at_most(most, text.as_bytes(), |metric, _| metric == "m");
+        assert!(of(2).is_ok());
+        assert!(of(1).unwrap_err().to_string().contains("more than 1 samples"));
     }
 
     #[test]

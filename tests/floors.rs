@@ -86,6 +86,14 @@ const COMPARE: Floors = &[
     &["report"],
     &["level"],
 ];
+const CAPTURE: Floors = &[
+    &["write"],
+    &["case", "samples", "cluster_objects"],
+    &["derived", "members", "objects", "text"],
+    &["selectors"],
+];
+const EVALUATE: Floors =
+    &[&["evaluator"], &["operators"], &["aggregate"], &["functions"], &["selection"], &["store"]];
 const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"]];
 
 const INSTALL: Floors = &[
@@ -118,7 +126,7 @@ const CLI: Floors = &[
     &["mod", "watch"],
     &["typed", "complete"],
     &["flags"],
-    &["budgeting", "comparing", "installing", "checking", "completion", "version"],
+    &["budgeting", "capturing", "comparing", "installing", "checking", "completion", "version"],
     &["shared"],
     &["values"],
 ];
@@ -156,7 +164,7 @@ const SERVE: Floors = &[
 
 /// What names a room: `crate::ROOM` and `super::ROOM`, alone or in braces.
 const OF_CRATE: &str = r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)";
-const OF_FOLDER: &str = r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus|budget|compare))::(\{[^;]*|\w+)";
+const OF_FOLDER: &str = r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus|budget|compare|capture|evaluate))::(\{[^;]*|\w+)";
 
 #[test]
 fn no_room_imports_from_one_above() {
@@ -172,6 +180,8 @@ fn no_circle_inside_of_a_room() {
     check("src/top", OF_FOLDER, TOP);
     check("src/budget", OF_FOLDER, BUDGET);
     check("src/compare", OF_FOLDER, COMPARE);
+    check("src/capture", OF_FOLDER, CAPTURE);
+    check("src/evaluate", OF_FOLDER, EVALUATE);
     check("src/query", OF_FOLDER, QUERY);
     check("src/cli", OF_FOLDER, CLI);
     check("src/install", OF_FOLDER, INSTALL);

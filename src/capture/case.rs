@@ -7,16 +7,19 @@ use crate::cluster::Partitioning;
 use crate::evaluate::{Evaluator, Selection, Store};
 use crate::openmetrics::{self, Contents, Series};
 use crate::prometheus::Client;
+use crate::prometheus::failure::one_line;
 use crate::query::Span;
 use crate::time::Timestamp;
 use crate::top::metric_names as names;
 use anyhow::{Context, Result, bail};
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::path::Path;
 use std::time::Duration;
 
 /// Names of files of samples, as a must-gather's `gather_metrics` gives them.
-const NAMES: [&str; 2] = ["metrics.openmetrics", "metrics.openmetrics.gz"];
+pub(super) const NAMES: [&str; 2] = ["metrics.openmetrics", "metrics.openmetrics.gz"];
+/// Name of a capture's file of the ends of series, each a sample that is no number.
+pub(super) const ENDS: &str = "ends.openmetrics";
 /// Folder whose samples are etcd's own, of another gathering.
 const OF_ETCD: &str = "etcd_info/";
 /// Names of folders and files of a Prometheus's database.
@@ -46,10 +49,13 @@ impl Case {
         let selectors = needs.iter().flat_map(|needs| needs.selectors());
         let mut gathered = Gathered { selection: Selection::parse(selectors)?, ..Gathered::default() };
         visit(path, &mut gathered)?;
-        let Gathered { samples, objects, is_database, .. } = gathered;
+        let Gathered { samples, ends, objects, is_database, broken, .. } = gathered;
         let (name, contents) = match samples {
             Some((member, contents)) if member == path.display().to_string() => (shown.to_owned(), contents),
             Some((member, contents)) => (format!("{shown} ({member})"), contents),
+            None if !broken.is_empty() => {
+                bail!("{shown} is cut or broken before its samples: {}; get it again", broken.join("; "))
+            }
             None if is_database => bail!("{}", explain_database(shown)),
             None => bail!(
                 "there is no {} in {shown}: a must-gather has it after `oc adm must-gather -- gather_metrics ...`, a capture \
@@ -57,11 +63,16 @@ impl Case {
                 NAMES[0]
             ),
         };
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = broken
+            .iter()
+            .map(|what| format!("{shown} is cut or broken: {what}; what follows is missing"))
+            .collect();
         if !contents.is_whole {
             notes.push(format!("{name} was cut: it does not end with # EOF, so that samples may be missing"));
         }
-        let evaluator = add_sums(Store::new(contents.series))?;
+        let mut store = Store::new(contents.series);
+        store.add_ends(ends);
+        let evaluator = add_sums(store)?;
         let times = times(&evaluator);
         let Some(end) = times.last().copied() else {
             bail!(
@@ -123,19 +134,26 @@ pub fn holds_samples(path: &Path) -> bool {
 struct Gathered {
     selection: Selection,
     samples: Option<(String, Contents)>,
+    ends: Vec<Series>,
     objects: Objects,
     is_database: bool,
+    /// Archives of which a part is missing, and why.
+    broken: Vec<String>,
 }
 
 impl Visitor for Gathered {
     fn wants(&mut self, name: &str) -> bool {
         self.is_database |= OF_DATABASE.iter().any(|part| name.contains(part));
-        is_samples(name) || Place::of(name).is_some()
+        is_samples(name) || is_ends(name) || Place::of(name).is_some()
     }
 
     fn take(&mut self, name: &str, input: &mut dyn BufRead) -> Result<()> {
         if let Some(place) = Place::of(name) {
             self.objects.take(place, input);
+            return Ok(());
+        }
+        if is_ends(name) {
+            self.ends = openmetrics::read(input, |_, _| true).with_context(|| name.to_owned())?.series;
             return Ok(());
         }
         if let Some((first, _)) = &self.samples {
@@ -149,6 +167,15 @@ impl Visitor for Gathered {
         self.samples = Some((name.to_owned(), contents));
         Ok(())
     }
+
+    fn take_broken(&mut self, name: &str, why: &io::Error) {
+        let inside = if name.is_empty() { String::new() } else { format!("{name} ") };
+        self.broken.push(format!("{inside}({})", one_line(&why.to_string())));
+    }
+}
+
+fn is_ends(name: &str) -> bool {
+    name.rsplit('/').next() == Some(ENDS)
 }
 
 fn is_samples(name: &str) -> bool {

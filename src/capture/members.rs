@@ -21,6 +21,8 @@ pub(super) trait Visitor {
     fn wants(&mut self, name: &str) -> bool;
     /// Takes a member's text, unpacked.
     fn take(&mut self, name: &str, input: &mut dyn BufRead) -> Result<()>;
+    /// Takes note of an archive that is cut or broken, of which no more members can be told.
+    fn take_broken(&mut self, name: &str, why: &io::Error);
 }
 
 /// Visits the members of a path. Returns true if it is a single file, which is taken whatever its name. Errors name it.
@@ -44,16 +46,15 @@ pub(super) fn visit(path: &Path, visitor: &mut dyn Visitor) -> Result<bool> {
 }
 
 fn visit_folder(folder: &Path, within: &str, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
-    let about = || format!("cannot list {}", folder.display());
-    let mut entries: Vec<_> = fs::read_dir(folder).with_context(about)?.filter_map(Result::ok).collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
+    for entry in list(folder)? {
         // Links are not followed: a folder may hold one to itself.
         let Ok(kind) = entry.file_type() else { continue };
         let name = format!("{within}{}", entry.file_name().to_string_lossy());
         if kind.is_dir() && deep > 0 {
             // One that cannot be listed takes none of the others along.
-            let _ = visit_folder(&entry.path(), &format!("{name}/"), deep - 1, visitor);
+            if list(&entry.path()).is_ok() {
+                visit_folder(&entry.path(), &format!("{name}/"), deep - 1, visitor)?;
+            }
         } else if kind.is_file() && (visitor.wants(&name) || is_archive(&name)) {
             let opened = File::open(entry.path()).with_context(|| format!("cannot read {name}"))?;
             take(&name, &mut BufReader::with_capacity(BUFFER, opened), DEEPEST_ARCHIVE, visitor)?;
@@ -62,10 +63,23 @@ fn visit_folder(folder: &Path, within: &str, deep: usize, visitor: &mut dyn Visi
     Ok(())
 }
 
+fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    Ok(entries)
+}
+
 fn visit_archive(input: &mut dyn Read, within: &str, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
     let mut archive = tar::Archive::new(input);
     for entry in archive.entries()? {
-        let mut entry = entry.context("the archive is cut or broken")?;
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(why) => {
+                visitor.take_broken(within.trim_end_matches('/'), &why);
+                return Ok(());
+            }
+        };
         let name = format!("{within}{}", String::from_utf8_lossy(&entry.path_bytes()));
         if entry.header().entry_type().is_file() && (visitor.wants(&name) || is_archive(&name)) {
             take(&name, &mut BufReader::with_capacity(BUFFER, &mut entry), deep, visitor)?;
@@ -117,11 +131,11 @@ fn unpacked<'a>(input: &'a mut dyn BufRead) -> io::Result<Box<dyn BufRead + 'a>>
 mod tests {
     use super::{Visitor, visit};
     use std::fs;
-    use std::io::{BufRead, Write};
+    use std::io::{self, BufRead, Write};
     use std::path::Path;
 
     #[derive(Default)]
-    struct Texts(Vec<(String, String)>);
+    struct Texts(Vec<(String, String)>, Vec<String>);
 
     impl Visitor for Texts {
         fn wants(&mut self, name: &str) -> bool {
@@ -133,6 +147,10 @@ mod tests {
             input.read_to_string(&mut text)?;
             self.0.push((name.to_owned(), text));
             Ok(())
+        }
+
+        fn take_broken(&mut self, name: &str, _: &io::Error) {
+            self.1.push(name.to_owned());
         }
     }
 
@@ -183,16 +201,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_empty_is_one_line() {
+    fn of_what_is_cut_the_beginning_is_taken_and_what_is_empty_is_one_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cut.tar");
-        let whole = tar(&[("a.txt", &[b'a'; 4000]), ("b.txt", b"b")]);
-        for (bytes, said) in [
-            (&whole[..2000], "cannot read"),
-            (&gzip(&whole)[..40], "cannot read"),
-            (&whole[..4700], "the archive is cut or broken"),
-            (b"", "is empty"),
-        ] {
+        let noise: Vec<u8> = (0..1_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let whole = tar(&[("a.txt", b"a"), ("b.bin", &noise), ("c.txt", b"c")]);
+        let packed = gzip(&whole);
+        for bytes in [&whole[..800_000], &packed[..packed.len() - 9000]] {
+            fs::write(&path, bytes).unwrap();
+            let mut texts = Texts::default();
+            visit(&path, &mut texts).unwrap();
+            assert_eq!((texts.0.first().map(|(name, _)| name.as_str()), texts.1.len()), (Some("a.txt"), 1));
+        }
+        for (bytes, said) in [(&b""[..], "is empty"), (&packed[..15], "cannot read")] {
             fs::write(&path, bytes).unwrap();
             let error = format!("{:#}", texts(&path).unwrap_err());
             assert!(error.contains(said) && error.contains("cut.tar") && !error.contains('\n'), "{error}");

@@ -1,5 +1,6 @@
 //! Command line: runs the commands, returns exit codes, prints the error line.
 mod budgeting;
+mod capturing;
 mod checking;
 mod comparing;
 mod complete;
@@ -82,6 +83,7 @@ fn run(verbose: bool, command: Command, program: &str) -> Result<ExitCode> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     match command {
         Command::Budget(flags) => return runtime.block_on(flags.run()),
+        Command::Capture(flags) => runtime.block_on(flags.run()),
         Command::Compare(flags) => return runtime.block_on(flags.run()),
         Command::Top(flags) => runtime.block_on(top(*flags)),
         Command::Install(flags) => runtime.block_on(install(*flags)),

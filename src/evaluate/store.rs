@@ -33,6 +33,22 @@ impl Store {
         }
     }
 
+    /// Adds samples that are no number to series that are there.
+    pub fn add_ends(&mut self, ends: Vec<Series>) {
+        let mut of_metrics: BTreeMap<String, BTreeMap<Labels, Vec<(Timestamp, f64)>>> = BTreeMap::new();
+        for end in ends {
+            of_metrics.entry(end.metric).or_default().insert(end.labels, end.samples);
+        }
+        for (metric, ends) in of_metrics {
+            for series in self.0.get_mut(&metric).into_iter().flatten() {
+                if let Some(samples) = ends.get(&series.labels) {
+                    series.samples.extend(samples);
+                    series.samples.sort_by_key(|(at, _)| *at);
+                }
+            }
+        }
+    }
+
     /// Returns its own text of a metric's name.
     pub(super) fn name(&self, metric: &str) -> Option<&str> {
         self.0.get_key_value(metric).map(|(name, _)| name.as_str())

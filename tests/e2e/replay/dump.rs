@@ -13,11 +13,13 @@ pub(super) struct Dump<'a> {
     pub(super) promtool: &'a str,
     /// Metrics that it has, each by a `--match` of its own; all if there are none.
     pub(super) matches: &'a [&'a str],
+    /// True to keep the database.
+    pub(super) keep: bool,
 }
 
 impl Default for Dump<'_> {
     fn default() -> Self {
-        Dump { promtool: "promtool", matches: &[] }
+        Dump { promtool: "promtool", matches: &[], keep: false }
     }
 }
 
@@ -44,6 +46,8 @@ pub(super) fn dump(name: &str, history: &History, how: &Dump<'_>) -> Result<Path
     let dumped = run(how.promtool, &arguments.collect::<Vec<_>>())?;
     ensure!(dumped.ends_with(b"# EOF\n"));
     fs::write(metrics.join("metrics.openmetrics"), dumped)?;
-    fs::remove_dir_all(&data)?;
+    if !how.keep {
+        fs::remove_dir_all(&data)?;
+    }
     Ok(metrics.join("metrics.openmetrics"))
 }
