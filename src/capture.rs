@@ -23,6 +23,6 @@ mod selectors;
 mod text;
 mod write;
 
-pub use case::{Case, holds_samples};
+pub use case::{Case, Samples, holds_samples};
 pub use selectors::Needs;
 pub use write::{Capture, Captured};

@@ -91,6 +91,13 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
+impl From<std::time::SystemTime> for Timestamp {
+    fn from(at: std::time::SystemTime) -> Timestamp {
+        let since = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(milliseconds(since))
+    }
+}
+
 /// RFC 3339, UTC.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -51,7 +51,7 @@ const PROMETHEUS: Floors = &[
 const TOP: Floors = &[
     &["mod"],
     &["watch"],
-    &["local"],
+    &["local", "gathered"],
     &["run"],
     &["recording"],
     &["assemble"],

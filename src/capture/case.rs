@@ -10,8 +10,10 @@ use crate::prometheus::Client;
 use crate::prometheus::failure::one_line;
 use crate::query::Span;
 use crate::time::Timestamp;
+use crate::top::Affinity;
 use crate::top::metric_names as names;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::path::Path;
 use std::time::Duration;
@@ -28,14 +30,25 @@ const OF_DATABASE: [&str; 3] = ["/chunks/0", "chunks_head/", "wal/0"];
 /// What a path holds.
 #[derive(Debug)]
 pub struct Case {
-    /// Client of its samples.
+    /// Samples; the error says why there are none.
+    samples: Result<Samples, String>,
+    /// Sets of CPUs of nodes, by the objects that are there.
+    pub partitioning: Partitioning,
+    /// CPUs that the threads of each node were allowed to use.
+    pub affinities: BTreeMap<String, Vec<Affinity>>,
+    /// Notes on what may be missing, a sentence each.
+    pub notes: Vec<String>,
+    /// Name for messages.
+    pub name: String,
+}
+
+/// Samples of a file.
+#[derive(Debug)]
+pub struct Samples {
+    /// Client of them.
     pub client: Client,
     /// Newest sample that reports are made of.
     pub end: Timestamp,
-    /// Sets of CPUs of nodes, by the objects that are there.
-    pub partitioning: Partitioning,
-    /// Notes on what may be missing, a sentence each.
-    pub notes: Vec<String>,
     name: String,
     /// Times of the samples that reports are made of, in order.
     times: Vec<Timestamp>,
@@ -44,45 +57,64 @@ pub struct Case {
 impl Case {
     /// Reads a path: a file of samples, plain or gzip; a folder or a tar archive that holds one, with the objects of a
     /// cluster beside it. `shown`: the path, for messages. `needs`: which series are kept. Errors, in one line, if it cannot
-    /// be read or holds no samples.
+    /// be read.
     pub fn open(path: &Path, shown: &str, needs: &[Needs]) -> Result<Case> {
         let selectors = needs.iter().flat_map(|needs| needs.selectors());
         let mut gathered = Gathered { selection: Selection::parse(selectors)?, ..Gathered::default() };
         visit(path, &mut gathered)?;
-        let Gathered { samples, ends, objects, is_database, broken, .. } = gathered;
-        let (name, contents) = match samples {
-            Some((member, contents)) if member == path.display().to_string() => (shown.to_owned(), contents),
-            Some((member, contents)) => (format!("{shown} ({member})"), contents),
-            None if !broken.is_empty() => {
-                bail!("{shown} is cut or broken before its samples: {}; get it again", broken.join("; "))
-            }
-            None if is_database => bail!("{}", explain_database(shown)),
-            None => bail!(
-                "there is no {} in {shown}: a must-gather has it after `oc adm must-gather -- gather_metrics ...`, a capture \
-                 by `oc interrogate capture` always",
-                NAMES[0]
-            ),
-        };
+        let Gathered { samples, ends, mut objects, is_database, broken, .. } = gathered;
         let mut notes: Vec<String> = broken
             .iter()
             .map(|what| format!("{shown} is cut or broken: {what}; what follows is missing"))
             .collect();
-        if !contents.is_whole {
-            notes.push(format!("{name} was cut: it does not end with # EOF, so that samples may be missing"));
-        }
+        let samples = match samples {
+            Some((member, contents)) => {
+                let is_path = member == path.display().to_string();
+                let name = if is_path { shown.to_owned() } else { format!("{shown} ({member})") };
+                notes.extend((!contents.is_whole).then(|| {
+                    format!("{name} was cut: it does not end with # EOF, so that samples may be missing")
+                }));
+                Samples::of(name, contents, ends).map_err(|error| format!("{error:#}"))
+            }
+            None if !broken.is_empty() => Err(format!(
+                "{shown} is cut or broken before its samples: {}; get it again",
+                broken.join("; ")
+            )),
+            None if is_database => Err(explain_database(shown)),
+            None => Err(format!(
+                "there is no {} in {shown}: a must-gather has it after `oc adm must-gather -- gather_metrics ...`, a capture \
+                 by `oc interrogate capture` always",
+                NAMES[0]
+            )),
+        };
+        let (partitioning, affinities) = (objects.partitioning(), objects.affinities());
+        Ok(Case { samples, partitioning, affinities, notes, name: shown.to_owned() })
+    }
+
+    /// Returns the samples. Errors if there are none.
+    pub fn samples(&self) -> Result<&Samples> {
+        self.samples.as_ref().map_err(|why| anyhow!("{why}"))
+    }
+
+    /// Returns true if it has no samples, and tells sets of CPUs or who may run on which.
+    pub fn has_sets_alone(&self) -> bool {
+        self.samples.is_err() && !(self.partitioning.of_nodes.is_empty() && self.affinities.is_empty())
+    }
+}
+
+impl Samples {
+    fn of(name: String, contents: Contents, ends: Vec<Series>) -> Result<Samples> {
         let mut store = Store::new(contents.series);
         store.add_ends(ends);
         let evaluator = add_sums(store)?;
         let times = times(&evaluator);
         let Some(end) = times.last().copied() else {
             bail!(
-                "{name} does not hold what a report is made of: neither the series that the exporter's rules record nor \
-                 {}",
+                "{name} does not hold what a report is made of: neither the series that the exporter's rules record nor {}",
                 names::PLATFORM_PODS
             )
         };
-        let client = Client::of_file(&name, evaluator);
-        Ok(Case { client, end, partitioning: objects.partitioning(), notes, name, times })
+        Ok(Samples { client: Client::of_file(&name, evaluator), end, name, times })
     }
 
     /// Errors if no sample is in a window that ends at `end`.

@@ -1,6 +1,7 @@
 //! Objects of a must-gather that tell the sets of CPUs of nodes: PerformanceProfiles and the nodes' labels, else the
-//! nodes' kernel command lines.
+//! nodes' kernel command lines; and the CPUs that each thread was allowed to use.
 use crate::cluster::{GatheredObjects, Partitioning, ProfileSets};
+use crate::top::Affinity;
 use node_cpu::{CpuList, isolated_cpus};
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,6 +10,8 @@ use std::io::{BufRead, Read};
 
 /// Largest object that is read, in bytes; a node with many images has some tens of thousands.
 const LARGEST: u64 = 4 << 20;
+/// Largest list of threads that is read, in bytes: 20,000 threads that may run on 128 CPUs take 15 million.
+const LARGEST_LIST: u64 = 128 << 20;
 
 /// Place of an object, by the end of its path.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,6 +20,7 @@ pub(super) enum Place<'a> {
     Node,
     Infrastructure,
     CommandLine { node: &'a str },
+    Affinities { node: &'a str },
 }
 
 impl<'a> Place<'a> {
@@ -31,6 +35,7 @@ impl<'a> Place<'a> {
             ("config.openshift.io", "infrastructures") if is_yaml => Some(Place::Infrastructure),
             (_, "config.openshift.io") if file == "infrastructures.yaml" => Some(Place::Infrastructure),
             ("nodes", node) if file == "proc_cmdline" => Some(Place::CommandLine { node }),
+            ("nodes", node) if file == "cpu_affinities.json" => Some(Place::Affinities { node }),
             _ => None,
         }
     }
@@ -43,11 +48,30 @@ pub(super) struct Objects {
     /// Number of CPUs of each node.
     counts: BTreeMap<String, u32>,
     command_lines: BTreeMap<String, Vec<u8>>,
+    affinities: BTreeMap<String, Vec<Affinity>>,
+}
+
+/// Thread as a must-gather lists it.
+#[derive(Deserialize)]
+struct Thread {
+    process: String,
+    affinity: Vec<u32>,
 }
 
 impl Objects {
     /// Takes an object. One that cannot be read takes none of the others along.
     pub(super) fn take(&mut self, place: Place<'_>, input: &mut dyn BufRead) {
+        if let Place::Affinities { node } = place {
+            let threads = serde_json::from_reader(input.take(LARGEST_LIST));
+            let threads: Vec<Thread> = threads.unwrap_or_default();
+            let mut counts: BTreeMap<(String, CpuList), u64> = BTreeMap::new();
+            for thread in threads {
+                *counts.entry((thread.process, thread.affinity.into_iter().collect())).or_default() += 1;
+            }
+            let of = |((process, cpus), threads)| Affinity { process, cpus, threads };
+            self.affinities.insert(node.to_owned(), counts.into_iter().map(of).collect());
+            return;
+        }
         let mut bytes = Vec::new();
         if input.take(LARGEST).read_to_end(&mut bytes).is_err() {
             return;
@@ -86,6 +110,11 @@ impl Objects {
             }
             _ => {}
         }
+    }
+
+    /// Returns the CPUs of threads that they tell, by node.
+    pub(super) fn affinities(&mut self) -> BTreeMap<String, Vec<Affinity>> {
+        std::mem::take(&mut self.affinities)
     }
 
     /// Returns the partitioning that they tell.
@@ -127,6 +156,7 @@ mod tests {
             ("a/config.openshift.io/infrastructures/cluster.yaml", Some(Place::Infrastructure)),
             ("m/nodes/n-1/proc_cmdline", Some(Place::CommandLine { node: "n-1" })),
             ("core/nodes/a.txt", None),
+            ("m/nodes/n-1/cpu_affinities.json", Some(Place::Affinities { node: "n-1" })),
             ("nodes/proc_cmdline", None),
             ("proc_cmdline", None),
         ] {

@@ -190,17 +190,18 @@ impl BudgetFlags {
     /// Judges a cluster by a file of its samples.
     async fn judge_file(&self, path: &Path, mut query: Query) -> Result<ExitCode> {
         let case = open(path, &[Needs::Rows, Needs::Cpusets, Needs::Budgets])?;
-        query.end = self.time.unwrap_or(case.end);
-        case.require(query.end, query.interval)?;
+        let samples = case.samples()?;
+        query.end = self.time.unwrap_or(samples.end);
+        samples.require(query.end, query.interval)?;
         if self.suggest {
-            let mut suggestion = budget::suggest_cluster(&case.client, &query).await?;
+            let mut suggestion = budget::suggest_cluster(&samples.client, &query).await?;
             suggestion.notes.extend(case.notes);
             return print_suggestion(&suggestion, self.output);
         }
         if query.reserved.given.is_none() {
-            query.reserved = case.partitioning.into();
+            query.reserved = case.partitioning.clone().into();
         }
-        let mut report = budget::judge_cluster(&case.client, &query).await?;
+        let mut report = budget::judge_cluster(&samples.client, &query).await?;
         report.notes.extend(case.notes);
         print_report(&report, self.output, None)
     }

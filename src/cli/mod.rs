@@ -144,10 +144,21 @@ async fn replay(path: &Path, end: Option<Timestamp>, mut question: Question) -> 
         _ => {}
     }
     let case = open(path, &needs)?;
-    question.end = end.unwrap_or(case.end);
-    case.require(question.end, question.interval)?;
-    question.sets.partitioning = case.partitioning;
-    let mut report = top::query(&case.client, &question).await?;
+    let mut report = if question.by == By::Cpuset && case.has_sets_alone() {
+        question.sets.partitioning = case.partitioning;
+        question.sets.affinities = case.affinities;
+        // Nothing that is gathered tells when it was.
+        let modified = path.metadata().and_then(|about| about.modified()).map(Timestamp::from);
+        question.end = end.unwrap_or(modified.unwrap_or(question.end));
+        top::gathered(&question, &case.name)
+    } else {
+        let samples = case.samples()?;
+        question.end = end.unwrap_or(samples.end);
+        samples.require(question.end, question.interval)?;
+        question.sets.partitioning = case.partitioning.clone();
+        question.sets.affinities = case.affinities.clone();
+        top::query(&samples.client, &question).await?
+    };
     report.notes.extend(case.notes);
     Ok(report)
 }

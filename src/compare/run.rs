@@ -83,7 +83,9 @@ impl Prepared {
             Operand::Path(path) if holds_samples(path) => {
                 let shown = path.display().to_string();
                 let _progress = Progress::start(format!("reading {shown}"));
-                Ok(Read::Case(Box::new(Case::open(path, &shown, &[Needs::Rows])?)))
+                let case = Case::open(path, &shown, &[Needs::Rows])?;
+                case.samples()?;
+                Ok(Read::Case(Box::new(case)))
             }
             Operand::Path(path) => saved::read(path).map(Box::new).map(Read::Side),
         };
@@ -172,9 +174,11 @@ impl Sides<'_> {
         match (read, operand) {
             (Read::Side(side), _) => Ok((**side).clone()),
             (Read::Case(case), Operand::Path(path)) => {
-                case.require(case.end, self.query.interval)?;
+                let samples = case.samples()?;
+                samples.require(samples.end, self.query.interval)?;
                 let text = path.display().to_string();
-                let mut side = self.fetch(&case.client, (&text, case.end, None), source, progress).await?;
+                let mut side =
+                    self.fetch(&samples.client, (&text, samples.end, None), source, progress).await?;
                 side.report.notes.extend(case.notes.iter().cloned());
                 Ok(side)
             }

@@ -229,8 +229,12 @@ pub(super) fn cpusets() -> Report {
         part(row(Class::Host, None, "tool", stats(0.25, 0.0, 0.5)), Cpuset::Any),
         row(Class::Host, None, "sshd", stats(0.125, 0.0, 0.25)),
     ];
-    let busy =
-        |cpuset, cpus: &str, stats| CpusetBusy { cpuset, cpus: Some(cpus.to_owned()), node: None, stats };
+    let busy = |cpuset, cpus: &str, stats| CpusetBusy {
+        cpuset,
+        cpus: Some(cpus.to_owned()),
+        node: None,
+        stats: Some(stats),
+    };
     report.cpusets = Some(vec![
         busy(Cpuset::Reserved, "0-1,52-53", stats(0.75, 0.5, 1.0)),
         busy(Cpuset::Isolated, "2-51,54-103", stats(1.5, 1.25, 1.75)),
@@ -243,7 +247,7 @@ pub(super) fn cpusets() -> Report {
         nodes: 2,
         threads: 5,
         cpus: vec!["0-103".to_owned(), "2".to_owned()],
-        avg,
+        avg: Some(avg),
         why: Stray::why(class),
     };
     report.strays = Some(vec![

@@ -54,9 +54,9 @@ pub struct CpusetBusy {
     /// Node. `None` if it is of several nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// Statistics of the busy time of its CPUs, in cores.
+    /// Statistics of the busy time of its CPUs, in cores. `None` if there are no samples.
     #[serde(flatten)]
-    pub stats: Stats,
+    pub stats: Option<Stats>,
 }
 
 /// Group or pod of the platform that may run on isolated CPUs, and is no kernel thread bound to one CPU.
@@ -80,8 +80,8 @@ pub struct Stray {
     /// CPUs on which these may run, each list that some of them have.
     pub cpus: Vec<String>,
     /// Cores that it used on average where it was not bound to reserved CPUs: no less than those threads did. Of kernel
-    /// threads those alone that are bound to neither set.
-    pub avg: f64,
+    /// threads those alone that are bound to neither set. `None` if there are no samples of it.
+    pub avg: Option<f64>,
     /// Why it may run there, and what helps.
     pub why: &'static str,
 }

@@ -2,6 +2,7 @@
 //!
 //! With the exporter's series both are by each node's own command line. Without them a PerformanceProfile or the user tells
 //! the sets, the platform's series how busy their CPUs were, and nothing who may run there.
+mod affinities;
 mod exporter;
 mod platform;
 mod strays;
@@ -37,6 +38,8 @@ pub(super) struct Cpusets {
     pub lists: BTreeMap<(Cpuset, Option<String>), BTreeSet<String>>,
     /// Threads of each group or pod that may run on isolated CPUs. `None` if the source does not tell.
     pub strays: Option<BTreeMap<Key, ThreadsOnNodes>>,
+    /// True if rows tell what strays used.
+    pub strays_are_measured: bool,
     pub notes: Vec<String>,
 }
 
@@ -54,9 +57,31 @@ impl Cpusets {
         let one = |((cpuset, node), steps): (&(Cpuset, Option<String>), &Steps)| {
             let lists = self.lists.get(&(*cpuset, node.clone()));
             let cpus = lists.filter(|lists| lists.len() == 1).and_then(|lists| lists.first().cloned());
-            Some(CpusetBusy { cpuset: *cpuset, cpus, node: node.clone(), stats: steps.stats(expected)? })
+            Some(CpusetBusy {
+                cpuset: *cpuset,
+                cpus,
+                node: node.clone(),
+                stats: Some(steps.stats(expected)?),
+            })
         };
         self.busy.iter().filter_map(one).collect()
+    }
+
+    /// Finds what is known without any sample.
+    pub(super) fn of_known(question: &Question) -> Cpusets {
+        let mut cpusets = Cpusets::default();
+        platform::list_sets(question, &mut cpusets);
+        cpusets.strays = affinities::strays(question, &mut cpusets.notes);
+        cpusets
+    }
+
+    /// Returns each set without its busy time.
+    pub(super) fn listed(&self) -> Vec<CpusetBusy> {
+        let one = |((cpuset, node), lists): (&(Cpuset, Option<String>), &BTreeSet<String>)| {
+            let cpus = lists.first().filter(|_| lists.len() == 1).cloned();
+            CpusetBusy { cpuset: *cpuset, cpus, node: node.clone(), stats: None }
+        };
+        self.lists.iter().map(one).collect()
     }
 
     /// Returns the strays that the filters let through, the biggest first and at most the question's limit. `parts`: what rows were fetched.
@@ -81,12 +106,13 @@ impl Cpusets {
                 .into_iter()
                 .cloned()
                 .collect(),
-            avg: used.get(key).copied().unwrap_or(0.0),
+            avg: self.strays_are_measured.then(|| used.get(key).copied().unwrap_or(0.0)),
             why: Stray::why(key.class),
         };
         let mut strays: Vec<Stray> =
             self.strays.as_ref()?.iter().filter(|(key, _)| shows(question, key)).map(stray).collect();
-        strays.sort_by(|a, b| b.avg.total_cmp(&a.avg));
+        let size = |stray: &Stray| (stray.avg.unwrap_or(0.0), stray.threads as f64);
+        strays.sort_by(|a, b| size(b).0.total_cmp(&size(a).0).then(size(b).1.total_cmp(&size(a).1)));
         strays.truncate(question.limit.unwrap_or(usize::MAX));
         Some(strays)
     }

@@ -12,12 +12,14 @@
 //!   assemble              rows and totals to a report; `run` leads through all of these, `watch` again and again
 //!
 //!   local -> recording    this machine: samples in memory, assembled likewise
+//!   gathered              a must-gather without samples: sets of CPUs alone
 //! ```
 mod assemble;
 mod coverage;
 mod cpusets;
 mod fetch;
 mod filter;
+mod gathered;
 mod key;
 mod local;
 pub(crate) mod metric_names;
@@ -32,10 +34,11 @@ mod watch;
 
 pub(crate) use cpusets::{Strays, ThreadsOnNodes};
 pub use filter::{Filter, Namespaces};
+pub use gathered::gathered;
 pub(crate) use key::Key;
 pub use local::{LocalWatch, Recorded, record};
 pub(crate) use probe::{Probe, probe};
-pub use question::{By, KnownSets, Percentile, Question, SourceChoice};
+pub use question::{Affinity, By, KnownSets, Percentile, Question, SourceChoice};
 pub use watch::Watch;
 
 use crate::progress::Progress;

@@ -6,6 +6,7 @@ use crate::report::{Report, SortBy, Source, Window};
 use crate::time::Timestamp;
 use anyhow::{Context, Result, ensure};
 use node_cpu::CpuList;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// User's question.
@@ -103,6 +104,19 @@ pub struct KnownSets {
     pub reserved: Option<CpuList>,
     /// What the API server tells.
     pub partitioning: Partitioning,
+    /// CPUs that the threads of each node were allowed to use, as a must-gather lists them.
+    pub affinities: BTreeMap<String, Vec<Affinity>>,
+}
+
+/// Threads of one process name that may run on the same CPUs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Affinity {
+    /// Name of the process.
+    pub process: String,
+    /// CPUs that the threads may run on.
+    pub cpus: CpuList,
+    /// Number of threads.
+    pub threads: u64,
 }
 
 /// Choice of a source.

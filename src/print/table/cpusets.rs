@@ -29,7 +29,10 @@ fn write_sets(sets: &[CpusetBusy], options: PageOptions, out: &mut impl Write) -
     let row = |set: &CpusetBusy| {
         let mut row = vec![set.cpuset.as_str().to_owned(), set.cpus.clone().unwrap_or_default()];
         row.extend(has_nodes.then(|| set.node.clone().unwrap_or_default()));
-        row.extend([set.stats.avg, set.stats.min, set.stats.max].map(cores));
+        match &set.stats {
+            Some(stats) => row.extend([stats.avg, stats.min, stats.max].map(cores)),
+            None => row.extend([const { String::new() }; 3]),
+        }
         row.into_iter().map(|cell| printable(&cell)).collect()
     };
     writeln!(out)?;
@@ -38,7 +41,7 @@ fn write_sets(sets: &[CpusetBusy], options: PageOptions, out: &mut impl Write) -
 }
 
 fn write_strays(strays: &[Stray], options: PageOptions, out: &mut impl Write) -> io::Result<()> {
-    let is_shown = |stray: &&Stray| !options.fold || stray.avg >= NOTHING;
+    let is_shown = |stray: &&Stray| !options.fold || stray.avg.is_none_or(|avg| avg >= NOTHING);
     let shown: Vec<&Stray> = strays.iter().filter(is_shown).collect();
     let (namespaces, nodes) =
         (shown.iter().any(|stray| stray.namespace.is_some()), shown.iter().any(|stray| stray.node.is_some()));
@@ -52,7 +55,11 @@ fn write_strays(strays: &[Stray], options: PageOptions, out: &mut impl Write) ->
         row.extend(namespaces.then(|| stray.namespace.clone().unwrap_or_default()));
         row.push(stray.name.clone());
         row.push(stray.node.clone().unwrap_or_else(|| stray.nodes.to_string()));
-        row.extend([stray.threads.to_string(), stray.cpus.join(" "), cores(stray.avg)]);
+        row.extend([
+            stray.threads.to_string(),
+            stray.cpus.join(" "),
+            stray.avg.map(cores).unwrap_or_default(),
+        ]);
         row.into_iter().map(|cell| printable(&cell)).collect()
     };
     let headers: Vec<String> = headers.into_iter().map(str::to_owned).collect();

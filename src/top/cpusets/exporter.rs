@@ -46,6 +46,7 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
     cpusets.notes.extend(strays.notes);
     cpusets.notes.extend(finer_sets(question));
     cpusets.strays = Some(strays.found);
+    cpusets.strays_are_measured = true;
     Ok(cpusets)
 }
 

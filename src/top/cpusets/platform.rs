@@ -1,5 +1,5 @@
 //! Sets by the platform's series: their CPUs as a PerformanceProfile or the user tells, and how busy these were.
-use super::Cpusets;
+use super::{Cpusets, affinities};
 use crate::prometheus::Series;
 use crate::query::promql;
 use crate::query::{Cost, Querier};
@@ -9,6 +9,7 @@ use crate::top::plan::Plan;
 use crate::top::question::Question;
 use anyhow::Result;
 use futures_util::future::try_join_all;
+use node_cpu::CpuList;
 use std::collections::BTreeMap;
 
 pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Cpusets> {
@@ -19,12 +20,10 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
     );
     let sets = sets_of_nodes(question);
     if sets.is_empty() {
-        let why = question.sets.partitioning.why_none.as_deref().unwrap_or("nothing tells");
-        cpusets
-            .notes
-            .push(format!("which CPUs are reserved is not known ({why}): --reserved 0-1,52-53 tells"));
+        cpusets.notes.push(why_unknown(question));
         return Ok(cpusets);
     }
+    cpusets.strays = affinities::strays(question, &mut cpusets.notes);
     let fetches = sets.iter().map(async |(of, nodes)| {
         let mut matchers = vec![of.matcher()];
         matchers.extend((!nodes.is_empty()).then(|| promql::any_of("instance", nodes.iter().copied())));
@@ -50,6 +49,39 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
     Ok(cpusets)
 }
 
+/// Lists the sets that are known, without how busy they were.
+pub(super) fn list_sets(question: &Question, cpusets: &mut Cpusets) {
+    let sets = sets_of_nodes(question);
+    if sets.is_empty() {
+        cpusets.notes.push(why_unknown(question));
+    }
+    for (of, nodes) in sets {
+        let shown = nodes.iter().filter(|node| question.filter.has_node(node));
+        let shown: Vec<Option<String>> = match question.per_node {
+            true => shown.map(|node| Some((*node).to_owned())).collect(),
+            false if nodes.is_empty() => vec![None],
+            false => shown.map(|_| None).collect(),
+        };
+        for node in shown {
+            cpusets.lists.entry((of.cpuset, node)).or_default().extend(of.name());
+        }
+    }
+}
+
+fn why_unknown(question: &Question) -> String {
+    let why = question.sets.partitioning.why_none.as_deref().unwrap_or("nothing tells");
+    format!("which CPUs are reserved is not known ({why}): --reserved 0-1,52-53 tells")
+}
+
+/// Returns the reserved CPUs of a node, and the isolated ones if they are told and not all others.
+pub(super) fn sets_on<'a>(question: &'a Question, node: &str) -> Option<(&'a CpuList, Option<&'a CpuList>)> {
+    if let Some(reserved) = &question.sets.reserved {
+        return Some((reserved, None));
+    }
+    let sets = question.sets.partitioning.of_nodes.get(node)?;
+    Some((&sets.reserved, sets.isolated.as_ref()))
+}
+
 /// Set of some nodes: its CPUs, or all but them.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct SetOfNodes {
@@ -60,7 +92,7 @@ struct SetOfNodes {
 }
 
 impl SetOfNodes {
-    fn new(cpuset: Cpuset, cpus: &node_cpu::CpuList, is_complement: bool) -> SetOfNodes {
+    fn new(cpuset: Cpuset, cpus: &CpuList, is_complement: bool) -> SetOfNodes {
         SetOfNodes { cpuset, cpus: cpus.to_string(), numbers: cpus.iter().collect(), is_complement }
     }
 

@@ -49,6 +49,7 @@ impl RecordedSets {
             let namespace = Some(pod.namespace.to_string());
             (Key { namespace, name: pod.name.to_string(), ..Key::of_class(Class::Infra) }, cpus, threads)
         });
+        cpusets.strays_are_measured = true;
         let strays = cpusets.strays.insert(BTreeMap::new());
         for (key, cpus, threads) in groups.chain(pods) {
             let on_nodes = strays.entry(Key { node: node.clone(), ..key }).or_default();

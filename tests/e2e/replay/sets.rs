@@ -1,10 +1,13 @@
 //! `top --by cpuset --from`: parts and strays by the exporter's series, and sets by what a must-gather tells of its nodes.
 
-use super::{Dump, agree, counter, dump, json};
+use super::{Dump, agree, counter, dump, json as report_of};
 use crate::cpusets::{constant, partitioned};
 use crate::serve::{an_hour, serve};
+use crate::way_in::{assert_refused, plugin};
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use std::fs;
+use test_cluster::directory;
 use test_history::{History, Spec};
 
 #[test]
@@ -26,7 +29,7 @@ fn parts_and_strays_are_the_servers() -> Result<()> {
         let count = agree(&prometheus.url, &file, &format!("top --by cpuset {flags}"))?;
         ensure!(count > 10, "{flags}: {count} figures");
     }
-    let report = json(&["top", "--by", "cpuset", "--from", &file.display().to_string()])?;
+    let report = report_of(&["top", "--by", "cpuset", "--from", &file.display().to_string()])?;
     ensure!(report["strays"][0]["name"] == "unit-3", "{}", report["strays"]);
     Ok(())
 }
@@ -62,8 +65,18 @@ fn sets_are_those_of_the_objects_beside_the_samples() -> Result<()> {
     )?;
     write("nodes/node-001/proc_cmdline", "BOOT_IMAGE=x rcu_nocbs=2-3 quiet")?;
     let root = root.display().to_string();
-    let report =
-        json(&["top", "--by", "cpuset", "--per-node", "--source", "platform", "-i", "20m", "--from", &root])?;
+    let report = report_of(&[
+        "top",
+        "--by",
+        "cpuset",
+        "--per-node",
+        "--source",
+        "platform",
+        "-i",
+        "20m",
+        "--from",
+        &root,
+    ])?;
     let sets = report["cpusets"].as_array().context("no sets")?;
     let found = |node: &str, set: &str| {
         let of = sets.iter().find(|of| of["node"] == node && of["cpuset"] == set);
@@ -79,5 +92,58 @@ fn sets_are_those_of_the_objects_beside_the_samples() -> Result<()> {
         ensure!(list == cpus && (avg - cores).abs() < 1e-9, "{node} {set}: {list} {avg}");
     }
     ensure!(found("node-002", "reserved").is_none(), "{sets:?}");
+    Ok(())
+}
+
+/// A default must-gather has no samples: it tells the sets, and which processes may run on both.
+#[test]
+fn a_default_must_gather_tells_sets_and_who_may_leave_them() -> Result<()> {
+    let root = directory()?.join("replay-default/must-gather.local.2/quay-io-y");
+    let write = |path: &str, text: &str| -> Result<()> {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().context("no folder")?)?;
+        Ok(fs::write(path, text)?)
+    };
+    for node in ["node-000", "node-001"] {
+        let text = format!("kind: Node\nmetadata: {{name: {node}, labels: {{role: du}}}}\n");
+        write(&format!("cluster-scoped-resources/core/nodes/{node}.yaml"), &text)?;
+    }
+    write(
+        "cluster-scoped-resources/performance.openshift.io/performanceprofiles/p.yaml",
+        "kind: PerformanceProfile\nmetadata: {name: p}\n\
+         spec: {cpu: {reserved: 0-1, isolated: 2-3}, nodeSelector: {role: du}}\n",
+    )?;
+    let thread = |process: &str, affinity: &[u32]| json!({"pid": 7, "tid": 7, "process": process, "thread": process, "affinity": affinity});
+    let threads = json!([
+        thread("crio", &[0, 1]),
+        thread("kubelet", &[0, 1, 2, 3]),
+        thread("kubelet", &[1, 2]),
+        thread("du", &[2, 3]),
+        thread("ksoftirqd/2", &[2]),
+    ]);
+    write("nodes/node-000/cpu_affinities.json", &threads.to_string())?;
+    // One that is broken takes nothing else along.
+    write("nodes/node-001/cpu_affinities.json", "[{\"pid\": 1")?;
+    let (of, said) = (root.display().to_string(), "there are no samples");
+    let report = report_of(&["top", "--by", "cpuset", "--from", &of])?;
+    let expected =
+        json!([{"class": "host", "name": "kubelet", "nodes": 1, "threads": 2, "cpus": ["0-3", "1-2"]}]);
+    let mut strays = report["strays"].clone();
+    for stray in strays.as_array_mut().into_iter().flatten() {
+        stray.as_object_mut().context("no stray")?.retain(|name, value| name != "why" && !value.is_null());
+    }
+    ensure!(strays == expected, "{strays}");
+    let sets = json!([{"cpuset": "reserved", "cpus": "0-1"}, {"cpuset": "isolated", "cpus": "2-3"}]);
+    ensure!(report["cpusets"] == sets, "{}", report["cpusets"]);
+    ensure!(report["rows"] == json!([]) && report["notes"].to_string().contains(said), "{}", report["notes"]);
+    let table = plugin().run(["top", "--by", "cpuset", "--from", &of])?;
+    ensure!(
+        table.code == 0 && table.stdout.contains("kubelet") && table.stderr.contains(said),
+        "{}{}",
+        table.stdout,
+        table.stderr
+    );
+    let other = plugin().run(["top", "--from", &of])?;
+    assert_refused("without samples", &other, &["there is no metrics.openmetrics", "gather_metrics"]);
     Ok(())
 }
