@@ -96,6 +96,7 @@ impl TopFlags {
             present: matches!(self.output, Format::Wide | Format::Json | Format::Yaml),
             trend,
             at_peak: self.at_peak || is_picture,
+            node_names: self.blocks,
             sets: KnownSets { reserved: self.reserved, ..KnownSets::default() },
             sort: self.sort_by,
             limit: self.limit,

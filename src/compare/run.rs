@@ -11,18 +11,14 @@ use super::saved;
 use super::side::Side;
 use crate::capture::{Case, Needs, holds_samples};
 use crate::progress::Progress;
-use crate::prometheus::{Client, Size};
+use crate::prometheus::Client;
 use crate::query::Querier;
 use crate::report::Class;
 use crate::time::Timestamp;
-use crate::top::metric_names::{BUSY, POD_INFO};
 use crate::top::{self, Question, SourceChoice};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// Number of nodes that a list of their names is taken for.
-const NODES: usize = 500;
 
 /// Notes on a window.
 const SAME_SOURCE: &str = "the platform's series are compared, since the other side has no others: --source exporter shows this one's";
@@ -203,6 +199,7 @@ impl Sides<'_> {
         let mut question = Question::of_all(source, end, interval, self.level.into());
         question.trend = BLOCKS;
         question.filter.exporter = self.query.exporter;
+        question.node_names = self.level == Level::Workload;
         let mut report =
             top::report(&querier, &question).await.with_context(|| format!("cannot compare {text}"))?;
         ensure!(
@@ -214,24 +211,7 @@ impl Sides<'_> {
         for note in report.notes.iter_mut().filter(|note| note.starts_with(NO_OWNERS)) {
             *note = BY_NAMES.to_owned();
         }
-        let nodes = self.nodes(client, end - interval, end).await;
-        Ok(Side::of_report(text, self.level, report, nodes))
-    }
-
-    /// Lists the names of the nodes, by which static pods are told from others; none if the server does not list them.
-    async fn nodes(&self, client: &Client, start: Timestamp, end: Timestamp) -> BTreeSet<String> {
-        if self.level != Level::Workload {
-            return BTreeSet::new();
-        }
-        let size = Size::from_samples(NODES);
-        let of = |label, metric| client.label_values(label, metric, (start, end), size);
-        let (placed, busy) = tokio::join!(of("node", POD_INFO), of("instance", BUSY));
-        placed
-            .unwrap_or_default()
-            .into_iter()
-            .chain(busy.unwrap_or_default())
-            .filter(|name| !name.is_empty())
-            .collect()
+        Ok(Side::of_report(text, self.level, report))
     }
 }
 

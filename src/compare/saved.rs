@@ -41,6 +41,8 @@ struct Source {
     series: Option<String>,
     url: Option<String>,
     nodes: usize,
+    #[serde(default)]
+    node_names: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +128,8 @@ fn side(text: Text, asked: &str) -> Side {
         blocks: 0,
         notes: text.notes,
     };
-    let nodes = text.rows.iter().filter_map(|row| row.node.clone()).filter(|node| !node.is_empty()).collect();
+    let of_rows = text.rows.iter().filter_map(|row| row.node.clone());
+    let nodes = of_rows.chain(text.source.node_names).filter(|node| !node.is_empty()).collect();
     let level = level(&text.rows);
     let average = |average: Option<Average>| average.map(|average| average.avg);
     let mut side = Side {

@@ -42,8 +42,9 @@ impl Default for SideRow {
 }
 
 impl Side {
-    /// Makes a side of a report that has the means of its rows' blocks. `asked`: as the user gave it. `nodes`: names of nodes.
-    pub(super) fn of_report(asked: &str, level: Level, report: Report, nodes: BTreeSet<String>) -> Side {
+    /// Makes a side of a report that has the means of its rows' blocks. `asked`: as the user gave it.
+    pub(super) fn of_report(asked: &str, level: Level, report: Report) -> Side {
+        let nodes = report.source.node_names.iter().cloned().collect();
         let row = |row: crate::report::Row| SideRow {
             class: row.class,
             namespace: row.namespace,

@@ -36,6 +36,9 @@ pub struct Source {
     pub series: Option<SourceKind>,
     /// Number of nodes that have a sample in the window.
     pub nodes: usize,
+    /// Names of the nodes that are known in the window, by which `compare` tells static pods. Empty unless blocks were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub node_names: Vec<String>,
     /// Number of nodes of the cluster at the window's end. `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_nodes: Option<usize>,
@@ -47,7 +50,16 @@ pub struct Source {
 impl Source {
     /// Makes a source of which nothing more is known.
     pub fn new(kind: SourceKind, nodes: usize) -> Source {
-        Source { kind, url: None, file: None, series: None, nodes, cluster_nodes: None, replica: None }
+        Source {
+            kind,
+            url: None,
+            file: None,
+            series: None,
+            nodes,
+            node_names: Vec::new(),
+            cluster_nodes: None,
+            replica: None,
+        }
     }
 
     /// Makes a source that a Prometheus has.

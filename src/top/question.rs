@@ -32,6 +32,8 @@ pub struct Question {
     pub trend: usize,
     /// True to find the step at which all rows together were highest, and the cores of each at that step.
     pub at_peak: bool,
+    /// True to name the nodes in the source.
+    pub node_names: bool,
     /// Sets of CPUs that the user and the API server tell.
     pub sets: KnownSets,
     /// Order of the rows.
@@ -61,6 +63,7 @@ impl Question {
             present: false,
             trend: 0,
             at_peak: false,
+            node_names: false,
             sets: KnownSets::default(),
             sort: SortBy::Avg,
             limit: None,

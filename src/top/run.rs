@@ -5,9 +5,12 @@ use super::fetch::{fetch, fetch_at};
 use super::plan::{Plan, plan};
 use super::probe::{Identity, Probe, identify, nodes_for, probe};
 use super::question::{By, Question};
-use crate::query::{Querier, source_of};
+use super::{metric_names, nodes};
+use crate::prometheus::Size;
+use crate::query::{Querier, Span, source_of};
 use crate::report::{Class, Report, Source, SourceKind};
 use anyhow::Result;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Makes the report. Errors are those of the client.
@@ -33,9 +36,11 @@ async fn of_source(
     Probe { kind, window, grid, nodes, totals, notes }: Probe,
 ) -> Result<Report> {
     let plan = plan(question, kind, window, grid, nodes_for(&nodes));
-    let (fetched, mut cpusets) =
-        tokio::try_join!(fetch(querier, question, &plan), sets_of(querier, question, &plan))?;
-    let source = source(querier, kind, identity, nodes.count);
+    let (fetched, mut cpusets, node_names) =
+        tokio::try_join!(fetch(querier, question, &plan), sets_of(querier, question, &plan), async {
+            Ok(node_names(querier, question, window).await)
+        })?;
+    let source = Source { node_names, ..source(querier, kind, identity, nodes.count) };
     let expected = window.length().div_duration_f64(grid.step);
     let extent = Extent { kind, window, step: grid.step, points: grid.points(), expected };
     let mut assembly = Assembly::new(question, extent, fetched, totals);
@@ -84,6 +89,19 @@ async fn sets_of(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Res
         return Ok(None);
     }
     Cpusets::fetch(querier, question, plan).await.map(Some)
+}
+
+/// Lists the names of the nodes, if they are asked for; none if the server does not list them.
+async fn node_names(querier: &Querier<'_>, question: &Question, window: Span) -> Vec<String> {
+    if !question.node_names {
+        return Vec::new();
+    }
+    let (times, size) = ((window.start, window.end), Size::from_samples(nodes::UNKNOWN));
+    let of = |label, metric| querier.client().label_values(label, metric, times, size);
+    let (placed, busy) = tokio::join!(of("node", metric_names::POD_INFO), of("instance", metric_names::BUSY));
+    let names = placed.unwrap_or_default().into_iter().chain(busy.unwrap_or_default());
+    let names: BTreeSet<String> = names.filter(|name| !name.is_empty()).collect();
+    names.into_iter().collect()
 }
 
 /// Makes the report of a window in which nothing has a sample.

@@ -29,6 +29,7 @@ fn question(by: By) -> Question {
         present: false,
         trend: 0,
         at_peak: false,
+        node_names: false,
         sets: KnownSets::default(),
         sort: SortBy::Avg,
         limit: None,

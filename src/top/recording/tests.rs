@@ -64,6 +64,7 @@ fn question() -> Question {
         present: true,
         trend: 0,
         at_peak: false,
+        node_names: false,
         sets: Default::default(),
         sort: SortBy::Avg,
         limit: None,
