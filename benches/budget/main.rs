@@ -58,12 +58,12 @@ fn bench(out: &mut impl Write) -> Result<bool> {
             budgets.extend((round > 0).then_some(seconds));
         }
     }
-    writeln!(out, "top --by class --per-node, ms: {}", Spread::of(tops.clone())?.scaled(1000.0))?;
+    writeln!(out, "top --by class --per-node, ms: {}", Spread::from_figures(tops.clone())?.scaled(1000.0))?;
     let mut fine = true;
     for (profile, budgets) in PROFILES.iter().zip(budgets) {
-        writeln!(out, "budget {profile}, ms: {}", Spread::of(budgets.clone())?.scaled(1000.0))?;
+        writeln!(out, "budget {profile}, ms: {}", Spread::from_figures(budgets.clone())?.scaled(1000.0))?;
         let ratios = budgets.iter().zip(&tops).map(|(budget, top)| budget / top).collect();
-        fine &= verdict(out, &format!("budget {profile} / top"), &Spread::of(ratios)?, MOST)?;
+        fine &= verdict(out, &format!("budget {profile} / top"), &Spread::from_figures(ratios)?, MOST)?;
     }
     Ok(fine)
 }

@@ -74,7 +74,7 @@ impl Chain {
     pub(crate) fn next_client_certificate(&self, name: &str) {
         let Pair { certificate, key } = self.clients.client(&self.folder, name, "prometheus").unwrap();
         for (place, file) in CLIENT.into_iter().zip([certificate, key]) {
-            self.operator.put(place, &file).unwrap();
+            self.operator.copy_file(place, &file).unwrap();
         }
     }
 
@@ -86,7 +86,7 @@ impl Chain {
             if right { self.published() } else { fs::read_to_string(&self.clients.file).unwrap() },
         )
         .unwrap();
-        self.operator.put(SERVICE_CA, &file).unwrap();
+        self.operator.copy_file(SERVICE_CA, &file).unwrap();
     }
 
     fn published(&self) -> String {
@@ -121,7 +121,11 @@ impl Chain {
     }
 
     /// The certificates that the pod shows, the leaf first, taken by who asks for it by `name`.
-    pub(crate) fn shown(&self, pod: &Pod<'_>, name: &'static str) -> Vec<CertificateDer<'static>> {
+    pub(crate) fn served_certificates(
+        &self,
+        pod: &Pod<'_>,
+        name: &'static str,
+    ) -> Vec<CertificateDer<'static>> {
         let address = format!("{}:9256", pod.object["status"]["podIP"].as_str().unwrap());
         let mut roots = rustls::RootCertStore::empty();
         let pem = fs::read(&self.service.file).unwrap();

@@ -104,7 +104,7 @@ fn agree(prometheus: &Prometheus, file: &Path, flags: &str) -> Result<usize> {
 
 /// Every level with every filter, of an hour of nodes with gaps and pods that move.
 #[test]
-fn a_dump_answers_as_its_server() -> Result<()> {
+fn a_dump_gives_the_report_of_its_server() -> Result<()> {
     let history = History::generate(&an_hour());
     let prometheus = serve("replay", &history, &[])?;
     let file = dump("replay", &history)?;

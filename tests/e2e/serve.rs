@@ -1,4 +1,4 @@
-//! A Prometheus behind its gate that holds a history.
+//! A Prometheus behind its gateway that holds a history.
 
 use anyhow::Result;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ pub(crate) const END_MS: i64 = 1_748_779_207_000;
 pub(crate) fn an_hour() -> test_history::Spec {
     test_history::Spec {
         nodes: 8,
-        silent: true,
+        gaps: true,
         groups: 40,
         threads: 3,
         pods_per_node: 8,

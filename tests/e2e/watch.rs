@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use test_cluster::{Prometheus, Spec, check_report, directory, free_port, shared, until};
 use test_history::{History, metric};
 
-use crate::pieces::{assert_same, signal};
 use crate::serve;
+use crate::shards::{assert_same, signal};
 use crate::terminal::Terminal;
 use crate::way_in::plugin;
 
@@ -23,7 +23,7 @@ fn generated() -> History {
     let end_ms = jiff::Timestamp::now().as_second() * 1000;
     let spec = test_history::Spec {
         nodes: 3,
-        silent: true,
+        gaps: true,
         groups: 40,
         threads: 2,
         pods_per_node: 8,

@@ -145,7 +145,7 @@ fn what_is_printed_can_be_applied() {
 }
 
 #[test]
-fn what_would_change_is_shown_and_not_done() {
+fn what_would_change_is_printed_and_not_done() {
     let site = site();
     let dry = site.install(&["--dry-run=server"]);
     assert_eq!(dry.code, 0, "{}", dry.stderr);

@@ -147,9 +147,9 @@ fn admitted(site: &Site, token: bool) -> Admitted {
 }
 
 /// The pods that came in otherwise than before: by other constraints, with another spec, or only at one time.
-fn moved<'a>(before: &'a Admitted, after: &Admitted) -> Vec<&'a str> {
-    let moved = before.iter().filter(|(name, outcome)| **outcome != after[*name]);
-    moved.map(|(name, _)| name.as_str()).collect()
+fn changed<'a>(before: &'a Admitted, after: &Admitted) -> Vec<&'a str> {
+    let changed = before.iter().filter(|(name, outcome)| **outcome != after[*name]);
+    changed.map(|(name, _)| name.as_str()).collect()
 }
 
 /// Every pod has the spec that it had before, to the byte, and comes in by the same constraints but for those of `OWN`.
@@ -157,8 +157,8 @@ fn assert_unchanged(before: &Admitted, after: &Admitted) {
     let specs =
         |all: &Admitted| all.values().map(|one| one.clone().map(|(_, spec)| spec)).collect::<Vec<_>>();
     assert_eq!(specs(before), specs(after));
-    assert_eq!(moved(before, after), OWN.map(|kind| format!("wildcard-{kind}")));
-    for name in moved(before, after) {
+    assert_eq!(changed(before, after), OWN.map(|kind| format!("wildcard-{kind}")));
+    for name in changed(before, after) {
         let by = |all: &Admitted| all[name].clone().map(|(by, _)| by);
         assert_eq!(
             (by(before).as_deref(), by(after).as_deref()),
@@ -193,7 +193,7 @@ fn installing_changes_nobodys_pods() {
         "fsGroup": {"type": "MustRunAs"}, "seccompProfiles": ["runtime/default"]});
     site.cluster.api().merge(SCC, &first).unwrap();
     let harmed = admitted(&site, false);
-    let harmed = moved(&before, &harmed);
+    let harmed = changed(&before, &harmed);
     assert!(harmed.contains(&"wildcard-host-path-and-pid"), "the matrix is blind: {harmed:?}");
     let warned = site.checked("constraints");
     assert_eq!(warned["status"], "warning", "{warned}");

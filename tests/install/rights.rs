@@ -110,7 +110,7 @@ fn each_missing_right_is_named_and_the_roles_printed_are_enough() {
 }
 
 #[test]
-fn who_may_install_and_not_query_is_told_of_the_page_to_sign_in_after_one_request() {
+fn an_installer_who_may_not_query_learns_of_the_sign_in_page_after_one_request() {
     let site = site();
     let somebody = somebody(&site);
     let roles = printed(&site.run_as(&somebody, &[]).stdout);

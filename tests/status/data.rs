@@ -91,7 +91,7 @@ fn all_is_well_and_then_the_config_is_not() {
 
 /// A Prometheus that does not keep up leaves out evaluations, and says so of itself.
 #[test]
-fn evaluations_that_were_missed_are_told() {
+fn missed_evaluations_are_reported() {
     let site = installed();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let group = "/etc/prometheus/rules/openshift-monitoring-process-exporter.yaml;process-exporter";
@@ -158,7 +158,7 @@ fn a_node_too_few_and_a_rule_too_few() {
 }
 
 #[test]
-fn a_rule_that_fails_is_told_with_its_error() {
+fn a_rule_that_fails_is_reported_with_its_error() {
     let site = installed();
     let scrape = start_scrape(&site, "failing", Rules::Failing, 3);
     until("the rule to fail", Duration::from_secs(60), || {
@@ -206,7 +206,7 @@ fn no_target_no_rule_and_an_old_sample() {
 }
 
 #[test]
-fn a_target_that_does_not_answer_is_told_with_the_scrapes_own_error() {
+fn a_target_that_does_not_respond_is_reported_with_the_scrapes_own_error() {
     let site = installed();
     let port = free_port();
     let config = format!(

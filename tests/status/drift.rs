@@ -89,7 +89,7 @@ fn what_is_edited_is_named_and_what_is_added_stays() {
 }
 
 #[test]
-fn who_may_not_try_it_is_told_so_once_something_differs() {
+fn a_missing_right_to_try_is_reported_once_something_differs() {
     let site = site();
     let api = site.cluster.api();
     assert_eq!(site.install(&["--wait=false"]).code, 0);

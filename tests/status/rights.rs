@@ -61,7 +61,7 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
 }
 
 #[test]
-fn the_sign_in_page_of_older_releases_is_told_of_after_one_request() {
+fn the_sign_in_page_of_older_releases_is_reported_after_one_request() {
     let site = site();
     assert_eq!(site.install(&["--wait=false"]).code, 0);
     let scrape = start_scrape(&site, "signed", Rules::All, 3);

@@ -81,7 +81,7 @@ impl Api {
     }
 
     /// An object; `None` if there is none.
-    pub(crate) fn find(&self, path: &str) -> Result<Option<Value>> {
+    pub(crate) fn get_if_there(&self, path: &str) -> Result<Option<Value>> {
         match self.exchange(&Method::GET, path, ("", ""), String::new())? {
             (StatusCode::NOT_FOUND, _) => Ok(None),
             answer => Ok(Some(serde_json::from_str(&good(&Method::GET, path, answer)?)?)),

@@ -98,7 +98,7 @@ impl Drop for Cgroups {
 
 impl Load {
     /// A child whose standard input is a pipe.
-    pub fn of(child: Child) -> Self {
+    pub fn from_child(child: Child) -> Self {
         Self(child)
     }
 }

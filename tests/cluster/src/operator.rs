@@ -111,7 +111,7 @@ impl Operator {
     }
 
     /// Puts a certificate, or another file, where the platform's Prometheus has it, below `/etc/prometheus`.
-    pub fn put(&self, path: &str, file: &Path) -> Result<()> {
+    pub fn copy_file(&self, path: &str, file: &Path) -> Result<()> {
         let target = self.files.join(path);
         fs::create_dir_all(target.parent().context("a file without a folder")?)?;
         fs::copy(file, &target).map(drop).with_context(|| format!("writing {}", target.display()))

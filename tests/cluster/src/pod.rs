@@ -109,11 +109,11 @@ impl<'a> Pod<'a> {
     pub fn probe(&self) -> Result<u16> {
         let get = self.container()?.pointer("/readinessProbe/httpGet").context("no probe")?;
         ensure!(get.get("httpHeaders").is_none() && text(get, "/scheme")? == "HTTPS", "another probe: {get}");
-        self.ask(text(get, "/path")?)
+        self.fetch_status(text(get, "/path")?)
     }
 
     /// The status of one request to its first port, sent likewise.
-    pub fn ask(&self, path: &str) -> Result<u16> {
+    pub fn fetch_status(&self, path: &str) -> Result<u16> {
         let client = with_ring().tls_danger_accept_invalid_certs(true);
         let port = self.container()?.pointer("/ports/0/containerPort").context("no port")?;
         let url = format!("https://{}:{port}{path}", text(&self.object, "/status/podIP")?);

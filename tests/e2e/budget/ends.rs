@@ -63,7 +63,7 @@ fn a_suggestion_needs_samples() -> Result<()> {
     let spec = test_history::Spec {
         nodes: 2,
         groups: 12,
-        silent: false,
+        gaps: false,
         duration_s: 6 * 3600,
         ..crate::serve::an_hour()
     };

@@ -79,7 +79,7 @@ fn pod(name: &str) -> String {
 }
 
 #[test]
-fn memory_is_known_where_the_kubelet_tells_all_of_it() -> Result<()> {
+fn memory_is_known_if_the_kubelet_reports_all_of_it() -> Result<()> {
     let line = "- {resource: memory, of: platform, statistic: max, limit: 16 GB}\n";
     let whole = |mut more: Vec<Stored>| {
         more.extend(node("a", 15, 0..3700));

@@ -225,7 +225,7 @@ pub(super) fn with_a_bad_node(nodes: usize) -> (History, String, i64) {
         groups: 8,
         threads: 0,
         pods_per_node: 3,
-        silent: false,
+        gaps: false,
         duration_s: LONGER_S,
         ..an_hour()
     };

@@ -26,7 +26,7 @@ const GAPS: [[Gap; 2]; 2] = [
 const LOST: f64 = 12.0;
 
 fn few() -> Spec {
-    Spec { nodes: 4, silent: false, groups: 12, threads: 2, pods_per_node: 6, ..spec() }
+    Spec { nodes: 4, gaps: false, groups: 12, threads: 2, pods_per_node: 6, ..spec() }
 }
 
 /// A replica: the history, with its gaps or without.
@@ -66,7 +66,7 @@ fn two_replicas_behind_thanos_are_one() -> Result<()> {
     let (thanos, _both) = replicas("replicas", &whole, false)?;
     let mut trial = Trial::at(thanos.url.clone(), &whole);
     for question in questions() {
-        trial.ask(&["json"], &question)?;
+        trial.check(&["json"], &question)?;
     }
     trial.verdict()
 }
@@ -133,7 +133,7 @@ fn a_store_that_is_lost_is_made_up_for_by_the_other() -> Result<()> {
     let (mut thanos, _both) = replicas("lost", &whole, false)?;
     thanos.lose(1)?;
     let mut trial = Trial::at(thanos.url.clone(), &whole);
-    trial.ask(&["json"], &window(By::Group, 0, HOUR_MS))?;
+    trial.check(&["json"], &window(By::Group, 0, HOUR_MS))?;
     trial.verdict()
 }
 

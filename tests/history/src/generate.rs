@@ -71,18 +71,18 @@ fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Ser
     let [mut cluster_busy, mut nodes, mut unattributed] = [(); 3].map(|()| empty.clone());
     for number in 0..spec.nodes {
         let node = node_name(number);
-        let [answers, tells] = [answers, tells].map(|heard| match spec.silent {
+        let [is_up, has_busy] = [is_up, has_busy].map(|heard| match spec.gaps {
             true => heard(number, grid.steps),
             false => vec![true; grid.steps],
         });
         // Busy is not what the groups add up to: what nothing accounts for, or the other clock, which may run behind.
         let mut busy = empty.clone();
-        add(&mut busy, &only(&answers, &usage(rng, grid.steps, 400)));
-        add(&mut busy, &only(&answers, &vec![Some(-250); grid.steps]));
+        add(&mut busy, &only(&is_up, &usage(rng, grid.steps, 400)));
+        add(&mut busy, &only(&is_up, &vec![Some(-250); grid.steps]));
         let mut on_node: BTreeMap<&str, Column> = BTreeMap::new();
         let mut all_pods = empty.clone();
         for pod in pods.iter().filter(|pod| pod.node == number) {
-            let column = only(&answers, &pod.column);
+            let column = only(&is_up, &pod.column);
             add(&mut all_pods, &column);
             add(on_node.entry(pod.class).or_insert_with(|| empty.clone()), &column);
             let of = [("class", pod.class), ("namespace", pod.namespace.as_str())];
@@ -99,7 +99,7 @@ fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Ser
                 all_pods.clone()
             } else {
                 let life = life(rng, grid.steps);
-                only(&answers, &only(&life, &usage(rng, grid.steps, 50 * (1 + index as i64))))
+                only(&is_up, &only(&life, &usage(rng, grid.steps, 50 * (1 + index as i64))))
             };
             add(&mut busy, &column);
             if *class != "pod" {
@@ -116,7 +116,7 @@ fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Ser
                 series.push(grid.series(metric::THREAD, &labels, column));
             }
         }
-        let busy = only(&tells, &busy);
+        let busy = only(&has_busy, &busy);
         series.push(grid.series(metric::BUSY, &[("instance", &node)], &busy));
         add(&mut cluster_busy, &busy);
         add(&mut nodes, &busy.iter().map(|units| units.map(|_| CORE)).collect());
@@ -212,7 +212,7 @@ fn thread_name(number: usize) -> String {
 }
 
 /// When a node answers: most always, some not for a sixth of the time, some not before a quarter of it.
-fn answers(number: usize, steps: usize) -> Vec<bool> {
+fn is_up(number: usize, steps: usize) -> Vec<bool> {
     let silent = match number % 7 {
         3 => steps / 3..steps / 2,
         5 => 0..steps / 4,
@@ -222,7 +222,7 @@ fn answers(number: usize, steps: usize) -> Vec<bool> {
 }
 
 /// When a node that answers says how busy it is: some not for a sixth of the time.
-fn tells(number: usize, steps: usize) -> Vec<bool> {
+fn has_busy(number: usize, steps: usize) -> Vec<bool> {
     (0..steps).map(|step| number % 7 != 6 || !(steps / 2..steps * 2 / 3).contains(&step)).collect()
 }
 

@@ -65,7 +65,7 @@ pub struct Spec {
     /// Nodes.
     pub nodes: usize,
     /// Whether three nodes in seven do not answer, or do not tell how busy they are, for a part of the time.
-    pub silent: bool,
+    pub gaps: bool,
     /// Groups, at least 8: the pods' `conmon`, a quarter of class kernel, the rest of class host.
     pub groups: usize,
     /// Threads of every second group, which add up to it; 0 for an exporter that shows none.
