@@ -135,7 +135,7 @@ async fn top(flags: TopFlags) -> Result<()> {
 
 /// Makes the report of a file of samples.
 fn from_file(path: &Path, end: Option<Timestamp>, question: &Question) -> Result<Report> {
-    let path = openmetrics::file::find(path)?;
+    let path = openmetrics::file::find_file(path)?;
     let name = print::printable(&path.display().to_string());
     let _progress = Progress::start(format!("reading {name}"));
     let contents =
@@ -152,7 +152,8 @@ async fn install(flags: InstallFlags) -> Result<()> {
 async fn uninstall(flags: UninstallFlags) -> Result<()> {
     let (dry_run, wait, yes) = (flags.dry_run, flags.wait, flags.yes);
     let (timeout, session) = flags.typed();
-    let removal = Removal { dry_run, wait, timeout, ask: &|question| yes || installing::confirm(question) };
+    let removal =
+        Removal { dry_run, wait, timeout, confirm: &|question| yes || installing::confirm(question) };
     let mut console = Console { out: &mut io::stdout(), err: &print_stderr };
     install::uninstall(&Cluster::new(session), &removal, &mut console).await
 }

@@ -16,7 +16,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const TAR: (&[u8], usize) = (b"ustar", 257);
 
 /// Finds the file that a path names: itself, or the only one of these names below a folder. Errors say what is there.
-pub fn find(path: &Path) -> Result<PathBuf> {
+pub fn find_file(path: &Path) -> Result<PathBuf> {
     let about = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if !about.is_dir() {
         return Ok(path.to_owned());
@@ -88,22 +88,24 @@ fn begins_with_tar(file: &mut File) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, open};
+    use super::{find_file, open};
     use std::fs;
     use std::io::{Read, Write};
 
     #[test]
     fn a_folder_has_its_file_at_any_depth() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(find(folder.path()).unwrap_err().to_string().contains("there is no metrics.openmetrics"));
+        assert!(
+            find_file(folder.path()).unwrap_err().to_string().contains("there is no metrics.openmetrics")
+        );
         let deep = folder.path().join("must-gather.local.1/quay-io-x/monitoring/metrics");
         fs::create_dir_all(&deep).unwrap();
         let file = deep.join("metrics.openmetrics");
         fs::write(&file, "# EOF\n").unwrap();
-        assert_eq!(find(folder.path()).unwrap(), file);
+        assert_eq!(find_file(folder.path()).unwrap(), file);
         fs::write(folder.path().join("metrics.openmetrics.gz"), "").unwrap();
-        assert!(find(folder.path()).unwrap_err().to_string().contains("several files of samples"));
-        assert!(format!("{:#}", find(&folder.path().join("no")).unwrap_err()).contains("cannot read"));
+        assert!(find_file(folder.path()).unwrap_err().to_string().contains("several files of samples"));
+        assert!(format!("{:#}", find_file(&folder.path().join("no")).unwrap_err()).contains("cannot read"));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn replay(contents: Contents, path: &str, end: Option<Timestamp>, question: 
         bail!("--by cpuset needs a cluster or --local: a file does not tell it yet");
     }
     let of = |metric: &'static str| contents.series.iter().filter(move |series| series.metric == metric);
-    let recorded = RecordedTotals::of(
+    let recorded = RecordedTotals::from_samples(
         metric_names::TOTALS
             .iter()
             .flat_map(|metric| of(metric))
@@ -59,14 +59,14 @@ pub fn replay(contents: Contents, path: &str, end: Option<Timestamp>, question: 
     let asked = question.span();
     let lately = Span::ending(asked.end, asked.length().max(ENOUGH));
     let times: Vec<Timestamp> = all.into_iter().filter(|at| lately.holds(*at)).collect();
-    let sampling = Sampling::of(&times, EXPORTER_INTERVAL);
-    let coverage = sampling.and_then(|sampling| Coverage::of(sampling, asked, &times, "exporter's"));
+    let sampling = Sampling::from_times(&times, EXPORTER_INTERVAL);
+    let coverage = sampling.and_then(|sampling| Coverage::from_times(sampling, asked, &times, "exporter's"));
     let nothing = || format!("{path} has no sample in this window: the newest is of {newest}");
     let Coverage { window, grid, samples, holes, mut notes } = coverage.with_context(nothing)?;
     let counted =
         of(metric_names::BUSY).map(|series| (series.label("instance").to_owned(), inside(series, window)));
     let counted: BTreeMap<String, f64> = counted.filter(|(_, samples)| *samples > 0.0).collect();
-    let nodes = Nodes::of(&counted, samples, holes);
+    let nodes = Nodes::from_counts(&counted, samples, holes);
     notes.extend(nodes.notes.iter().cloned());
     if !contents.is_whole {
         notes.push(format!("{path} was cut: it does not end with # EOF, so that samples may be missing"));
@@ -148,7 +148,7 @@ impl Parts<'_> {
         let part = self.fetched.parts.entry(purpose).or_default().entry(key);
         match part.or_insert_with(|| Samples::Each(Steps::absent(steps.count()))) {
             Samples::Each(sum) => sum.add_all(steps),
-            Samples::Summed(_) => {}
+            Samples::Statistics(_) => {}
         }
     }
 

@@ -58,7 +58,7 @@ fn what_is_attributed_is_weighed_by_busy_time() {
 }
 
 #[test]
-fn pods_without_a_name_are_told_of() {
+fn pods_without_a_name_are_reported() {
     let with = [("a", 20.0), ("b", 3.0)];
     let names = |with: &[(&str, f64)], without: &[(&str, f64)]| {
         Data { pods_with_name: nodes(with), pods_without_name: nodes(without), ..Data::default() }
