@@ -7,6 +7,7 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
+mod glossary;
 mod texts;
 
 use regex::Regex;
