@@ -1,5 +1,6 @@
 //! Names in the Rust code use the words of docs/design/glossary.md: none of a file, module, function, type, constant,
 //! field or variant has a word that the page replaces, but those that it lists as exceptions.
+use crate::tables::rows;
 use crate::texts::root;
 use crate::texts::shared::files;
 use regex::Regex;
@@ -69,13 +70,6 @@ fn snake_case(name: &str) -> String {
         words.extend(character.to_lowercase());
     }
     words
-}
-
-/// Returns the rows of the page's table with this header, each as its cells.
-fn rows<'a>(page: &'a str, header: &str) -> Vec<Vec<&'a str>> {
-    let (_, table) = page.split_once(header).unwrap_or_else(|| panic!("no table {header}"));
-    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
 /// Returns the words in backticks.

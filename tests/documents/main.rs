@@ -8,6 +8,8 @@
 )]
 
 mod glossary;
+#[path = "../shared/tables.rs"]
+mod tables;
 mod texts;
 
 use regex::Regex;
@@ -74,4 +76,24 @@ fn every_dependency_has_its_reason() {
     let rows = table.lines().take_while(|line| line.starts_with('|'));
     let told: BTreeSet<_> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
     assert_eq!(told, used, "CONTRIBUTING.md's table and the Cargo.toml files differ");
+}
+
+/// Turned red by a page that outgrows the screens it is read on, or that the README does not lead to.
+#[test]
+fn the_first_pages_are_short_and_linked() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.lines().count() <= 150, "README.md is longer than three screens");
+    let mut pages = 0;
+    for (document, text) in documents() {
+        if document.starts_with("docs/design") {
+            assert!(text.lines().count() <= 100, "{} is longer than two screens", document.display());
+            assert!(
+                readme.contains(&format!("]({})", document.display())),
+                "{}: no link",
+                document.display()
+            );
+            pages += 1;
+        }
+    }
+    assert!(pages >= 5, "only {pages} pages of the design");
 }
