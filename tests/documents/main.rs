@@ -11,6 +11,7 @@ mod glossary;
 #[path = "../shared/tables.rs"]
 mod tables;
 mod texts;
+mod workflows;
 
 use regex::Regex;
 use serde_json::Value;
