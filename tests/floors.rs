@@ -105,7 +105,7 @@ const STATUS: Floors = &[
 
 const CLI: Floors = &[
     &["mod", "watch"],
-    &["typed", "complete"],
+    &["typed", "complete", "called_as"],
     &["flags"],
     &["budgeting", "comparing", "installing", "checking", "completion", "version"],
     &["shared"],
@@ -122,7 +122,8 @@ const NODE_CPU: Floors = &[
 ];
 const COLLECT: Floors =
     &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["pass"], &["plausibility"]];
-const ACCOUNT: Floors = &[&["mod"], &["interrupts", "reaped_children", "cpu_sets"], &["ledger", "busy"]];
+const ACCOUNT: Floors =
+    &[&["mod"], &["documented"], &["interrupts", "reaped_children", "cpu_sets"], &["ledger", "busy"]];
 const NAMING: Floors = &[
     &["mod"],
     &["namer"],
