@@ -18,7 +18,7 @@ use test_cluster::{Login, Plugin, shared, tool};
 use texts::{documents, root};
 
 /// Commands that are somebody else's, or whose check is elsewhere: how they begin, and why.
-const OTHERS: [(&str, &str); 17] = [
+const OTHERS: [(&str, &str); 18] = [
     ("cargo install cargo-fuzz", "fuzzing takes a nightly compiler"),
     ("cargo +nightly fuzz", "the same"),
     ("cargo test", ".ci/run runs it"),
@@ -29,6 +29,7 @@ const OTHERS: [(&str, &str); 17] = [
     ("cargo doc", ".ci/run runs it"),
     ("cargo fmt", ".ci/run runs it"),
     ("packaging/dist", "release builds; what it packs is in tests/packaged"),
+    ("packaging/release", "tests/packaged runs it on a copy of the tree"),
     ("exporter/build", "tests/chain installs what it builds"),
     ("oc get pods", "oc's own"),
     ("oc get nodes", "oc's own"),

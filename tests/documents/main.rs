@@ -8,6 +8,7 @@
 )]
 
 mod glossary;
+mod krew;
 #[path = "../shared/tables.rs"]
 mod tables;
 mod texts;
