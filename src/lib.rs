@@ -8,8 +8,11 @@
 //!    |
 //!   print       Report -> table, csv, json, yaml; verdicts too      what is shown
 //!    |
-//!   budget      limits -> measurements -> verdicts                  what is judged
 //!   compare     two reports -> joined rows -> verdicts              what changed
+//!    |
+//!   capture     samples and objects into a file that travels, and out of it
+//!    |
+//!   budget      limits -> measurements -> verdicts                  what is judged
 //!    |
 //!   top         Question -> queries -> answers -> Report            what is computed
 //!    |            \-> local: this machine's own kernel -/
@@ -19,8 +22,11 @@
 //!    |
 //!   cluster     kubeconfig -> token -> route -> CA bundle, or a port forward
 //!   progress    a bar on the terminal
+//!   prometheus  the HTTP API, or a file's samples: queries out,     the ground: knows
+//!    |          series in
+//!   evaluate    PromQL over a file's samples
+//!    |
 //!   openmetrics a file's samples, as a stream
-//!   prometheus  the HTTP API: queries out, series in                the ground: knows
 //!   report      rows, totals, statistics over steps of time         nothing of the above
 //!    |
 //!   time        points in time and durations                        trace: requests on stderr, for -v
@@ -31,9 +37,11 @@
 //! No room imports from one above it. Two principles decide in doubt: **it adds up** (what cannot be attributed is a
 //! row of its own), and **cost follows work, not size**.
 pub mod budget;
+pub mod capture;
 pub mod cli;
 pub mod cluster;
 pub mod compare;
+pub mod evaluate;
 #[cfg(test)]
 #[path = "../tests/golden/check.rs"]
 mod golden;

@@ -3,15 +3,16 @@
 //!
 //! The dialect: label values are quoted as Go does; a value that is no number ends the series; the order of series is any.
 //! A text without its last line, `# EOF`, was cut.
-pub mod file;
-
 use crate::time::Timestamp;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 /// Longest line, in bytes: labels of Kubernetes are far shorter.
 const LONGEST: usize = 1 << 20;
+
+/// Number of samples that are kept at most, 3 GiB: what holds more was made to.
+const MOST: u64 = 200_000_000;
 
 /// Labels of a series.
 pub type Labels = BTreeMap<String, String>;
@@ -23,7 +24,7 @@ pub struct Series {
     pub metric: String,
     /// Labels without the metric.
     pub labels: Labels,
-    /// Times and values, in order. Values that are no finite number are left out.
+    /// Times and values, in order. One that is no number is the end of the series.
     pub samples: Vec<(Timestamp, f64)>,
 }
 
@@ -45,16 +46,34 @@ pub struct Contents {
     pub samples: u64,
 }
 
-/// Reads the series of some metrics. Errors name the line that is no sample.
-pub fn read(mut input: impl BufRead, wanted: impl Fn(&str) -> bool) -> Result<Contents> {
+/// Reads some series: `wanted` is asked with the metric alone first, and with the labels of those that it wants. Errors name the
+/// line that is no sample.
+pub fn read(input: impl BufRead, wanted: impl Fn(&str, Option<&Labels>) -> bool) -> Result<Contents> {
+    read_at_most(MOST, input, wanted)
+}
+
+fn read_at_most(
+    most: u64,
+    mut input: impl BufRead,
+    wanted: impl Fn(&str, Option<&Labels>) -> bool,
+) -> Result<Contents> {
+    let mut kept = 0;
     let mut contents = Contents::default();
     let mut index: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     // Series of the line before, by the line's beginning: samples of a series follow each other.
     let (mut before, mut current): (Vec<u8>, Option<usize>) = (Vec::new(), None);
     let (mut line, mut number) = (Vec::new(), 0u64);
-    while let Some(ended) =
-        read_line(&mut input, &mut line).with_context(|| format!("line {}", number + 1))?
-    {
+    loop {
+        let ended = match read_line(&mut input, &mut line) {
+            Ok(Some(ended)) => ended,
+            Ok(None) => break,
+            // Of a gzip that was cut its beginning is good.
+            Err(error) if is_end(&error) => {
+                contents.is_whole = false;
+                break;
+            }
+            Err(error) => return Err(error.context(format!("line {}", number + 1))),
+        };
         number += 1;
         if line.is_empty() {
             continue;
@@ -86,15 +105,28 @@ pub fn read(mut input: impl BufRead, wanted: impl Fn(&str) -> bool) -> Result<Co
         }
         let Some(series) = current.and_then(|at| contents.series.get_mut(at)) else { continue };
         let (at, value) = sample(rest).with_context(place)?;
-        if value.is_finite() {
-            series.samples.push((at, value));
-        }
+        series.samples.push((at, value));
+        kept += 1;
+        ensure!(
+            kept <= most,
+            "it holds more than {most} samples: ask for less than it has, such as promtool does with --min-time"
+        );
     }
     for series in &mut contents.series {
         series.samples.sort_by_key(|(at, _)| *at);
         series.samples.dedup_by_key(|(at, _)| *at);
     }
     Ok(contents)
+}
+
+/// Returns true if a text begins as OpenMetrics does: with a comment or a sample.
+pub fn begins(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').find(|line| !line.is_empty()).unwrap_or_default();
+    let is_sample = || {
+        split_head(line)
+            .is_some_and(|(head, rest)| series_of(head, &|_, _| true).is_some() && sample(rest).is_some())
+    };
+    line.starts_with(b"#") || is_sample()
 }
 
 /// Reads a line without its end, and returns whether it had one. `None` at the end of the text. Errors if it is longer than
@@ -119,6 +151,10 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Option<bool
     }
 }
 
+fn is_end(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+}
+
 /// Splits a line into metric and labels, and what follows.
 fn split_head(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let brace = line.iter().position(|byte| matches!(byte, b'{' | b' '))?;
@@ -139,7 +175,7 @@ fn split_head(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Makes the series of a line's beginning. `None` if its metric is not wanted.
-fn series_of(head: &[u8], wanted: &impl Fn(&str) -> bool) -> Option<Option<Series>> {
+fn series_of(head: &[u8], wanted: &impl Fn(&str, Option<&Labels>) -> bool) -> Option<Option<Series>> {
     let text = String::from_utf8_lossy(head);
     let (metric, labels) = text.split_once('{').map_or((&*text, None), |(metric, rest)| (metric, Some(rest)));
     // A name that is quoted among the labels has other letters than those of any metric here.
@@ -151,11 +187,14 @@ fn series_of(head: &[u8], wanted: &impl Fn(&str) -> bool) -> Option<Option<Serie
     if metric.is_empty() || !metric.chars().all(is_letter) {
         return None;
     }
-    if !wanted(metric) {
+    if !wanted(metric, None) {
         return Some(None);
     }
-    let labels = labels.map_or_else(|| Some(Labels::new()), |rest| parse_labels(rest.strip_suffix('}')?));
-    Some(Some(Series { metric: metric.to_owned(), labels: labels?, samples: Vec::new() }))
+    let labels = labels.map_or_else(|| Some(Labels::new()), |rest| parse_labels(rest.strip_suffix('}')?))?;
+    if !wanted(metric, Some(&labels)) {
+        return Some(None);
+    }
+    Some(Some(Series { metric: metric.to_owned(), labels, samples: Vec::new() }))
 }
 
 fn parse_labels(mut rest: &str) -> Option<Labels> {
@@ -216,7 +255,7 @@ mod tests {
     use super::{Contents, read};
 
     fn contents(text: &str) -> Contents {
-        read(text.as_bytes(), |metric| metric != "other").unwrap()
+        read(text.as_bytes(), |metric, _| metric != "other").unwrap()
     }
 
     #[test]
@@ -230,7 +269,8 @@ mod tests {
             .series
             .iter()
             .map(|series| {
-                let samples = series.samples.iter().map(|(at, value)| (at.as_seconds(), *value));
+                let samples = series.samples.iter().filter(|(_, value)| !value.is_nan());
+                let samples = samples.map(|(at, value)| (at.as_seconds(), *value));
                 (series.metric.as_str(), series.label("a"), samples.collect::<Vec<_>>())
             })
             .collect();
@@ -241,6 +281,23 @@ mod tests {
             ("sum", "", vec![(2.0, 4.0)]),
         ];
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_series_is_asked_for_by_its_labels_too() {
+        let text = "m{a=\"1\"} 1 1\nm{a=\"2\"} 1 1\n# EOF\n";
+        let is_two = |labels: &super::Labels| labels["a"] == "2";
+        let of = read(text.as_bytes(), |_, labels| labels.is_none_or(is_two)).unwrap();
+        assert_eq!(of.series.iter().map(|series| series.label("a")).collect::<Vec<_>>(), ["2"]);
+        assert_eq!(of.samples, 2);
+    }
+
+    #[test]
+    fn no_more_is_held_than_a_machine_has() {
+        let text = "m 1 1\nm 1 2\nother 1 1\n# EOF\n";
+        let of = |most| super::read_at_most(most, text.as_bytes(), |metric, _| metric == "m");
+        assert!(of(2).is_ok());
+        assert!(of(1).unwrap_err().to_string().contains("more than 1 samples"));
     }
 
     #[test]
@@ -264,16 +321,16 @@ mod tests {
             "m-n 1 1\n",
             "m 1 inf\n",
         ] {
-            let error = format!("{:#}", read(text.as_bytes(), |_| true).unwrap_err());
+            let error = format!("{:#}", read(text.as_bytes(), |_, _| true).unwrap_err());
             assert!(
                 error.starts_with("line ") && error.contains("no sample of OpenMetrics"),
                 "{text}: {error}"
             );
         }
-        assert!(read("\n\n# EOF".as_bytes(), |_| true).unwrap().is_whole);
-        let torn = read("m 1 10\nm 1 2".as_bytes(), |_| true).unwrap();
+        assert!(read("\n\n# EOF".as_bytes(), |_, _| true).unwrap().is_whole);
+        let torn = read("m 1 10\nm 1 2".as_bytes(), |_, _| true).unwrap();
         assert_eq!((torn.is_whole, torn.series[0].samples.len()), (false, 1));
         let long = vec![b'x'; super::LONGEST + 70_000];
-        assert!(format!("{:#}", read(&long[..], |_| true).unwrap_err()).contains("longer than"));
+        assert!(format!("{:#}", read(&long[..], |_, _| true).unwrap_err()).contains("longer than"));
     }
 }

@@ -17,11 +17,15 @@ const PLUGIN: Floors = &[
     &["cli"],
     &["status"],
     &["print"],
-    &["budget", "compare"],
+    &["compare"],
+    &["capture"],
+    &["budget"],
     &["top", "install"],
     &["query"],
     &["cluster", "progress"],
-    &["prometheus", "report", "openmetrics"],
+    &["prometheus"],
+    &["report", "evaluate"],
+    &["openmetrics"],
     &["time", "trace"],
 ];
 const CLUSTER: Floors = &[
@@ -35,12 +39,19 @@ const CLUSTER: Floors = &[
     &["verifier", "identity", "entry", "document"],
     &["certificate", "crypto", "options", "monitoring", "address", "pod", "home", "proxy", "traced"],
 ];
-const PROMETHEUS: Floors =
-    &[&["mod"], &["state"], &["client"], &["response"], &["front"], &["failure", "refusal", "promql"]];
+const PROMETHEUS: Floors = &[
+    &["mod"],
+    &["client"],
+    &["state"],
+    &["http_client"],
+    &["response"],
+    &["front"],
+    &["failure", "refusal", "promql"],
+];
 const TOP: Floors = &[
     &["mod"],
     &["watch"],
-    &["local", "replay"],
+    &["local"],
     &["run"],
     &["recording"],
     &["assemble"],
@@ -75,6 +86,14 @@ const COMPARE: Floors = &[
     &["report"],
     &["level"],
 ];
+const CAPTURE: Floors = &[
+    &["write"],
+    &["case", "samples", "cluster_objects"],
+    &["derived", "members", "objects", "text"],
+    &["selectors"],
+];
+const EVALUATE: Floors =
+    &[&["evaluator"], &["operators"], &["aggregate"], &["functions"], &["selection"], &["store"]];
 const QUERY: Floors = &[&["mod"], &["querier"], &["split", "cache"], &["promql", "span"]];
 
 const INSTALL: Floors = &[
@@ -107,7 +126,7 @@ const CLI: Floors = &[
     &["mod", "watch"],
     &["typed", "complete", "called_as"],
     &["flags"],
-    &["budgeting", "comparing", "installing", "checking", "completion", "version"],
+    &["budgeting", "capturing", "comparing", "installing", "checking", "completion", "version"],
     &["shared"],
     &["values"],
 ];
@@ -117,7 +136,7 @@ const NODE_CPU: Floors = &[
     &["account"],
     &["naming"],
     &["kernel"],
-    &["snapshot", "options"],
+    &["snapshot", "options", "boot_options"],
     &["cpu", "cpu_list"],
 ];
 const COLLECT: Floors =
@@ -132,7 +151,7 @@ const NAMING: Floors = &[
     &["process", "thread", "unit_name"],
     &["owner"],
 ];
-const KERNEL: Floors = &[&["mod"], &["procfs"], &["reader"], &["parse", "slow_file", "boot_options"]];
+const KERNEL: Floors = &[&["mod"], &["procfs"], &["reader"], &["parse", "slow_file"]];
 const EXPORTER: Floors = &[&["main"], &["serve"], &["expose"]];
 const SERVE: Floors = &[
     &["mod"],
@@ -146,7 +165,7 @@ const SERVE: Floors = &[
 
 /// What names a room: `crate::ROOM` and `super::ROOM`, alone or in braces.
 const OF_CRATE: &str = r"\b(?:crate|oc_interrogate)::(\{[^;]*|\w+)";
-const OF_FOLDER: &str = r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus|budget|compare))::(\{[^;]*|\w+)";
+const OF_FOLDER: &str = r"\b(?:super|crate::(?:collect|account|naming|kernel|serve|cluster|prometheus|budget|compare|capture|evaluate))::(\{[^;]*|\w+)";
 
 #[test]
 fn no_room_imports_from_one_above() {
@@ -162,6 +181,8 @@ fn no_circle_inside_of_a_room() {
     check("src/top", OF_FOLDER, TOP);
     check("src/budget", OF_FOLDER, BUDGET);
     check("src/compare", OF_FOLDER, COMPARE);
+    check("src/capture", OF_FOLDER, CAPTURE);
+    check("src/evaluate", OF_FOLDER, EVALUATE);
     check("src/query", OF_FOLDER, QUERY);
     check("src/cli", OF_FOLDER, CLI);
     check("src/install", OF_FOLDER, INSTALL);

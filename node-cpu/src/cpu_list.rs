@@ -67,7 +67,7 @@ impl CpuList {
     }
 
     /// Returns the CPUs that this has and another has not.
-    pub(crate) fn without(&self, other: &CpuList) -> CpuList {
+    pub fn without(&self, other: &CpuList) -> CpuList {
         CpuList(self.0.difference(&other.0).copied().collect())
     }
 

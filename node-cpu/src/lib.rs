@@ -10,6 +10,7 @@
 //! kernel    reads and parses the kernel's files
 //!   |
 //! snapshot  the result of a pass, as plain values     options   where and how much to count     cpu   totals, deltas
+//! boot_options   CPUs that the kernel's command line isolates                               cpu_list   lists of CPUs
 //! ```
 //!
 //! A module imports only from the modules below it. [`Node::open`] takes the first pass, and each [`Node::pass`] returns
@@ -18,6 +19,8 @@
 
 #[cfg(target_os = "linux")]
 mod account;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has one of its own"))]
+mod boot_options;
 #[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]
 mod collect;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has counters to subtract"))]
@@ -33,6 +36,7 @@ mod naming;
 mod options;
 mod snapshot;
 
+pub use boot_options::isolated as isolated_cpus;
 pub use collect::Node;
 pub use cpu::{Cpu, Delta};
 pub use cpu_list::CpuList;

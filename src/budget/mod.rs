@@ -48,6 +48,7 @@ pub use alert::alerting_rule;
 pub use during::{Ran, record_around, run as run_command};
 pub use facts::Reserved;
 pub use file::Budget;
+pub(crate) use platform_metrics::SERIES;
 pub use profiles::{PROFILES, Profile, profile};
 pub use report::{
     BudgetReport, Finding, Item, LineReport, NodeTrend, NodeVerdict, Part, Unit, Verdict, WorstMoment,

@@ -8,6 +8,15 @@ pub(super) const MANAGEMENT: &str = "management_workload_openshift_io_cores";
 /// Working set of the host's services. What the kernel has for itself is in none.
 pub(super) const SLICES_MEMORY: &str = "container_memory_working_set_bytes{id=~\"/(system|ovs)[.]slice\"}";
 
+/// Selectors of these series, one for each metric, besides those that reports are made of: what a file must hold.
+pub(crate) const SERIES: [&str; 5] = [
+    "kube_pod_container_resource_requests{resource=~\"cpu|memory|management_workload_openshift_io_cores\"}",
+    "kube_node_status_capacity{resource=\"cpu\"}",
+    "kube_node_status_condition{condition=\"Ready\",status=\"true\"}",
+    "container_memory_working_set_bytes{container=\"\"}",
+    "node_cpu_info",
+];
+
 /// Selects the requests of a resource.
 pub(super) fn requests(resource: &str) -> String {
     format!("kube_pod_container_resource_requests{{resource=\"{resource}\"}}")

@@ -14,7 +14,7 @@ use super::totals::Totals;
 use super::trend;
 use crate::progress::Progress;
 use crate::prometheus::Client;
-use crate::query::{Querier, Span};
+use crate::query::{Querier, Span, source_of};
 use crate::report::{Cpuset, Source, SourceKind, Window};
 use crate::time::Timestamp;
 use crate::top::{By, Probe, Question, Recorded, SourceChoice, probe};
@@ -113,7 +113,7 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let mut of = window.window(grid.step);
     let asked = query.interval;
     of.asked_seconds = (window.length() < asked).then_some(asked.as_secs_f64());
-    let source = Source::at(client.url(), kind, known.len());
+    let source = source_of(client, kind, known.len());
     Ok(BudgetReport { trend, ..report(query, of, source, judged, worst, notes) })
 }
 
@@ -215,7 +215,7 @@ fn without_samples(client: &Client, query: &Query, mut notes: Vec<String>) -> Bu
     let lines = query.budget.lines.iter();
     let judged = lines.map(|line| judge(line, Vec::new(), &Facts::default(), query.per_node)).collect();
     let window = Span::ending(query.end, query.interval).window(Duration::ZERO);
-    let source = Source::at(client.url(), SourceKind::Platform, 0);
+    let source = source_of(client, SourceKind::Platform, 0);
     report(query, window, source, judged, None, notes)
 }
 

@@ -6,7 +6,7 @@ use super::run::Query;
 use super::subject::Sum;
 use crate::progress::Progress;
 use crate::prometheus::Client;
-use crate::query::Querier;
+use crate::query::{Querier, source_of};
 use crate::report::{Source, SourceKind, Window};
 use crate::top::{By, Question, SourceChoice, probe};
 use anyhow::{Result, bail};
@@ -124,7 +124,7 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
         b.cpus.cmp(&a.cpus).then(b.p999.total_cmp(&a.p999)).then_with(|| a.node.cmp(&b.node))
     });
     let cpus = nodes.first().map_or(0, |of| of.cpus);
-    let source = Source::at(client.url(), SourceKind::Exporter, found.nodes.count);
+    let source = source_of(client, SourceKind::Exporter, found.nodes.count);
     let window = window.window(grid.step);
     Ok(Suggestion {
         api_version: "interrogate/v1",

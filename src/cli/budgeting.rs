@@ -1,8 +1,9 @@
 //! `budget`: its flags, and what it prints.
 use super::shared::{self, ApiFlags, PrometheusFlags, SourceFlag, Usage};
 use super::values::{now, parse_cpus, parse_duration, parse_time};
-use super::{FAILURE, check_written, print_stderr};
+use super::{FAILURE, check_written, open, print_stderr};
 use crate::budget::{self, Budget, BudgetReport, PROFILES, Query, Reserved, Suggestion, Verdict, profile};
+use crate::capture::Needs;
 use crate::cluster::{Cluster, SessionOptions};
 use crate::print::{self, BudgetFormat};
 use crate::time::Timestamp;
@@ -12,7 +13,7 @@ use clap::Args;
 use node_cpu::CpuList;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
@@ -79,6 +80,9 @@ pub(super) struct BudgetFlags {
     /// Scrape interval that install was given: the step of -o alerting-rule
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
     scrape_interval: Duration,
+    /// Judge from a file instead of a cluster, as of top
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["local", "during", "selector", "url", "via", "prometheus_ca", "insecure_prometheus"])]
+    from: Option<PathBuf>,
     /// Judge this machine (Linux), without a cluster
     #[arg(long, conflicts_with_all = ["url", "via", "prometheus_ca", "insecure_prometheus"])]
     local: bool,
@@ -138,6 +142,9 @@ impl BudgetFlags {
         if self.local {
             return self.judge_machine(&query).await;
         }
+        if let Some(path) = &self.from {
+            return self.judge_file(path, query).await;
+        }
         let session: SessionOptions = self.api.session();
         let cluster = Cluster::new(session);
         if let Some(selector) = self.selector.filter(|selector| !selector.is_empty()) {
@@ -178,6 +185,24 @@ impl BudgetFlags {
                 Ok(failure(status))
             }
         }
+    }
+
+    /// Judges a cluster by a file of its samples.
+    async fn judge_file(&self, path: &Path, mut query: Query) -> Result<ExitCode> {
+        let case = open(path, &[Needs::Rows, Needs::Cpusets, Needs::Budgets])?;
+        query.end = self.time.unwrap_or(case.end);
+        case.require(query.end, query.interval)?;
+        if self.suggest {
+            let mut suggestion = budget::suggest_cluster(&case.client, &query).await?;
+            suggestion.notes.extend(case.notes);
+            return print_suggestion(&suggestion, self.output);
+        }
+        if query.reserved.given.is_none() {
+            query.reserved = case.partitioning.into();
+        }
+        let mut report = budget::judge_cluster(&case.client, &query).await?;
+        report.notes.extend(case.notes);
+        print_report(&report, self.output, None)
     }
 
     /// Judges this machine.

@@ -19,7 +19,8 @@ const FOUND: u8 = 3;
 
 #[derive(Args)]
 pub(super) struct CompareFlags {
-    /// Before: a window of this cluster (-1d, -1d/1h, now/30m, 2026-01-31T10:00:00Z), or a file that top -o json wrote
+    /// Before: a window of this cluster (-1d, -1d/1h, now/30m, 2026-01-31T10:00:00Z), a file that top -o json wrote, a capture
+    /// or a must-gather, whose window ends with its newest sample
     #[arg(value_name = "A", value_parser = parse_operand, value_hint = ValueHint::FilePath, allow_hyphen_values = true, required_unless_present = "schema")]
     a: Option<Operand>,
     /// After, likewise
@@ -73,7 +74,7 @@ impl CompareFlags {
         }
         let is_short = |operand: &Operand| match operand {
             Operand::Window { length, .. } => length.unwrap_or(self.interval) < Duration::from_secs(1),
-            Operand::Saved(_) => false,
+            Operand::Path(_) => false,
         };
         ensure!(
             !is_short(&a) && !is_short(&b),

@@ -1,5 +1,6 @@
 //! Commands and the flags of `top`, as clap parses them, with their help.
 use super::budgeting::BudgetFlags;
+use super::capturing::CaptureFlags;
 use super::checking::StatusFlags;
 use super::comparing::CompareFlags;
 use super::completion::CompletionFlags;
@@ -68,6 +69,17 @@ Examples:
   oc interrogate compare 2026-01-31T10:00:00Z/2h 2026-02-01T10:00:00Z/2h --by namespace
   oc interrogate compare before.json after.json --tolerance 20% --floor 50m --fail-on worse -o junit")]
     Compare(Box<CompareFlags>),
+    /// Save what the questions of this tool read in one file, for top, budget and compare without the cluster
+    #[command(
+        after_help = "The file has what a must-gather has, where that has it; promtool imports its samples too.
+
+Examples:
+  oc interrogate capture case.tar.gz
+  oc interrogate capture -i 1h -T 2026-01-31T10:00 --threads case.tar.gz
+  oc interrogate top --from case.tar.gz --by class
+  oc interrogate capture --must-gather -i 1h"
+    )]
+    Capture(Box<CaptureFlags>),
     /// Install or upgrade the exporter, its rules and its dashboard
     #[command(after_help = "Examples:
   oc interrogate install
@@ -169,9 +181,9 @@ pub(super) struct TopFlags {
     /// defaults to 15m, with --local to 2m
     #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, num_args = 0..=1, require_equals = true, conflicts_with = "time")]
     pub(super) watch: Option<Option<Duration>>,
-    /// Report from a file instead of a cluster: OpenMetrics as promtool dumps it (.gz too), or a must-gather's folder that has
-    /// one. The window then ends with the newest sample
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["local", "watch", "selector", "source", "reserved", "url", "via", "prometheus_ca", "insecure_prometheus"])]
+    /// Report from a file instead of a cluster: a capture, OpenMetrics as promtool dumps it (.gz too), or a must-gather, as a
+    /// folder or tar. The window then ends with the newest sample
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["local", "watch", "selector", "url", "via", "prometheus_ca", "insecure_prometheus"])]
     pub(super) from: Option<PathBuf>,
     /// Measure this machine (Linux) for the interval, without a cluster
     #[arg(long, conflicts_with_all = ["url", "via", "prometheus_ca", "insecure_prometheus"])]

@@ -1,6 +1,7 @@
 //! Command line: runs the commands, returns exit codes, prints the error line.
 mod budgeting;
 mod called_as;
+mod capturing;
 mod checking;
 mod comparing;
 mod complete;
@@ -13,9 +14,9 @@ mod values;
 mod version;
 mod watch;
 
+use crate::capture::{Case, Needs};
 use crate::cluster::Cluster;
 use crate::install::{self, Console, Removal};
-use crate::openmetrics;
 use crate::print::{self, PageOptions};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -85,6 +86,7 @@ fn run(verbose: bool, command: Command, program: &str) -> Result<ExitCode> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     match command {
         Command::Budget(flags) => return runtime.block_on(flags.run()),
+        Command::Capture(flags) => runtime.block_on(flags.run()),
         Command::Compare(flags) => return runtime.block_on(flags.run()),
         Command::Top(flags) => runtime.block_on(top(*flags)),
         Command::Install(flags) => runtime.block_on(install(*flags)),
@@ -105,7 +107,7 @@ async fn top(flags: TopFlags) -> Result<()> {
     let (from, end) = (flags.from.clone(), flags.time);
     let (mut question, session, prometheus) = flags.typed()?;
     if let Some(path) = from {
-        return show(&from_file(&path, end, &question)?, options).map(|_| ());
+        return show(&replay(&path, end, question).await?, options).map(|_| ());
     }
     let cluster = Cluster::new(session);
     if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
@@ -136,14 +138,28 @@ async fn top(flags: TopFlags) -> Result<()> {
     show(&report, options).map(|_| ())
 }
 
-/// Makes the report of a file of samples.
-fn from_file(path: &Path, end: Option<Timestamp>, question: &Question) -> Result<Report> {
-    let path = openmetrics::file::find_file(path)?;
-    let name = print::printable(&path.display().to_string());
-    let _progress = Progress::start(format!("reading {name}"));
-    let contents =
-        openmetrics::read(openmetrics::file::open(&path)?, top::reads).with_context(|| name.clone())?;
-    top::replay(contents, &name, end, question)
+/// Makes the report of a file of samples. `end`: end of the window; `None` for the newest sample.
+async fn replay(path: &Path, end: Option<Timestamp>, mut question: Question) -> Result<Report> {
+    let mut needs = vec![Needs::Rows];
+    match question.by {
+        By::Thread => needs.push(Needs::Threads),
+        By::Cpuset => needs.push(Needs::Cpusets),
+        _ => {}
+    }
+    let case = open(path, &needs)?;
+    question.end = end.unwrap_or(case.end);
+    case.require(question.end, question.interval)?;
+    question.sets.partitioning = case.partitioning;
+    let mut report = top::query(&case.client, &question).await?;
+    report.notes.extend(case.notes);
+    Ok(report)
+}
+
+/// Reads a path that holds samples.
+fn open(path: &Path, needs: &[Needs]) -> Result<Case> {
+    let shown = print::printable(&path.display().to_string());
+    let _progress = Progress::start(format!("reading {shown}"));
+    Case::open(path, &shown, needs)
 }
 
 async fn install(flags: InstallFlags) -> Result<()> {

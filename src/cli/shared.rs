@@ -1,5 +1,5 @@
-//! Flags that several commands share, of the source and of the connections to the API server and to Prometheus; and the
-//! colour of output.
+//! What several commands share: flags of the source and of the connections to the API server and to Prometheus, the colour of
+//! output, and the signals that end a program.
 use super::values::{Limit, flag_parser, parse_timeout, path_parser};
 use crate::cluster::{self, PrometheusOptions, SessionOptions, Via};
 use crate::top::SourceChoice;
@@ -166,6 +166,31 @@ pub(super) fn colour() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     // On Windows a program has to enable escape sequences first, and only the screen of `--watch` does.
     screen() && !plain && std::env::var_os("TERM").is_some()
+}
+
+/// Waits for Ctrl-C or, on Unix, SIGTERM. Never returns if the program cannot listen for them.
+pub(super) async fn termination() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminated = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut signal) => signal.recv().await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = ctrl_c => {}
+            _ = terminated => {}
+        }
+    }
+    #[cfg(not(unix))]
+    ctrl_c.await;
 }
 
 /// Usage error that clap cannot detect.

@@ -1,4 +1,5 @@
 //! `top --watch`: repeats the report, on a screen if there is a terminal, else one after another.
+use super::shared::termination;
 use super::values::now;
 use super::{print_stderr, shared, show};
 use crate::cluster::Cluster;
@@ -186,29 +187,4 @@ async fn print_each(mut feed: Feed<'_>, options: PageOptions) -> Result<()> {
             }
         }
     }
-}
-
-/// Waits for Ctrl-C or, on Unix, SIGTERM. Never returns if the program cannot listen for them.
-async fn termination() {
-    let ctrl_c = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let terminated = async {
-            match signal(SignalKind::terminate()) {
-                Ok(mut signal) => signal.recv().await,
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = ctrl_c => {}
-            _ = terminated => {}
-        }
-    }
-    #[cfg(not(unix))]
-    ctrl_c.await;
 }

@@ -61,5 +61,5 @@ pub use connection::Connection;
 pub use context::Cluster;
 pub use names::Named;
 pub use options::{PrometheusOptions, SessionOptions, Via};
-pub use partitioning::{Partitioning, ProfileSets};
+pub use partitioning::{GatheredObjects, Partitioning, ProfileSets};
 pub use server::{Applied, Events, FIELD_MANAGER, Failure, Part, Server};

@@ -92,10 +92,59 @@ async fn fetch(cluster: &Cluster) -> Result<Partitioning> {
 /// Fetches whether the platform's pods are bound. `None` if there is no such object, or it may not be read.
 pub(super) async fn of_pods(server: &Server<'_>) -> Option<bool> {
     let infrastructure: Value = server.get_opt(INFRASTRUCTURE, Part::Whole).await.ok()??;
+    binds_pods(&infrastructure)
+}
+
+fn binds_pods(infrastructure: &Value) -> Option<bool> {
     match infrastructure.pointer("/status/cpuPartitioning")?.as_str()? {
         "AllNodes" => Some(true),
         "None" => Some(false),
         _ => None,
+    }
+}
+
+/// Objects of a cluster, as somebody has gathered them.
+#[derive(Clone, Debug, Default)]
+pub struct GatheredObjects {
+    /// PerformanceProfiles.
+    pub profiles: Vec<Value>,
+    /// Labels of each node.
+    pub nodes: BTreeMap<String, BTreeMap<String, String>>,
+    /// Infrastructure `cluster`.
+    pub infrastructure: Option<Value>,
+}
+
+impl Partitioning {
+    /// Finds what gathered objects tell.
+    pub fn of_objects(objects: &GatheredObjects) -> Partitioning {
+        let (mut of_nodes, mut odd) = (BTreeMap::new(), Vec::new());
+        for profile in &objects.profiles {
+            match read(profile) {
+                Ok((sets, selector)) => {
+                    let has_all = |labels: &BTreeMap<String, String>| {
+                        selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+                    };
+                    let selected = objects.nodes.iter().filter(|(_, labels)| has_all(labels));
+                    of_nodes.extend(selected.map(|(node, _)| (node.clone(), sets.clone())));
+                }
+                Err(error) => odd.push(explain_odd(profile, &error)),
+            }
+        }
+        let of_pods = objects.infrastructure.as_ref().and_then(binds_pods);
+        Partitioning { why_none: why_none(&odd, of_nodes.is_empty()), of_nodes, of_pods }
+    }
+}
+
+fn explain_odd(profile: &Value, error: &Error) -> String {
+    let name = profile.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    format!("PerformanceProfile {name:?}: {error:#}")
+}
+
+fn why_none(odd: &[String], is_empty: bool) -> Option<String> {
+    match (odd.is_empty(), is_empty) {
+        (false, _) => Some(odd.join("; ")),
+        (true, true) => Some("there is none".to_owned()),
+        (true, false) => None,
     }
 }
 
@@ -110,8 +159,7 @@ async fn profiles(cluster: &Cluster, server: &Server<'_>) -> Result<Partitioning
             Ok(found) => found,
             // One that cannot be read takes none of the others along.
             Err(error) => {
-                let name = profile.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-                odd.push(format!("PerformanceProfile {name:?}: {error:#}"));
+                odd.push(explain_odd(&profile, &error));
                 continue;
             }
         };
@@ -121,12 +169,7 @@ async fn profiles(cluster: &Cluster, server: &Server<'_>) -> Result<Partitioning
             of_nodes.insert(node, sets.clone());
         }
     }
-    let why_none = match (odd.is_empty(), of_nodes.is_empty()) {
-        (false, _) => Some(odd.join("; ")),
-        (true, true) => Some("there is none".to_owned()),
-        (true, false) => None,
-    };
-    Ok(Partitioning { of_nodes, why_none, of_pods: None })
+    Ok(Partitioning { why_none: why_none(&odd, of_nodes.is_empty()), of_nodes, of_pods: None })
 }
 
 /// Reads a profile's sets, and the labels of its nodes.
@@ -149,8 +192,26 @@ fn read(profile: &Value) -> Result<(ProfileSets, BTreeMap<String, String>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{GatheredObjects, Partitioning, read};
     use serde_json::json;
+
+    #[test]
+    fn gathered_profiles_are_of_the_nodes_that_have_their_labels() {
+        let profile = |reserved: &str, selector: serde_json::Value| json!({"metadata": {"name": "p"}, "spec": {"cpu": {"reserved": reserved}, "nodeSelector": selector}});
+        let labels = |role: &str| [(format!("role/{role}"), String::new())].into();
+        let objects = GatheredObjects {
+            profiles: vec![profile("0-1", json!({"role/worker": ""})), profile("x", json!({}))],
+            nodes: [("a".to_owned(), labels("worker")), ("b".to_owned(), labels("master"))].into(),
+            infrastructure: Some(json!({"status": {"cpuPartitioning": "AllNodes"}})),
+        };
+        let found = Partitioning::of_objects(&objects);
+        assert_eq!(found.of_nodes.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(found.of_nodes["a"].reserved.to_string(), "0-1");
+        assert!(found.why_none.unwrap().contains("PerformanceProfile \"p\": spec.cpu.reserved"));
+        assert_eq!(found.of_pods, Some(true));
+        let none = Partitioning::of_objects(&GatheredObjects::default());
+        assert_eq!((none.why_none.as_deref(), none.of_pods), (Some("there is none"), None));
+    }
 
     #[test]
     fn a_profile_has_its_sets_and_the_labels_of_its_nodes() {

@@ -1,12 +1,11 @@
-//! Operands: what is compared, as it was given. Captures will be one more variant, with a side of their own.
+//! Operands: what is compared, as it was given.
 use crate::time::{Timestamp, parse_duration};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Forms of an operand, for errors.
-pub(super) const FORMS: &str =
-    "give a window such as -1d/1h, now or 2026-01-31T10:00:00Z, or a file that `top -o json` wrote";
+pub(super) const FORMS: &str = "give a window such as -1d/1h, now or 2026-01-31T10:00:00Z, a file that `top -o json` wrote, a capture or a must-gather";
 
 /// One of the two things that are compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +19,8 @@ pub enum Operand {
         /// Length. `None`: the default.
         length: Option<Duration>,
     },
-    /// A file with a report.
-    Saved(PathBuf),
+    /// A file with a report, or one that holds samples.
+    Path(PathBuf),
 }
 
 impl Operand {
@@ -35,7 +34,7 @@ impl Operand {
         let end = if time == "now" { Ok(now) } else { Timestamp::parse(time, now) };
         let looks_like_a_time = text.starts_with('-') || time == "now" || is_a_time(time);
         if !looks_like_a_time {
-            return Ok(Operand::Saved(text.into()));
+            return Ok(Operand::Path(text.into()));
         }
         let end = end.with_context(|| format!("{time:?} is no end of a window"))?;
         let length = length.map(parse_duration).transpose();
@@ -77,7 +76,7 @@ mod tests {
             assert_eq!((at.to_string().as_str(), of), (end, length), "{text}");
         }
         for text in ["before.json", "reports/-1d.json", "./-1d", "2026-02-01.json", "now.json"] {
-            assert_eq!(Operand::parse(text, now).unwrap(), Operand::Saved(text.into()), "{text}");
+            assert_eq!(Operand::parse(text, now).unwrap(), Operand::Path(text.into()), "{text}");
         }
         for text in ["", "-1x", "-1d/", "-1d/x", "now/0s", "2026-02-03", "-"] {
             assert!(Operand::parse(text, now).is_err(), "{text}");

@@ -9,6 +9,7 @@ use super::report::{Change, ClassComparison, Comparison, Findings};
 use super::saved;
 use super::side::Side;
 use super::trends;
+use crate::capture::{Case, Needs, holds_samples};
 use crate::progress::Progress;
 use crate::prometheus::{Client, Size};
 use crate::query::Querier;
@@ -49,23 +50,45 @@ pub struct Query {
     pub exporter: bool,
 }
 
-/// Comparison whose saved reports have been read.
+/// Comparison whose files have been read.
 #[derive(Debug)]
 pub struct Prepared {
     query: Query,
     level: Level,
-    saved: [Option<Side>; 2],
+    read: [Read; 2],
+}
+
+/// An operand, as far as it can be read without a cluster.
+#[derive(Debug)]
+enum Read {
+    /// Saved report.
+    Side(Box<Side>),
+    /// Samples of a file.
+    Case(Box<Case>),
+    /// Window of the cluster.
+    Window,
+}
+
+impl Read {
+    fn side(&self) -> Option<&Side> {
+        if let Read::Side(side) = self { Some(side) } else { None }
+    }
 }
 
 impl Prepared {
-    /// Reads the saved reports. Errors if one cannot be read, or cannot tell the level that is asked for.
+    /// Reads the files. Errors if one cannot be read, or a saved report cannot tell the level that is asked for.
     pub fn new(query: Query) -> Result<Prepared> {
         let read = |operand: &Operand| match operand {
-            Operand::Window { .. } => Ok(None),
-            Operand::Saved(path) => saved::read(path).map(Some),
+            Operand::Window { .. } => Ok(Read::Window),
+            Operand::Path(path) if holds_samples(path) => {
+                let shown = path.display().to_string();
+                let _progress = Progress::start(format!("reading {shown}"));
+                Ok(Read::Case(Box::new(Case::open(path, &shown, &[Needs::Rows])?)))
+            }
+            Operand::Path(path) => saved::read(path).map(Box::new).map(Read::Side),
         };
-        let saved = [read(&query.a)?, read(&query.b)?];
-        let coarsest = saved.iter().flatten().min_by_key(|side| side.level);
+        let read = [read(&query.a)?, read(&query.b)?];
+        let coarsest = read.iter().filter_map(Read::side).min_by_key(|side| side.level);
         let level = match (query.by, coarsest) {
             (Some(by), Some(side)) => {
                 ensure!(
@@ -81,58 +104,53 @@ impl Prepared {
             (Some(by), None) => by,
             (None, side) => side.map_or(Level::Workload, |side| side.level.min(Level::Workload)),
         };
-        Ok(Prepared { query, level, saved })
+        Ok(Prepared { query, level, read })
     }
 
     /// Returns true if a side is a window of a cluster.
     pub fn needs_cluster(&self) -> bool {
-        self.saved.iter().any(Option::is_none)
+        self.read.iter().any(|read| matches!(read, Read::Window))
     }
 
-    /// Compares. `client`: where windows are fetched from. Errors are those of the client; or a window has no samples.
+    /// Compares. `client`: where windows of the cluster are fetched from. Errors are those of the client; or a window has no
+    /// samples.
     pub async fn run(self, client: Option<&Client>) -> Result<Comparison> {
-        let Prepared { query, level, saved } = self;
-        let [a, b] = match (saved, client) {
-            ([Some(a), Some(b)], _) => [a, b],
-            (saved, Some(client)) => Windows { query: &query, level, client }.fill(saved).await?,
-            (_, None) => anyhow::bail!("a window needs a cluster"),
-        };
+        let Prepared { query, level, read } = self;
+        let [a, b] = Sides { query: &query, level, client }.fill(read).await?;
         Ok(compare(a, b, level, query.limits))
     }
 }
 
-/// Windows of a cluster.
-struct Windows<'a> {
+/// Sides of a comparison, to be fetched.
+struct Sides<'a> {
     query: &'a Query,
     level: Level,
-    client: &'a Client,
+    client: Option<&'a Client>,
 }
 
-impl Windows<'_> {
-    /// Fetches the sides that are windows. Those without a source of their own get that of the other side.
-    async fn fill(&self, [a, b]: [Option<Side>; 2]) -> Result<[Side; 2]> {
+impl Sides<'_> {
+    /// Fetches the sides that are windows or samples of files. Those without a source of their own get that of the other side.
+    async fn fill(&self, [read_a, read_b]: [Read; 2]) -> Result<[Side; 2]> {
         let progress = Progress::start("querying Prometheus");
-        let querier = Querier::new(self.client, &progress);
-        querier.learn_dialect().await?;
-        let choice = match (self.query.source, a.as_ref().or(b.as_ref())) {
+        let saved = read_a.side().or(read_b.side());
+        let choice = match (self.query.source, saved) {
             (SourceChoice::Auto, Some(other)) if other.is_platform() => SourceChoice::Platform,
             (choice, _) => choice,
         };
-        let side = async |saved: Option<Side>, operand: &Operand| match saved {
-            Some(side) => Ok(side),
-            None => self.fetch(&querier, operand, choice).await,
-        };
-        let (query, was_a, was_b) = (self.query, a.is_some(), b.is_some());
-        let (a, b) = tokio::try_join!(side(a, &query.a), side(b, &query.b))?;
+        let (query, was_a, was_b) = (self.query, read_a.side().is_some(), read_b.side().is_some());
+        let (a, b) = tokio::try_join!(
+            self.side(&read_a, &query.a, choice, &progress),
+            self.side(&read_b, &query.b, choice, &progress)
+        )?;
         if choice != SourceChoice::Auto || a.is_platform() == b.is_platform() {
             return Ok([a, b]);
         }
         // The platform's own series may cover both windows: figures of one source compare better than those of two.
-        let same = async |side: Side, was_saved: bool, operand: &Operand| {
+        let same = async |side: Side, was_saved: bool, read: &Read, operand: &Operand| {
             if side.is_platform() || was_saved {
                 return side;
             }
-            match self.fetch(&querier, operand, SourceChoice::Platform).await {
+            match self.side(read, operand, SourceChoice::Platform, &progress).await {
                 Ok(mut other) => {
                     other.report.notes.push(SAME_SOURCE.to_owned());
                     other
@@ -140,19 +158,49 @@ impl Windows<'_> {
                 Err(_) => side,
             }
         };
-        Ok([same(a, was_a, &query.a).await, same(b, was_b, &query.b).await])
+        Ok([same(a, was_a, &read_a, &query.a).await, same(b, was_b, &read_b, &query.b).await])
     }
 
-    async fn fetch(&self, querier: &Querier<'_>, operand: &Operand, source: SourceChoice) -> Result<Side> {
-        let Operand::Window { text, end, length } = operand else {
-            anyhow::bail!("a saved report is no window");
-        };
+    /// Makes a side of what an operand is.
+    async fn side(
+        &self,
+        read: &Read,
+        operand: &Operand,
+        source: SourceChoice,
+        progress: &Progress,
+    ) -> Result<Side> {
+        match (read, operand) {
+            (Read::Side(side), _) => Ok((**side).clone()),
+            (Read::Case(case), Operand::Path(path)) => {
+                case.require(case.end, self.query.interval)?;
+                let text = path.display().to_string();
+                let mut side = self.fetch(&case.client, (&text, case.end, None), source, progress).await?;
+                side.report.notes.extend(case.notes.iter().cloned());
+                Ok(side)
+            }
+            (_, Operand::Window { text, end, length }) => {
+                let client = self.client.context("a window needs a cluster")?;
+                self.fetch(client, (text, *end, *length), source, progress).await
+            }
+            (_, Operand::Path(path)) => anyhow::bail!("{} has not been read", path.display()),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        client: &Client,
+        (text, end, length): (&str, Timestamp, Option<Duration>),
+        source: SourceChoice,
+        progress: &Progress,
+    ) -> Result<Side> {
+        let querier = Querier::new(client, progress);
+        querier.learn_dialect().await?;
         let interval = length.unwrap_or(self.query.interval);
-        let mut question = Question::of_all(source, *end, interval, self.level.into());
+        let mut question = Question::of_all(source, end, interval, self.level.into());
         question.trend = BLOCKS;
         question.filter.exporter = self.query.exporter;
         let mut report =
-            top::report(querier, &question).await.with_context(|| format!("cannot compare {text}"))?;
+            top::report(&querier, &question).await.with_context(|| format!("cannot compare {text}"))?;
         ensure!(
             !report.rows.is_empty(),
             "cannot compare {text}: nothing has samples in the window to {end}; Prometheus may keep less, and \
@@ -162,17 +210,17 @@ impl Windows<'_> {
         for note in report.notes.iter_mut().filter(|note| note.starts_with(NO_OWNERS)) {
             *note = BY_NAMES.to_owned();
         }
-        let nodes = self.nodes(*end - interval, *end).await;
+        let nodes = self.nodes(client, end - interval, end).await;
         Ok(Side::of_report(text, self.level, report, nodes))
     }
 
     /// Lists the names of the nodes, by which static pods are told from others; none if the server does not list them.
-    async fn nodes(&self, start: Timestamp, end: Timestamp) -> BTreeSet<String> {
+    async fn nodes(&self, client: &Client, start: Timestamp, end: Timestamp) -> BTreeSet<String> {
         if self.level != Level::Workload {
             return BTreeSet::new();
         }
         let size = Size::from_samples(NODES);
-        let of = |label, metric| self.client.label_values(label, metric, (start, end), size);
+        let of = |label, metric| client.label_values(label, metric, (start, end), size);
         let (placed, busy) = tokio::join!(of("node", POD_INFO), of("instance", BUSY));
         placed
             .unwrap_or_default()

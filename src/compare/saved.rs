@@ -37,6 +37,8 @@ struct Text {
 #[derive(Deserialize)]
 struct Source {
     kind: String,
+    /// Kind of a file's series.
+    series: Option<String>,
     url: Option<String>,
     nodes: usize,
 }
@@ -68,9 +70,6 @@ struct Average {
 /// Reads a side from a file. Errors name the file, what is wrong with it, and what may be given.
 pub(super) fn read(path: &Path) -> Result<Side> {
     let shown = path.display();
-    if path.is_dir() {
-        bail!("{shown} is a folder, and captures and must-gathers cannot be compared; {FORMS}");
-    }
     let bytes = std::fs::read(path).map_err(|error| anyhow!("cannot read {shown}: {error}; {FORMS}"))?;
     parse(&bytes, &path.to_string_lossy()).with_context(|| format!("cannot compare {shown}"))
 }
@@ -121,7 +120,7 @@ fn side(text: Text, asked: &str) -> Side {
         asked: asked.to_owned(),
         coverage: coverage(&text.window),
         window: text.window,
-        source: text.source.kind,
+        source: text.source.series.unwrap_or(text.source.kind),
         url: text.source.url,
         nodes: text.source.nodes,
         blocks: 0,

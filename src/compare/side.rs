@@ -56,7 +56,7 @@ impl Side {
             asked: asked.to_owned(),
             coverage: coverage(&report.window),
             window: report.window,
-            source: report.source.kind.as_str().to_owned(),
+            source: report.source.series.unwrap_or(report.source.kind).as_str().to_owned(),
             url: report.source.url,
             nodes: report.source.nodes,
             blocks: 0,

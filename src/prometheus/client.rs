@@ -1,110 +1,62 @@
-//! HTTP client: one endpoint, one cookie jar, no redirects, bounded responses.
+//! Client: queries of a server, or of a file's samples, which are evaluated here as a server would.
+use super::{Dialect, Endpoint, Grid, HttpClient, Labels, RuleGroup, Secret, Series, Size, Target};
+use crate::evaluate::{Evaluated, Evaluator};
+use crate::time::{Timestamp, parse_duration};
+use anyhow::{Result, bail};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-mod exchange;
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, anyhow, bail};
-use reqwest::header::HeaderValue;
-use secrecy::ExposeSecret as _;
-use serde::de::DeserializeOwned;
-
-use super::front::Server;
-use super::response::{self, QueryResult};
-use super::{Endpoint, Grid, Secret, Series, Size, is_loopback};
-use crate::time::{Timestamp, duration_seconds};
-
-/// Longest parameters in a URL, in bytes. Longer ones go as a POST, which takes a right that not every reader has.
-const LONGEST_GET: usize = 4096;
-/// Largest response that the client reads into memory, in bytes.
-const LARGEST_RESPONSE: usize = 256 << 20;
-/// Longest time that a whole response may take, even if it never falls silent, in timeouts.
-const TIMEOUTS_IN_TOTAL: u32 = 10;
-/// Longest time to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Connection to one Prometheus. Its cookies keep a router's choice of replica for all queries.
+/// Where series come from.
 #[derive(Debug)]
-pub struct Client {
-    http: reqwest::Client,
-    url: String,
-    /// Query of the base address, which goes with every request, from its `?` on; empty if it has none.
-    fixed_query: String,
-    token: Mutex<Option<HeaderValue>>,
-    timeout: Duration,
-    /// Largest response, in bytes.
-    largest: usize,
-    warnings: Mutex<BTreeSet<String>>,
+pub struct Client(Backend);
+
+#[derive(Debug)]
+enum Backend {
+    Server(HttpClient),
+    File { name: String, evaluator: Evaluator },
 }
 
+use Backend::{File, Server};
+
 impl Client {
-    /// Makes a client; sends nothing yet. Errors if a token would go to an `http` address that is not this machine.
+    /// Makes a client of a server; sends nothing yet. Errors if a token would go to an `http` address that is not this
+    /// machine.
     pub fn new(endpoint: Endpoint) -> Result<Client> {
-        let Endpoint { mut url, token, tls, proxy, timeout } = endpoint;
-        let fixed_query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-        url.set_query(None);
-        let text = url.as_str().trim_end_matches('/').to_owned();
-        if token.is_some() && url.scheme() != "https" && !is_loopback(&url) {
-            bail!("{text} is not encrypted and gets no token: use its https address");
-        }
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .cookie_store(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(timeout)
-            .timeout(timeout * TIMEOUTS_IN_TOTAL)
-            .user_agent(concat!("oc-interrogate/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&url) {
-            // A proxy would see the token in plain text, and look for the address on its own machine. A resolver could
-            // name another machine.
-            let here = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
-            builder =
-                builder.no_proxy().resolve_to_addrs("localhost", &here.map(|ip| SocketAddr::new(ip, 0)));
-        } else if let Some(proxy) = proxy {
-            let proxy = reqwest::Proxy::all(proxy).map_err(|_| {
-                anyhow!("the kubeconfig's proxy-url cannot be used: give an http, https or socks5 address")
-            })?;
-            builder = builder.proxy(proxy);
-        }
-        let token = token.as_ref().map(bearer).transpose()?;
-        Ok(Client {
-            http: builder.build().context("preparing the HTTP client")?,
-            url: text,
-            fixed_query,
-            token: Mutex::new(token),
-            timeout,
-            largest: LARGEST_RESPONSE,
-            warnings: Mutex::default(),
-        })
+        HttpClient::new(endpoint).map(Server).map(Client)
     }
 
-    /// Returns the base address, without `/api/v1`.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// Makes a client of a file's samples. `name`: the file's, for messages.
+    pub fn of_file(name: &str, evaluator: Evaluator) -> Client {
+        Client(File { name: name.to_owned(), evaluator })
+    }
+
+    /// Returns the server's base address, without `/api/v1`, or the file's name.
+    pub fn address(&self) -> &str {
+        match &self.0 {
+            Server(server) => server.url(),
+            File { name, .. } => name,
+        }
+    }
+
+    /// Returns true if it is of a file.
+    pub fn is_file(&self) -> bool {
+        matches!(self.0, File { .. })
     }
 
     /// Replaces the token, if the client has one. Returns true if the new one differs. Errors if no header can hold it.
     pub fn replace_token(&self, token: &Secret) -> Result<bool> {
-        let token = bearer(token)?;
-        let mut current = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        let differs = current.as_ref().is_some_and(|current| *current != token);
-        if differs {
-            *current = Some(token);
+        match &self.0 {
+            Server(server) => server.replace_token(token),
+            File { .. } => Ok(false),
         }
-        Ok(differs)
-    }
-
-    fn token(&self) -> Option<HeaderValue> {
-        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the warnings of all queries so far, each once, sorted.
     pub fn warnings(&self) -> Vec<String> {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        match &self.0 {
+            Server(server) => server.warnings(),
+            File { .. } => Vec::new(),
+        }
     }
 
     /// Fetches the values of `query` at the times of `grid`. `lookback` is a duration literal: a plain selector's value
@@ -118,10 +70,15 @@ impl Client {
         size: Size,
         extract: impl FnOnce(&[Series<'_>]) -> T,
     ) -> Result<T> {
-        let (start, end, step) = (grid.start.seconds(), grid.end.seconds(), duration_seconds(grid.step));
-        let mut parameters = vec![("query", query), ("start", &start), ("end", &end), ("step", &step)];
-        parameters.extend(lookback.map(|lookback| ("lookback_delta", lookback)));
-        self.query("query_range", &parameters, size, extract).await
+        match &self.0 {
+            Server(server) => server.range(query, grid, lookback, size, extract).await,
+            File { evaluator, .. } => {
+                let times: Vec<Timestamp> =
+                    (0..grid.points()).map(|step| grid.start + grid.step * step as u32).collect();
+                let lookback = lookback.map(parse_duration).transpose()?;
+                Ok(extract(&series(&evaluator.range(query, &times, lookback)?)))
+            }
+        }
     }
 
     /// Fetches the value of `query` at a time, one sample per series, or the raw samples of a range selector. `extract`
@@ -133,7 +90,10 @@ impl Client {
         size: Size,
         extract: impl FnOnce(&[Series<'_>]) -> T,
     ) -> Result<T> {
-        self.query("query", &[("query", query), ("time", &at.seconds())], size, extract).await
+        match &self.0 {
+            Server(server) => server.instant(query, at, size, extract).await,
+            File { evaluator, .. } => Ok(extract(&series(&evaluator.instant(query, at)?))),
+        }
     }
 
     /// Fetches the values at a time of a `query` with one series for each key. A value that is not finite is left out.
@@ -158,83 +118,75 @@ impl Client {
     }
 
     /// Fetches the values of a label of the series of `selector` between two times; empty if the server does not list
-    /// them. The server reads no samples for that. Errors if it does not respond.
+    /// them. No samples are read for that. Errors if the server does not respond.
     pub async fn label_values(
         &self,
         label: &str,
         selector: &str,
-        (start, end): (Timestamp, Timestamp),
+        times: (Timestamp, Timestamp),
         size: Size,
     ) -> Result<Vec<String>> {
-        let (start, end) = (start.seconds(), end.seconds());
-        let parameters = [("match[]", selector), ("start", &start), ("end", &end)];
-        let (_, _, body) = self.send(&format!("label/{label}/values"), &parameters, size).await?;
-        Ok(response::parse_optional(&body).unwrap_or_default())
+        match &self.0 {
+            Server(server) => server.label_values(label, selector, times, size).await,
+            File { evaluator, .. } => evaluator.label_values(label, selector, times),
+        }
     }
 
-    /// Sends a query to `path` of the API and collects its warnings.
-    async fn query<T>(
-        &self,
-        path: &str,
-        parameters: &[(&str, &str)],
-        size: Size,
-        extract: impl FnOnce(&[Series<'_>]) -> T,
-    ) -> Result<T> {
-        let exchange = self.exchange(path, parameters, size).await?;
-        let (status, location) = (exchange.status, exchange.location.as_deref());
-        let parsed = response::parse(&self.server(), status, location, &exchange.body);
-        exchange.show(parsed.as_ref().ok().map(|result| result.series.len()));
-        let QueryResult { series, warnings } =
-            parsed.map_err(|refusal| refusal.map_message(|message| self.redact_token(message)))?;
-        let warnings = warnings.iter().map(|warning| self.redact_token(warning));
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
-        Ok(extract(&series))
+    /// Finds out how queries are evaluated. Errors if the server does not respond, or if a proxy in front of it refuses
+    /// this user: one request shows that.
+    pub async fn dialect(&self) -> Result<Dialect> {
+        match &self.0 {
+            Server(server) => server.dialect().await,
+            File { .. } => Ok(Dialect { own_lookback: true, left_open: true }),
+        }
     }
 
-    /// Fetches data of any type from `path` of the API. Errors: one line with the cause and the remedy.
-    pub(super) async fn fetch_data<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        parameters: &[(&str, &str)],
-    ) -> Result<T> {
-        let (status, location, body) = self.send(path, parameters, Size::Many).await?;
-        let (data, _) = response::parse_data(&self.server(), status, location.as_deref(), &body)
-            .map_err(|refusal| refusal.map_message(|message| self.redact_token(message)))?;
-        Ok(data)
+    /// Fetches the server's host name, in a cluster its pod's; `None` if it does not report it, as before Prometheus 3.
+    /// Errors if it does not respond.
+    pub async fn host(&self) -> Result<Option<String>> {
+        match &self.0 {
+            Server(server) => server.host().await,
+            File { .. } => Ok(None),
+        }
     }
 
-    /// Returns the server, for messages.
-    pub(super) fn server(&self) -> Server<'_> {
-        Server { url: &self.url, with_token: self.token().is_some() }
+    /// Checks that an empty result can be trusted. Errors if the server has no series at all because none of its stores
+    /// responds, as a Thanos that has lost them.
+    pub async fn require_stores(&self) -> Result<()> {
+        match &self.0 {
+            Server(server) => server.require_stores().await,
+            File { .. } => Ok(()),
+        }
     }
 
-    /// Sends one request. Returns the response's status, its `Location` if it has one, and its body.
-    pub(super) async fn send(
-        &self,
-        path: &str,
-        parameters: &[(&str, &str)],
-        size: Size,
-    ) -> Result<(u16, Option<String>, Vec<u8>)> {
-        let exchange = self.exchange(path, parameters, size).await?;
-        exchange.show(None);
-        Ok((exchange.status, exchange.location, exchange.body))
+    /// Fetches the loaded groups of recording rules with these names. Errors: one line with the cause and the remedy.
+    pub async fn rule_groups(&self, names: &[&str]) -> Result<Vec<RuleGroup>> {
+        self.server("rules")?.rule_groups(names).await
     }
 
-    /// Removes the token from a server's message, which may repeat the request.
-    pub(super) fn redact_token(&self, message: &str) -> String {
-        let token = self.token();
-        let sent = token.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
-        sent.map_or_else(|| message.to_owned(), |token| message.replace(token, "(the token)"))
+    /// Fetches the targets of one scrape pool, up or down. Errors: one line with the cause and the remedy.
+    pub async fn targets(&self, pool: &str) -> Result<Vec<Target>> {
+        self.server("targets")?.targets(pool).await
+    }
+
+    fn server(&self, what: &str) -> Result<&HttpClient> {
+        match &self.0 {
+            Server(server) => Ok(server),
+            File { name, .. } => bail!("{name} has samples alone, and no {what}"),
+        }
     }
 }
 
-/// Makes the header of a bearer token, which no `Debug` output shows. Errors if a header cannot hold the token.
-fn bearer(token: &Secret) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-        .map_err(|_| anyhow!("the token holds characters that no token has: log in again with oc login"))?;
-    value.set_sensitive(true);
-    Ok(value)
+/// Lends what was evaluated as a server's response.
+fn series(all: &[Evaluated]) -> Vec<Series<'_>> {
+    all.iter()
+        .map(|one| Series { labels: labels(one), samples: one.samples.iter().copied().collect() })
+        .collect()
 }
 
-#[cfg(test)]
-mod tests;
+fn labels(one: &Evaluated) -> Labels<'_> {
+    one.labels
+        .iter()
+        .map(|(name, value)| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value.as_str())))
+        .collect()
+}

@@ -1,10 +1,12 @@
-//! Client of Prometheus's HTTP API: sends queries, parses responses, and words each failure with its remedy.
+//! Client of Prometheus: sends queries to its HTTP API, parses responses, and words each failure with its remedy. A file
+//! of samples is queried by the same client.
 //!
 //! It takes an address, a token and certificate authorities, and knows nothing of the cluster that they come from.
 
 mod client;
 pub(crate) mod failure;
 mod front;
+mod http_client;
 pub mod promql;
 mod refusal;
 mod response;
@@ -17,6 +19,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 pub use client::Client;
+use http_client::HttpClient;
 pub use refusal::{Excess, Refusal, excess, is_token_refused};
 /// String that no `Debug` output shows: a bearer token.
 pub use secrecy::SecretString as Secret;

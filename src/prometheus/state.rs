@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use super::response::{self, QueryResult};
-use super::{Client, Dialect, Size, failure, front, null_is_empty};
+use super::{Dialect, HttpClient, Size, failure, front, null_is_empty};
 use crate::time::Timestamp;
 
 /// Group of rules, as the server has loaded it.
@@ -62,10 +62,10 @@ struct Targets {
     active_targets: Vec<Target>,
 }
 
-impl Client {
+impl HttpClient {
     /// Checks that an empty result can be trusted. Errors if the server has no series at all because none of its stores
     /// responds, as a Thanos that has lost them.
-    pub async fn require_stores(&self) -> Result<()> {
+    pub(super) async fn require_stores(&self) -> Result<()> {
         // Thanos warns of a lost store. After it has given up on all stores, it says so only if the request refuses
         // partial responses.
         for partial in ["true", "false"] {
@@ -90,7 +90,7 @@ impl Client {
 
     /// Finds out how the server evaluates queries. Errors if it does not respond, or if a proxy in front of it refuses
     /// this user: one request shows that.
-    pub async fn dialect(&self) -> Result<Dialect> {
+    pub(super) async fn dialect(&self) -> Result<Dialect> {
         // The range holds three whole milliseconds, but two if it excludes its start.
         const RANGE: &str = "count_over_time(vector(1)[2ms:1ms])";
         let (status, _, body) = self.send("status/buildinfo", &[], Size::Few).await?;
@@ -105,13 +105,13 @@ impl Client {
 
     /// Fetches the server's host name, in a cluster its pod's; `None` if the server does not report it, as before
     /// Prometheus 3. Errors if it does not respond.
-    pub async fn host(&self) -> Result<Option<String>> {
+    pub(super) async fn host(&self) -> Result<Option<String>> {
         let (_, _, body) = self.send("status/runtimeinfo", &[], Size::Few).await?;
         Ok(response::parse_hostname(&body).map(|host| failure::one_line(&host)))
     }
 
     /// Fetches the loaded groups of recording rules with these names. Errors: one line with the cause and the remedy.
-    pub async fn rule_groups(&self, names: &[&str]) -> Result<Vec<RuleGroup>> {
+    pub(super) async fn rule_groups(&self, names: &[&str]) -> Result<Vec<RuleGroup>> {
         let mut parameters = vec![("type", "record")];
         parameters.extend(names.iter().map(|name| ("rule_group[]", *name)));
         let Groups { mut groups } = self.fetch_data("rules", &parameters).await?;
@@ -121,7 +121,7 @@ impl Client {
     }
 
     /// Fetches the targets of one scrape pool, up or down. Errors: one line with the cause and the remedy.
-    pub async fn targets(&self, pool: &str) -> Result<Vec<Target>> {
+    pub(super) async fn targets(&self, pool: &str) -> Result<Vec<Target>> {
         let Targets { mut active_targets } =
             self.fetch_data("targets", &[("state", "active"), ("scrapePool", pool)]).await?;
         // Before 2.42 the server does not filter.

@@ -13,7 +13,16 @@ mod querier;
 pub(crate) mod span;
 mod split;
 
+use crate::prometheus::Client;
+use crate::report::{Source, SourceKind};
+
 pub(crate) use cache::Cache;
 pub(crate) use querier::{Querier, Query, Want, add_samples};
 pub(crate) use span::Span;
 pub(crate) use split::{Cost, Split};
+
+/// Returns the source that a report names: a server, or a file. `kind`: kind of its series.
+pub(crate) fn source_of(client: &Client, kind: SourceKind, nodes: usize) -> Source {
+    let make = if client.is_file() { Source::in_file } else { Source::at };
+    make(client.address(), kind, nodes)
+}

@@ -31,6 +31,9 @@ pub struct Source {
     /// Name of the file that has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Kind of the series that a file has. `None` if it is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<SourceKind>,
     /// Number of nodes that have a sample in the window.
     pub nodes: usize,
     /// Number of nodes of the cluster at the window's end. `None` if it is not known.
@@ -44,12 +47,18 @@ pub struct Source {
 impl Source {
     /// Makes a source of which nothing more is known.
     pub fn new(kind: SourceKind, nodes: usize) -> Source {
-        Source { kind, url: None, file: None, nodes, cluster_nodes: None, replica: None }
+        Source { kind, url: None, file: None, series: None, nodes, cluster_nodes: None, replica: None }
     }
 
     /// Makes a source that a Prometheus has.
     pub fn at(url: &str, kind: SourceKind, nodes: usize) -> Source {
         Source { url: Some(url.to_owned()), ..Source::new(kind, nodes) }
+    }
+
+    /// Makes a source that a file has. `series`: kind of its series.
+    pub fn in_file(name: &str, series: SourceKind, nodes: usize) -> Source {
+        let file = Some(name.to_owned());
+        Source { file, series: Some(series), ..Source::new(SourceKind::File, nodes) }
     }
 }
 
@@ -63,7 +72,7 @@ pub enum SourceKind {
     Platform,
     /// Counters of this machine's own kernel.
     Local,
-    /// Samples of a file, which the exporter's rules recorded.
+    /// Samples of a file.
     File,
 }
 

@@ -92,7 +92,7 @@ impl State<'_, '_> {
             CheckName::Rights => running::check_rights(self.server).await?,
             CheckName::Prometheus => match self.connect().await {
                 Ok(connected) => {
-                    let url = connected.connection.client.url();
+                    let url = connected.connection.client.address();
                     let check = Check::ok(name, format!("it answers at {url}"));
                     self.connected = Some(connected);
                     check

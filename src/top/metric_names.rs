@@ -1,5 +1,5 @@
 //! Series that a report is made of: names of metrics, and selectors of some of theirs.
-use crate::query::promql::{any_of, select, statistic, sum_by};
+use crate::query::promql::{and, any_of, select, statistic, sum_by};
 use crate::report::Class;
 use std::collections::BTreeSet;
 
@@ -45,12 +45,15 @@ pub(crate) const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
 /// CPU of each pod as the platform records it, a 5-minute rate.
 pub(crate) const PLATFORM_PODS: &str = "pod:container_cpu_usage:sum";
 /// Services of the host that the kubelet counts: those slices' direct children, which hold all below them.
-const PLATFORM_GROUPS: &str = r#"container_cpu_usage_seconds_total{id=~"/(system|ovs)[.]slice/[^/]+""#;
+pub(crate) const PLATFORM_SERVICES: &str =
+    r#"container_cpu_usage_seconds_total{id=~"/(system|ovs)[.]slice/[^/]+"}"#;
 /// Number of nodes that bind the platform's pods to reserved CPUs: these then have a resource of their own for it.
 pub(crate) const PARTITIONED: &str =
     "count(kube_node_status_allocatable{resource=\"management_workload_openshift_io_cores\"} > 0)";
 /// Number of nodes, by the API server.
 pub(crate) const NODES: &str = "count(kube_node_info)";
+/// Nodes, by the API server.
+pub(crate) const NODE_INFO: &str = "kube_node_info";
 /// Node of each pod.
 pub(crate) const POD_INFO: &str = "kube_pod_info";
 /// Owner of each pod: labels `namespace`, `pod`, `workload` and `workload_type`.
@@ -64,8 +67,9 @@ pub(crate) const CLASS_COUNT: usize = 5;
 
 /// Writes the rates of the host's services by the platform, summed by labels.
 pub(crate) fn platform_groups(labels: &str, matchers: &[String]) -> String {
-    let matchers: String = matchers.iter().map(|matcher| format!(",{matcher}")).collect();
-    sum_by(labels, &format!("rate({PLATFORM_GROUPS}{matchers}}}[5m])"))
+    let selector =
+        matchers.iter().fold(PLATFORM_SERVICES.to_owned(), |all, matcher| and(&all, Some(matcher)));
+    sum_by(labels, &format!("rate({selector}[5m])"))
 }
 
 /// Selects the busy time of some CPUs, which `matchers` name.

@@ -12,7 +12,6 @@
 //!   assemble              rows and totals to a report; `run` leads through all of these, `watch` again and again
 //!
 //!   local -> recording    this machine: samples in memory, assembled likewise
-//!   replay                a file of samples, likewise
 //! ```
 mod assemble;
 mod coverage;
@@ -27,7 +26,6 @@ mod plan;
 mod probe;
 mod question;
 mod recording;
-mod replay;
 mod run;
 mod sampling;
 mod watch;
@@ -38,7 +36,6 @@ pub(crate) use key::Key;
 pub use local::{LocalWatch, Recorded, record};
 pub(crate) use probe::{Probe, probe};
 pub use question::{By, KnownSets, Percentile, Question, SourceChoice};
-pub use replay::{reads, replay};
 pub use watch::Watch;
 
 use crate::progress::Progress;

@@ -126,26 +126,6 @@ async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &Recor
 pub(super) struct RecordedTotals(BTreeMap<(String, String), Vec<(Timestamp, f64)>>);
 
 impl RecordedTotals {
-    /// Takes them from samples by metric and class.
-    pub(super) fn from_samples<'a>(
-        all: impl Iterator<Item = (&'a str, &'a str, &'a [(Timestamp, f64)])>,
-    ) -> RecordedTotals {
-        let mut recorded = RecordedTotals::default();
-        for (metric, class, samples) in all {
-            let key = (metric.to_owned(), class.to_owned());
-            recorded.0.entry(key).or_default().extend_from_slice(samples);
-        }
-        recorded.sort();
-        recorded
-    }
-
-    fn sort(&mut self) {
-        for samples in self.0.values_mut() {
-            samples.sort_unstable_by_key(|(at, _)| *at);
-            samples.dedup_by_key(|(at, _)| *at);
-        }
-    }
-
     /// Fetches them for a window, and for more before it if it is too short to tell their interval.
     async fn fetch(querier: &Querier<'_>, asked: Span) -> Result<RecordedTotals> {
         let span = Span::ending(asked.end, asked.length().max(ENOUGH));
@@ -160,7 +140,10 @@ impl RecordedTotals {
         };
         let number = metric_names::TOTALS.len() + metric_names::CLASS_COUNT;
         querier.samples(&selector, span, Cost::new(number, number), take).await?;
-        recorded.sort();
+        for samples in recorded.0.values_mut() {
+            samples.sort_unstable_by_key(|(at, _)| *at);
+            samples.dedup_by_key(|(at, _)| *at);
+        }
         Ok(recorded)
     }
 

@@ -5,7 +5,7 @@ use super::fetch::{fetch, fetch_at};
 use super::plan::{Plan, plan};
 use super::probe::{Identity, Probe, identify, nodes_for, probe};
 use super::question::{By, Question};
-use crate::query::Querier;
+use crate::query::{Querier, source_of};
 use crate::report::{Class, Report, Source, SourceKind};
 use anyhow::Result;
 use std::time::Duration;
@@ -102,6 +102,6 @@ fn source(querier: &Querier<'_>, kind: SourceKind, identity: &Identity, nodes: u
     Source {
         cluster_nodes: identity.nodes,
         replica: identity.replica.clone(),
-        ..Source::at(querier.client().url(), kind, nodes)
+        ..source_of(querier.client(), kind, nodes)
     }
 }

@@ -4,7 +4,7 @@ mod alerts;
 mod ends;
 mod odd;
 mod profiles;
-mod sites;
+pub(crate) mod sites;
 
 use crate::serve::{END_MS, serve};
 use crate::way_in::plugin;

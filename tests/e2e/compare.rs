@@ -5,7 +5,8 @@ mod site;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use site::{HOUR_MS, Site};
+use site::HOUR_MS;
+pub(crate) use site::Site;
 use std::collections::BTreeMap;
 use test_cluster::Outcome;
 use test_history::{History, metric};
@@ -14,7 +15,7 @@ use crate::serve::{END_MS, an_hour, serve};
 use crate::way_in::plugin;
 
 /// Writes the window of an hour that ends so many hours before the end.
-fn window(hours: i64) -> String {
+pub(crate) fn window(hours: i64) -> String {
     format!("{}/1h", (END_MS - hours * HOUR_MS) as f64 / 1000.0)
 }
 

@@ -29,7 +29,7 @@ fn is_partitioned(node: &str) -> bool {
 }
 
 /// The history with the parts of each group and pod of the partitioned nodes, and the sets' busy times.
-fn partitioned(spec: &Spec) -> History {
+pub(crate) fn partitioned(spec: &Spec) -> History {
     let mut history = History::generate(spec);
     let mut more = Vec::new();
     for series in &history.series {
@@ -57,7 +57,7 @@ fn partitioned(spec: &Spec) -> History {
 }
 
 /// A series of one value, each 15 s of the hour.
-fn constant(metric: &'static str, labels: &[(&'static str, &str)], value: f64) -> Series {
+pub(crate) fn constant(metric: &'static str, labels: &[(&'static str, &str)], value: f64) -> Series {
     let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     let times = (0..240).map(|step| END_MS - 3_599_875 + step * 15_000);
     Series { metric, labels, samples: times.map(|at| (at, value)).collect() }

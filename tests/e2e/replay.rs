@@ -1,200 +1,189 @@
-//! `top --from`: the report of a file that the real promtool has dumped is that of the server that it is from.
+//! `--from`: the report of a file that the real promtool has dumped is that of the server that it is from, whatever is asked.
 
-use crate::serve::{an_hour, serve};
+mod budgets;
+mod captured;
+mod comparisons;
+mod dump;
+mod odd;
+mod sets;
+
+use crate::serve::{END_MS, an_hour, serve};
 use crate::way_in::plugin;
 use anyhow::{Context, Result, ensure};
+use dump::{Dump, dump};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
-use test_cluster::{Prometheus, directory, tool};
-use test_history::History;
+use test_cluster::directory;
+use test_history::{History, Series};
 
 const END: &str = "1748779207";
+/// What two reports of the same samples may differ by: sums in another order.
+const TOLERANCE: f64 = 1e-9;
 
-/// Dumps a history by way of a TSDB, as `gather_metrics` does, into a folder like a must-gather's.
-fn dump(name: &str, history: &History) -> Result<PathBuf> {
-    let folder = directory()?.join(name);
-    let metrics = folder.join("must-gather.local.1/quay-io-x/monitoring/metrics");
-    fs::create_dir_all(&metrics)?;
-    let (text, data) = (folder.join("history.om"), folder.join("data"));
-    history.write_openmetrics(std::io::BufWriter::new(File::create(&text)?))?;
-    let promtool = tool("promtool")?;
-    let run = |arguments: &[&str]| -> Result<Vec<u8>> {
-        let output = Command::new(&promtool).args(arguments).arg(&data).output()?;
-        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(output.stdout)
-    };
-    let text = text.display().to_string();
-    run(&["tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", &text])?;
-    // A server that has run has one.
-    fs::create_dir_all(data.join("wal"))?;
-    fs::write(metrics.join("metrics.openmetrics"), run(&["tsdb", "dump-openmetrics"])?)?;
-    fs::remove_dir_all(&data)?;
-    Ok(metrics.join("metrics.openmetrics"))
-}
-
-fn top(source: &[&str], flags: &str) -> Result<Value> {
-    let fixed = [&["top", "-o", "json"], source].concat();
-    let outcome = plugin().run(fixed.into_iter().chain(flags.split_whitespace()))?;
-    ensure!(outcome.code == 0, "{flags}: {}", outcome.stderr);
-    Ok(serde_json::from_str(&outcome.stdout)?)
-}
-
-/// Everything of a report but its source, each figure by where it stands.
-fn figures(report: &Value) -> BTreeMap<String, f64> {
-    let mut all = BTreeMap::new();
-    for row in report["rows"].as_array().into_iter().flatten() {
-        let names = ["class", "namespace", "name", "workload_type", "node", "thread"];
-        let key = names.map(|name| row[name].to_string()).join(" ");
-        collect(&key, row, &mut all);
-    }
-    for name in ["classes", "busy", "unattributed", "excluded", "peak"] {
-        collect(name, &report[name], &mut all);
-    }
-    let window = &report["window"];
-    all.extend(
-        ["interval_seconds", "step_seconds"]
-            .map(|name| (name.to_owned(), window[name].as_f64().unwrap_or(-1.0))),
-    );
-    all
-}
-
-fn collect(key: &str, value: &Value, all: &mut BTreeMap<String, f64>) {
-    match value {
-        Value::Number(number) => {
-            all.insert(key.to_owned(), number.as_f64().unwrap_or(f64::NAN));
-        }
-        Value::Object(of) => {
-            of.iter().for_each(|(name, value)| collect(&format!("{key}.{name}"), value, all))
-        }
-        Value::Array(of) => {
-            of.iter().enumerate().for_each(|(at, value)| collect(&format!("{key}.{at}"), value, all))
-        }
-        _ => {}
-    }
-}
-
-/// Notes but those on the server.
-fn notes(report: &Value) -> Vec<String> {
-    let notes = report["notes"].as_array().into_iter().flatten().filter_map(|note| note.as_str());
-    notes.filter(|note| !note.starts_with("gaps are those of")).map(str::to_owned).collect()
-}
-
-fn agree(prometheus: &Prometheus, file: &Path, flags: &str) -> Result<usize> {
-    let live = top(&["--prometheus", &prometheus.url, "--source", "exporter", "-T", END], flags)?;
-    let replayed = top(&["--from", &file.display().to_string(), "-T", END], flags)?;
-    let (expected, found) = (figures(&live), figures(&replayed));
-    let lacks = expected.keys().find(|key| !found.contains_key(*key));
-    let more = found.keys().find(|key| !expected.contains_key(*key));
-    ensure!(lacks.is_none() && more.is_none(), "{flags}: lacks {lacks:?}, and has {more:?}");
-    let differs = found.iter().find(|(key, value)| (*value - expected[*key]).abs() > 1e-9);
-    ensure!(differs.is_none(), "{flags}: {differs:?}, not {:?}", differs.map(|(key, _)| expected[key]));
+/// Runs a command that prints JSON. Any verdict will do.
+fn json(arguments: &[&str]) -> Result<Value> {
+    let outcome = plugin().run(arguments.iter().chain(&["-o", "json"]))?;
     ensure!(
-        live["window"]["start"] == replayed["window"]["start"],
-        "{flags}: {} {}",
-        live["window"],
-        replayed["window"]
+        [0, 3].contains(&outcome.code) || !outcome.stdout.is_empty(),
+        "{arguments:?}: {}",
+        outcome.stderr
     );
-    ensure!(notes(&live) == notes(&replayed), "{flags}: {:?} {:?}", notes(&live), notes(&replayed));
-    ensure!(replayed["source"]["kind"] == "file", "{}", replayed["source"]);
-    Ok(found.len())
+    serde_json::from_str(&outcome.stdout).with_context(|| outcome.stderr)
 }
 
-/// Every level with every filter, of an hour of nodes with gaps and pods that move.
+/// Finds the first thing in which two reports differ, but for where they are from. Returns how many figures they have.
+fn compare(path: &str, one: &Value, other: &Value) -> Result<usize> {
+    /// What tells where a report is from.
+    const OF_SOURCE: [&str; 5] = ["kind", "url", "file", "series", "replica"];
+    let is_source = path.ends_with(".source");
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().context("no figure")?, b.as_f64().context("no figure")?);
+            ensure!((a - b).abs() <= TOLERANCE.max(a.abs() * TOLERANCE), "{path}: {b}, not {a}");
+            Ok(1)
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            let notes = |all: &[Value]| -> Vec<Value> {
+                let of_server =
+                    |note: &Value| note.as_str().is_some_and(|note| note.starts_with("gaps are those of"));
+                all.iter().filter(|note| !of_server(note)).cloned().collect()
+            };
+            let (a, b) = (notes(a), notes(b));
+            ensure!(a.len() == b.len(), "{path}: {} things, not {}: {b:?}, not {a:?}", b.len(), a.len());
+            a.iter().zip(&b).enumerate().map(|(at, (a, b))| compare(&format!("{path}[{at}]"), a, b)).sum()
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let counts =
+                |name: &str| !(is_source && OF_SOURCE.contains(&name) || name == "asked" || name == "url");
+            let names = |of: &serde_json::Map<String, Value>| -> Vec<String> {
+                of.keys().filter(|name| counts(name)).cloned().collect()
+            };
+            ensure!(names(a) == names(b), "{path}: {:?}, not {:?}", names(b), names(a));
+            names(a).iter().map(|name| compare(&format!("{path}.{name}"), &a[name], &b[name])).sum()
+        }
+        // A reason names, in parentheses, what could not be asked: no kubeconfig is needed for a file.
+        (Value::String(a), Value::String(b)) if a.contains("which CPUs are reserved") => {
+            let before = |text: &str| text.split(" (").next().unwrap_or_default().to_owned();
+            ensure!(before(a) == before(b), "{path}: {b}, not {a}");
+            Ok(0)
+        }
+        (a, b) => {
+            ensure!(a == b, "{path}: {b}, not {a}");
+            Ok(0)
+        }
+    }
+}
+
+/// Asks the server and the file the same, and compares. Returns the number of figures.
+fn agree(url: &str, file: &Path, command: &str) -> Result<usize> {
+    let file = file.display().to_string();
+    let ask = |from: [&str; 2]| {
+        let (name, flags) = command.split_once(' ').unwrap_or((command, ""));
+        let mut arguments = vec![name];
+        arguments.extend(flags.split_whitespace());
+        arguments.extend(["-T", END]);
+        arguments.extend(from);
+        json(&arguments)
+    };
+    let (live, replayed) = (ask(["--prometheus", url])?, ask(["--from", &file])?);
+    let count = compare("", &live, &replayed).with_context(|| command.to_owned())?;
+    ensure!(replayed["source"]["kind"] == "file", "{}", replayed["source"]);
+    ensure!(replayed["source"]["series"] == live["source"]["kind"], "{}", replayed["source"]);
+    Ok(count)
+}
+
+/// A counter of so many seconds of work a second, each so many seconds, which begins anew in its middle.
+fn counter(metric: &'static str, labels: &[(&'static str, &str)], cores: f64, every_s: i64) -> Series {
+    let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    let steps = 3600 / every_s;
+    let first = END_MS - (steps - 1) * every_s * 1000 - 1_250;
+    let value =
+        |step: i64| cores * (every_s * (if step > steps / 2 { step - steps / 2 } else { step })) as f64;
+    let samples = (0..steps).map(|step| (first + step * every_s * 1000, value(step)));
+    Series { metric, labels, samples: samples.collect() }
+}
+
+/// Every level with every filter, of an hour of nodes with gaps and pods that move, by both sources.
 #[test]
 fn a_dump_gives_the_report_of_its_server() -> Result<()> {
-    let history = History::generate(&an_hour());
-    let prometheus = serve("replay", &history, &[])?;
-    let file = dump("replay", &history)?;
-    for by in ["class", "namespace", "workload", "group", "thread"] {
-        for flags in [
-            "",
-            "--per-node",
-            "--node node-001,node-004",
-            "-S openshift-.*",
-            "-n ns-1",
-            "--class host,infra --include-exporter",
-            "--at-peak --percentiles p50,p99 --per-node",
-            "-i 20m --limit 7",
+    let mut history = History::generate(&an_hour());
+    for node in ["node-000", "node-001", "node-005"] {
+        for (id, cores) in [
+            ("/system.slice/crio.service", 0.3),
+            ("/system.slice/kubelet.service", 0.2),
+            ("/ovs.slice/ovs-vswitchd.service", 0.1),
+            ("/kubepods.slice/kubepods-pod1.slice", 9.0),
         ] {
-            let count = agree(&prometheus, &file, &format!("--by {by} {flags}"))?;
-            ensure!(count > 10, "--by {by} {flags}: {count} figures");
+            let labels = [("node", node), ("id", id)];
+            history.series.push(counter("container_cpu_usage_seconds_total", &labels, cores, 30));
+        }
+    }
+    let prometheus = serve("replay", &history, &[])?;
+    let file = dump("replay", &history, &Dump::default())?;
+    for source in ["exporter", "platform"] {
+        for by in ["class", "namespace", "workload", "group", "thread"] {
+            for flags in [
+                "",
+                "--per-node",
+                "--node node-001,node-004",
+                "-S openshift-.*",
+                "-n ns-1",
+                "--class host,infra --include-exporter",
+                "--at-peak --percentiles p50,p99 --per-node",
+                "--blocks -i 20m --limit 7",
+            ] {
+                let command = format!("top --source {source} --by {by} {flags}");
+                let count = agree(&prometheus.url, &file, &command)?;
+                ensure!(count > 10, "{command}: {count} figures");
+            }
         }
     }
     // A folder that holds it, gzip, and the newest sample as the end.
-    let whole = top(&["--from", &file.display().to_string()], "--by group")?;
+    let text = |path: &Path| path.display().to_string();
+    let whole = json(&["top", "--from", &text(&file)])?;
     let gzip = directory()?.join("replay.gz");
-    let packed = Command::new("gzip").arg("-c").arg(&file).output()?;
-    fs::write(&gzip, packed.stdout)?;
+    fs::write(&gzip, Command::new("gzip").arg("-c").arg(&file).output()?.stdout)?;
     let root = directory()?.join("replay/must-gather.local.1");
-    for path in [root.display().to_string(), gzip.display().to_string()] {
-        let other = top(&["--from", &path], "--by group")?;
-        ensure!(figures(&other) == figures(&whole), "{path}");
+    let archive = directory()?.join("replay.tar.gz");
+    let packed = Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&root).arg(".").status()?;
+    ensure!(packed.success());
+    for path in [&root, &gzip, &archive] {
+        compare("", &whole, &json(&["top", "--from", &text(path)])?).with_context(|| text(path))?;
     }
     let end = whole["window"]["end"].as_str().context("no end")?;
     ensure!(end.starts_with("2025-06-01T11:59:5") || end.starts_with("2025-06-01T12:00:0"), "{end}");
     Ok(())
 }
 
+/// Several `--match`, an older promtool, and a file without the sums that are made of what it has.
 #[test]
-fn odd_files_are_right_or_one_line() -> Result<()> {
+fn other_dumps_give_the_same_report() -> Result<()> {
     let history = History::generate(&an_hour());
-    let file = dump("replay-odd", &history)?;
-    let folder = directory()?.join("replay-odd");
-    let whole = fs::read(&file)?;
-    let path = |name: &str, bytes: &[u8]| -> Result<String> {
-        let path = folder.join(name);
-        fs::write(&path, bytes)?;
-        Ok(path.display().to_string())
-    };
-    // Cut at the end of a line, or in one: the report of what is there, which says so.
-    let half = whole[..whole.len() / 2].iter().rposition(|byte| *byte == b'\n').context("no line")?;
-    for (name, end) in [("cut", half + 1), ("torn", half - 5), ("torn-in-a-time", half - 2)] {
-        let cut = top(&["--from", &path(name, &whole[..end])?], "--by group")?;
-        ensure!(
-            notes(&cut).iter().any(|note| note.contains("was cut: it does not end with # EOF")),
-            "{name}: {cut}"
-        );
+    let prometheus = serve("replay-dumps", &history, &[])?;
+    let names = [
+        "namedprocess_namegroup_cpu_rate",
+        "namedprocess_pod_cpu_rate",
+        "instance:namedprocess_node_cpu_rate:sum",
+        "class:namedprocess_cpu_rate:sum",
+        "cluster:namedprocess_node_cpu_rate:sum",
+        "cluster:namedprocess_node_cpu_rate:count",
+        "cluster:namedprocess_node_cpu_unattributed_rate:sum",
+        "namespace_workload_pod:kube_pod_owner:relabel",
+        "kube_node_info",
+    ];
+    let few = Dump { matches: &names, ..Dump::default() };
+    let old = Dump { promtool: "promtool2", ..Dump::default() };
+    for (name, how) in [("few", few), ("old", old)] {
+        let file = dump(&format!("replay-{name}"), &history, &how)?;
+        for flags in
+            ["--by group", "--by namespace --per-node", "--by class --node node-001", "--by workload"]
+        {
+            let command = format!("top --source exporter {flags}");
+            let count = agree(&prometheus.url, &file, &command).with_context(|| name.to_owned())?;
+            ensure!(count > 10, "{name} {command}: {count} figures");
+        }
     }
-    let platform: Vec<&str> = std::str::from_utf8(&whole)?
-        .lines()
-        .filter(|line| line.starts_with("pod:container_cpu_usage:sum"))
-        .collect();
-    ensure!(!platform.is_empty());
-    let noise: Vec<u8> = (0..200_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let later = String::from_utf8(whole.clone())?;
-    for (name, bytes, flags, said) in [
-        ("empty", &b""[..], "", "is empty"),
-        ("no-samples", b"# EOF\n", "", "does not hold what the exporter's rules record"),
-        (
-            "platform",
-            (platform.join("\n") + "\n# EOF\n").as_bytes(),
-            "",
-            "it has the platform's series alone",
-        ),
-        ("noise", &noise, "", "no sample of OpenMetrics"),
-        ("json", b"[{\"status\": \"success\"}]\n", "", "no sample of OpenMetrics"),
-        (
-            "later",
-            later.as_bytes(),
-            "-T 2026-01-01",
-            "has no sample in this window: the newest is of 2025-06-01T",
-        ),
-        ("sets", later.as_bytes(), "--by cpuset", "--by cpuset needs a cluster"),
-    ] {
-        let fixed = ["top", "--from", &path(name, bytes)?].map(str::to_owned);
-        let outcome = plugin().run(fixed.iter().map(String::as_str).chain(flags.split_whitespace()))?;
-        let is_line = outcome.stderr.lines().count() == 1 && outcome.stdout.is_empty();
-        ensure!(
-            outcome.code == 1 && is_line && outcome.stderr.contains(said),
-            "{name}: {} {}",
-            outcome.code,
-            outcome.stderr
-        );
-    }
-    let missing = plugin().run(["top", "--from", "/no/such/file"])?;
-    ensure!(missing.code == 1 && missing.stderr.contains("cannot read /no/such/file"), "{}", missing.stderr);
     Ok(())
 }

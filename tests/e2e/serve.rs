@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::ops::Range;
+use std::path::Path;
 use test_cluster::{Prometheus, Spec, directory, shared};
 use test_history::History;
 
@@ -48,6 +49,11 @@ pub(crate) fn serve_with(name: &str, config: &str, history: &History) -> Result<
 /// The same of a text of OpenMetrics without its end.
 pub(crate) fn serve_text(name: &str, text: &str) -> Result<Prometheus> {
     start(name, &Spec::default(), |mut file| Ok(file.write_all(format!("{text}# EOF\n").as_bytes())?))
+}
+
+/// The same of a file of OpenMetrics.
+pub(crate) fn serve_file(name: &str, file: &Path) -> Result<Prometheus> {
+    start(name, &Spec::default(), |mut to| Ok(std::io::copy(&mut File::open(file)?, &mut to).map(|_| ())?))
 }
 
 fn write(history: &History, file: File) -> Result<()> {

@@ -18,7 +18,7 @@ const TOLERANCE: f64 = 1e-9;
 /// Samples that a query may read: as many as an hour of three series, or the groups of all nodes at two steps.
 const FEW: &str = "--query.max-samples=700";
 /// Fewer than anywhere else: it lasts until somebody has found its middle, on a busy machine too.
-const LEAST: &str = "--query.max-samples=150";
+pub(crate) const LEAST: &str = "--query.max-samples=150";
 /// Queries after which a question is in its middle: its probe takes fewer, all of it more.
 const MIDDLE: u64 = 24;
 
@@ -158,7 +158,7 @@ fn begin(prometheus: &Prometheus) -> Child {
     plugin
 }
 
-fn await_middle(prometheus: &Prometheus, before: u64, mut check: impl FnMut()) {
+pub(crate) fn await_middle(prometheus: &Prometheus, before: u64, mut check: impl FnMut()) {
     while prometheus.bare.queries().unwrap() < before + MIDDLE {
         check();
         yield_now();

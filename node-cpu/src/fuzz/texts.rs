@@ -1,6 +1,6 @@
 //! Feeds bytes to everything that parses text.
 
-use crate::kernel::boot_options;
+use crate::boot_options;
 use crate::kernel::parse;
 use crate::naming::{self, CgroupRole, Kind, Owner};
 use crate::naming::{Identity, Rules};

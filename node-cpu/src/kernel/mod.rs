@@ -1,14 +1,12 @@
 //! Reads the kernel's files, and parses them from bytes to values.
 //!
 //! ```text
-//! boot_options  CPUs that the kernel's command line isolates
 //! procfs        reads one process's files
 //! reader        reads small files, and separates what vanished from what failed
 //! slow_file     reads files that may block for ever
 //! parse         parses bytes to values
 //! ```
 
-pub(crate) mod boot_options;
 pub(crate) mod parse;
 mod procfs;
 mod reader;

@@ -17,13 +17,13 @@ const LONGER_S: u32 = 3600 + 180;
 const GB: f64 = 1e9;
 
 /// One cluster.
-pub(super) struct Site {
-    pub(super) nodes: Vec<String>,
+pub(crate) struct Site {
+    pub(crate) nodes: Vec<String>,
     history: History,
     /// Pods that workload partitioning manages, with their requests, cores.
     pub(super) management: Vec<((String, String), f64)>,
     /// Given with `--reserved`, two CPUs.
-    pub(super) reserved_list: Option<&'static str>,
+    pub(crate) reserved_list: Option<&'static str>,
     /// Capacity less allocatable.
     reserved: Option<f64>,
     /// Busy time of the two reserved CPUs.
@@ -35,12 +35,12 @@ pub(super) struct Site {
 }
 
 /// All of them.
-pub(super) fn sites() -> Vec<Site> {
+pub(crate) fn sites() -> Vec<Site> {
     (0..HISTORIES).map(site).collect()
 }
 
 /// The series of some sites together. The totals of all nodes are those of the first: only their times count.
-pub(super) fn all(sites: &[Site]) -> History {
+pub(crate) fn all(sites: &[Site]) -> History {
     let mut series: Vec<Series> = Vec::new();
     for (number, site) in sites.iter().enumerate() {
         let of_nodes = |of: &&Series| ["instance", "node"].iter().any(|label| !of.label(label).is_empty());

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use url::form_urlencoded;
 
-use super::{CONNECT_TIMEOUT, Client, LONGEST_GET, TIMEOUTS_IN_TOTAL};
+use super::{CONNECT_TIMEOUT, HttpClient, LONGEST_GET, TIMEOUTS_IN_TOTAL};
 use crate::prometheus::failure::{self, Party};
 use crate::prometheus::refusal::{Excess, Refusal};
 use crate::prometheus::{Size, promql, response};
@@ -29,7 +29,7 @@ impl Exchange {
     }
 }
 
-impl Client {
+impl HttpClient {
     /// Sends one request, and shows it if it fails; the caller shows the result.
     pub(super) async fn exchange(
         &self,

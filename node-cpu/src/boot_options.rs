@@ -7,7 +7,7 @@
 use crate::cpu_list::CpuList;
 
 /// Returns the isolated CPUs of those that are present. `None` if there are none, or no others: then there is one set.
-pub(crate) fn isolated(text: &[u8], present: &CpuList) -> Option<CpuList> {
+pub fn isolated(text: &[u8], present: &CpuList) -> Option<CpuList> {
     let text = String::from_utf8_lossy(text);
     // The last of several of one name is in force, as in the kernel.
     let value = |name: &str| {

@@ -13,20 +13,20 @@ const EMPTY: &str =
     r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["careful"]}"#;
 
 /// Makes a client that waits for a response as long as a busy machine may need.
-fn client(url: &str, token: Option<&str>) -> Result<Client> {
+fn client(url: &str, token: Option<&str>) -> Result<HttpClient> {
     client_with_timeout(url, token, Duration::from_secs(60))
 }
 
-fn client_with_timeout(url: &str, token: Option<&str>, timeout: Duration) -> Result<Client> {
+fn client_with_timeout(url: &str, token: Option<&str>, timeout: Duration) -> Result<HttpClient> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     let (url, token) = (Url::parse(url).unwrap(), token.map(Secret::from));
-    Client::new(Endpoint { url, token, tls, proxy: None, timeout })
+    HttpClient::new(Endpoint { url, token, tls, proxy: None, timeout })
 }
 
 /// Returns the error of a query without a result.
-async fn refusal(client: &Client) -> String {
+async fn refusal(client: &HttpClient) -> String {
     client.one("up", Timestamp::from_millis(0)).await.unwrap_err().to_string()
 }
 
@@ -154,7 +154,7 @@ async fn a_truncated_response_is_an_error() {
 #[tokio::test]
 async fn a_response_too_large_is_an_error() {
     let (url, _requests) = server(vec![response("200 OK", EMPTY)]).await;
-    let client = Client { largest: EMPTY.len() - 1, ..client(&url, None).unwrap() };
+    let client = HttpClient { largest: EMPTY.len() - 1, ..client(&url, None).unwrap() };
     let error = refusal(&client).await;
     assert!(error.contains("is larger than"), "{error}");
 }
