@@ -22,15 +22,15 @@ const AVERAGES: &str =
     "avg_over_time(namedprocess_namegroup_thread_cpu_rate{threadname!~\"process-exp.*\"}[10m])";
 const SUM: &str =
     "sum(avg_over_time(namedprocess_namegroup_thread_cpu_rate{threadname!~\"process-exp.*\"}[10m]))";
-/// Cores that each load uses. How exact an answer is, is what tests/accuracy measures: the rate of one second may be that of
+/// Cores that each load uses. tests/accuracy measures how exact a rate is: the rate of one second may be that of
 /// a burst or of a pause.
 const SHARE: f64 = 0.25;
-/// What a program and a pod of this node are called.
+/// Names of a program and a pod of this node.
 const UNIT: &str = "system.slice/asked.service";
 const POD: &str = "kubepods.slice/kubepods-pod1.slice";
 const INFRA: &str = "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod2.slice";
 
-/// An instant's answer: of each series its labels of group and thread, and its value.
+/// Result of an instant query: values by their labels of group and thread.
 type Values = BTreeMap<(String, String), f64>;
 
 #[test]
@@ -165,7 +165,7 @@ fn items(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// That an answer has a series of about what a load uses.
+/// Checks that a result has a series of about a load's usage.
 fn near(answer: &Values, group: &str, thread: &str) -> Result<()> {
     let found = answer.get(&(group.to_owned(), thread.to_owned()));
     let found = found.with_context(|| format!("no {group} {thread} in {answer:?}"))?;

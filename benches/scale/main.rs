@@ -1,5 +1,5 @@
-//! What `top` takes where there is much: 1000 nodes for an hour and a day, 50 nodes for a week, and whether it is right
-//! there. See ../README.md.
+//! Time and memory of `top` on big clusters: 1000 nodes for an hour and a day, 50 nodes for a week. Each report
+//! is compared with the expected one. See ../README.md.
 
 #![allow(clippy::indexing_slicing, reason = "a panic is how benches fail")]
 
@@ -182,7 +182,7 @@ fn right_or_not(arguments: &[String], expected: &Expected) -> Result<f64> {
     Ok(mib)
 }
 
-/// How long the longest query took, by the servers' own histograms.
+/// Returns the time of the longest query, by the servers' own histograms.
 fn longest(out: &mut impl Write, servers: &[&Server]) -> Result<()> {
     let mut counts: Vec<(f64, f64)> = Vec::new();
     for server in servers {

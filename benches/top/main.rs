@@ -1,4 +1,4 @@
-//! How long `top` takes over an hour of a big cluster, and how much memory, against the predecessor's way: its six
+//! Time and memory of `top` over an hour of a big cluster, against the predecessor's way: its six
 //! queries, one after the other, over the same history on the same server in the same run, as a whole program in its
 //! language and, harder, only fetched. See README.md.
 
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     conclude(bench(out), out)
 }
 
-/// Whether all is within its bounds.
+/// Runs the bench. Returns true if all figures are within their bounds.
 fn bench(out: &mut impl Write) -> Result<bool> {
     let help = Spread::from_figures(samples(HELPS, || timed(|| run(&["top", "--help"])))?)?;
     let mut fine = verdict(out, "top --help, ms", &help.scaled(1000.0), HELP_MS)?;
@@ -54,7 +54,7 @@ fn bench(out: &mut impl Write) -> Result<bool> {
     Ok(fine & memory(out)?)
 }
 
-/// What is measured.
+/// A command that is measured.
 struct Case {
     name: &'static str,
     flags: &'static [&'static str],
@@ -63,11 +63,11 @@ struct Case {
     /// Another question of the same hour, and the most that the median may be of its time.
     beside: Option<(&'static str, f64)>,
     hour: Hour,
-    /// What the server must answer for it, however it is asked.
+    /// Results that the server must return for it, by whatever queries.
     least: &'static [Least],
 }
 
-/// Whose hour is asked for: the servers' order.
+/// Hour that is queried, in the order of the servers.
 #[derive(Clone, Copy)]
 enum Hour {
     /// One pod in a hundred moves.

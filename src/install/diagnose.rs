@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What keeps a rollout from being complete.
+/// Reasons why a rollout is not complete.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnosis {
     pub(crate) problems: Vec<Problem>,

@@ -50,7 +50,7 @@ async fn fetch_by_node(client: &Client, query: &str, now: Timestamp) -> Result<B
     client.instant_by(query, now, node_of).await
 }
 
-/// What Prometheus has of each node.
+/// Data of each node in Prometheus.
 #[derive(Debug, Default)]
 pub(super) struct Data {
     newest: ByNode,

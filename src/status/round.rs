@@ -50,7 +50,7 @@ pub(super) async fn run(
     Ok(Round { report: Report::new(checks), notes, nothing_installed })
 }
 
-/// What the checks know of the installation.
+/// State of a round: results that later checks need.
 struct State<'a, 'b> {
     cluster: &'a Cluster,
     server: &'a Server<'b>,

@@ -133,7 +133,7 @@ impl Loads {
         let Running { unit, load } = self.running.remove(name).with_context(|| format!("no load {name}"))?;
         drop(load);
         let Some(unit) = unit else { return Ok(()) };
-        // What it used in the end, before its counter goes.
+        // Read what it used at the end, before its counter goes.
         let last = self.tree.used(&unit)?;
         until("the reader to have seen the last", Duration::from_secs(5), || {
             let recording = self.recording.lock().unwrap();

@@ -40,7 +40,7 @@ use test_cluster::{
 const STEP: f64 = 2.0;
 /// A pod that has a burst.
 const POD: &str = "acc-pod";
-/// What a process's clock cannot tell, CPU seconds.
+/// Resolution of a process's clock, CPU seconds.
 const TICK: f64 = 0.01;
 
 /// An exporter and the Prometheus that scrapes it.
@@ -176,7 +176,7 @@ impl Chain {
         let exporter = start_exporter(name, &arguments)?;
         let rules = directory()?.join(format!("{name}-rules.yaml"));
         fs::write(&rules, test_cluster::rules(STEP as u64)?)?;
-        // Where a scrape and an evaluation fall on the same moment, which of them is first is chance, and a sample may
+        // If a scrape and an evaluation fall on the same moment, their order is chance, and a sample may
         // be seen twice or never. Their phases are hashes of names and labels: another label is another phase.
         for attempt in 0..10 {
             let config = config(port, &rules, attempt);
@@ -239,7 +239,7 @@ impl Chain {
         Ok(())
     }
 
-    /// What `top` says of the window after `begin`, Unix seconds.
+    /// Runs `top` over the window after `begin`, Unix seconds.
     fn report(&self, begin: f64, seconds: u32) -> Result<Report> {
         let door = shared().door();
         door.lead_to(&self.prometheus)?;

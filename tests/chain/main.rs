@@ -145,7 +145,7 @@ fn what_is_installed_is_scraped_recorded_and_reported() {
         );
     }
 
-    // What Prometheus makes of it, that of older releases and that of later ones.
+    // Prometheus's configuration from it, of older releases and of later ones.
     let run = |name: &str, old: bool| {
         let config = chain.operator.configuration(cluster, "process-exporter", old).unwrap();
         cluster.start_prometheus(name, &Spec { config: &config, old, ..Spec::default() }).unwrap()
@@ -162,7 +162,7 @@ fn what_is_installed_is_scraped_recorded_and_reported() {
             .filter(|check| check["status"] != "ok")
             .cloned()
             .collect();
-        // What is attributed depends on what else this machine does. One pod has nobody who names it.
+        // The attributed share depends on the machine's other load. One pod has no monitor that names it.
         let expected = ["attributed", "names"];
         let is_expected = |check: &Value| expected.iter().any(|name| check["check"] == *name);
         assert!(done.code == 0 && wrong.iter().all(is_expected), "{wrong:#?}");
@@ -183,7 +183,7 @@ fn what_is_installed_is_scraped_recorded_and_reported() {
     };
     let viewer = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
     let viewer = viewer.kubeconfig(cluster.kubeconfig(Login::Viewer));
-    // Who may query asks by route and token.
+    // A user who may query goes through route and token.
     let door = cluster.door();
     let answers = |prometheus: &Prometheus| {
         door.lead_to(prometheus).unwrap();
@@ -236,7 +236,7 @@ fn what_is_installed_is_scraped_recorded_and_reported() {
     let worst = prometheus.bare.series("min_over_time(up{job=\"process-exporter\"}[10s])", None).unwrap();
     assert_eq!(worst[0]["value"][1], "1", "a scrape failed");
 
-    // Where one side does not take the other's, status says so in the words of the scrape.
+    // If one side rejects the other's certificate, status reports the scrape's own error.
     let refused = |said: &str, remedy: &str| {
         let done = until(said, Duration::from_secs(60), || {
             let done = plugin.run(["status", &flag(&prometheus)])?;

@@ -8,7 +8,7 @@ use test_cluster::{Cgroups, Load, Prometheus, until};
 /// UIDs, and what the monitors of their containers call them; of the last there is none.
 const PODS: [(&str, Option<(&str, &str)>); 3] =
     [("u-1", Some(("openshift-etcd", "etcd-0"))), ("u-2", Some(("shop", "web"))), ("u-3", None)];
-/// Class, namespace and name of all that there is to tell.
+/// Class, namespace and name of every series.
 const EXPECTED: [(&str, &str, &str); 5] = [
     ("infra", "openshift-etcd", "etcd-0"),
     ("pod", "", "(exited)"),
@@ -24,7 +24,7 @@ pub(crate) struct Pods {
 }
 
 impl Pods {
-    /// None where this machine has no tree that we may change; said by then.
+    /// Starts them. `None` if this machine has no cgroup tree that we may change; stderr says so.
     pub(crate) fn start() -> Result<Option<Pods>> {
         let Some(tree) = Cgroups::of_pods("chain")? else { return Ok(None) };
         let mut loads = Vec::new();

@@ -23,11 +23,11 @@ struct Name {
     /// Path of its file in the tree.
     file: String,
     is_function: bool,
-    /// As it is written.
+    /// The name as the source has it.
     text: String,
 }
 
-/// What a word must not be.
+/// Forbidden use of a word.
 #[derive(Debug, Clone, Copy)]
 enum Use {
     /// A part of a name.

@@ -1,5 +1,4 @@
-//! What the documents say holds: links lead somewhere, and tables are whole. That their commands run is for `commands`,
-//! in the full lane.
+//! Documents are sound: links lead somewhere, and tables are complete. `commands`, in the full lane, runs their commands.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -21,7 +20,7 @@ use std::fs;
 use std::process::Command;
 use texts::{documents, root};
 
-/// As a page's headings are addressed.
+/// Returns the anchors of a page's headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let plain = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"));

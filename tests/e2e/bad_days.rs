@@ -1,4 +1,5 @@
-//! What each bad day between the kubeconfig and Prometheus says: exit code 1, nothing on standard output, one line with its remedy, and no token.
+//! Failures between the kubeconfig and Prometheus: exit code 1, nothing on standard output, one line with
+//! the remedy, and no token.
 
 use std::net::TcpListener;
 

@@ -18,7 +18,7 @@ fn server(say: impl Fn(&mut TcpStream) + Send + 'static) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // Who asked may have gone.
+            // The client may have gone.
             if read_request(&mut BufReader::new(&stream)).is_some() {
                 say(&mut stream);
             }
@@ -39,11 +39,11 @@ fn read_request(reader: &mut impl BufRead) -> Option<()> {
     Some(())
 }
 
-/// The same, with fixed words. `head`: status and more headers.
+/// Starts a server with a fixed response. `head`: status and more headers.
 fn saying(head: &str, body: &str) -> String {
     let length = body.len();
     let answer = format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-    // Who asked may have gone.
+    // The client may have gone.
     server(move |stream| drop(stream.write_all(answer.as_bytes())))
 }
 
@@ -81,7 +81,7 @@ fn what_stands_in_front_of_prometheus() {
     }
 }
 
-/// What OpenShift's router says by itself: in HTTP/1.0, with a page that ends with the connection.
+/// The router's own response: HTTP/1.0, with a page that ends with the connection.
 fn router(head: &str, body: &str) -> String {
     let more = "Cache-Control: private, max-age=0, no-cache, no-store\r\nConnection: close\r\nContent-Type: text/html";
     let answer = format!("HTTP/1.0 {head}\r\nPragma: no-cache\r\n{more}\r\n\r\n{body}");

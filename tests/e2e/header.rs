@@ -1,4 +1,4 @@
-//! What a report says of itself: which window, sampled how, of how many nodes, made of what, by whom.
+//! Provenance of a report: its window, sampling, nodes, source and server.
 
 use std::fs;
 

@@ -189,13 +189,13 @@ impl<'a> Trial<'a> {
         Ok(Trial::with(serve(&format!("history-{name}"), history, &[])?, history))
     }
 
-    /// Of a server that holds the history.
+    /// Makes a trial of a server that holds the history.
     fn with(prometheus: Prometheus, history: &'a History) -> Trial<'a> {
         let url = prometheus.url.clone();
         Trial { _prometheus: Some(prometheus), ..Trial::at(url, history) }
     }
 
-    /// Of whatever answers at a URL.
+    /// Makes a trial of any server at a URL.
     fn at(url: String, history: &'a History) -> Trial<'a> {
         Trial { history, url, _prometheus: None, checked: 0, disagreements: Vec::new() }
     }

@@ -4,7 +4,7 @@ use oc_interrogate::cluster::{Cluster, PrometheusOptions, SessionOptions};
 use serde_json::{Value, json};
 use test_cluster::{Login, free_port, shared};
 
-/// What the plugin would be told by `-l SELECTOR` of this login.
+/// Returns the nodes that `-l SELECTOR` selects with this login.
 fn select(login: Login, selector: &str) -> Result<Vec<String>, String> {
     let kubeconfig = Some(shared().kubeconfig(login));
     select_nodes(&SessionOptions { kubeconfig, ..SessionOptions::default() }, selector)

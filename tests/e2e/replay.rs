@@ -19,7 +19,7 @@ use test_cluster::directory;
 use test_history::{History, Series};
 
 const END: &str = "1748779207";
-/// What two reports of the same samples may differ by: sums in another order.
+/// Tolerance of two reports of the same samples, for sums in another order.
 const TOLERANCE: f64 = 1e-9;
 
 /// Runs a command that prints JSON. Any verdict will do.
@@ -35,7 +35,7 @@ fn json(arguments: &[&str]) -> Result<Value> {
 
 /// Finds the first thing in which two reports differ, but for where they are from. Returns how many figures they have.
 fn compare(path: &str, one: &Value, other: &Value) -> Result<usize> {
-    /// What tells where a report is from.
+    /// Fields that name the source of a report.
     const OF_SOURCE: [&str; 5] = ["kind", "url", "file", "series", "replica"];
     let is_source = path.ends_with(".source");
     match (one, other) {

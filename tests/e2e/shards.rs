@@ -13,7 +13,7 @@ use crate::serve;
 use crate::terminal::Terminal;
 use crate::way_in::{assert_refused, plugin};
 
-/// What two reports of the same samples may differ by: sums in another order.
+/// Tolerance of two reports of the same samples, for sums in another order.
 const TOLERANCE: f64 = 1e-9;
 /// Samples that a query may read: as many as an hour of three series, or the groups of all nodes at two steps.
 const FEW: &str = "--query.max-samples=700";
@@ -41,7 +41,7 @@ fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// Two reports are one but for the address that was asked.
+/// Asserts that two reports are the same but for the server's address.
 pub(crate) fn assert_same(case: &str, one: &Value, other: &Value) {
     let rows = |report: &Value| report["rows"].as_array().unwrap().clone();
     assert!(!rows(one).is_empty() && rows(one).len() == rows(other).len(), "{case}: not as many rows");
@@ -148,7 +148,7 @@ fn less_time_than_it_takes_is_a_right_result_or_a_clear_error() {
     }
 }
 
-/// Asks in many pieces, and returns in the middle of it.
+/// Starts a query in many shards, and returns in the middle of it.
 fn begin(prometheus: &Prometheus) -> Child {
     let before = prometheus.bare.queries().unwrap();
     let mut plugin = plugin().start(question(prometheus, &["--by", "thread", "--per-node"])).unwrap();

@@ -49,7 +49,7 @@ fn a_refused_user_learns_of_the_page_after_one_request() {
         &["was sent no token", "oc login, or pass --token"],
     );
 
-    // Who has the right is let in by the same proxy.
+    // The same proxy admits a user with the right.
     assert_reported("with the right", &run_top(&logged_in(Login::Viewer), &[]));
     let requests = proxy.requests();
     assert!(

@@ -32,7 +32,7 @@ fn a_tenant_sees_the_namespace_that_the_address_names() {
     let address = format!("{}?namespace=shop", proxy.url);
     assert_eq!(names(&address, &["-n", "shop"]), ["till-0", "cart-0"]);
     assert_eq!(names(&format!("{}/?namespace=bank", proxy.url), &["-n", "bank"]), ["vault-0"]);
-    // The same without the tenant's flag: it is the proxy that keeps the rest away.
+    // Without the tenant's flag the proxy itself denies the other namespaces.
     assert_eq!(names(&address, &[]), ["till-0", "cart-0"]);
 
     let unnamed = run_top(&proxy.url, &[]);

@@ -1,4 +1,4 @@
-//! Whose certificates the way to Prometheus trusts, against real TLS servers: each source of trust by itself, and
+//! Certificates that the way to Prometheus trusts, against real TLS servers: each source of trust by itself, and
 //! nothing else.
 
 use std::fs;
@@ -93,7 +93,7 @@ fn what_no_source_covers_is_refused() {
         refused("by route", &run_top(&viewer, &[]));
         let address = format!("https://{}", gateway.host);
         refused("by address", &run_top(&viewer, &["--prometheus", &address]));
-        // What loosens the way to the API server loosens nothing here.
+        // Flags that loosen the way to the API server loosen nothing here.
         let authorities = logged_in(Login::Viewer).variable("SSL_CERT_FILE", shared().ingress_ca());
         refused("unverified API server", &run_top(&authorities, &["--insecure-skip-tls-verify"]));
         if certificate != Certificate::Unpublished {

@@ -60,7 +60,7 @@ fn assert_restored(terminal: &Terminal, code: i32) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Where the header of the rows is, once there is one.
+/// Returns the line of the rows' header, once there is one.
 fn header(lines: &[String]) -> Option<usize> {
     let words = ["NAME", "NOW", "AVG", "MIN", "MAX"];
     lines.iter().position(|line| words.iter().all(|word| line.contains(word)))
@@ -222,7 +222,7 @@ fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> 
     Ok(())
 }
 
-/// As on a cluster whose pods' rule is evaluated only after the watch has begun.
+/// On this cluster the pods' rule is evaluated only after the watch has begun.
 #[test]
 fn pods_that_had_no_samples_are_looked_for_again() -> Result<()> {
     let name = "pods-later";

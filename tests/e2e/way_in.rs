@@ -82,7 +82,7 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The answer is the history's, and no token is anywhere in the output.
+/// Asserts that the report is the history's, and that no token is in the output.
 pub(crate) fn assert_reported(case: &str, outcome: &Outcome) {
     assert_eq!(outcome.code, 0, "{case}: {}", outcome.stderr);
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -188,7 +188,7 @@ fn the_address_can_be_named() {
     assert_reported("its base", &run_top(&logged_in(Login::Viewer), &["--prometheus", &copied]));
 }
 
-/// What a user who may not read routes gets: Prometheus's host in the domain of the console.
+/// A user who may not read routes gets Prometheus's host from the domain of the console.
 #[test]
 fn the_console_shows_the_domain_of_routes() {
     let (cluster, door) = cluster();

@@ -1,4 +1,4 @@
-//! What goes wrong while pods are waited for, each told while it is.
+//! Failures during a rollout, reported while `install` waits.
 use crate::proxy::{Beyond, Proxy};
 use crate::site::{DAEMON_SET, HERE, Site, program, site};
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ fn a_pod_that_cannot_start_is_reported_with_its_node() {
         "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"});
     site.cluster.api().apply(&format!("/api/v1{HERE}/events/mount"), &event.to_string()).unwrap();
     let crashed = json!({"exitCode": 101, "reason": "Error", "message": "starting\nno such port\n", "startedAt": null, "finishedAt": null});
-    // What the kubelet would say: kwok has nothing to say about a pod that is running.
+    // The kubelet's status, which kwok does not write for a running pod.
     for (state, last, expected) in [
         (
             json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}),

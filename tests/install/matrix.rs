@@ -12,7 +12,7 @@ use test_cluster::{Login, Plugin, tool};
 const SCC: &str = "/apis/security.openshift.io/v1/securitycontextconstraints/process-exporter";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const ACCOUNTS: [&str; 2] = ["wildcard", "plain"];
-/// Who makes the pods; a controller has no right to use constraints either.
+/// Creator of the pods; a controller has no right to use constraints either.
 const MAKER: &str = "system:serviceaccount:default:maker";
 
 /// Pods of the wildcard account that only `privileged` let in before: with a user, SELinux level or seccomp profile of their
@@ -27,7 +27,7 @@ const OWN: [&str; 7] = [
     "uid-of-a-container",
 ];
 
-/// What admission makes of each pod: its constraints and its spec; `None` if it is refused.
+/// Result of admission for each pod: its constraints and its spec; `None` if it is refused.
 type Admitted = BTreeMap<String, Option<(String, Value)>>;
 
 /// The kinds of pods: the pod's own fields, its container's security context, and whether it mounts a folder of the node.
@@ -141,12 +141,12 @@ fn admitted(site: &Site, token: bool) -> Admitted {
         let spec = by_chance.replace_all(&pod["spec"].to_string(), "token").into_owned();
         all.insert(name, Some((by, serde_json::from_str(&spec).unwrap())));
     }
-    // What is not admitted was refused for its constraints, and for nothing else.
+    // Pods that are not admitted were refused for their constraints, and for nothing else.
     assert_eq!(all.values().filter(|outcome| outcome.is_none()).count(), refused, "{}", done.stderr);
     all
 }
 
-/// The pods that came in otherwise than before: by other constraints, with another spec, or only at one time.
+/// Returns the pods that were admitted differently: by other constraints, with another spec, or only at one time.
 fn changed<'a>(before: &'a Admitted, after: &Admitted) -> Vec<&'a str> {
     let changed = before.iter().filter(|(name, outcome)| **outcome != after[*name]);
     changed.map(|(name, _)| name.as_str()).collect()
@@ -187,7 +187,7 @@ fn installing_changes_nobodys_pods() {
     assert_unchanged(&before, &admitted(&site, false));
     assert_unchanged(&before_with_token, &admitted(&site, true));
 
-    // As the first version's were: `status` says so, and its remedy puts that right.
+    // The first version's constraints: `status` reports them, and its remedy restores them.
     let first = json!({"allowHostNetwork": false, "allowHostPorts": false, "allowPrivilegeEscalation": false,
         "readOnlyRootFilesystem": true, "requiredDropCapabilities": ["ALL"], "seLinuxContext": {"type": "MustRunAs"},
         "fsGroup": {"type": "MustRunAs"}, "seccompProfiles": ["runtime/default"]});

@@ -1,4 +1,4 @@
-//! What others have made or set, and nodes that are unlike the others.
+//! Objects and fields of others, and nodes that are unlike the rest.
 use crate::site::{DAEMON_SET, HERE, Site, program, site};
 use serde_json::json;
 use test_cluster::add_node;

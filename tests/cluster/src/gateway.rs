@@ -11,15 +11,15 @@ use crate::certs::{ALWAYS, Authority};
 use crate::namespace::{add_host, tool};
 use crate::process::{Process, start};
 
-/// What every gateway needs.
+/// Authority and kubeconfig of all gateways.
 pub(crate) struct Doorway {
     /// Signs the gateways' certificates.
     pub(crate) ingress: Authority,
-    /// How gateways reach the API server to review who asks.
+    /// Kubeconfig by which gateways have the API server review clients.
     pub(crate) kubeconfig: PathBuf,
 }
 
-/// What a gateway shows to those who knock.
+/// Certificate of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
     /// For its host, signed by the ingress CA.
@@ -47,7 +47,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Ends it and starts it again; it then knows nothing of those that knocked before.
+    /// Ends it and starts it again. It then has no session of an earlier client.
     pub fn restart(&mut self) -> Result<()> {
         self.proxy.kill();
         self.proxy = knock(&self.host, self.address, &self.arguments)?;
@@ -98,7 +98,7 @@ impl Doorway {
     }
 }
 
-/// What OpenShift's own proxy asks the API server about whoever queries.
+/// Review by which OpenShift's own proxy lets a client query.
 fn authorization_config() -> String {
     json!({"authorization": {"resourceAttributes": {
         "apiGroup": "monitoring.coreos.com", "resource": "prometheuses", "subresource": "api",

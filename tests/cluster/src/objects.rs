@@ -1,4 +1,4 @@
-//! What OpenShift would have made: namespaces, roles, the Route, and the ingress CA where clients look for it.
+//! Objects that OpenShift would have made: namespaces, roles, the Route, and the ingress CA where clients look for it.
 
 use std::fs;
 use std::path::Path;

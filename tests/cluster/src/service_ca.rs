@@ -1,7 +1,7 @@
 //! A stand-in for OpenShift's service CA, which cannot be had as a module: what its operator's controllers do with Services,
 //! Secrets and ConfigMaps, done by a thread of this process as the real one's service account, with the real one's rights.
 //!
-//! What is not as in OpenShift: it looks ten times a second where the real one watches; its keys are of P-256 and not of RSA;
+//! Unlike in OpenShift, it lists ten times a second and does not watch; its keys are of P-256 and not of RSA;
 //! its own certificate is never rotated; it fills ConfigMaps alone, and no webhooks, API services or definitions.
 
 mod account;
@@ -79,7 +79,7 @@ struct Controller {
     name: String,
     /// Its certificate, PEM.
     bundle: String,
-    /// What it has issued: names by the PEM text of the leaf. The real one reads both from the certificate.
+    /// Issued certificates: names by the PEM text of the leaf. The real one reads both from the certificate.
     issued: HashMap<String, Vec<String>>,
     log: File,
 }
@@ -89,13 +89,13 @@ impl Controller {
     fn run(mut self, ended: &Receiver<()>) {
         while ended.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
             if let Err(error) = self.visit_all() {
-                // As the real one does, it tries again.
+                // It tries again, like the real one.
                 let _ = writeln!(self.log, "{error:#}");
             }
         }
     }
 
-    /// One round over all Services and ConfigMaps; an error of one of them leaves the others as they would be.
+    /// Visits all Services and ConfigMaps. An error of one of them does not affect the others.
     fn visit_all(&mut self) -> Result<()> {
         let mut outcome = Ok(());
         for service in self.api.get_if_there("/api/v1/services")?.iter().flat_map(items) {
@@ -146,7 +146,7 @@ impl Controller {
         })
     }
 
-    /// Whether a Secret's certificate is of this authority and for these names; whoever has put it there.
+    /// Returns true if a Secret's certificate is of this authority and for these names, whoever wrote it.
     fn has_issued(&self, secret: &Value, names: &[String]) -> bool {
         const END: &str = "-----END CERTIFICATE-----\n";
         let chain = text(secret, "/data/tls.crt").ok().and_then(|text| BASE64.decode(text).ok());

@@ -139,7 +139,7 @@ fn a_node_of_which_nothing_is_known_is_unknown_in_every_line() -> Result<()> {
     Ok(())
 }
 
-/// What the platform's own series do not tell is not nothing.
+/// Values that the platform's own series do not have are not zero.
 #[test]
 fn the_platform_alone_does_not_know_everything() -> Result<()> {
     let busy =

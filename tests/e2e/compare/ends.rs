@@ -1,4 +1,4 @@
-//! How `compare` ends if its sides are not alike, or one of them is nothing.
+//! Ends of `compare` if its sides are not alike, or one of them is empty.
 
 use anyhow::Result;
 use test_history::{History, metric};

@@ -16,7 +16,7 @@ const MINUTE_MS: i64 = 60_000;
 /// When a replica has no samples, as ages; of one node, or of all.
 type Gap = (Range<i64>, Option<&'static str>);
 
-/// What each replica lacks: ten minutes of everything, and a node that the other one scraped all the time.
+/// Gaps of each replica: ten minutes of everything, and a node that the other one scraped all the time.
 const GAPS: [[Gap; 2]; 2] = [
     [(30 * MINUTE_MS..40 * MINUTE_MS, None), (5 * MINUTE_MS..12 * MINUTE_MS, Some("node-001"))],
     [(45 * MINUTE_MS..48 * MINUTE_MS, None), (15 * MINUTE_MS..25 * MINUTE_MS, Some("node-002"))],

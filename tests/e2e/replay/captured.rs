@@ -189,7 +189,7 @@ fn the_must_gather_command_survives_its_two_shells() -> Result<()> {
         data.display(),
         data.display()
     );
-    // What oc does with what follows `--`, and what the container's shell does with that.
+    // Runs the words after `--` as oc does, in the container's shell.
     let script = format!("oc() {{ shift 3; bash -c \"$GATHER; $*\"; }}; {}", printed.stdout);
     let output = Command::new("bash").args(["-c", &script]).env("GATHER", gather).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

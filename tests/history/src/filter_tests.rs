@@ -200,7 +200,7 @@ fn threads_where_there_are_any() {
         thread("a", "pod", "conmon", "main", &[(15, 2.0)]),
         // Not of this window.
         thread("a", "kernel", "kworker", "main", &[(75, 2.0)]),
-        // Of another class, without threads.
+        // It is of another class, without threads.
         group("a", "kernel", "kubelet", &[(60, 0.5)]),
     ]);
     let mut question = Question::new(0, 60_000, By::Thread);

@@ -65,7 +65,7 @@ fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Ser
     let grid = Grid::new(spec, spec.interval_s, EXPORTER_AGE_MS);
     let empty = vec![None; grid.steps];
     let groups = group_names(spec.groups);
-    // Of their own, so that the groups are the same with and without threads.
+    // A generator of their own, so that the groups are the same with and without threads.
     let mut thread_rng = Rng::with_seed(spec.seed);
     let mut sums = Sums::default();
     let [mut cluster_busy, mut nodes, mut unattributed] = [(); 3].map(|()| empty.clone());
@@ -155,7 +155,7 @@ impl Sums {
     }
 }
 
-/// What the platform itself records: pods, where they are, and how busy the nodes were.
+/// Adds the platform's own series: pods, their nodes, and the nodes' busy time.
 fn platform(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     let grid = Grid::new(spec, spec.pod_interval_s, POD_AGE_MS);
     let info_grid = Grid::new(spec, spec.pod_interval_s, INFO_AGE_MS);
@@ -206,27 +206,28 @@ fn group_names(count: usize) -> Vec<(&'static str, String)> {
     [("pod", "conmon".into())].into_iter().chain(kernel).chain(host).take(count).collect()
 }
 
-/// The same in every group; one of them is no thread of its own.
+/// Returns the name of a thread, the same in every group; the first is `(exited)`.
 fn thread_name(number: usize) -> String {
     if number == 1 { "(exited)".into() } else { format!("worker-{number}") }
 }
 
-/// When a node answers: most always, some not for a sixth of the time, some not before a quarter of it.
+/// Returns the steps at which a node is up: most are always, some not for a sixth of the time, some not before a quarter
+/// of it.
 fn is_up(number: usize, steps: usize) -> Vec<bool> {
-    let silent = match number % 7 {
+    let down = match number % 7 {
         3 => steps / 3..steps / 2,
         5 => 0..steps / 4,
         _ => 0..0,
     };
-    (0..steps).map(|step| !silent.contains(&step)).collect()
+    (0..steps).map(|step| !down.contains(&step)).collect()
 }
 
-/// When a node that answers says how busy it is: some not for a sixth of the time.
+/// Returns the steps at which a node's busy time is recorded: for some not for a sixth of the time.
 fn has_busy(number: usize, steps: usize) -> Vec<bool> {
     (0..steps).map(|step| number % 7 != 6 || !(steps / 2..steps * 2 / 3).contains(&step)).collect()
 }
 
-/// What the threads of a group used, which together is what the group did. The first one is there as long as the group,
+/// Returns the usage of a group's threads, whose sum is the group's. The first one exists as long as the group,
 /// and takes what those that are not would have used.
 fn threads_of(rng: &mut Rng, group: &Column, count: usize) -> Vec<Column> {
     let mut rest = group.clone();

@@ -1,4 +1,4 @@
-//! That a generated history holds what it is made for.
+//! Tests of generated histories: they hold the hard cases.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ fn series_of<'a>(history: &'a History, metric: &'static str) -> impl Iterator<It
     history.series.iter().filter(move |series| series.metric == metric)
 }
 
-/// Whether it begins late, ends early and has a gap of several samples, all seen against a full grid.
+/// Returns whether a series begins late, ends early, and has a gap of several samples, against a full grid.
 fn shape(series: &Series, spec: &Spec, interval_s: u32) -> (bool, bool, bool) {
     let step_ms = i64::from(interval_s) * 1000;
     let (first, last) = (series.samples[0].0, series.samples.last().unwrap().0);

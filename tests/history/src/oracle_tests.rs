@@ -155,7 +155,7 @@ fn totals() {
     assert_eq!(totals.unattributed, stat(-0.5625, -3.0, 2.25));
     // The steps 0.5, 0.5 + 1, 0.5, 0.5: 3 x 15/60
     assert_eq!(totals.excluded, stat(0.75, 0.5, 1.5));
-    // Of a node that does not say how busy it is, nothing is unattributed: 4, 4, 7, 6: 21 x 15/60; 2.25, 0.5, -2, -3.
+    // A node without busy time has nothing unattributed: 4, 4, 7, 6: 21 x 15/60; 2.25, 0.5, -2, -3.
     let mut history = tiny();
     let of_b = |series: &&mut Series| series.metric == metric::BUSY && series.label("instance") == "b";
     history.series.iter_mut().find(of_b).unwrap().samples.remove(0);

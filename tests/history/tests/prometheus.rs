@@ -60,7 +60,7 @@ fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
 fn the_oracle_says_what_promql_says() -> Result<()> {
     let history = History::generate(&spec());
     let prometheus = Prometheus::start("promql", &history)?;
-    // Where a row is one series there is nothing to add up: those of a node, and those that a rule has added up.
+    // A row of one series needs no sum: rows of a node, and rows that a rule has summed.
     let host = "{class!=\"pod\"}";
     for (by, per_node, metric, labels, interval_s) in [
         (By::Group, true, metric::GROUP, ["class", "", "groupname", "", "instance"], 15),
