@@ -65,7 +65,7 @@ mod tests {
                 "run oc interrogate install",
             ),
             Check::failed(CheckName::Targets, "none\u{1b}[2J", "wait"),
-            Check::error(CheckName::Prometheus, &anyhow::anyhow!("refused").context("it cannot be asked")),
+            Check::error(CheckName::Prometheus, &anyhow::anyhow!("refused").context("it cannot be queried")),
             Check::skipped(CheckName::Attributed, "no samples"),
         ];
         let mut out = Vec::new();

@@ -25,7 +25,7 @@ fn nothing_becomes_everything_and_nothing_again() {
     assert_eq!(done.stderr.matches("unsupported").count(), 1, "{}", done.stderr);
     assert!(
         done.stderr
-            .contains("warning: whether samples arrive is not known, since Prometheus cannot be asked"),
+            .contains("warning: whether samples arrive is not known, since Prometheus cannot be queried"),
         "{}",
         done.stderr
     );

@@ -127,7 +127,7 @@ fn an_installer_who_may_not_query_learns_of_the_sign_in_page_after_one_request()
     .unwrap();
     roles.iter().for_each(|role| site.cluster.api().delete(&path(role)).unwrap());
     let said = format!(
-        "warning: whether samples arrive is not known, since Prometheus cannot be asked: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
+        "warning: whether samples arrive is not known, since Prometheus cannot be queried: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
     );
     assert_eq!(done.stderr.lines().filter(|line| *line == said).count(), 1, "{}", done.stderr);
     assert!(

@@ -61,7 +61,7 @@ fn all_is_well_and_then_the_config_is_not() {
     };
     assert!(is_shown(": curl -s ", "/namespaces/openshift-monitoring/"), "{shown}");
     assert!(is_shown(": curl -sG ", "/api/v1/query "), "{shown}");
-    well.assert_check("prometheus", "ok", &format!("it answers at {}", scrape.prometheus.url), "");
+    well.assert_check("prometheus", "ok", &format!("it responds at {}", scrape.prometheus.url), "");
     well.assert_check("targets", "ok", "3 of 3 nodes are scraped", "");
     well.assert_check("rules", "ok", "15 rules are loaded and evaluated", "");
     well.assert_check("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
