@@ -18,7 +18,7 @@ const MOVERS: usize = 100;
 pub(crate) fn hour_of(nodes: usize, pods_per_node: usize) -> test_history::Spec {
     test_history::Spec {
         nodes,
-        silent: true,
+        gaps: true,
         groups: 60,
         threads: 0,
         pods_per_node,

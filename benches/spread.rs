@@ -12,7 +12,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    pub(crate) fn of(mut figures: Vec<f64>) -> Result<Spread> {
+    pub(crate) fn from_figures(mut figures: Vec<f64>) -> Result<Spread> {
         figures.sort_by(f64::total_cmp);
         let (min, max) = (figures.first().context("nothing was measured")?, figures.last());
         let median = figures.get(figures.len() / 2).copied().unwrap_or(*min);

@@ -1,4 +1,4 @@
-//! Whether a figure is within its bound, and a bench fine; the benches' own.
+//! Compares figures with their bounds, for all benches.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ pub(crate) fn verdict(out: &mut impl Write, name: &str, spread: &Spread, most: f
     Ok(fine)
 }
 
-/// How a bench ends: whether all was within its bounds, or what went wrong.
+/// Returns the exit code of a bench: success if all figures were within their bounds.
 pub(crate) fn conclude(outcome: Result<bool>, out: &mut impl Write) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -14,7 +14,7 @@
 //!    |
 //!   budget      limits -> measurements -> verdicts                  what is judged
 //!    |
-//!   top         Question -> queries -> answers -> Report            what is computed
+//!   top         Question -> queries -> results -> Report            what is computed
 //!    |            \-> local: this machine's own kernel -/
 //!   install     manifests/ and the exporter into the cluster, and out again
 //!    |

@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// Returns true if there is a terminal to show the bar on.
-    pub fn is_shown(&self) -> bool {
+    pub fn is_visible(&self) -> bool {
         self.0.is_some()
     }
 

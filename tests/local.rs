@@ -142,7 +142,7 @@ fn no_bar_where_nobody_looks() {
 
 #[test]
 fn ctrl_c_before_the_first_sample() {
-    // Of a year, the first sample would be due in hours.
+    // In a year's window, the first sample would be due in hours.
     let mut plugin =
         local(&["-i", "1y", "-o", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     await_handler(&mut plugin);
@@ -223,7 +223,7 @@ fn no_bar_for_what_is_short_or_on_a_terminal_that_is_none() {
     }
 }
 
-/// Whether another /proc can be mounted here; where not, a test says that it is skipped, and in CI that is a failure.
+/// Returns true if another /proc can be mounted here. If not, a test says that it is skipped, and fails in CI.
 fn may_mount(test: &str) -> bool {
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
     assert!(
@@ -241,7 +241,7 @@ fn what_cannot_be_seen_is_said() {
     if !may_mount("what --local cannot see") {
         return;
     }
-    // Where everybody may execute it.
+    // Everybody may execute it there.
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let plugin = folder.path().join("plugin");

@@ -22,19 +22,19 @@ const AVERAGES: &str =
     "avg_over_time(namedprocess_namegroup_thread_cpu_rate{threadname!~\"process-exp.*\"}[10m])";
 const SUM: &str =
     "sum(avg_over_time(namedprocess_namegroup_thread_cpu_rate{threadname!~\"process-exp.*\"}[10m]))";
-/// Cores that each load uses. How exact an answer is, is what tests/accuracy measures: the rate of one second may be that of
+/// Cores that each load uses. tests/accuracy measures how exact a rate is: the rate of one second may be that of
 /// a burst or of a pause.
 const SHARE: f64 = 0.25;
-/// What a program and a pod of this node are called.
+/// Names of a program and a pod of this node.
 const UNIT: &str = "system.slice/asked.service";
 const POD: &str = "kubepods.slice/kubepods-pod1.slice";
 const INFRA: &str = "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod2.slice";
 
-/// An instant's answer: of each series its labels of group and thread, and its value.
-type Answer = BTreeMap<(String, String), f64>;
+/// Result of an instant query: values by their labels of group and thread.
+type Values = BTreeMap<(String, String), f64>;
 
 #[test]
-fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
+fn the_predecessors_queries_and_the_dashboards_have_results() -> Result<()> {
     let Some(tree) = Cgroups::new("queries")? else { return Ok(()) };
     let container = |pod: &str| format!("{pod}/crio-main.scope");
     let _loads = [
@@ -60,21 +60,21 @@ fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
     // Ten evaluations, so that an average is one.
     let counted = "count_over_time(namedprocess_namegroup_thread_cpu_rate{groupname=\"asked\"}[10m])";
     until("ten evaluations", Duration::from_secs(90), || {
-        let answer = ask(&prometheus, counted, None)?;
+        let answer = query_values(&prometheus, counted, None)?;
         ensure!(answer.values().any(|count| *count >= 10.0), "{answer:?}");
         Ok(())
     })?;
-    let newest = ask(&prometheus, "max(timestamp(namedprocess_namegroup_cpu_rate))", None)?;
+    let newest = query_values(&prometheus, "max(timestamp(namedprocess_namegroup_cpu_rate))", None)?;
     let at = newest.values().next().copied();
-    let ask = |query: &str| ask(&prometheus, query, at);
+    let fetch = |query: &str| query_values(&prometheus, query, at);
 
-    let (groups, all) = (ask(GROUPS)?, ask("namedprocess_namegroup_cpu_rate")?);
+    let (groups, all) = (fetch(GROUPS)?, fetch("namedprocess_namegroup_cpu_rate")?);
     near(&groups, "asked", "")?;
     near(&all, "conmon", "")?;
     ensure!(groups.keys().all(|(group, _)| !group.starts_with("conmon")), "{groups:?}");
     ensure!(groups.len() + 1 == all.len(), "only the pods are left out: {groups:?} of {all:?}");
 
-    let threads = ask(THREADS)?;
+    let threads = fetch(THREADS)?;
     near(&threads, "asked", "test-load")?;
     ensure!(threads.keys().all(|(group, _)| !group.starts_with("conmon")), "{threads:?}");
     for ((group, _), rate) in &groups {
@@ -83,12 +83,12 @@ fn the_predecessors_queries_and_the_dashboards_are_answered() -> Result<()> {
         ensure!((sum - rate).abs() < 1e-6, "{group}: {rate} is not {sum} of its threads, {threads:?}");
     }
 
-    let (others, all) = (ask(OTHERS_THREADS)?, ask("namedprocess_namegroup_thread_cpu_rate")?);
+    let (others, all) = (fetch(OTHERS_THREADS)?, fetch("namedprocess_namegroup_thread_cpu_rate")?);
     near(&others, "conmon", "test-load")?;
-    let own = |answer: &Answer| answer.keys().filter(|(_, thread)| thread == "process-exporte").count();
+    let own = |answer: &Values| answer.keys().filter(|(_, thread)| thread == "process-exporte").count();
     ensure!(own(&all) == 1 && own(&others) == 0, "{others:?} of {all:?}");
 
-    let (averages, sum) = (ask(AVERAGES)?, ask(SUM)?);
+    let (averages, sum) = (fetch(AVERAGES)?, fetch(SUM)?);
     near(&averages, "asked", "test-load")?;
     near(&averages, "conmon", "test-load")?;
     ensure!(others.keys().all(|series| averages.contains_key(series)), "{averages:?} of {others:?}");
@@ -165,15 +165,15 @@ fn items(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// That an answer has a series of about what a load uses.
-fn near(answer: &Answer, group: &str, thread: &str) -> Result<()> {
+/// Checks that a result has a series of about a load's usage.
+fn near(answer: &Values, group: &str, thread: &str) -> Result<()> {
     let found = answer.get(&(group.to_owned(), thread.to_owned()));
     let found = found.with_context(|| format!("no {group} {thread} in {answer:?}"))?;
     ensure!((SHARE / 5.0..SHARE * 3.0).contains(found), "{group} {thread}: {found}, not {SHARE}");
     Ok(())
 }
 
-fn ask(prometheus: &Bare, query: &str, at: Option<f64>) -> Result<Answer> {
+fn query_values(prometheus: &Bare, query: &str, at: Option<f64>) -> Result<Values> {
     let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
     let value = |one: &Value| anyhow::Ok(one["value"][1].as_str().context("no value")?.parse::<f64>()?);
     let series = prometheus.series(query, at)?;

@@ -1,4 +1,4 @@
-//! How long `budget` takes over an hour of 200 nodes, against `top --by class --per-node` of the same hour on the same server
+//! Time of `budget` over an hour of 200 nodes, against `top --by class --per-node` of the same hour on the same server
 //! in the same round. See ../README.md.
 
 #![allow(clippy::indexing_slicing, reason = "a panic is how a bench fails")]
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     conclude(bench(out), out)
 }
 
-/// Whether all is within its bounds.
+/// Runs the bench. Returns true if all figures are within their bounds.
 fn bench(out: &mut impl Write) -> Result<bool> {
     let mut history = History::generate(&hour_of(NODES, PODS_PER_NODE));
     history.series.retain(|series| !metric::OF_PLATFORM.contains(&series.metric));
@@ -58,12 +58,12 @@ fn bench(out: &mut impl Write) -> Result<bool> {
             budgets.extend((round > 0).then_some(seconds));
         }
     }
-    writeln!(out, "top --by class --per-node, ms: {}", Spread::of(tops.clone())?.scaled(1000.0))?;
+    writeln!(out, "top --by class --per-node, ms: {}", Spread::from_figures(tops.clone())?.scaled(1000.0))?;
     let mut fine = true;
     for (profile, budgets) in PROFILES.iter().zip(budgets) {
-        writeln!(out, "budget {profile}, ms: {}", Spread::of(budgets.clone())?.scaled(1000.0))?;
+        writeln!(out, "budget {profile}, ms: {}", Spread::from_figures(budgets.clone())?.scaled(1000.0))?;
         let ratios = budgets.iter().zip(&tops).map(|(budget, top)| budget / top).collect();
-        fine &= verdict(out, &format!("budget {profile} / top"), &Spread::of(ratios)?, MOST)?;
+        fine &= verdict(out, &format!("budget {profile} / top"), &Spread::from_figures(ratios)?, MOST)?;
     }
     Ok(fine)
 }
@@ -82,7 +82,8 @@ fn run(server: &Server, arguments: &[&str], codes: &[i32]) -> Result<f64> {
     Ok(seconds)
 }
 
-/// What profiles ask for beside the exporter's series: CPUs, requests of each pod of the platform, memory, eight CPUs a node.
+/// Adds what profiles read beside the exporter's series: CPUs, requests of each pod of the platform, memory,
+/// eight CPUs a node.
 fn facts(history: &History) -> Vec<Series> {
     let mut all = Vec::new();
     for number in 0..NODES {

@@ -54,7 +54,7 @@ pub(crate) fn children(out: &mut dyn Write) -> Result<bool> {
         writeln!(out, "children that live {} of the interval, {truth:.3} s used", *life as f64 / 1000.0)?;
         for ((exporter, (_, least)), text) in exporters.iter().zip(&kinds).zip(&texts) {
             let counted = text.sum(CPU, &format!("groupname=\"{name}\""));
-            let share = Spread::of(vec![counted / truth * 100.0])?;
+            let share = Spread::from_figures(vec![counted / truth * 100.0])?;
             fine &= at_least(out, &format!("  {}, % captured", exporter.name), &share, *least)?;
         }
     }

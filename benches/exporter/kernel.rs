@@ -28,8 +28,8 @@ pub(crate) fn kernel(out: &mut dyn Write) -> Result<bool> {
         all.push(with);
         each.push((with - without) * 1000.0 / root.lines().count() as f64);
     }
-    writeln!(out, "a scrape with {threads} kernel threads, ms: {}", Spread::of(all)?)?;
-    let each = Spread::of(each)?;
+    writeln!(out, "a scrape with {threads} kernel threads, ms: {}", Spread::from_figures(all)?)?;
+    let each = Spread::from_figures(each)?;
     writeln!(out, "for each process of the root, us: {each}")?;
     let (cpus, per_cpu, seconds) = NODE;
     let ms = each.median * cpus * per_cpu / 1000.0;

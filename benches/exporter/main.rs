@@ -6,16 +6,16 @@
 
 #![allow(clippy::indexing_slicing, reason = "a panic is how a bench fails")]
 
+mod by_size;
 mod children;
 mod client;
-mod course;
 mod exporters;
 mod floor;
-mod growth;
 mod kernel;
 mod kinds;
 mod load;
 mod memory;
+mod over_time;
 mod picture;
 mod pids;
 mod pods;
@@ -53,9 +53,9 @@ const PARTS: [(&str, Part); 15] = [
     ("process", scrapes::process),
     ("memory", memory::memory),
     ("children", children::children),
-    ("growth", growth::growth),
+    ("by-size", by_size::by_size),
     ("prometheus", prometheus::prometheus),
-    ("course", course::course),
+    ("over-time", over_time::over_time),
     ("unattributed", unattributed::unattributed),
 ];
 

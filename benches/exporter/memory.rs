@@ -57,9 +57,9 @@ fn measure(out: &mut dyn Write, kind: Kind, size: usize, limit: Option<f64>) -> 
         }
         writeln!(out, "{what}; worked: {work}")?;
         if who.is_some() {
-            writeln!(out, "  ms of a scrape: {}", Spread::of(cpu)?)?;
+            writeln!(out, "  ms of a scrape: {}", Spread::from_figures(cpu)?)?;
         }
-        let mib = Spread::of(mib)?;
+        let mib = Spread::from_figures(mib)?;
         match kind {
             Kind::Peer => writeln!(out, "  MiB: {mib}")?,
             _ => fine &= at_most(out, "  MiB", &mib, MOST_MIB)?,

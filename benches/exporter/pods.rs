@@ -103,7 +103,7 @@ pub(crate) fn pods(out: &mut dyn Write) -> Result<bool> {
     writeln!(
         out,
         "a scrape with {PODS} pods of {CONTAINERS} containers, none of which moves, ms: {}",
-        Spread::of(all)?
+        Spread::from_figures(all)?
     )?;
-    at_most(out, "more than without any, ms", &Spread::of(more)?, MOST_MS)
+    at_most(out, "more than without any, ms", &Spread::from_figures(more)?, MOST_MS)
 }

@@ -73,7 +73,7 @@ pub(crate) fn prometheus(out: &mut dyn Write) -> Result<bool> {
         server.check_targets()?;
         let per_scrape =
             used_ms.iter().zip(&used[0]).map(|(used, none)| (used - none) / (NODES as f64 * WINDOW as f64));
-        let per_scrape = Spread::of(per_scrape.collect())?;
+        let per_scrape = Spread::from_figures(per_scrape.collect())?;
         let mib = (server.heap_mib()? - empty) / NODES as f64;
         writeln!(
             out,

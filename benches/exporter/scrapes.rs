@@ -58,14 +58,14 @@ pub(crate) fn scrapes(out: &mut dyn Write, activity: &Activity) -> Result<bool> 
         figures[kinds.len()].push(floor.read());
     }
     for (exporter, figures) in exporters.iter().zip(&figures) {
-        writeln!(out, "{}, ms: {}", exporter.name, Spread::of(figures.clone())?)?;
+        writeln!(out, "{}, ms: {}", exporter.name, Spread::from_figures(figures.clone())?)?;
     }
     let mut fine = check_ratio(out, "peer / ours over HTTPS", &figures[2], &figures[0], activity.ratio)?;
     if activity.every == Some(1) {
-        let floors = Spread::of(figures[kinds.len()].clone())?;
+        let floors = Spread::from_figures(figures[kinds.len()].clone())?;
         writeln!(out, "a loop that reads the same {} files, ms: {floors}", floor.file_count())?;
         let ratios = figures[0].iter().zip(&figures[kinds.len()]).map(|(ours, floor)| ours / floor).collect();
-        fine &= at_most(out, "ours over HTTPS / the loop", &Spread::of(ratios)?, MAX_FLOORS)?;
+        fine &= at_most(out, "ours over HTTPS / the loop", &Spread::from_figures(ratios)?, MAX_FLOORS)?;
     }
     Ok(fine)
 }
@@ -83,15 +83,15 @@ pub(crate) fn process(out: &mut dyn Write) -> Result<bool> {
         figures[0].push(scrape.cpu_ms);
         figures[1].push(peer.scrape()?.cpu_ms);
     }
-    writeln!(out, "{}, ms: {}", ours.name, Spread::of(figures[0].clone())?)?;
-    writeln!(out, "{}, ms: {}", peer.name, Spread::of(figures[1].clone())?)?;
+    writeln!(out, "{}, ms: {}", ours.name, Spread::from_figures(figures[0].clone())?)?;
+    writeln!(out, "{}, ms: {}", peer.name, Spread::from_figures(figures[1].clone())?)?;
     check_ratio(out, "peer / ours by process over HTTPS", &figures[1], &figures[0], PROCESS_RATIO)
 }
 
 /// Checks the ratio of the peer's figures to ours, each of the same round.
 fn check_ratio(out: &mut dyn Write, what: &str, peer: &[f64], ours: &[f64], least: f64) -> Result<bool> {
     let ratios = peer.iter().zip(ours).map(|(peer, ours)| peer / ours).collect();
-    at_least(out, what, &Spread::of(ratios)?, least)
+    at_least(out, what, &Spread::from_figures(ratios)?, least)
 }
 
 /// Checks that a scrape has the measured work: all units and their threads, and the CPU that `worked` processes have used

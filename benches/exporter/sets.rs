@@ -37,7 +37,7 @@ pub(crate) fn sets(out: &mut dyn Write) -> Result<bool> {
         all.push(without.cpu_ms);
         more.push(with.cpu_ms - without.cpu_ms);
     }
-    let (all, more) = (Spread::of(all)?, Spread::of(more)?);
+    let (all, more) = (Spread::from_figures(all)?, Spread::from_figures(more)?);
     writeln!(
         out,
         "an idle scrape with {PODS} pods, without sets, ms: {all}; {series} series more with sets"

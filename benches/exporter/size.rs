@@ -22,7 +22,7 @@ pub(crate) fn size(out: &mut dyn Write) -> Result<bool> {
     ensure!(linked.contains("statically linked") || linked.contains("not a dynamic"), "not static: {linked}");
     let packed = Command::new("gzip").args(["-9", "-c"]).arg(program).output()?.stdout.len();
     let size = std::fs::metadata(program)?.len();
-    let mb = |bytes: f64| Spread::of(vec![bytes / 1e6]);
+    let mb = |bytes: f64| Spread::from_figures(vec![bytes / 1e6]);
     let fine = at_most(out, "static and stripped, MB", &mb(size as f64)?, MOST)?;
     Ok(at_most(out, "packed with gzip, MB", &mb(packed as f64)?, MOST_PACKED)? & fine)
 }

@@ -48,7 +48,7 @@ pub(crate) fn unattributed(out: &mut dyn Write) -> Result<bool> {
             before = now;
         }
         drop(loads);
-        let (left, busy) = (Spread::of(left)?, Spread::of(busy_cores)?);
+        let (left, busy) = (Spread::from_figures(left)?, Spread::from_figures(busy_cores)?);
         let withheld = (before.withheld - withheld) / (ROUNDS as f64 * SECONDS as f64);
         writeln!(out, "{what}: {left} % of {busy} cores; withheld {withheld:.3} cores")?;
         if kind == "udp" {

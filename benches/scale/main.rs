@@ -1,5 +1,5 @@
-//! What `top` takes where there is much: 1000 nodes for an hour and a day, 50 nodes for a week, and whether it is right
-//! there. See ../README.md.
+//! Time and memory of `top` on big clusters: 1000 nodes for an hour and a day, 50 nodes for a week. Each report
+//! is compared with the expected one. See ../README.md.
 
 #![allow(clippy::indexing_slicing, reason = "a panic is how benches fail")]
 
@@ -46,21 +46,21 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let out = &mut stdout().lock();
     let outcome = many_nodes(out, false).and_then(|fine| {
-        let silent = many_nodes(out, true)?;
-        Ok(long_time(out)? & silent & fine)
+        let gaps = many_nodes(out, true)?;
+        Ok(long_time(out)? & gaps & fine)
     });
     conclude(outcome, out)
 }
 
 /// 1000 nodes, of which three in seven were silent for a part, or none: an hour of all series, and of the sums that the
 /// rules keep a day.
-fn many_nodes(out: &mut impl Write, silent: bool) -> Result<bool> {
+fn many_nodes(out: &mut impl Write, gaps: bool) -> Result<bool> {
     writeln!(
         out,
         "1000 nodes, of which {}",
-        if silent { "429 were silent for a part" } else { "none was silent" }
+        if gaps { "429 were silent for a part" } else { "none was silent" }
     )?;
-    let hour = History::generate(&Spec { silent, ..hour_of(1000, PODS) });
+    let hour = History::generate(&Spec { gaps, ..hour_of(1000, PODS) });
     // Each node's series are of one hour, but its busy time, which tells whether it answered, and the pods of the exporter's
     // namespace, of which its own are excluded.
     let of_nodes = [metric::GROUP, metric::THREAD, metric::POD, metric::PLATFORM_POD, metric::POD_INFO];
@@ -70,9 +70,9 @@ fn many_nodes(out: &mut impl Write, silent: bool) -> Result<bool> {
             let own = series.metric == metric::POD && series.label("namespace") == "openshift-monitoring";
             own || !of_nodes.contains(&series.metric)
         };
-        let mut history = of(&hour, hours, of_a_day);
+        let mut history = repeat(&hour, hours, of_a_day);
         if part == 0 {
-            history.series.extend(of(&hour, 0..1, |series| !of_a_day(series)).series);
+            history.series.extend(repeat(&hour, 0..1, |series| !of_a_day(series)).series);
         }
         history
     });
@@ -85,11 +85,11 @@ fn many_nodes(out: &mut impl Write, silent: bool) -> Result<bool> {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             (0..=ROUNDS).map(|_| timed(|| run(&arguments))).skip(1).collect()
         };
-        let day = Spread::of(times("24h")?)?;
+        let day = Spread::from_figures(times("24h")?)?;
         fine &= verdict(out, &format!("1000 nodes, {name}, 24 h, s"), &day, A_DAY)?;
-        let short = Spread::of(times("1h")?)?.scaled(1000.0);
+        let short = Spread::from_figures(times("1h")?)?.scaled(1000.0);
         let what = format!("1000 nodes, {name}, 1 h, ms");
-        if silent {
+        if gaps {
             writeln!(out, "{what}: {short}")?;
         } else {
             fine &= verdict(out, &what, &short, AN_HOUR_MS)?;
@@ -103,8 +103,9 @@ fn many_nodes(out: &mut impl Write, silent: bool) -> Result<bool> {
     }
     let right = expected(&hour, &Question::new(END_MS - HOUR_MS, END_MS, By::Group))?;
     let mib = right_or_not(&top(&server, "1h", &[]), &right).context("the default view")?;
-    let seconds =
-        Spread::of((0..ROUNDS).map(|_| timed(|| run_all(&top(&server, "1h", &[])))).collect::<Result<_>>()?)?;
+    let seconds = Spread::from_figures(
+        (0..ROUNDS).map(|_| timed(|| run_all(&top(&server, "1h", &[])))).collect::<Result<_>>()?,
+    )?;
     fine &= verdict(out, "1000 nodes, the default view, 1 h, s", &seconds, DEFAULT)?;
     writeln!(out, "  {} rows, right, {mib:.0} MiB", right.rows.len())?;
     longest(out, &[&server])?;
@@ -114,7 +115,7 @@ fn many_nodes(out: &mut impl Write, silent: bool) -> Result<bool> {
 /// 50 nodes: a week, whose hours are all the same, so that its figures are those of one.
 fn long_time(out: &mut impl Write) -> Result<bool> {
     let hour = History::generate(&hour_of(50, PODS));
-    let parts = (0..14).map(|part| of(&hour, part * 12..part * 12 + 12, |_| true));
+    let parts = (0..14).map(|part| repeat(&hour, part * 12..part * 12 + 12, |_| true));
     let server = Server::start(parts)?;
     let right = expected(&hour, &Question::new(END_MS - HOUR_MS, END_MS, By::Group))?;
     let mut fine = true;
@@ -135,7 +136,7 @@ fn long_time(out: &mut impl Write) -> Result<bool> {
 }
 
 /// Some of an hour's series as they are and as they would have been in the hours before, if all were the same.
-fn of(hour: &History, hours: std::ops::Range<i64>, keep: impl Fn(&Series) -> bool) -> History {
+fn repeat(hour: &History, hours: std::ops::Range<i64>, keep: impl Fn(&Series) -> bool) -> History {
     let mut history = hour.clone();
     history.series.retain(keep);
     for series in &mut history.series {
@@ -181,7 +182,7 @@ fn right_or_not(arguments: &[String], expected: &Expected) -> Result<f64> {
     Ok(mib)
 }
 
-/// How long the longest query took, by the servers' own histograms.
+/// Returns the time of the longest query, by the servers' own histograms.
 fn longest(out: &mut impl Write, servers: &[&Server]) -> Result<()> {
     let mut counts: Vec<(f64, f64)> = Vec::new();
     for server in servers {

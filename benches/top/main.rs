@@ -1,4 +1,4 @@
-//! How long `top` takes over an hour of a big cluster, and how much memory, against the predecessor's way: its six
+//! Time and memory of `top` over an hour of a big cluster, against the predecessor's way: its six
 //! queries, one after the other, over the same history on the same server in the same run, as a whole program in its
 //! language and, harder, only fetched. See README.md.
 
@@ -46,15 +46,15 @@ fn main() -> ExitCode {
     conclude(bench(out), out)
 }
 
-/// Whether all is within its bounds.
+/// Runs the bench. Returns true if all figures are within their bounds.
 fn bench(out: &mut impl Write) -> Result<bool> {
-    let help = Spread::of(samples(HELPS, || timed(|| run(&["top", "--help"])))?)?;
+    let help = Spread::from_figures(samples(HELPS, || timed(|| run(&["top", "--help"])))?)?;
     let mut fine = verdict(out, "top --help, ms", &help.scaled(1000.0), HELP_MS)?;
     fine &= ratios(out)?;
     Ok(fine & memory(out)?)
 }
 
-/// What is measured.
+/// A command that is measured.
 struct Case {
     name: &'static str,
     flags: &'static [&'static str],
@@ -62,12 +62,12 @@ struct Case {
     most: Option<f64>,
     /// Another question of the same hour, and the most that the median may be of its time.
     beside: Option<(&'static str, f64)>,
-    of: Hour,
-    /// What the server must answer for it, however it is asked.
+    hour: Hour,
+    /// Results that the server must return for it, by whatever queries.
     least: &'static [Least],
 }
 
-/// Whose hour is asked for: the servers' order.
+/// Hour that is queried, in the order of the servers.
 #[derive(Clone, Copy)]
 enum Hour {
     /// One pod in a hundred moves.
@@ -77,7 +77,7 @@ enum Hour {
 }
 
 /// A question about the usual hour, without bounds.
-const PLAIN: Case = Case { name: "top", flags: &[], most: None, beside: None, of: Hour::Usual, least: &[] };
+const PLAIN: Case = Case { name: "top", flags: &[], most: None, beside: None, hour: Hour::Usual, least: &[] };
 
 const CASES: [Case; 7] = [
     Case { most: Some(0.7), least: &[Least::Pods], ..PLAIN },
@@ -97,7 +97,7 @@ const CASES: [Case; 7] = [
         ..PLAIN
     },
     Case { name: "top --at-peak", flags: &["--at-peak"], beside: Some(("top", 1.5)), ..PLAIN },
-    Case { name: "top, one pod in 7 moved", of: Hour::Restless, least: &[Least::Pods], ..PLAIN },
+    Case { name: "top, one pod in 7 moved", hour: Hour::Restless, least: &[Least::Pods], ..PLAIN },
 ];
 
 fn ratios(out: &mut impl Write) -> Result<bool> {
@@ -119,7 +119,7 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
             fetched.extend((round > 0).then_some(seconds));
         }
         for ((case, after), least) in CASES.iter().zip(&mut after).zip(&mut least) {
-            let server = &servers[case.of as usize];
+            let server = &servers[case.hour as usize];
             let arguments = top(server, case.flags);
             let seconds = timed(|| run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))?;
             after.extend((round > 0).then_some(seconds));
@@ -128,18 +128,20 @@ fn ratios(out: &mut impl Write) -> Result<bool> {
         }
     }
     for ((name, before), fetched) in ["", ", one pod in 7 moved"].into_iter().zip(&before).zip(&fetched) {
-        let spread = Spread::of(before.clone())?;
+        let spread = Spread::from_figures(before.clone())?;
         writeln!(out, "predecessor's way{name}, s: {spread}")?;
-        writeln!(out, "  its six queries, only fetched, s: {}", Spread::of(fetched.clone())?)?;
+        writeln!(out, "  its six queries, only fetched, s: {}", Spread::from_figures(fetched.clone())?)?;
     }
     writeln!(out, "their answers: {:.1} MB", bytes as f64 / 1e6)?;
     let mut fine = true;
     let all = &after;
     for ((case, after), least) in CASES.iter().zip(all).zip(&least) {
         // Each run against the predecessor's of the same round: what else the machine did then hit both.
-        let (before, fetched) = (&before[case.of as usize], &fetched[case.of as usize]);
-        let ratios = |of: &[f64], to: &[f64]| Spread::of(of.iter().zip(to).map(|(of, to)| of / to).collect());
-        writeln!(out, "{}, s: {}", case.name, Spread::of(after.clone())?)?;
+        let (before, fetched) = (&before[case.hour as usize], &fetched[case.hour as usize]);
+        let ratios = |of: &[f64], to: &[f64]| {
+            Spread::from_figures(of.iter().zip(to).map(|(of, to)| of / to).collect())
+        };
+        writeln!(out, "{}, s: {}", case.name, Spread::from_figures(after.clone())?)?;
         writeln!(out, "  / its six queries, only fetched: {}", ratios(after, fetched)?)?;
         if !case.least.is_empty() {
             writeln!(out, "  least the server takes / the six: {}", ratios(least, fetched)?)?;
@@ -167,7 +169,7 @@ fn memory(out: &mut impl Write) -> Result<bool> {
             writeln!(out, "rows for the peak memory: {rows}")?;
             ensure!(rows >= 20_000, "{rows} rows are too few");
         }
-        let spread = Spread::of(vec![mib])?;
+        let spread = Spread::from_figures(vec![mib])?;
         fine &= verdict(out, &format!("top --per-node -o {format}, MiB"), &spread, MEMORY_MIB)?;
     }
     Ok(fine)

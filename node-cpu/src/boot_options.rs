@@ -47,7 +47,7 @@ mod tests {
     /// CPUs 0 to 103, of which 2-51,54-103 are isolated, as the node tuning operator writes it.
     const HEAD: &str = "BOOT_IMAGE=(hd0,gpt3)/vmlinuz root=UUID=1 rw skew_tick=1 tsc=reliable nmi_watchdog=0";
 
-    fn of(options: &str, cpus: u32) -> Option<String> {
+    fn isolated_cpus(options: &str, cpus: u32) -> Option<String> {
         let text = format!("{HEAD} {options}\n");
         isolated(text.as_bytes(), &(0..cpus).collect::<CpuList>()).map(|list| list.to_string())
     }
@@ -85,7 +85,7 @@ mod tests {
             // The profile's isolated are 2-51, and OVS's DPDK has the others.
             ("ovsDpdk", format!("rcu_nocbs={ISOLATED} {mask} {affinity} irqaffinity=0-1,52-53")),
         ] {
-            assert_eq!(of(&options, 104).as_deref(), Some(ISOLATED), "{what}");
+            assert_eq!(isolated_cpus(&options, 104).as_deref(), Some(ISOLATED), "{what}");
         }
     }
 
@@ -93,13 +93,13 @@ mod tests {
     fn shared_cpus_are_among_the_others() {
         // 52 and 53 are shared: the profile alone tells them from the reserved ones.
         let options = "rcu_nocbs=2-51 tuned.non_isolcpus=00300000,00000003 systemd.cpu_affinity=0,1,52,53";
-        assert_eq!(of(options, 54).as_deref(), Some("2-51"));
+        assert_eq!(isolated_cpus(options, 54).as_deref(), Some("2-51"));
     }
 
     #[test]
     fn masks_above_64_cpus() {
         let options = "tuned.non_isolcpus=00000003,00000000,00000000,00000003";
-        assert_eq!(of(options, 128).as_deref(), Some("2-95,98-127"));
+        assert_eq!(isolated_cpus(options, 128).as_deref(), Some("2-95,98-127"));
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
             "tuned.non_isolcpus=zz",
             "isolcpus=managed_irq",
         ] {
-            assert_eq!(of(options, 8), None, "{options}");
+            assert_eq!(isolated_cpus(options, 8), None, "{options}");
         }
     }
 }

@@ -47,10 +47,10 @@ impl<'a> Exporter<'a> {
         let (classes, busy) =
             (selectors.select(CLASSES_ON_NODES, Vec::new()), selectors.select(BUSY, Vec::new()));
         let (pods, management) = (selectors.management_pods(), &selectors.management);
-        let classes_text = |at: &At| promql::sum_by("instance, class", &at.of(&classes));
-        let busy_text = |at: &At| promql::sum_by("instance", &at.of(&busy));
-        let pods_text = |at: &At| promql::sum_by("instance, namespace, pod", &at.of(&pods));
-        let cost = |each: usize| Cost::of(count * each, count * each);
+        let classes_text = |at: &At| promql::sum_by("instance, class", &at.select(&classes));
+        let busy_text = |at: &At| promql::sum_by("instance", &at.select(&busy));
+        let pods_text = |at: &At| promql::sum_by("instance, namespace, pod", &at.select(&pods));
+        let cost = |each: usize| Cost::new(count * each, count * each);
         let of_pods = async {
             match management.is_empty() {
                 true => Ok(BTreeMap::new()),
@@ -87,7 +87,7 @@ impl<'a> Exporter<'a> {
     pub(super) async fn measure(&self, line: &Line) -> Result<Vec<Measured>> {
         let subject = &line.subject;
         match subject.each {
-            _ if subject.is_whole() => Ok(self.totals.measure(&subject.of)),
+            _ if subject.is_whole() => Ok(self.totals.measure(&subject.sum)),
             None => self.sums(subject).await,
             Some(Each::Group) => {
                 self.each(&line.statistic, &self.selectors.groups(subject), GROUPS_PER_NODE, of_group, |_| {
@@ -132,11 +132,11 @@ impl<'a> Exporter<'a> {
         let grid = Grid { start: at, end: at, step: self.grid.step };
         let on_node = promql::equal("instance", node);
         let [groups, pods] = [GROUPS, PODS].map(|name| promql::select(name, std::slice::from_ref(&on_node)));
-        let groups_text = |at: &At| promql::sum_by("class, groupname", &at.of(&groups));
-        let pods_text = |at: &At| promql::sum_by("class, namespace, pod", &at.of(&pods));
+        let groups_text = |at: &At| promql::sum_by("class, groupname", &at.select(&groups));
+        let pods_text = |at: &At| promql::sum_by("class, namespace, pod", &at.select(&pods));
         let (groups, pods) = tokio::try_join!(
-            self.querier.range(&groups_text, grid, Cost::of(GROUPS_PER_NODE, GROUPS_PER_NODE), of_group),
-            self.querier.range(&pods_text, grid, Cost::of(PODS_PER_NODE, PODS_PER_NODE), |series| {
+            self.querier.range(&groups_text, grid, Cost::new(GROUPS_PER_NODE, GROUPS_PER_NODE), of_group),
+            self.querier.range(&pods_text, grid, Cost::new(PODS_PER_NODE, PODS_PER_NODE), |series| {
                 (Class::of_label(series.label("class")), pod(series))
             }),
         )?;
@@ -187,9 +187,9 @@ impl<'a> Exporter<'a> {
             groups.into_iter().for_each(|(node, steps)| add(node, &steps));
         }
         for (selector, is_management) in self.selectors.pods(subject) {
-            let text = |at: &At| promql::sum_by("instance, namespace, pod", &at.of(&selector));
+            let text = |at: &At| promql::sum_by("instance, namespace, pod", &at.select(&selector));
             let cost =
-                Cost::of(self.count * PODS_PER_NODE, self.count * PODS_PER_NODE).by(&selector, "instance");
+                Cost::new(self.count * PODS_PER_NODE, self.count * PODS_PER_NODE).by(&selector, "instance");
             let pods =
                 self.querier.range(&text, self.grid, cost, |series| (node(series), pod(series))).await?;
             for ((node, pod), steps) in pods {
@@ -215,8 +215,8 @@ impl<'a> Exporter<'a> {
 
     /// Fetches the samples of series, added up by node.
     async fn by_node(&self, selector: &str, per_node: usize) -> Result<BTreeMap<String, Steps>> {
-        let text = |at: &At| promql::sum_by("instance", &at.of(selector));
-        let cost = Cost::of(self.count, self.count * per_node).by(selector, "instance");
+        let text = |at: &At| promql::sum_by("instance", &at.select(selector));
+        let cost = Cost::new(self.count, self.count * per_node).by(selector, "instance");
         self.querier.range(&text, self.grid, cost, node).await
     }
 
@@ -249,7 +249,7 @@ impl<'a> Exporter<'a> {
         };
         let split = if matches!(statistic, Statistic::Percentile(_)) { Split::Never } else { Split::Label };
         let series = self.count * per_node;
-        let cost = Cost::of(series, series).by(selector, "instance");
+        let cost = Cost::new(series, series).by(selector, "instance");
         self.querier.over(query, selector, self.window, (split, cost), read).await?;
         let measured = values.into_iter().map(|((node, item), value)| {
             let covered = self.totals.covered(&node) as f64;

@@ -2,7 +2,7 @@
 use super::facts::Reserved;
 use super::limit::LimitKind;
 use super::platform_metrics::{self, MANAGEMENT, SLICES_MEMORY, infra, pods_memory};
-use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
+use super::subject::{Each, Line, Resource, Statistic, Subject, Sum};
 use crate::prometheus::promql::literal;
 use crate::query::promql;
 use crate::report::Class;
@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
             let by = if subject.each.is_some() { "node, namespace, pod" } else { "node" };
             return Ok(over(&memory(subject, by), MEMORY_STEP));
         }
-        if let Of::Cpuset(cpuset) = subject.of {
+        if let Sum::Cpuset(cpuset) = subject.sum {
             let cpus = self.reserved.given.as_ref().and_then(|_| self.reserved.cpus_of(cpuset, ""));
             let cpus =
                 cpus.ok_or("an alert cannot ask which CPUs are reserved: give --reserved 0-1,52-53")?;
@@ -104,13 +104,13 @@ impl<'a> Writer<'a> {
         if let Some(each) = subject.each {
             return Ok(self.each_series(subject, each, &line.statistic));
         }
-        let of = match &subject.of {
-            Of::Platform => platform(&self.step),
+        let of = match &subject.sum {
+            Sum::Platform => platform(&self.step),
             // A single series has its own samples, whatever their interval.
-            Of::Busy => {
+            Sum::Busy => {
                 return Ok(function(&line.statistic, "avg_over_time", &format!("{BUSY}[{}]", self.range)));
             }
-            Of::Unattributed => unattributed(&self.step),
+            Sum::Unattributed => unattributed(&self.step),
             _ => {
                 let sum = format!("sum by (instance) ({})", self.samples(subject));
                 // What was absent while its node answered counts as nothing in an average.

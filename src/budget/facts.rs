@@ -72,14 +72,14 @@ impl From<Partitioning> for Reserved {
 
 impl Reserved {
     /// Returns a node's CPUs.
-    pub(super) fn of(&self, node: &str) -> Option<&CpuList> {
+    pub(super) fn cpus_on(&self, node: &str) -> Option<&CpuList> {
         self.given.as_ref().or_else(|| self.of_nodes.get(node).map(|sets| &sets.reserved))
     }
 
     /// Returns the CPUs of a set of a node, as some or as all but some. `None` if neither the user nor a profile tells them.
     pub(super) fn cpus_of(&self, cpuset: Cpuset, node: &str) -> Option<Cpus> {
         match (cpuset, &self.given) {
-            (Cpuset::Reserved, _) => self.of(node).cloned().map(Cpus::These),
+            (Cpuset::Reserved, _) => self.cpus_on(node).cloned().map(Cpus::These),
             (_, Some(reserved)) => Some(Cpus::AllBut(reserved.clone())),
             _ => self.of_nodes.get(node)?.isolated.clone().map(Cpus::These),
         }
@@ -176,7 +176,7 @@ impl Facts {
 
     /// Returns the number of a node's reserved CPUs.
     fn reserved_count(&self, node: &str) -> Result<f64, String> {
-        match self.reserved.of(node) {
+        match self.reserved.cpus_on(node) {
             Some(list) => Ok(list.count() as f64),
             None => self.system_reserved(node),
         }

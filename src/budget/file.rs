@@ -1,6 +1,6 @@
 //! A budget as YAML: `kind: CpuBudget`. Unknown keys and values that do not fit are errors with their line.
 use super::limit::{Limit, LimitKind};
-use super::subject::{Each, Line, Of, Pattern, Resource, Statistic, Subject};
+use super::subject::{Each, Line, Pattern, Resource, Statistic, Subject, Sum};
 use crate::report::{Class, Cpuset};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::de::{Deserializer, SeqAccess, Visitor};
@@ -53,8 +53,8 @@ struct LineText {
     name: Option<String>,
     #[serde(default)]
     resource: Resource,
-    #[serde(default, deserialize_with = "words")]
-    of: Vec<String>,
+    #[serde(default, rename = "of", deserialize_with = "words")]
+    sum: Vec<String>,
     #[serde(default)]
     group: Option<String>,
     #[serde(default)]
@@ -97,7 +97,7 @@ impl Budget {
     /// Returns true if a line depends on which CPUs are reserved, or on how many.
     pub fn needs_reserved(&self) -> bool {
         let needs = |line: &Line| {
-            matches!(line.subject.of, Of::Cpuset(_)) || matches!(line.limit.kind, LimitKind::OfReserved(_))
+            matches!(line.subject.sum, Sum::Cpuset(_)) || matches!(line.limit.kind, LimitKind::OfReserved(_))
         };
         self.lines.iter().any(needs)
     }
@@ -154,35 +154,35 @@ impl TryFrom<LineText> for Line {
 
     fn try_from(text: LineText) -> Result<Line> {
         let pattern = |text: Option<String>| text.as_deref().map(Pattern::parse).transpose();
-        let of = match (text.of.as_slice(), &text.group, &text.namespace, text.each) {
+        let sum = match (text.sum.as_slice(), &text.group, &text.namespace, text.each) {
             ([], Some(_), ..) | ([], _, _, Some(Each::Group)) => {
-                Of::Classes(vec![Class::Host, Class::Kernel])
+                Sum::Classes(vec![Class::Host, Class::Kernel])
             }
             ([], _, Some(_), _) | ([], _, _, Some(Each::Pod)) => {
-                Of::Classes(vec![Class::Infra, Class::Workload])
+                Sum::Classes(vec![Class::Infra, Class::Workload])
             }
             (words, ..) => sum(words)?,
         };
         let (group, namespace) = (pattern(text.group)?, pattern(text.namespace)?);
         let on: BTreeSet<Cpuset> = text.cpuset.iter().map(|word| cpuset(word)).collect::<Result<_>>()?;
         let on = on.into_iter().collect();
-        let subject = Subject { resource: text.resource, of, group, namespace, each: text.each, on };
+        let subject = Subject { resource: text.resource, sum, group, namespace, each: text.each, on };
         subject.check(&text.limit)?;
         let name = text.name.unwrap_or_else(|| subject.to_string());
         Ok(Line { name, subject, statistic: text.statistic, limit: text.limit })
     }
 }
 
-fn sum(words: &[String]) -> Result<Of> {
+fn sum(words: &[String]) -> Result<Sum> {
     const WORDS: &str = "give platform, busy, reserved, isolated, unattributed, or classes: host, kernel, infra, workload, pod";
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => return Err(anyhow!("a line needs of: {WORDS}")),
-        ["platform"] => return Ok(Of::Platform),
-        ["busy"] => return Ok(Of::Busy),
-        ["reserved"] => return Ok(Of::Cpuset(Cpuset::Reserved)),
-        ["isolated"] => return Ok(Of::Cpuset(Cpuset::Isolated)),
-        ["unattributed"] => return Ok(Of::Unattributed),
+        ["platform"] => return Ok(Sum::Platform),
+        ["busy"] => return Ok(Sum::Busy),
+        ["reserved"] => return Ok(Sum::Cpuset(Cpuset::Reserved)),
+        ["isolated"] => return Ok(Sum::Cpuset(Cpuset::Isolated)),
+        ["unattributed"] => return Ok(Sum::Unattributed),
         _ => {}
     }
     let class = |word: &&str| match *word {
@@ -194,7 +194,7 @@ fn sum(words: &[String]) -> Result<Of> {
         other => Err(anyhow!("{other:?} is no class: {WORDS}")),
     };
     let classes: BTreeSet<Class> = words.iter().map(class).collect::<Result<_>>()?;
-    Ok(Of::Classes(classes.into_iter().collect()))
+    Ok(Sum::Classes(classes.into_iter().collect()))
 }
 
 fn cpuset(word: &str) -> Result<Cpuset> {

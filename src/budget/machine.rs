@@ -1,7 +1,7 @@
 //! Measurements of this machine: of a recording in memory.
 use super::measured::Measured;
 use super::report::{Item, Part};
-use super::subject::{Each, Line, Of, Resource, Subject};
+use super::subject::{Each, Line, Resource, Subject, Sum};
 use super::totals::{NodeTotals, Totals};
 use crate::report::{Class, Steps};
 use crate::top::Recorded;
@@ -40,7 +40,7 @@ impl Machine {
                 "--local measures CPU: a cluster's Prometheus tells memory",
             )];
         }
-        if matches!(subject.of, Of::Cpuset(_)) || !subject.on.is_empty() {
+        if matches!(subject.sum, Sum::Cpuset(_)) || !subject.on.is_empty() {
             return vec![Measured::unknown(
                 node,
                 "--local does not judge sets of CPUs: a cluster's Prometheus tells them, and `top --local --by cpuset`",
@@ -54,7 +54,7 @@ impl Machine {
             )];
         }
         if subject.is_whole() {
-            return self.totals.measure(&subject.of);
+            return self.totals.measure(&subject.sum);
         }
         let of = |steps: Steps| {
             let (grid, asked) = (self.totals.grid, self.totals.asked);

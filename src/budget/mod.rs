@@ -7,7 +7,7 @@
 //!    |
 //!   exporter             measurements by the exporter's rules; platform_series: memory and single CPUs
 //!   rates                before it is installed            machine      of this machine's recording
-//!   moment, course       parts of the worst moment, and of the window around it
+//!   moment, trend        parts of the worst moment, and of the window around it
 //!    |
 //!   totals, selectors    sums of classes on each node      judge        a measurement against its limit
 //!    |
@@ -21,7 +21,6 @@
 //! ```
 mod acm;
 mod alert;
-mod course;
 mod during;
 mod exporter;
 mod expression;
@@ -42,6 +41,7 @@ mod selectors;
 mod subject;
 mod suggest;
 mod totals;
+mod trend;
 
 pub use acm::allow_list;
 pub use alert::alerting_rule;
@@ -51,7 +51,7 @@ pub use file::Budget;
 pub(crate) use platform_metrics::SERIES;
 pub use profiles::{PROFILES, Profile, profile};
 pub use report::{
-    BudgetReport, Finding, Item, LineReport, NodeCourse, NodeVerdict, Part, Unit, Verdict, WorstMoment,
+    BudgetReport, Finding, Item, LineReport, NodeTrend, NodeVerdict, Part, Unit, Verdict, WorstMoment,
 };
 pub use run::{Query, judge_cluster, judge_machine};
 pub use suggest::{NodeReservation, Suggestion, suggest_cluster};

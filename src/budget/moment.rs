@@ -1,7 +1,7 @@
 //! The worst moment: the highest sample of the line that is nearest to its limit, or the most above it, and its parts.
 use super::judge::{Judged, share_left};
 use super::report::{Part, WorstMoment};
-use super::subject::{Line, Of, Resource};
+use super::subject::{Line, Resource, Sum};
 use super::totals::Totals;
 
 /// Line, node and step of a moment.
@@ -15,10 +15,10 @@ pub(super) struct Moment<'a> {
 }
 
 /// Finds the worst moment. `None` if no line has samples of CPU and a limit that is known.
-pub(super) fn find<'a>(lines: &'a [Line], judged: &[Judged], totals: &Totals) -> Option<Moment<'a>> {
+pub(super) fn find_worst<'a>(lines: &'a [Line], judged: &[Judged], totals: &Totals) -> Option<Moment<'a>> {
     let candidates = lines.iter().zip(judged).filter(|(line, judged)| {
         let subject = &line.subject;
-        let has_parts = !matches!(subject.of, Of::Cpuset(_)) && subject.on.is_empty();
+        let has_parts = !matches!(subject.sum, Sum::Cpuset(_)) && subject.on.is_empty();
         let sum = subject.resource == Resource::Cpu && has_parts && subject.each.is_none();
         sum && judged.report.worst.left.is_some()
     });
@@ -34,7 +34,7 @@ impl Moment<'_> {
     /// Makes the report of its parts.
     pub(super) fn report(self, mut parts: Vec<Part>, totals: &Totals) -> WorstMoment {
         parts.retain(|part| part.cores != 0.0);
-        let rest = totals.unattributed_at(&self.line.subject.of, &self.node, self.step);
+        let rest = totals.unattributed_at(&self.line.subject.sum, &self.node, self.step);
         let name = "unattributed".to_owned();
         parts.extend(rest.map(|cores| Part { class: None, namespace: None, name, cores }));
         parts.sort_by(|a, b| b.cores.total_cmp(&a.cores).then_with(|| a.name.cmp(&b.name)));

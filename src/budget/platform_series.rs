@@ -3,7 +3,7 @@ use super::facts::{Cpus, Facts, Pod, pod};
 use super::measured::{Measured, Samples, steps_in};
 use super::platform_metrics::{SLICES_MEMORY, infra, pods_memory};
 use super::report::Item;
-use super::subject::{Each, Line, Of, Resource, Statistic, Subject};
+use super::subject::{Each, Line, Resource, Statistic, Subject, Sum};
 use crate::prometheus::{Grid, Series, promql::literal};
 use crate::query::{Cost, Querier, Span, Split, promql};
 use crate::report::{Class, Steps};
@@ -63,7 +63,7 @@ pub(super) async fn memory(
         let by = if exact { "node, namespace, pod" } else { "node" };
         let key = |series: &Series<'_>| (node(series), exact.then(|| pod(series)));
         let found = querier
-            .raw_range(&format!("sum by ({by}) ({selector})"), grid, Cost::of(NODES, PODS), key)
+            .raw_range(&format!("sum by ({by}) ({selector})"), grid, Cost::new(NODES, PODS), key)
             .await?;
         for ((node, of), steps) in found {
             if of.is_none_or(|pod| management.contains(&pod)) {
@@ -74,7 +74,7 @@ pub(super) async fn memory(
     let mut nodes = pods;
     if subject.has_class(Class::Host) && subject.namespace.is_none() {
         let text = format!("sum by (node) ({SLICES_MEMORY})");
-        let slices = querier.raw_range(&text, grid, Cost::of(NODES, 2 * NODES), node).await?;
+        let slices = querier.raw_range(&text, grid, Cost::new(NODES, 2 * NODES), node).await?;
         let absent = Steps::absent(grid.points());
         let with_pods = |(node, slices): (String, Steps)| {
             // The kubelet tells both at once: a step without the slices is not known, one without pods has none.
@@ -91,7 +91,7 @@ pub(super) async fn memory(
 async fn each_pod(querier: &Querier<'_>, scope: &Scope, line: &Line, facts: &Facts) -> Result<Vec<Measured>> {
     let (management, grid) = (facts.management_pods(), scope.grid(MEMORY_STEP));
     let told = format!("count by (node) ({})", pods_memory(""));
-    let told = querier.raw_range(&told, grid, Cost::of(NODES, PODS), node).await?;
+    let told = querier.raw_range(&told, grid, Cost::new(NODES, PODS), node).await?;
     let asked = steps_in(scope.asked, grid.step);
     let coverage = |node: &str| told.get(node).map_or(0.0, |steps| (steps.samples() as f64 / asked).min(1.0));
     let mut all = Vec::new();
@@ -112,7 +112,7 @@ async fn each_pod(querier: &Querier<'_>, scope: &Scope, line: &Line, facts: &Fac
                 }
             }
         };
-        querier.over(query, &selector, scope.window, (Split::Never, Cost::of(PODS, PODS)), read).await?;
+        querier.over(query, &selector, scope.window, (Split::Never, Cost::new(PODS, PODS)), read).await?;
     }
     Ok(all)
 }
@@ -159,7 +159,7 @@ pub(super) async fn cpus_busy_on(
         let on = promql::any_of("instance", nodes.iter().copied());
         let selector = cpus_busy(&format!("{},{on}", cpus.matcher()));
         let text = cores_of(&selector);
-        let cost = Cost::of(nodes.len(), nodes.len() * CPUS * 6);
+        let cost = Cost::new(nodes.len(), nodes.len() * CPUS * 6);
         let range = querier.ranges().text(scope.window.length().max(Duration::from_secs(300)));
         let seen =
             format!("count by (instance) (count by (instance, cpu) (last_over_time({selector}[{range}])))");
@@ -186,7 +186,7 @@ pub(super) async fn cpus_busy_on(
 
 /// Returns true if a line is of the platform's own series.
 pub(super) fn measures(line: &Line) -> bool {
-    line.subject.resource == Resource::Memory || matches!(line.subject.of, Of::Cpuset(_))
+    line.subject.resource == Resource::Memory || matches!(line.subject.sum, Sum::Cpuset(_))
 }
 
 fn node(series: &Series<'_>) -> String {

@@ -2,7 +2,7 @@
 use super::facts::{Facts, Pod};
 use super::measured::{Measured, Samples, steps_in};
 use super::report::Item;
-use super::subject::{Each, Line, Of, Subject};
+use super::subject::{Each, Line, Subject, Sum};
 use crate::prometheus::{Grid, Series};
 use crate::query::{Querier, Span};
 use crate::report::{Class, Row};
@@ -65,16 +65,16 @@ impl Rates {
     pub(super) fn measure(&self, line: &Line) -> Vec<Measured> {
         let subject = &line.subject;
         let unknown = |why: &str| self.nodes().map(|node| Measured::unknown(node, why)).collect();
-        if subject.classes().contains(&Class::Kernel) || subject.of == Of::Unattributed {
+        if subject.classes().contains(&Class::Kernel) || subject.sum == Sum::Unattributed {
             return unknown(KERNEL);
         }
         if subject.classes().contains(&Class::Pod) {
             return unknown("pods without a name are not known: `oc interrogate install` brings them");
         }
-        let pods = matches!(subject.of, Of::Platform)
+        let pods = matches!(subject.sum, Sum::Platform)
             || subject.has_class(Class::Infra)
             || subject.has_class(Class::Workload);
-        if pods && !matches!(subject.of, Of::Busy) && self.rows.iter().any(is_unplaced) {
+        if pods && !matches!(subject.sum, Sum::Busy) && self.rows.iter().any(is_unplaced) {
             return unknown("kube_pod_info does not tell on which nodes some pods are");
         }
         if subject.each.is_some() {
@@ -111,16 +111,16 @@ impl Rates {
             self.rows.iter().filter(on_node).filter(|row| rows(row)).fold(0.0, |sum, row| sum + row.stats.avg)
         };
         let has_services = self.rows.iter().filter(on_node).any(|row| row.class == Class::Host);
-        match &subject.of {
+        match &subject.sum {
             _ if !subject.on.is_empty() => Err(NO_PARTS),
-            Of::Busy => Ok(busy),
+            Sum::Busy => Ok(busy),
             // What is neither of a workload: host, kernel, infra, and what no class accounts for.
-            Of::Platform => Ok(busy - sum(&|row| self.class(row) == Class::Workload)),
-            Of::Unattributed | Of::Cpuset(_) => Err(KERNEL),
-            Of::Classes(classes) if classes.contains(&Class::Host) && !has_services => {
+            Sum::Platform => Ok(busy - sum(&|row| self.class(row) == Class::Workload)),
+            Sum::Unattributed | Sum::Cpuset(_) => Err(KERNEL),
+            Sum::Classes(classes) if classes.contains(&Class::Host) && !has_services => {
                 Err("the kubelet tells no services of the node")
             }
-            Of::Classes(_) => Ok(sum(&|row| self.has(subject, row))),
+            Sum::Classes(_) => Ok(sum(&|row| self.has(subject, row))),
         }
     }
 

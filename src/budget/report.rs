@@ -69,9 +69,9 @@ pub struct BudgetReport {
     /// What the worst moment was made of. `None` if no line has samples of CPU and a limit that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worst_moment: Option<WorstMoment>,
-    /// Course of the line of the worst moment on its node. `None` if that has no parts.
+    /// Trend of the line of the worst moment on its node. `None` if that has no parts.
     #[serde(skip)]
-    pub course: Option<NodeCourse>,
+    pub trend: Option<NodeTrend>,
     /// Notes that a reader needs to read the figures right, a sentence each.
     pub notes: Vec<String>,
 }
@@ -196,9 +196,9 @@ pub struct Part {
     pub cores: f64,
 }
 
-/// Course of what is held to a limit, on one node.
+/// Trend of what is held to a limit, on one node.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NodeCourse {
+pub struct NodeTrend {
     /// Node.
     pub node: String,
     /// Line.

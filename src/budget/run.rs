@@ -1,5 +1,4 @@
 //! Run: one report of a budget, from its source over facts and measurements to verdicts and the worst moment.
-use super::course;
 use super::exporter::Exporter;
 use super::facts::{Facts, Reserved};
 use super::file::Budget;
@@ -9,9 +8,10 @@ use super::measured::{Measured, Samples};
 use super::moment::{self, Moment};
 use super::platform_series::{self, Scope};
 use super::rates::Rates;
-use super::report::{BudgetReport, NodeCourse, Verdict, WorstMoment};
-use super::subject::{Line, Of, Resource};
+use super::report::{BudgetReport, NodeTrend, Verdict, WorstMoment};
+use super::subject::{Line, Resource, Sum};
 use super::totals::Totals;
+use super::trend;
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::query::{Querier, Span, source_of};
@@ -81,9 +81,9 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     };
     let scope = Scope { window, asked: query.interval, nodes: nodes.clone() };
     let measure = async |line: &Line| -> Result<Vec<Measured>> {
-        let mut all = match (&measures, line.subject.resource, &line.subject.of) {
+        let mut all = match (&measures, line.subject.resource, &line.subject.sum) {
             (_, Resource::Memory, _) => platform_series::memory(&querier, &scope, line, &facts).await?,
-            (_, _, Of::Cpuset(cpuset)) => {
+            (_, _, Sum::Cpuset(cpuset)) => {
                 busy_of(*cpuset, &querier, &scope, &facts, &known, &measures).await?
             }
             (Measures::Exporter(exporter), ..) => exporter.measure(line).await?,
@@ -95,13 +95,13 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let measured = try_join_all(lines.iter().map(measure)).await?;
     let judged = lines.iter().zip(measured).map(|(line, all)| judge(line, all, &facts, query.per_node));
     let mut judged: Vec<Judged> = judged.collect();
-    let (mut worst, mut course) = (None, None);
+    let (mut worst, mut trend) = (None, None);
     if let Measures::Exporter(exporter) = &measures {
         for (line, judged) in lines.iter().zip(&mut judged) {
             add_samples(exporter, line, judged).await?;
         }
-        if let Some(moment) = moment::find(lines, &judged, &exporter.totals) {
-            course = course_of(&moment, &judged, &exporter.totals);
+        if let Some(moment) = moment::find_worst(lines, &judged, &exporter.totals) {
+            trend = trend_of(&moment, &judged, &exporter.totals);
             let parts = exporter.parts(&moment.line.subject, &moment.node, moment.step).await?;
             worst = Some(moment.report(parts, &exporter.totals));
         }
@@ -114,7 +114,7 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let asked = query.interval;
     of.asked_seconds = (window.length() < asked).then_some(asked.as_secs_f64());
     let source = source_of(client, kind, known.len());
-    Ok(BudgetReport { course, ..report(query, of, source, judged, worst, notes) })
+    Ok(BudgetReport { trend, ..report(query, of, source, judged, worst, notes) })
 }
 
 /// Measures the busy time of a set of CPUs: of those that are known by their numbers, else as the exporter finds them.
@@ -158,20 +158,20 @@ pub fn judge_machine(query: &Query, recorded: Recorded) -> BudgetReport {
     let lines = &query.budget.lines;
     let judged = lines.iter().map(|line| judge(line, machine.measure(line), &facts, query.per_node));
     let judged: Vec<Judged> = judged.collect();
-    let moment = moment::find(lines, &judged, &machine.totals);
-    let course = moment.as_ref().and_then(|moment| course_of(moment, &judged, &machine.totals));
+    let moment = moment::find_worst(lines, &judged, &machine.totals);
+    let trend = moment.as_ref().and_then(|moment| trend_of(moment, &judged, &machine.totals));
     let worst = moment.map(|moment| {
         let parts = machine.parts_at(&moment.line.subject, moment.step);
         moment.report(parts, &machine.totals)
     });
-    BudgetReport { course, ..report(query, window, Source::new(SourceKind::Local, 1), judged, worst, notes) }
+    BudgetReport { trend, ..report(query, window, Source::new(SourceKind::Local, 1), judged, worst, notes) }
 }
 
-/// Returns the course of a moment's line, if its limit is known.
-fn course_of(moment: &Moment<'_>, judged: &[Judged], totals: &Totals) -> Option<NodeCourse> {
+/// Returns the trend of a moment's line, if its limit is known.
+fn trend_of(moment: &Moment<'_>, judged: &[Judged], totals: &Totals) -> Option<NodeTrend> {
     let of_line = |judged: &&Judged| judged.report.line == moment.line.name;
     let limit = judged.iter().find(of_line)?.report.worst.limit?;
-    course::of_moment(moment, limit, totals)
+    trend::of_moment(moment, limit, totals)
 }
 
 /// Adds the nodes that are ready, or were named, and have no series of a line: what they use is not known. `known`: nodes
@@ -237,7 +237,7 @@ fn report(
         source,
         lines,
         worst_moment,
-        course: None,
+        trend: None,
         notes,
     }
 }

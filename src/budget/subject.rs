@@ -26,7 +26,7 @@ pub struct Subject {
     /// CPU or memory.
     pub resource: Resource,
     /// The sum.
-    pub of: Of,
+    pub sum: Sum,
     /// Groups of host or kernel that count alone.
     pub group: Option<Pattern>,
     /// Namespaces whose pods count alone.
@@ -50,7 +50,7 @@ pub enum Resource {
 
 /// Sum on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum Sum {
     /// Host, kernel, infra, class pod and unattributed.
     Platform,
     /// Busy time.
@@ -157,19 +157,19 @@ impl TryFrom<String> for Statistic {
 impl Subject {
     /// Returns the classes of a sum; empty if it is none of classes.
     pub fn classes(&self) -> &[Class] {
-        match &self.of {
-            Of::Classes(classes) => classes,
+        match &self.sum {
+            Sum::Classes(classes) => classes,
             _ => &[],
         }
     }
 
     /// Returns true if it takes in a class.
     pub fn has_class(&self, class: Class) -> bool {
-        match &self.of {
-            Of::Platform => class != Class::Workload,
-            Of::Busy => true,
-            Of::Classes(classes) => classes.contains(&class),
-            Of::Unattributed | Of::Cpuset(_) => false,
+        match &self.sum {
+            Sum::Platform => class != Class::Workload,
+            Sum::Busy => true,
+            Sum::Classes(classes) => classes.contains(&class),
+            Sum::Unattributed | Sum::Cpuset(_) => false,
         }
     }
 
@@ -220,7 +220,7 @@ impl Subject {
                 ensure!(!matches!(limit.kind, LimitKind::Bytes(_)), "a limit of CPU is no number of bytes")
             }
             Resource::Memory => {
-                let known = self.of == Of::Platform || pods || self.classes() == [Class::Host];
+                let known = self.sum == Sum::Platform || pods || self.classes() == [Class::Host];
                 ensure!(
                     known && self.group.is_none(),
                     "memory is known of platform, host, infra and workload"
@@ -243,12 +243,12 @@ impl fmt::Display for Subject {
         if self.each.is_some() {
             f.write_str("each ")?;
         }
-        match &self.of {
-            Of::Platform => f.write_str("platform")?,
-            Of::Busy => f.write_str("busy")?,
-            Of::Unattributed => f.write_str("unattributed")?,
-            Of::Cpuset(cpuset) => write!(f, "busy of the {} CPUs", cpuset.as_str())?,
-            Of::Classes(classes) => {
+        match &self.sum {
+            Sum::Platform => f.write_str("platform")?,
+            Sum::Busy => f.write_str("busy")?,
+            Sum::Unattributed => f.write_str("unattributed")?,
+            Sum::Cpuset(cpuset) => write!(f, "busy of the {} CPUs", cpuset.as_str())?,
+            Sum::Classes(classes) => {
                 let names: Vec<&str> = classes.iter().map(|class| class.as_str()).collect();
                 f.write_str(&names.join(" + "))?;
             }

@@ -3,7 +3,7 @@ use super::exporter::Exporter;
 use super::facts::{Facts, Reserved};
 use super::profiles::profile;
 use super::run::Query;
-use super::subject::Of;
+use super::subject::Sum;
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::query::{Querier, source_of};
@@ -85,7 +85,7 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
     let threads = threads(&querier, window.end).await?;
     let (mut nodes, mut few, mut notes) = (Vec::new(), 0, found.notes);
     for node in exporter.totals.nodes() {
-        let steps = exporter.totals.steps(&Of::Platform, node);
+        let steps = exporter.totals.steps(&Sum::Platform, node);
         let samples = steps.samples();
         let Some(p999) = steps.quantile(SHARE).filter(|_| samples >= SAMPLES) else {
             few = few.max(samples);

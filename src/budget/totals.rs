@@ -1,7 +1,7 @@
 //! Totals: samples of the classes and the busy time of each node, and their sums. Unattributed is a mean over a minute: on
 //! CPUs without a tick a step may be off by a second's work.
 use super::measured::Measured;
-use super::subject::Of;
+use super::subject::Sum;
 use crate::prometheus::Grid;
 use crate::report::{Class, Steps};
 use std::collections::BTreeMap;
@@ -112,15 +112,15 @@ impl Totals {
     }
 
     /// Measures a sum on each node.
-    pub(super) fn measure(&self, of: &Of) -> Vec<Measured> {
+    pub(super) fn measure(&self, of: &Sum) -> Vec<Measured> {
         self.nodes().map(|node| self.measure_node(of, node)).collect()
     }
 
-    fn measure_node(&self, of: &Of, node: &str) -> Measured {
+    fn measure_node(&self, of: &Sum, node: &str) -> Measured {
         let steps = self.steps(of, node);
         let covered = match of {
             // They are known only if the node told its busy time.
-            Of::Platform | Of::Busy | Of::Unattributed => steps.samples(),
+            Sum::Platform | Sum::Busy | Sum::Unattributed => steps.samples(),
             _ => self.covered(node),
         };
         match covered {
@@ -130,45 +130,45 @@ impl Totals {
     }
 
     /// Returns the samples of a sum on a node.
-    pub(super) fn steps(&self, of: &Of, node: &str) -> Steps {
+    pub(super) fn steps(&self, of: &Sum, node: &str) -> Steps {
         let absent = || Steps::absent(self.grid.points());
         let Some(totals) = self.nodes.get(node) else { return absent() };
         let unattributed = || self.unattributed.get(node).cloned().unwrap_or_else(absent);
         match of {
-            Of::Platform => totals.sum(&PLATFORM).plus(&unattributed()),
-            Of::Busy => totals.busy.clone(),
-            Of::Unattributed => unattributed(),
-            Of::Classes(classes) => totals.sum(classes),
-            Of::Cpuset(_) => absent(),
+            Sum::Platform => totals.sum(&PLATFORM).plus(&unattributed()),
+            Sum::Busy => totals.busy.clone(),
+            Sum::Unattributed => unattributed(),
+            Sum::Classes(classes) => totals.sum(classes),
+            Sum::Cpuset(_) => absent(),
         }
     }
 
     /// Returns what a sum adds up on a node, by name; nothing if it is of no classes.
-    pub(super) fn parts(&self, of: &Of, node: &str) -> Vec<(&'static str, Steps)> {
+    pub(super) fn parts(&self, of: &Sum, node: &str) -> Vec<(&'static str, Steps)> {
         let Some(totals) = self.nodes.get(node) else { return Vec::new() };
         let classes = |classes: &[Class]| -> Vec<(&'static str, Steps)> {
             classes.iter().map(|class| (class.as_str(), totals.sum(&[*class]))).collect()
         };
         let rest = |steps: Option<Steps>| steps.map(|steps| ("unattributed", steps));
         match of {
-            Of::Platform => {
+            Sum::Platform => {
                 classes(&PLATFORM).into_iter().chain(rest(self.unattributed.get(node).cloned())).collect()
             }
-            Of::Busy => {
+            Sum::Busy => {
                 let all = [&PLATFORM[..], &[Class::Workload]].concat();
                 classes(&all).into_iter().chain(rest(Some(totals.busy.less(&totals.all())))).collect()
             }
-            Of::Unattributed => rest(self.unattributed.get(node).cloned()).into_iter().collect(),
-            Of::Classes(of) => classes(of),
-            Of::Cpuset(_) => Vec::new(),
+            Sum::Unattributed => rest(self.unattributed.get(node).cloned()).into_iter().collect(),
+            Sum::Classes(of) => classes(of),
+            Sum::Cpuset(_) => Vec::new(),
         }
     }
 
     /// Returns what of a sum no class accounts for, at a step.
-    pub(super) fn unattributed_at(&self, of: &Of, node: &str, step: usize) -> Option<f64> {
+    pub(super) fn unattributed_at(&self, of: &Sum, node: &str, step: usize) -> Option<f64> {
         match of {
-            Of::Platform => self.unattributed.get(node)?.at(step),
-            Of::Busy => {
+            Sum::Platform => self.unattributed.get(node)?.at(step),
+            Sum::Busy => {
                 let totals = self.nodes.get(node)?;
                 totals.busy.less(&totals.all()).at(step)
             }
@@ -179,7 +179,7 @@ impl Totals {
 
 #[cfg(test)]
 mod tests {
-    use super::{NodeTotals, Of, Totals};
+    use super::{NodeTotals, Sum, Totals};
     use crate::budget::measured::Samples;
     use crate::budget::subject::Statistic;
     use crate::prometheus::Grid;
@@ -202,13 +202,13 @@ mod tests {
         let start = Timestamp::from_millis(45_000);
         let grid = Grid { start, end: start + 3 * step, step };
         let totals = Totals::new(&[("a".to_owned(), of)].into(), grid, 4.0, 3);
-        let each = |of: &Of| (0..4).map(|step| totals.steps(of, "a").at(step).unwrap()).collect::<Vec<_>>();
-        assert_eq!(each(&Of::Unattributed), [0.5, 1.5, 1.5, 1.5]);
-        assert_eq!(each(&Of::Platform), [2.25, 3.25, 3.25, 3.25]);
-        assert_eq!(each(&Of::Classes(vec![Class::Infra])), [0.75; 4]);
-        assert_eq!(each(&Of::Classes(vec![Class::Workload])), [2.75; 4]);
-        assert_eq!(totals.unattributed_at(&Of::Busy, "a", 1), Some(4.5));
-        let measured = totals.measure(&Of::Platform);
+        let each = |of: &Sum| (0..4).map(|step| totals.steps(of, "a").at(step).unwrap()).collect::<Vec<_>>();
+        assert_eq!(each(&Sum::Unattributed), [0.5, 1.5, 1.5, 1.5]);
+        assert_eq!(each(&Sum::Platform), [2.25, 3.25, 3.25, 3.25]);
+        assert_eq!(each(&Sum::Classes(vec![Class::Infra])), [0.75; 4]);
+        assert_eq!(each(&Sum::Classes(vec![Class::Workload])), [2.75; 4]);
+        assert_eq!(totals.unattributed_at(&Sum::Busy, "a", 1), Some(4.5));
+        let measured = totals.measure(&Sum::Platform);
         assert_eq!(measured[0].figure(&Statistic::Avg), Ok(3.0));
         assert!(matches!(measured[0].samples, Samples::Each { .. }));
     }
@@ -220,7 +220,7 @@ mod tests {
         let start = Timestamp::from_millis(0);
         let grid = Grid { start, end: start, step: Duration::from_secs(15) };
         let totals = Totals::new(&[("a".to_owned(), of)].into(), grid, 1.0, 3);
-        assert!(totals.measure(&Of::Platform)[0].figure(&Statistic::Max).is_err());
-        assert_eq!(totals.measure(&Of::Classes(vec![Class::Host]))[0].figure(&Statistic::Max), Ok(1.0));
+        assert!(totals.measure(&Sum::Platform)[0].figure(&Statistic::Max).is_err());
+        assert_eq!(totals.measure(&Sum::Classes(vec![Class::Host]))[0].figure(&Statistic::Max), Ok(1.0));
     }
 }

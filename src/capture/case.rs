@@ -74,7 +74,7 @@ impl Case {
                 notes.extend((!contents.is_whole).then(|| {
                     format!("{name} was cut: it does not end with # EOF, so that samples may be missing")
                 }));
-                Samples::of(name, contents, ends).map_err(|error| format!("{error:#}"))
+                Samples::read_from(name, contents, ends).map_err(|error| format!("{error:#}"))
             }
             None if !broken.is_empty() => Err(format!(
                 "{shown} is cut or broken before its samples: {}; get it again",
@@ -103,7 +103,7 @@ impl Case {
 }
 
 impl Samples {
-    fn of(name: String, contents: Contents, ends: Vec<Series>) -> Result<Samples> {
+    fn read_from(name: String, contents: Contents, ends: Vec<Series>) -> Result<Samples> {
         let mut store = Store::new(contents.series);
         store.add_ends(ends);
         let evaluator = add_sums(store)?;
@@ -131,10 +131,10 @@ impl Samples {
 /// Returns the times of the samples that reports are made of: the exporter's totals, else the platform's pods.
 fn times(evaluator: &Evaluator) -> Vec<Timestamp> {
     let store = evaluator.store();
-    let has_totals = names::TOTALS.iter().all(|metric| store.of(metric).next().is_some());
+    let has_totals = names::TOTALS.iter().all(|metric| store.series_of(metric).next().is_some());
     let metric = if has_totals { names::CLUSTER_BUSY } else { names::PLATFORM_PODS };
     let of = |series: &Series| series.samples.iter().map(|(at, _)| *at).collect::<Vec<_>>();
-    let mut times: Vec<Timestamp> = store.of(metric).flat_map(of).collect();
+    let mut times: Vec<Timestamp> = store.series_of(metric).flat_map(of).collect();
     times.sort_unstable();
     times.dedup();
     times
@@ -176,12 +176,12 @@ struct Gathered {
 impl Visitor for Gathered {
     fn wants(&mut self, name: &str) -> bool {
         self.is_database |= OF_DATABASE.iter().any(|part| name.contains(part));
-        is_samples(name) || is_ends(name) || Place::of(name).is_some()
+        is_samples(name) || is_ends(name) || Place::from_name(name).is_some()
     }
 
-    fn take(&mut self, name: &str, input: &mut dyn BufRead) -> Result<()> {
-        if let Some(place) = Place::of(name) {
-            self.objects.take(place, input);
+    fn visit(&mut self, name: &str, input: &mut dyn BufRead) -> Result<()> {
+        if let Some(place) = Place::from_name(name) {
+            self.objects.read_from(place, input);
             return Ok(());
         }
         if is_ends(name) {

@@ -25,14 +25,16 @@ const SAME_TIME: Duration = Duration::from_millis(1);
 pub(super) fn add_sums(store: Store) -> Result<Evaluator> {
     let missing: Vec<_> = SUMS
         .into_iter()
-        .filter(|(sum, parts, _)| store.of(sum).next().is_none() && store.of(parts).next().is_some())
+        .filter(|(sum, parts, _)| {
+            store.series_of(sum).next().is_none() && store.series_of(parts).next().is_some()
+        })
         .collect();
     let mut evaluator = Evaluator::new(store);
     if missing.is_empty() {
         return Ok(evaluator);
     }
     let of = |series: &Series| series.samples.iter().map(|(at, _)| *at).collect::<Vec<_>>();
-    let times: BTreeSet<Timestamp> = evaluator.store().of(names::CLUSTER_BUSY).flat_map(of).collect();
+    let times: BTreeSet<Timestamp> = evaluator.store().series_of(names::CLUSTER_BUSY).flat_map(of).collect();
     let times: Vec<Timestamp> = times.into_iter().collect();
     for (sum, _, expression) in missing {
         let made = evaluator.range(expression, &times, Some(SAME_TIME))?;

@@ -20,7 +20,7 @@ pub(super) trait Visitor {
     /// Returns true if a member is wanted, by its name within the path.
     fn wants(&mut self, name: &str) -> bool;
     /// Takes a member's text, unpacked.
-    fn take(&mut self, name: &str, input: &mut dyn BufRead) -> Result<()>;
+    fn visit(&mut self, name: &str, input: &mut dyn BufRead) -> Result<()>;
     /// Takes note of an archive that is cut or broken, of which no more members can be told.
     fn take_broken(&mut self, name: &str, why: &io::Error);
 }
@@ -41,7 +41,7 @@ pub(super) fn visit(path: &Path, visitor: &mut dyn Visitor) -> Result<bool> {
         visit_archive(&mut text, "", DEEPEST_ARCHIVE, visitor).with_context(about)?;
         return Ok(false);
     }
-    visitor.take(&shown, &mut text)?;
+    visitor.visit(&shown, &mut text)?;
     Ok(true)
 }
 
@@ -57,7 +57,7 @@ fn visit_folder(folder: &Path, within: &str, deep: usize, visitor: &mut dyn Visi
             }
         } else if kind.is_file() && (visitor.wants(&name) || is_archive(&name)) {
             let opened = File::open(entry.path()).with_context(|| format!("cannot read {name}"))?;
-            take(&name, &mut BufReader::with_capacity(BUFFER, opened), DEEPEST_ARCHIVE, visitor)?;
+            visit_member(&name, &mut BufReader::with_capacity(BUFFER, opened), DEEPEST_ARCHIVE, visitor)?;
         }
     }
     Ok(())
@@ -82,14 +82,14 @@ fn visit_archive(input: &mut dyn Read, within: &str, deep: usize, visitor: &mut 
         };
         let name = format!("{within}{}", String::from_utf8_lossy(&entry.path_bytes()));
         if entry.header().entry_type().is_file() && (visitor.wants(&name) || is_archive(&name)) {
-            take(&name, &mut BufReader::with_capacity(BUFFER, &mut entry), deep, visitor)?;
+            visit_member(&name, &mut BufReader::with_capacity(BUFFER, &mut entry), deep, visitor)?;
         }
     }
     Ok(())
 }
 
 /// Takes a member, or visits those in it if it is an archive.
-fn take(name: &str, input: &mut dyn BufRead, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
+fn visit_member(name: &str, input: &mut dyn BufRead, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
     let mut text = unpacked(input).with_context(|| format!("cannot read {name}"))?;
     if is_tar(text.fill_buf().with_context(|| format!("cannot read {name}"))?) {
         if deep == 0 {
@@ -99,7 +99,7 @@ fn take(name: &str, input: &mut dyn BufRead, deep: usize, visitor: &mut dyn Visi
             .with_context(|| format!("cannot read {name}"));
     }
     if visitor.wants(name) {
-        visitor.take(name, &mut text)?;
+        visitor.visit(name, &mut text)?;
     }
     Ok(())
 }
@@ -142,7 +142,7 @@ mod tests {
             name.ends_with(".txt")
         }
 
-        fn take(&mut self, name: &str, input: &mut dyn BufRead) -> anyhow::Result<()> {
+        fn visit(&mut self, name: &str, input: &mut dyn BufRead) -> anyhow::Result<()> {
             let mut text = String::new();
             input.read_to_string(&mut text)?;
             self.0.push((name.to_owned(), text));

@@ -25,7 +25,7 @@ pub(super) enum Place<'a> {
 
 impl<'a> Place<'a> {
     /// Finds it by a member's name.
-    pub(super) fn of(name: &'a str) -> Option<Place<'a>> {
+    pub(super) fn from_name(name: &'a str) -> Option<Place<'a>> {
         let mut parts = name.rsplit('/');
         let (file, folder, above) = (parts.next()?, parts.next()?, parts.next().unwrap_or_default());
         let is_yaml = [".yaml", ".yml", ".json"].iter().any(|end| file.ends_with(end));
@@ -60,7 +60,7 @@ struct Thread {
 
 impl Objects {
     /// Takes an object. One that cannot be read takes none of the others along.
-    pub(super) fn take(&mut self, place: Place<'_>, input: &mut dyn BufRead) {
+    pub(super) fn read_from(&mut self, place: Place<'_>, input: &mut dyn BufRead) {
         if let Place::Affinities { node } = place {
             let threads = serde_json::from_reader(input.take(LARGEST_LIST));
             let threads: Vec<Thread> = threads.unwrap_or_default();
@@ -160,29 +160,29 @@ mod tests {
             ("nodes/proc_cmdline", None),
             ("proc_cmdline", None),
         ] {
-            assert_eq!(Place::of(name), place, "{name}");
+            assert_eq!(Place::from_name(name), place, "{name}");
         }
     }
 
     #[test]
-    fn sets_are_the_profiles_or_the_command_lines_and_what_is_broken_is_left_out() {
+    fn sets_are_the_profiles_or_the_command_lines_and_what_is_broken_is_skipped() {
         let mut objects = Objects::default();
-        let mut take = |place, text: &str| objects.take(place, &mut text.as_bytes());
-        take(
+        let mut read_from = |place, text: &str| objects.read_from(place, &mut text.as_bytes());
+        read_from(
             Place::Node,
             "apiVersion: v1\nkind: NodeList\nitems:\n\
              - {metadata: {name: a, labels: {role: du}}, status: {capacity: {cpu: '4'}}}\n\
              - {metadata: {name: b, labels: {role: hub}}, status: {capacity: {cpu: 4}}}\n",
         );
-        take(Place::Node, "metadata: {name: [1\n");
-        take(
+        read_from(Place::Node, "metadata: {name: [1\n");
+        read_from(
             Place::Profile,
             "metadata: {name: p}\nspec: {cpu: {reserved: 0-1, isolated: 2-3}, nodeSelector: {role: du}}\n",
         );
-        take(Place::Infrastructure, "metadata: {name: cluster}\nstatus: {cpuPartitioning: AllNodes}\n");
-        take(Place::CommandLine { node: "a" }, "rcu_nocbs=1");
-        take(Place::CommandLine { node: "b" }, "quiet rcu_nocbs=3 nohz_full=3");
-        take(Place::CommandLine { node: "c" }, "rcu_nocbs=3");
+        read_from(Place::Infrastructure, "metadata: {name: cluster}\nstatus: {cpuPartitioning: AllNodes}\n");
+        read_from(Place::CommandLine { node: "a" }, "rcu_nocbs=1");
+        read_from(Place::CommandLine { node: "b" }, "quiet rcu_nocbs=3 nohz_full=3");
+        read_from(Place::CommandLine { node: "c" }, "rcu_nocbs=3");
         let found = objects.partitioning();
         let lists = |node: &str| {
             let sets = &found.of_nodes[node];

@@ -97,7 +97,7 @@ async fn fetch(querier: &Querier<'_>, selector: &str, part: Span, count: usize) 
             found.entry(labels(series)).or_default().extend(series.samples.iter());
         }
     };
-    querier.samples(selector, part, Cost::of(count, count), take).await?;
+    querier.samples(selector, part, Cost::new(count, count), take).await?;
     for samples in found.values_mut() {
         samples.sort_by_key(|(at, _)| *at);
         samples.dedup_by_key(|(at, _)| *at);
@@ -129,7 +129,7 @@ async fn ended(
     }
     // Evaluated at times that are not those of samples, so each of them is seen by the one after it.
     let grid = Grid { start: window.start + interval, end: window.end, step: interval };
-    let cost = Cost::of(found.len(), found.len());
+    let cost = Cost::new(found.len(), found.len());
     let seen = querier.raw_range(selector, grid, cost, labels).await?;
     let marked = candidates.into_iter().filter(|(labels, last)| {
         let after = (*last + interval).floor(grid.start, interval) + interval;

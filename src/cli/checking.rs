@@ -27,20 +27,28 @@ pub(super) struct StatusFlags {
     api: ApiFlags,
 }
 
-/// Returns the end of the help: the checks and examples.
+/// Returns the end of the help after `-h`: the checks' names and examples.
 pub(super) fn after_help() -> String {
-    let checks: Vec<_> = CheckName::ALL.iter().map(|name| name.as_str()).collect();
-    format!(
-        "Checks: {}.
+    let names: Vec<_> = CheckName::ALL.iter().map(|name| name.as_str()).collect();
+    format!("Checks: {}.\n{EXAMPLES}", names.join(", "))
+}
+
+/// Returns the end of the help after `--help`: the table of checks and examples.
+pub(super) fn after_long_help() -> String {
+    let width = CheckName::ALL.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
+    let row = |name: &CheckName| format!("  {:width$}  {}\n", name.as_str(), name.condition());
+    let rows: String = CheckName::ALL.iter().map(row).collect();
+    format!("Checks, in the order in which they run:\n{rows}\n{EXAMPLES}")
+}
+
+/// The part of the help that is the same after `-h` and `--help`.
+const EXAMPLES: &str = "\
 Each is ok, warning, failed, or skipped if it could not run. The exit code is 1 if one failed.
 
 Examples:
   oc interrogate status
   oc interrogate status --wait --timeout 2m
-  oc interrogate status -o json | jq '.checks[] | select(.status != \"ok\")'",
-        checks.join(", ")
-    )
-}
+  oc interrogate status -o json | jq '.checks[] | select(.status != \"ok\")'";
 
 impl StatusFlags {
     /// Returns the longest time to wait, `None` without `--wait`, and the options of the connections.

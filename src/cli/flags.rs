@@ -92,7 +92,7 @@ Examples:
   oc interrogate uninstall -y")]
     Uninstall(Box<UninstallFlags>),
     /// Check the installation from its objects to its data, and print remedies
-    #[command(after_help = super::checking::after_help())]
+    #[command(after_help = super::checking::after_help(), after_long_help = super::checking::after_long_help())]
     Status(Box<StatusFlags>),
     /// Set up Tab completion of commands, flags and names in kubectl, oc and shells
     #[command(after_help = "Examples:

@@ -1,5 +1,6 @@
 //! Command line: runs the commands, returns exit codes, prints the error line.
 mod budgeting;
+mod called_as;
 mod capturing;
 mod checking;
 mod comparing;
@@ -25,8 +26,8 @@ use crate::top::{self, By, Question};
 use crate::trace;
 use anyhow::{Context, Result, bail};
 use checking::StatusFlags;
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
 use flags::{Cli, Command, TopFlags};
 use installing::{InstallFlags, UninstallFlags};
 use schemars::{JsonSchema, schema_for};
@@ -48,7 +49,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let program = completion::program(args.first());
-    let cli = Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = called_as::command(program)
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
     match cli {
         Ok(Cli { verbose, command }) => match run(verbose, command, program) {
             Ok(code) => code,
@@ -179,7 +182,8 @@ async fn install(flags: InstallFlags) -> Result<()> {
 async fn uninstall(flags: UninstallFlags) -> Result<()> {
     let (dry_run, wait, yes) = (flags.dry_run, flags.wait, flags.yes);
     let (timeout, session) = flags.typed();
-    let removal = Removal { dry_run, wait, timeout, ask: &|question| yes || installing::confirm(question) };
+    let removal =
+        Removal { dry_run, wait, timeout, confirm: &|question| yes || installing::confirm(question) };
     let mut console = Console { out: &mut io::stdout(), err: &print_stderr };
     install::uninstall(&Cluster::new(session), &removal, &mut console).await
 }

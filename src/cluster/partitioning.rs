@@ -14,7 +14,7 @@ const INFRASTRUCTURE: &str = "/apis/config.openshift.io/v1/infrastructures/clust
 /// Longest time that they are waited for: reports can be made without them.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What the API server tells of the partitioning.
+/// Partitioning of the CPUs, from the API server.
 #[derive(Clone, Debug, Default)]
 pub struct Partitioning {
     /// Sets of CPUs of each node that a profile selects.

@@ -82,7 +82,7 @@ fn up_to(
 }
 
 /// Returns each combination of `most` certificates, in their order, since a server may send some that no chain needs.
-/// Of more than `COMBINED` certificates it uses the first ones only.
+/// Uses only the first `COMBINED` certificates of a longer list.
 fn combinations<'a>(all: &[CertificateDer<'a>], most: usize) -> Vec<Vec<CertificateDer<'a>>> {
     if all.len() <= most {
         return vec![all.to_vec()];

@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn absence_is_nothing_and_a_hole_is_left_out() {
+    fn absence_is_nothing_and_a_hole_is_skipped() {
         let no = f64::NAN;
         let mut rows = [vec![1.0, no, no, 4.0, 5.0, 6.0], vec![1.0, 2.0, no, 4.0, 5.0, 6.0], vec![]];
         assert_eq!(aligned(&mut rows, HOUR, false), 5);

@@ -6,7 +6,7 @@
 //!   notes            what keeps the sides from being alike
 //!   judge            findings: over tolerance and floor, and beyond noise
 //!    |                 \- noise: the U test, and many rows
-//!   courses          what a picture shows
+//!   trends          what a picture shows
 //!   join             rows of one thing, though its pods were restarted
 //!    |                 \- workload: what is generated of a pod's name
 //!   saved            a side of a file
@@ -16,7 +16,6 @@
 //!   report, level
 //! ```
 mod blocks;
-mod courses;
 mod join;
 mod judge;
 mod level;
@@ -27,13 +26,12 @@ mod report;
 mod run;
 mod saved;
 mod side;
+mod trends;
 mod workload;
 
 pub use blocks::BLOCKS;
 pub use judge::Limits;
 pub use level::Level;
 pub use operand::Operand;
-pub use report::{
-    Change, ClassComparison, Comparison, Courses, Findings, RowComparison, SideReport, Verdict,
-};
+pub use report::{Change, ClassComparison, Comparison, Findings, RowComparison, SideReport, Trends, Verdict};
 pub use run::{Prepared, Query};

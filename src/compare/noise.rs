@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_follow_from_each_other_tell_less() {
+    fn blocks_that_follow_from_each_other_count_less() {
         let alternating: Vec<f64> = (0..48).map(|n| f64::from(n % 2)).collect();
         let rising: Vec<f64> = (0..48).map(f64::from).collect();
         assert_eq!((inflation(&alternating, &alternating), inflation(&[1.0; 9], &[2.0; 9])), (1.0, 1.0));

@@ -59,7 +59,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn windows_and_paths_are_told_apart() {
+    fn windows_and_paths_are_distinguished() {
         let now = Timestamp::from_millis(1_770_000_000_000); // 2026-02-02T02:40:00Z
         let hour = Duration::from_secs(3600);
         for (text, end, length) in [

@@ -42,16 +42,16 @@ pub struct Comparison {
     pub unattributed: Change,
     /// CPU that is in no row: rows and this add up to the classes.
     pub excluded: Change,
-    /// Courses of both sides, for a picture.
+    /// Trends of both sides, for a picture.
     #[serde(skip)]
-    pub courses: Courses,
+    pub trends: Trends,
     /// Notes that a reader needs to read the figures right, a sentence each.
     pub notes: Vec<String>,
 }
 
 /// Means of blocks of both windows: the same rows by name and in the same order, cores; NaN if one was absent.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Courses {
+pub struct Trends {
     /// Rows of A.
     pub a: Vec<(String, Vec<f64>)>,
     /// Rows of B.
@@ -97,7 +97,7 @@ pub struct Findings {
 
 impl Findings {
     /// Counts the findings among some rows.
-    pub(super) fn of(rows: &[RowComparison]) -> Findings {
+    pub(super) fn count(rows: &[RowComparison]) -> Findings {
         let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         Findings {
             worse: count(Verdict::Worse),
@@ -124,7 +124,7 @@ pub struct Change {
 
 impl Change {
     /// Compares two figures, both of which must be there to have a difference.
-    pub(super) fn of(a: Option<f64>, b: Option<f64>) -> Change {
+    pub(super) fn between(a: Option<f64>, b: Option<f64>) -> Change {
         let difference = a.zip(b).map(|(a, b)| b - a);
         let relative = difference.zip(a.filter(|a| *a > 0.0)).map(|(difference, a)| difference / a);
         Change { a, b, difference, relative: relative.filter(|relative| relative.is_finite()) }
@@ -132,12 +132,12 @@ impl Change {
 
     /// Compares what is left of busy time: it lies around zero, so that no share of it says anything.
     pub(super) fn of_rest(a: Option<f64>, b: Option<f64>) -> Change {
-        Change { relative: None, ..Change::of(a, b) }
+        Change { relative: None, ..Change::between(a, b) }
     }
 
     /// Compares two figures, one of which may be missing since nothing was used.
     pub(super) fn of_rows(a: Option<f64>, b: Option<f64>) -> Change {
-        Change { a, b, ..Change::of(Some(a.unwrap_or(0.0)), Some(b.unwrap_or(0.0))) }
+        Change { a, b, ..Change::between(Some(a.unwrap_or(0.0)), Some(b.unwrap_or(0.0))) }
     }
 }
 

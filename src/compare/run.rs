@@ -1,6 +1,5 @@
 //! Run: one comparison, from its operands over sides, joined rows and verdicts to the report.
 use super::blocks::BLOCKS;
-use super::courses;
 use super::join::join;
 use super::judge::{Judged, Limits, judge};
 use super::level::Level;
@@ -9,6 +8,7 @@ use super::operand::Operand;
 use super::report::{Change, ClassComparison, Comparison, Findings};
 use super::saved;
 use super::side::Side;
+use super::trends;
 use crate::capture::{Case, Needs, holds_samples};
 use crate::progress::Progress;
 use crate::prometheus::Client;
@@ -224,7 +224,7 @@ fn compare(mut a: Side, mut b: Side, level: Level, limits: Limits) -> Comparison
         b.average();
     }
     let pairs = join(&a, &b, level);
-    let courses = courses::of_pairs(&pairs);
+    let trends = trends::of_pairs(&pairs);
     let Judged { rows, notes } = judge(pairs, &a, &b, limits);
     let mut all = notes::of_sides(&a, &b, per_node, limits);
     all.extend(notes);
@@ -235,7 +235,7 @@ fn compare(mut a: Side, mut b: Side, level: Level, limits: Limits) -> Comparison
         side.classes.get(class).copied().or(nothing)
     };
     let classes = classes.into_iter().map(|class| {
-        let change = Change::of(total(&a, &class), total(&b, &class));
+        let change = Change::between(total(&a, &class), total(&b, &class));
         ClassComparison { class, change }
     });
     Comparison {
@@ -246,15 +246,15 @@ fn compare(mut a: Side, mut b: Side, level: Level, limits: Limits) -> Comparison
         tolerance: limits.tolerance,
         floor: limits.floor,
         per_node,
-        findings: Findings::of(&rows),
+        findings: Findings::count(&rows),
         classes: classes.collect(),
-        busy: Change::of(a.busy, b.busy),
+        busy: Change::between(a.busy, b.busy),
         unattributed: Change::of_rest(a.unattributed, b.unattributed),
-        excluded: Change::of(a.excluded, b.excluded),
+        excluded: Change::between(a.excluded, b.excluded),
         rows,
         a: a.report,
         b: b.report,
-        courses,
+        trends,
         notes: all,
     }
 }

@@ -139,14 +139,14 @@ impl Evaluator {
                     sink(Row { metric: None, ..row });
                 })
             }
-            (name, [Expr::MatrixSelector(of)]) => self.over(Function::find(name, None)?, of, at, sink),
+            (name, [Expr::MatrixSelector(of)]) => self.over(Function::named(name, None)?, of, at, sink),
             (name, [share, Expr::MatrixSelector(of)]) => {
-                self.over(Function::find(name, number(share))?, of, at, sink)
+                self.over(Function::named(name, number(share))?, of, at, sink)
             }
             (name, [Expr::Subquery(of)]) => {
                 ensure!(of.offset.is_none() && of.at.is_none(), "a file does not answer offset and @");
                 let step = of.step.context("a file does not answer a subquery without its step")?;
-                let function = Function::find(name, None)?;
+                let function = Function::named(name, None)?;
                 self.over_subquery(function, &of.expr, (of.range, step), at, sink)
             }
             (name, _) => bail!("a file does not answer {name}() of these arguments"),
@@ -226,7 +226,7 @@ fn values_over(
     let mut values = vec![None; times.len()];
     windows(samples, times, range, |index, inside| {
         if let (Some(value), Some(at)) = (values.get_mut(index), times.get(index)) {
-            *value = function.of(inside, *at, range);
+            *value = function.apply(inside, *at, range);
         }
     });
     values

@@ -22,7 +22,7 @@ pub(super) enum Function {
 
 impl Function {
     /// Finds a function by its name. `number`: its argument before the range, if it has one.
-    pub(super) fn find(name: &str, number: Option<f64>) -> Result<Function> {
+    pub(super) fn named(name: &str, number: Option<f64>) -> Result<Function> {
         Ok(match name {
             "rate" => Function::Rate,
             "irate" => Function::Irate,
@@ -38,7 +38,7 @@ impl Function {
     }
 
     /// Computes it of the samples in `(at - range, at]`; `None` if there are too few.
-    pub(super) fn of(self, inside: &[(Timestamp, f64)], at: Timestamp, range: Duration) -> Option<f64> {
+    pub(super) fn apply(self, inside: &[(Timestamp, f64)], at: Timestamp, range: Duration) -> Option<f64> {
         let kept: Vec<(Timestamp, f64)>;
         let inside = if inside.iter().any(|(_, value)| value.is_nan()) {
             kept = inside.iter().filter(|(_, value)| !value.is_nan()).copied().collect();
@@ -118,34 +118,34 @@ mod tests {
     use crate::time::Timestamp;
     use std::time::Duration;
 
-    fn of(function: Function, all: &[(i64, f64)]) -> Option<f64> {
+    fn apply(function: Function, all: &[(i64, f64)]) -> Option<f64> {
         let samples: Vec<_> =
             all.iter().map(|(at, value)| (Timestamp::from_millis(at * 1000), *value)).collect();
-        function.of(&samples, Timestamp::from_millis(300_000), Duration::from_secs(300))
+        function.apply(&samples, Timestamp::from_millis(300_000), Duration::from_secs(300))
     }
 
     #[test]
     fn a_rate_is_extrapolated_as_far_as_samples_reach_and_heeds_resets() {
         // Each 30 s from 30 to 300 s: half a step before the first lies within reach.
         let all: Vec<_> = (1..=10).map(|k| (k * 30, 100.0 + 30.0 * k as f64)).collect();
-        assert_eq!(of(Function::Rate, &all), Some(270.0 / 270.0 * 300.0 / 300.0));
+        assert_eq!(apply(Function::Rate, &all), Some(270.0 / 270.0 * 300.0 / 300.0));
         // A series that began within the range is reached for by half a mean distance.
-        assert_eq!(of(Function::Rate, &all[5..]), Some(120.0 * (135.0 / 120.0) / 300.0));
+        assert_eq!(apply(Function::Rate, &all[5..]), Some(120.0 * (135.0 / 120.0) / 300.0));
         // From zero on nothing came before.
-        assert_eq!(of(Function::Rate, &[(200, 0.0), (300, 100.0)]), Some(100.0 / 300.0));
-        assert_eq!(of(Function::Rate, &[(0, 90.0), (150, 100.0), (300, 20.0)]), Some(30.0 / 300.0));
-        assert_eq!(of(Function::Rate, &[(300, 1.0)]), None);
-        assert_eq!(of(Function::Irate, &[(0, 9.0), (290, 7.0), (300, 3.0)]), Some(0.3));
-        assert_eq!(of(Function::Irate, &[(0, 9.0), (290, 2.0), (300, 3.0)]), Some(0.1));
+        assert_eq!(apply(Function::Rate, &[(200, 0.0), (300, 100.0)]), Some(100.0 / 300.0));
+        assert_eq!(apply(Function::Rate, &[(0, 90.0), (150, 100.0), (300, 20.0)]), Some(30.0 / 300.0));
+        assert_eq!(apply(Function::Rate, &[(300, 1.0)]), None);
+        assert_eq!(apply(Function::Irate, &[(0, 9.0), (290, 7.0), (300, 3.0)]), Some(0.3));
+        assert_eq!(apply(Function::Irate, &[(0, 9.0), (290, 2.0), (300, 3.0)]), Some(0.1));
     }
 
     #[test]
     fn what_is_no_number_is_no_sample() {
         let all = [(10, 1.0), (20, f64::NAN), (30, 4.0)];
         let values = [Function::Sum, Function::Avg, Function::Min, Function::Max, Function::Count];
-        assert_eq!(values.map(|function| of(function, &all).unwrap()), [5.0, 2.5, 1.0, 4.0, 2.0]);
-        assert_eq!(of(Function::Last, &[(10, 1.0), (20, f64::NAN)]), Some(1.0));
-        assert_eq!(of(Function::Last, &[(20, f64::NAN)]), None);
+        assert_eq!(values.map(|function| apply(function, &all).unwrap()), [5.0, 2.5, 1.0, 4.0, 2.0]);
+        assert_eq!(apply(Function::Last, &[(10, 1.0), (20, f64::NAN)]), Some(1.0));
+        assert_eq!(apply(Function::Last, &[(20, f64::NAN)]), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Store {
     }
 
     /// Returns the series of a metric.
-    pub fn of<'a>(&'a self, metric: &str) -> impl Iterator<Item = &'a Series> {
+    pub fn series_of<'a>(&'a self, metric: &str) -> impl Iterator<Item = &'a Series> {
         self.0.get(metric).into_iter().flatten()
     }
 

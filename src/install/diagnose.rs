@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What keeps a rollout from being complete.
+/// Reasons why a rollout is not complete.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnosis {
     pub(crate) problems: Vec<Problem>,
@@ -60,7 +60,7 @@ pub(crate) async fn diagnose(
 
 impl Diagnosis {
     /// Returns true if all nodes that `daemonset` still lacks are down.
-    pub(crate) fn lacks_only_nodes_down(&self, daemonset: &DaemonSet) -> bool {
+    pub(crate) fn misses_only_nodes_down(&self, daemonset: &DaemonSet) -> bool {
         daemonset.is_observed() && self.waiting == Some(0) && !self.nodes_down.is_empty()
     }
 
@@ -206,11 +206,11 @@ mod tests {
         for (case, pods, down, expected) in cases {
             let mut diagnosis = Diagnosis::default();
             diagnosis.count_waiting(&mut observed(pods, down), Some(&names(&["a", "b"])), &daemonset);
-            assert_eq!(diagnosis.lacks_only_nodes_down(&daemonset), *expected, "{case}");
+            assert_eq!(diagnosis.misses_only_nodes_down(&daemonset), *expected, "{case}");
         }
         let mut diagnosis = Diagnosis::default();
         diagnosis.count_waiting(&mut observed(&[], &["b"]), None, &daemonset);
-        assert!(!diagnosis.lacks_only_nodes_down(&daemonset), "nothing is seen");
+        assert!(!diagnosis.misses_only_nodes_down(&daemonset), "nothing is seen");
         // The template of an earlier generation came back: its pods count as new, whatever their generation.
         updated =
             serde_json::from_value(json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1,
@@ -221,13 +221,13 @@ mod tests {
             Some(&names(&["a", "b"])),
             &updated,
         );
-        assert!(diagnosis.lacks_only_nodes_down(&updated));
+        assert!(diagnosis.misses_only_nodes_down(&updated));
         let unseen: DaemonSet = serde_json::from_value(json!({"metadata": {"generation": 2}})).unwrap();
         diagnosis.count_waiting(
             &mut observed(&[("a", "2", true)], &["b"]),
             Some(&names(&["a", "b"])),
             &daemonset,
         );
-        assert!(diagnosis.lacks_only_nodes_down(&daemonset) && !diagnosis.lacks_only_nodes_down(&unseen));
+        assert!(diagnosis.misses_only_nodes_down(&daemonset) && !diagnosis.misses_only_nodes_down(&unseen));
     }
 }

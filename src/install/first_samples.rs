@@ -31,7 +31,7 @@ pub(super) async fn wait(
         ),
         Err(error) => console.say(
             "warning",
-            &format!("whether samples arrive is not known, since Prometheus cannot be asked: {error:#}"),
+            &format!("whether samples arrive is not known, since Prometheus cannot be queried: {error:#}"),
         ),
     }
 }

@@ -111,7 +111,7 @@ pub async fn install(
     apply::delete_predecessors(&server, &objects, &existing, &predecessors, deadline, console).await?;
     let changes = apply::apply_all(&server, &objects, &existing, &predecessors, options, console).await?;
     if !options.wait {
-        console.say("note", "not waited for (--wait=false): oc interrogate status tells how far it is");
+        console.say("note", "not waited for (--wait=false): oc interrogate status shows the progress");
         return Ok(());
     }
     let ready = rollout::wait(&server, deadline, options.timeout, console).await?;

@@ -3,7 +3,7 @@ use super::objects::Settings;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a run changes.
+/// Changes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Changes the cluster.
@@ -25,7 +25,7 @@ pub struct Options {
     pub image: Option<String>,
     /// `--exporter`: install these binaries instead of those beside this program.
     pub exporters: Vec<PathBuf>,
-    /// What the run changes.
+    /// Changes of the run.
     pub mode: Mode,
     /// `-o yaml`: print the objects, and nothing else.
     pub yaml: bool,
@@ -41,7 +41,7 @@ pub struct Options {
     pub replace_predecessor: bool,
 }
 
-/// What a run will do, as far as it needs rights.
+/// Steps of a run that need rights.
 pub(super) struct Intent {
     /// Lists the nodes, and reads the image that they all have.
     pub(super) reads_nodes: bool,

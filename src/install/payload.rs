@@ -21,7 +21,7 @@ pub(super) use elf::ARCHITECTURES;
 const CHUNK_SIZE: usize = 900 * 1024;
 /// Key of each chunk in its ConfigMap.
 const CHUNK_KEY: &str = "part";
-/// Where the init container mounts the chunks, and where both containers mount the unpacked binary.
+/// Folders in which the init container mounts the chunks, and both containers the unpacked binary.
 const CHUNKS_FOLDER: &str = "/payload";
 const UNPACKED: &str = "/exporter";
 /// Pointer to the required node affinity in the pod's spec.

@@ -1,4 +1,4 @@
-//! What keeps pods from becoming ready, and the remedies: computed from pods, events and nodes.
+//! Reasons why pods are not ready, and the remedies, from pods, events and nodes.
 mod pod;
 
 use super::resources::NAME;
@@ -28,7 +28,7 @@ pub(super) struct Event {
     involved_object: ObjectReference,
 }
 
-/// What the diagnosis has fetched.
+/// Objects that the diagnosis has fetched.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     pub(super) pods: Vec<Pod>,

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_told_by_resource() {
+    fn missing_rights_are_listed_by_resource() {
         let missing = [
             on_resource(CONFIG_MAPS, "list"),
             on_resource(CONSTRAINTS, "use"),

@@ -90,7 +90,7 @@ pub(super) async fn wait(
             () = sleep_until(next_diagnosis) => {
                 let lines = wait.diagnose(false).await?;
                 wait.print_new(lines, console);
-                if wait.diagnosis.lacks_only_nodes_down(&wait.daemonset) {
+                if wait.diagnosis.misses_only_nodes_down(&wait.daemonset) {
                     return wait.finish(console).await;
                 }
                 pause = (2 * pause).min(LONGEST_PAUSE);
@@ -142,7 +142,7 @@ impl Wait<'_, '_> {
 
     /// Prints the lines that have not been printed yet.
     fn print_new(&mut self, lines: Vec<String>, console: &Console<'_>) {
-        let shown = self.progress.as_ref().is_some_and(Progress::is_shown);
+        let shown = self.progress.as_ref().is_some_and(Progress::is_visible);
         let state = self.progress_text();
         let new: Vec<_> = lines.into_iter().filter(|line| self.printed.insert(line.clone())).collect();
         if !new.is_empty() {

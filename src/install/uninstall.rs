@@ -24,7 +24,7 @@ pub struct Removal<'a> {
     /// `--timeout`: longest time to wait.
     pub timeout: Duration,
     /// Asks the user a question, and returns true for yes.
-    pub ask: &'a dyn Fn(&str) -> bool,
+    pub confirm: &'a dyn Fn(&str) -> bool,
 }
 
 /// One of our objects.
@@ -47,7 +47,7 @@ pub async fn uninstall(cluster: &Cluster, removal: &Removal<'_>, console: &mut C
         return print_failures(&failures, console);
     }
     let question = format!("Delete {} objects of oc interrogate on {}? [y/N] ", found.len(), server.name());
-    if !found.is_empty() && !(removal.ask)(&question) {
+    if !found.is_empty() && !(removal.confirm)(&question) {
         bail!("nothing was deleted: answer y, or pass -y");
     }
     let deadline = Instant::now() + removal.timeout;

@@ -95,8 +95,8 @@ pub fn comparison(of: &Comparison, options: ComparisonOptions, out: &mut impl Wr
 }
 
 fn table(of: &Comparison, options: ComparisonOptions, out: &mut impl Write) -> io::Result<()> {
-    let is_shown = |row: &&RowComparison| options.all_rows || row.verdict.is_finding() || row.p.is_some();
-    let shown: Vec<&RowComparison> = of.rows.iter().filter(is_shown).collect();
+    let is_visible = |row: &&RowComparison| options.all_rows || row.verdict.is_finding() || row.p.is_some();
+    let shown: Vec<&RowComparison> = of.rows.iter().filter(is_visible).collect();
     if !shown.is_empty() {
         // New and gone rows are apart, below those that both sides have.
         let is_in_both = |row: &&&RowComparison| row.change.a.is_some() && row.change.b.is_some();

@@ -196,7 +196,7 @@ pub(super) fn nothing() -> Report {
 }
 
 /// Returns a report as `--watch` has it, with the trend of each row.
-pub(super) fn watched(report: Report) -> Report {
+pub(super) fn with_trends(report: Report) -> Report {
     let trend = |row: &Row| (0..60).map(|part| row.stats.max * f64::from(part % 20 + 1) / 20.0).collect();
     let rows = report.rows.iter().map(|row| Row { trend: trend(row), ..row.clone() }).collect();
     Report { rows, ..report }

@@ -31,7 +31,7 @@ pub struct Screen {
     sort: SortBy,
     first: usize,
     colour: bool,
-    /// True if the course is shown in place of the bars.
+    /// True if the trends are drawn in place of the bars.
     chart: bool,
 }
 
@@ -50,7 +50,7 @@ impl Screen {
         Screen { report: None, error: None, sort, first: 0, colour, chart: false }
     }
 
-    /// Shows the course from the beginning, if `chart` is set.
+    /// Draws the trends from the beginning, if `chart` is set.
     pub fn with_chart(self, chart: bool) -> Screen {
         Screen { chart, ..self }
     }
@@ -130,7 +130,7 @@ impl Screen {
             Some(report) => {
                 head.push(Line::from(cut_middle(&title(report), width)));
                 if self.chart && area.height >= CHART_LOW {
-                    head.extend(self.course(report, width));
+                    head.extend(self.stacked_classes(report, width));
                     head.push(Line::default());
                 } else if area.height >= LOW {
                     head.extend(self.bars(report, width));
@@ -158,8 +158,8 @@ impl Screen {
         Line::styled(cut_middle(&text, width), Style::new().dim())
     }
 
-    /// Returns the course of the classes, and their names.
-    fn course(&self, report: &Report, width: usize) -> Vec<Line<'static>> {
+    /// Returns a chart of the classes, and their names.
+    fn stacked_classes(&self, report: &Report, width: usize) -> Vec<Line<'static>> {
         let layers = stack::of_classes(report);
         let style = |layer: Option<usize>| layer.map(|layer| Color::Indexed(chart::colour(layer)));
         let span = |cell: &chart::Cell| {

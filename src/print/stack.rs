@@ -1,8 +1,8 @@
-//! Layers of a picture or a chart: the courses of rows or classes, each on the one before it, the smaller ones together.
+//! Layers of a picture or a chart: the trends of rows or classes, each on the one before it, the smaller ones together.
 use super::printable;
 use crate::report::{Report, Row};
 
-/// One row's course, or that of several.
+/// One row's trend, or that of several.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layer {
     pub name: String,
@@ -15,7 +15,7 @@ pub(super) struct Layer {
     pub is_rest: bool,
 }
 
-/// One thing's course.
+/// One thing's trend.
 struct Single<'a> {
     name: String,
     avg: f64,
@@ -39,7 +39,7 @@ pub(super) fn of_rows(report: &Report, most: usize) -> Vec<Layer> {
 
 /// Returns the layers of the classes, before any filter.
 pub(super) fn of_classes(report: &Report) -> Vec<Layer> {
-    let trends = report.course.iter().flat_map(|course| &course.classes);
+    let trends = report.total_trends.iter().flat_map(|trends| &trends.classes);
     let all = trends.filter_map(|(class, trend)| {
         let total = report.classes.iter().find(|total| total.class == *class)?;
         let name = class.as_str().to_owned();
@@ -66,11 +66,11 @@ pub(super) fn of_parts(parts: &[(String, Vec<f64>)]) -> Vec<Layer> {
 fn layers(report: &Report, mut singles: Vec<Single<'_>>, most: usize) -> Vec<Layer> {
     singles.retain(|single| single.max > 0.0);
     singles.sort_by(|a, b| b.avg.total_cmp(&a.avg));
-    let busy = report.course.as_ref().map_or(&[][..], |course| &course.busy);
+    let busy = report.total_trends.as_ref().map_or(&[][..], |trends| &trends.busy);
     pile(busy, &singles, most)
 }
 
-/// Piles courses up. `busy` tells where it is known that nothing else was there.
+/// Piles trends up. `busy` tells where it is known that nothing else was there.
 fn pile(busy: &[f64], singles: &[Single<'_>], most: usize) -> Vec<Layer> {
     let parts = singles.iter().map(|single| single.trend.len()).max().unwrap_or_default();
     let is_known = |part: usize| {

@@ -5,7 +5,7 @@ use super::example::{
 };
 use super::{ChartOf, Format, PageOptions, printable, report};
 use crate::golden::check;
-use crate::report::{Course, Report};
+use crate::report::{Report, TotalTrends};
 
 /// Returns the options of a page that goes to no terminal.
 pub(super) fn options(format: Format) -> PageOptions {
@@ -39,8 +39,9 @@ fn tables() {
     check("tests/golden/report/table-at-peak.txt", &page(&at_peak(), table));
     let mut moving = classes();
     let trend = |of: f64| (0..30).map(|part| (f64::from(part) / 5.0).sin().abs() * of).collect::<Vec<f64>>();
-    let courses = moving.classes.iter().map(|total| (total.class, trend(total.stats.avg)));
-    moving.course = Some(Course { step_seconds: 120.0, busy: trend(6.0), classes: courses.collect() });
+    let trends = moving.classes.iter().map(|total| (total.class, trend(total.stats.avg)));
+    moving.total_trends =
+        Some(TotalTrends { step_seconds: 120.0, busy: trend(6.0), classes: trends.collect() });
     let charted = PageOptions { chart: Some(ChartOf::Classes), ..table };
     check("tests/golden/report/table-chart.txt", &page(&moving, charted));
     let colours = PageOptions { colour: true, width: Some(60), ..charted };

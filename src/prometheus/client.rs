@@ -6,17 +6,17 @@ use anyhow::{Result, bail};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Origin of series.
+/// Where series come from.
 #[derive(Debug)]
-pub struct Client(Origin);
+pub struct Client(Backend);
 
 #[derive(Debug)]
-enum Origin {
+enum Backend {
     Server(HttpClient),
     File { name: String, evaluator: Evaluator },
 }
 
-use Origin::{File, Server};
+use Backend::{File, Server};
 
 impl Client {
     /// Makes a client of a server; sends nothing yet. Errors if a token would go to an `http` address that is not this

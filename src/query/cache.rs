@@ -15,7 +15,7 @@ const UNSETTLED_TIME: Duration = Duration::from_secs(60);
 /// Results of queries, by their text.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    known: RefCell<BTreeMap<String, Cached>>,
+    cached: RefCell<BTreeMap<String, Cached>>,
     /// Choices that hold for all rounds, by their subject.
     choices: RefCell<BTreeMap<&'static str, String>>,
     round: Cell<u64>,
@@ -25,13 +25,13 @@ impl Cache {
     /// Begins another round of queries; drops the results that no query of the last round used.
     pub(crate) fn next_round(&self) {
         let round = self.round.get();
-        self.known.borrow_mut().retain(|_, known| known.round == round);
+        self.cached.borrow_mut().retain(|_, cached| cached.round == round);
         self.round.set(round + 1);
     }
 
     /// Takes the results of a query out of the cache, cut to a grid; [`Cache::insert`] puts them back. The newest steps are
     /// missing again, since they may not have been complete.
-    pub(crate) fn take(&self, text: &str, grid: Grid) -> Cached {
+    pub(crate) fn take_series(&self, text: &str, grid: Grid) -> Cached {
         self.take_settled(text, Span::of_grid(grid), UNSETTLED * grid.step, Some(grid.step))
     }
 
@@ -41,10 +41,10 @@ impl Cache {
     }
 
     fn take_settled(&self, text: &str, span: Span, unsettled: Duration, step: Option<Duration>) -> Cached {
-        let mut known = self.known.borrow_mut().remove(text).unwrap_or_default();
-        known.round = self.round.get();
-        known.cut_to(span, unsettled, step);
-        known
+        let mut cached = self.cached.borrow_mut().remove(text).unwrap_or_default();
+        cached.round = self.round.get();
+        cached.cut_to(span, unsettled, step);
+        cached
     }
 
     /// Remembers a choice for the next rounds.
@@ -58,8 +58,8 @@ impl Cache {
     }
 
     /// Keeps the results of a query, now complete.
-    pub(crate) fn insert(&self, text: String, known: Cached) {
-        self.known.borrow_mut().insert(text, known);
+    pub(crate) fn insert(&self, text: String, cached: Cached) {
+        self.cached.borrow_mut().insert(text, cached);
     }
 }
 
@@ -80,15 +80,15 @@ pub(crate) struct Cached {
 impl Cached {
     /// Drops samples before a stretch, of another grid, and those that are unsettled.
     fn cut_to(&mut self, span: Span, unsettled: Duration, step: Option<Duration>) {
-        let known = self.span.filter(|known| {
-            let distance = span.start.since(known.start);
+        let cached = self.span.filter(|cached| {
+            let distance = span.start.since(cached.start);
             let in_step = self.step == step && step.is_none_or(|step| is_multiple(distance, step));
-            in_step && known.start <= span.start && known.end <= span.end
+            in_step && cached.start <= span.start && cached.end <= span.end
         });
-        let settled = known.map_or(span.start, |known| known.end - unsettled).max(span.start);
+        let settled = cached.map_or(span.start, |cached| cached.end - unsettled).max(span.start);
         let kept = Span { end: settled, ..span };
         for samples in self.series.values_mut() {
-            samples.retain(|(at, _)| known.is_some() && kept.holds(*at));
+            samples.retain(|(at, _)| cached.is_some() && kept.holds(*at));
         }
         self.series.retain(|_, samples| !samples.is_empty());
         self.missing = (settled < span.end).then_some(Span { start: settled, ..span });
@@ -143,26 +143,26 @@ mod tests {
         cache.next_round();
         let grid = |start, end| Grid { start: at(start), end: at(end), step: STEP };
         let missing = |start, end| Some(Span::of_grid(grid(start, end)));
-        let mut known = cache.take("q", grid(10, 50));
-        assert_eq!(known.missing(), missing(10, 50));
-        known.add(&series(&[(40, 4.0), (50, 5.0)]));
-        known.add(&series(&[(10, 1.0), (20, 2.0)]));
-        cache.insert("q".to_owned(), known);
+        let mut cached = cache.take_series("q", grid(10, 50));
+        assert_eq!(cached.missing(), missing(10, 50));
+        cached.add(&series(&[(40, 4.0), (50, 5.0)]));
+        cached.add(&series(&[(10, 1.0), (20, 2.0)]));
+        cache.insert("q".to_owned(), cached);
         cache.next_round();
-        let mut known = cache.take("q", grid(20, 60));
-        assert_eq!(known.missing(), missing(40, 60));
-        known.add(&series(&[(40, 4.5), (60, 6.0)]));
+        let mut cached = cache.take_series("q", grid(20, 60));
+        assert_eq!(cached.missing(), missing(40, 60));
+        cached.add(&series(&[(40, 4.5), (60, 6.0)]));
         let mut seen = Vec::new();
-        known.each(|series| seen.extend(series.samples.clone()));
+        cached.each(|series| seen.extend(series.samples.clone()));
         assert_eq!(seen, [(20, 2.0), (40, 4.5), (60, 6.0)].map(|(ms, value)| (at(ms), value)));
-        cache.insert("q".to_owned(), known);
+        cache.insert("q".to_owned(), cached);
         // Another phase, and a round without this query.
         cache.next_round();
-        let known = cache.take("q", grid(25, 65));
-        assert_eq!(known.missing(), missing(25, 65));
-        cache.insert("q".to_owned(), known);
+        let cached = cache.take_series("q", grid(25, 65));
+        assert_eq!(cached.missing(), missing(25, 65));
+        cache.insert("q".to_owned(), cached);
         cache.next_round();
         cache.next_round();
-        assert_eq!(cache.take("q", grid(25, 65)).missing(), missing(25, 65));
+        assert_eq!(cache.take_series("q", grid(25, 65)).missing(), missing(25, 65));
     }
 }

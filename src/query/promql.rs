@@ -88,7 +88,7 @@ impl At {
     }
 
     /// Writes the samples of a selector.
-    pub(crate) fn of(&self, selector: &str) -> String {
+    pub(crate) fn select(&self, selector: &str) -> String {
         let selector = and(selector, self.matcher.as_deref());
         match self.how {
             How::Plain => selector,

@@ -110,7 +110,7 @@ impl<'a> Querier<'a> {
     ) -> Result<()> {
         let Some(cache) = self.cache else { return self.all(query, grid, cost, take).await };
         let text = query(&At::plain());
-        let mut known = cache.take(&text, grid);
+        let mut known = cache.take_series(&text, grid);
         if let Some(missing) = known.missing() {
             self.all(query, missing.grid(grid.step), cost, |series| known.add(series)).await?;
         }
@@ -128,7 +128,7 @@ impl<'a> Querier<'a> {
     ) -> Result<()> {
         let span = Span::of_grid(grid);
         let units = POINTS.min(share(RETURNED, cost.returned)).min(share(READ, cost.read));
-        let whole = Whole { span, unit: grid.step, units, cut: Split::Time, cost };
+        let whole = Whole { span, unit: grid.step, units, split: Split::Time, cost };
         let take = RefCell::new(take);
         self.splitter
             .fetch(&whole, async |shard| self.shard(query, (grid.step, cost.returned), shard, &take).await)
@@ -174,7 +174,7 @@ impl<'a> Querier<'a> {
         key: impl Fn(&Series<'_>) -> K,
     ) -> Result<BTreeMap<K, Steps>> {
         let units = POINTS.min(share(RETURNED, cost.returned)).min(share(READ, cost.read));
-        let whole = Whole { span: Span::of_grid(grid), unit: grid.step, units, cut: Split::Time, cost };
+        let whole = Whole { span: Span::of_grid(grid), unit: grid.step, units, split: Split::Time, cost };
         let all: RefCell<BTreeMap<K, Steps>> = RefCell::default();
         let fetch = async |shard: &Shard| {
             let shard = shard.span.grid(grid.step);
@@ -199,10 +199,10 @@ impl<'a> Querier<'a> {
         query: impl Fn(&str, &str) -> String,
         selector: &str,
         span: Span,
-        (cut, cost): (Split, Cost<'_>),
+        (split, cost): (Split, Cost<'_>),
         read: impl FnMut(&[Series<'_>]),
     ) -> Result<()> {
-        self.instants(query, selector, span, (cut, cost), |_| 1, read).await
+        self.instants(query, selector, span, (split, cost), |_| 1, read).await
     }
 
     /// Fetches all samples of a selector in a window, in shards likewise.
@@ -234,12 +234,12 @@ impl<'a> Querier<'a> {
         query: impl Fn(&str, &str) -> String,
         selector: &str,
         span: Span,
-        (cut, cost): (Split, Cost<'_>),
+        (split, cost): (Split, Cost<'_>),
         each: impl Fn(Duration) -> usize,
         read: impl FnMut(&[Series<'_>]),
     ) -> Result<()> {
         let units = share(READ, cost.read).saturating_mul(USUAL_STEP);
-        let whole = Whole { span, unit: UNIT, units, cut, cost };
+        let whole = Whole { span, unit: UNIT, units, split, cost };
         let read = RefCell::new(read);
         let fetch = async |shard: &Shard| {
             let range = self.ranges().text(shard.span.length());

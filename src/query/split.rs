@@ -31,7 +31,7 @@ pub(crate) struct Cost<'a> {
 
 impl<'a> Cost<'a> {
     /// Makes a cost of so many series returned and read.
-    pub(crate) fn of(returned: usize, read: usize) -> Cost<'a> {
+    pub(crate) fn new(returned: usize, read: usize) -> Cost<'a> {
         Cost { returned: returned.max(1), read: read.max(returned).max(1), label: None }
     }
 
@@ -60,7 +60,7 @@ pub(crate) struct Whole<'a> {
     pub unit: Duration,
     /// Number of units in the first shards at most.
     pub units: u32,
-    pub cut: Split,
+    pub split: Split,
     pub cost: Cost<'a>,
 }
 
@@ -109,7 +109,7 @@ struct Work {
     /// Number of samples, about.
     cost: f64,
     done: f64,
-    shown: f64,
+    drawn: f64,
 }
 
 /// Sends a query in shards.
@@ -150,7 +150,7 @@ impl<'a> Splitter<'a> {
             Shard { span, values: Vec::new(), label, slow: 0, cost }
         };
         let most =
-            if whole.cut == Split::Never { Duration::MAX } else { whole.unit.saturating_mul(whole.units) };
+            if whole.split == Split::Never { Duration::MAX } else { whole.unit.saturating_mul(whole.units) };
         let mut waiting: Vec<Shard> = whole.span.split(most).map(shard).collect();
         let mut under_way = FuturesUnordered::new();
         self.plan(&waiting);
@@ -175,8 +175,8 @@ impl<'a> Splitter<'a> {
         if shard.slow > PATIENCE {
             return Err(error);
         }
-        let in_time = |shard: &Shard| shard.in_time(whole.unit).filter(|_| whole.cut != Split::Never);
-        let mut halves = if whole.cut == Split::Time { in_time(&shard) } else { None };
+        let in_time = |shard: &Shard| shard.in_time(whole.unit).filter(|_| whole.split != Split::Never);
+        let mut halves = if whole.split == Split::Time { in_time(&shard) } else { None };
         if halves.is_none() {
             if let (Some((selector, label)), true) = (whole.cost.label, shard.values.is_empty()) {
                 let times = (shard.span.start, shard.span.end);
@@ -202,10 +202,10 @@ impl<'a> Splitter<'a> {
         work.fetched += 1;
         work.done += shard.cost;
         // Shards that are planned later would make the share smaller, and a bar must not shrink.
-        work.shown = work.shown.max((1.0 - LAST) * (work.done / work.cost.max(1.0)).min(1.0));
-        let left = left(self.started.elapsed(), work.shown);
+        work.drawn = work.drawn.max((1.0 - LAST) * (work.done / work.cost.max(1.0)).min(1.0));
+        let left = left(self.started.elapsed(), work.drawn);
         let message = format!("querying Prometheus, {} of {} shards{left}", work.fetched, work.planned);
-        self.progress.update(work.shown, message);
+        self.progress.update(work.drawn, message);
     }
 }
 

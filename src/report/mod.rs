@@ -60,9 +60,9 @@ pub struct Report {
     /// True if rows are of workloads, which have a type.
     #[serde(skip)]
     pub of_workloads: bool,
-    /// Course of the busy time, in the parts that the rows' trends have. `None` unless these were asked for.
+    /// Trend of the busy time, in the parts that the rows' trends have. `None` unless these were asked for.
     #[serde(skip)]
-    pub course: Option<Course>,
+    pub total_trends: Option<TotalTrends>,
     /// True if rows are by set of CPUs.
     #[serde(skip)]
     pub of_cpusets: bool,
@@ -88,15 +88,15 @@ impl Report {
             notes: Vec::new(),
             percentiles: Vec::new(),
             of_workloads: false,
-            course: None,
+            total_trends: None,
             of_cpusets: false,
         }
     }
 }
 
-/// Course of the busy time over the window.
+/// Trend of the busy time over the window.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Course {
+pub struct TotalTrends {
     /// Length of a part, seconds; the last one ends with the window.
     pub step_seconds: f64,
     /// Mean of each part, cores; NaN if it is not known.

@@ -30,7 +30,7 @@ macro_rules! checks {
 checks! {
     Objects     "objects"     "All objects of the installation exist, and are as `install` applies them."
     Version     "version"     "The installed version is that of the plugin."
-    Image       "image"       "The pods run in node-exporter's image, which every node has, or in the image of `--image`."
+    Image       "image"       "The pods run in node-exporter's image, or in that of `--image`."
     Constraints "constraints" "The exporter's security context constraints change no other pods."
     Pods        "pods"        "Every node that should run the exporter has a ready pod."
     Rights      "rights"      "The exporter's pods may use their security context constraints."
@@ -40,7 +40,7 @@ checks! {
     Samples     "samples"     "Every node has fresh samples."
     Attributed  "attributed"  "On each node, 80 to 120 % of the busy time is attributed."
     Names       "names"       "Pods are counted under their names, not under their UIDs."
-    Cpusets     "cpusets"     "On partitioned nodes nothing of the platform may run on isolated CPUs, but what is expected there."
+    Cpusets     "cpusets"     "Nothing of the platform may run on isolated CPUs, but what is expected there."
     Cost        "cost"        "No exporter uses more than 0.05 cores."
     Config      "config"      "Every exporter has read its config and its certificates since they last changed."
 }

@@ -50,7 +50,7 @@ async fn fetch_by_node(client: &Client, query: &str, now: Timestamp) -> Result<B
     client.instant_by(query, now, node_of).await
 }
 
-/// What Prometheus has of each node.
+/// Data of each node in Prometheus.
 #[derive(Debug, Default)]
 pub(super) struct Data {
     newest: ByNode,
@@ -134,7 +134,7 @@ impl Data {
         if count < MIN_SAMPLES {
             return Check::skipped(
                 CheckName::Attributed,
-                format!("{what}, of {count} samples: too few to tell by"),
+                format!("{what}, of {count} samples: too few to judge by"),
             );
         }
         Check::warning(
@@ -165,7 +165,7 @@ impl Data {
             format!(
                 "{unnamed} of {all} pods that work are counted under their UID, {most} of them on {node}: no conmon's arguments name them there"
             ),
-            "their CPU is in class pod; whose it is tells oc get pods -A -o custom-columns=UID:.metadata.uid,NAMESPACE:.metadata.namespace,NAME:.metadata.name (of a static pod the UID is its annotation kubernetes.io/config.hash)",
+            "their CPU is in class pod; their names: oc get pods -A -o custom-columns=UID:.metadata.uid,NAMESPACE:.metadata.namespace,NAME:.metadata.name (of a static pod the UID is its annotation kubernetes.io/config.hash)",
         )
     }
 

@@ -56,7 +56,7 @@ mod tests {
     use crate::golden::check;
 
     /// Writes a report with one check of each status. `␛` stands for the escape character.
-    fn page(format: Format, colour: bool) -> String {
+    fn render(format: Format, colour: bool) -> String {
         let checks = vec![
             Check::ok(CheckName::Pods, "3 of 3 nodes are ready"),
             Check::warning(
@@ -65,7 +65,7 @@ mod tests {
                 "run oc interrogate install",
             ),
             Check::failed(CheckName::Targets, "none\u{1b}[2J", "wait"),
-            Check::error(CheckName::Prometheus, &anyhow::anyhow!("refused").context("it cannot be asked")),
+            Check::error(CheckName::Prometheus, &anyhow::anyhow!("refused").context("it cannot be queried")),
             Check::skipped(CheckName::Attributed, "no samples"),
         ];
         let mut out = Vec::new();
@@ -75,10 +75,10 @@ mod tests {
 
     #[test]
     fn reports() {
-        check("tests/golden/status/table.txt", &page(Format::Table, false));
-        check("tests/golden/status/table-coloured.txt", &page(Format::Table, true));
-        check("tests/golden/status/report.json", &page(Format::Json, false));
-        assert_eq!(page(Format::Json, true), page(Format::Json, false));
+        check("tests/golden/status/table.txt", &render(Format::Table, false));
+        check("tests/golden/status/table-coloured.txt", &render(Format::Table, true));
+        check("tests/golden/status/report.json", &render(Format::Json, false));
+        assert_eq!(render(Format::Json, true), render(Format::Json, false));
     }
 
     /// Scripts validate the JSON against this schema.
@@ -86,7 +86,7 @@ mod tests {
     fn the_schema_of_json() {
         let schema = schemars::schema_for!(Report);
         check("docs/schema/StatusReport.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
-        let report = serde_json::from_str(&page(Format::Json, false)).unwrap();
+        let report = serde_json::from_str(&render(Format::Json, false)).unwrap();
         test_cluster::check_report("StatusReport", &report).unwrap();
     }
 }

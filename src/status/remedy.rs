@@ -1,4 +1,4 @@
-//! How to restore an object with `install`.
+//! Commands that restore an object.
 use crate::cluster::FIELD_MANAGER;
 use serde_json::Value;
 

@@ -10,8 +10,8 @@ use crate::cluster::{Cluster, Connection, PrometheusOptions, Server};
 use crate::time::Timestamp;
 use anyhow::Result;
 
-const NOT_CONNECTED: &str = "Prometheus cannot be asked";
-const NO_RESPONSE: &str = "Prometheus did not answer";
+const NOT_CONNECTED: &str = "Prometheus cannot be queried";
+const NO_RESPONSE: &str = "Prometheus did not respond";
 
 /// Result of a round.
 pub(super) struct Round {
@@ -50,7 +50,7 @@ pub(super) async fn run(
     Ok(Round { report: Report::new(checks), notes, nothing_installed })
 }
 
-/// What the checks know of the installation.
+/// State of a round: results that later checks need.
 struct State<'a, 'b> {
     cluster: &'a Cluster,
     server: &'a Server<'b>,
@@ -93,11 +93,11 @@ impl State<'_, '_> {
             CheckName::Prometheus => match self.connect().await {
                 Ok(connected) => {
                     let url = connected.connection.client.address();
-                    let check = Check::ok(name, format!("it answers at {url}"));
+                    let check = Check::ok(name, format!("it responds at {url}"));
                     self.connected = Some(connected);
                     check
                 }
-                Err(error) => Check::error(name, &error.context("it cannot be asked")),
+                Err(error) => Check::error(name, &error.context("it cannot be queried")),
             },
             CheckName::Targets => match &self.connected {
                 Some(Connected { connection, scrapes, .. }) => {

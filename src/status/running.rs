@@ -61,7 +61,7 @@ pub(super) async fn check_pods(
         return Ok((Check::ok(CheckName::Pods, state), Nodes::all(desired)));
     }
     let diagnosis = diagnose::diagnose(server, &daemonset, true).await?;
-    let only_down = diagnosis.lacks_only_nodes_down(&daemonset);
+    let only_down = diagnosis.misses_only_nodes_down(&daemonset);
     let mut what = state;
     let mut remedies = Vec::new();
     for problem in diagnosis.problems {

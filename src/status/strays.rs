@@ -17,13 +17,13 @@ const LATELY: Duration = Duration::from_secs(120);
 
 /// Checks what strays. A Prometheus that does not respond fails the check, in one line.
 pub(super) async fn check(cluster: &Cluster, client: &Client, now: Timestamp) -> Check {
-    match find(cluster, client, now).await {
+    match fetch(cluster, client, now).await {
         Ok(check) => check,
         Err(error) => Check::error(CheckName::Cpusets, &error),
     }
 }
 
-async fn find(cluster: &Cluster, client: &Client, now: Timestamp) -> Result<Check> {
+async fn fetch(cluster: &Cluster, client: &Client, now: Timestamp) -> Result<Check> {
     let name = CheckName::Cpusets;
     let nodes = client.one(&format!("count(count by (instance) ({CPUSET_INFO}))"), now).await?;
     let Some(nodes) = nodes.filter(|nodes| *nodes > 0.0) else {

@@ -60,7 +60,7 @@ pub(super) async fn check_targets(client: &Client, scrapes: &Scrapes, nodes: &No
     let why = |node: &str| {
         let of_node =
             server_targets.iter().find(|target| target.labels.get("instance").is_some_and(|its| its == node));
-        of_node.map_or("no reason told", |target| target.last_error.as_str()).to_owned()
+        of_node.map_or("no reason given", |target| target.last_error.as_str()).to_owned()
     };
     let mut reasons = BTreeMap::<String, BTreeSet<&str>>::new();
     for (node, _) in scrapes.iter().filter(|(_, up)| !**up) {

@@ -10,8 +10,8 @@ use super::probe::Totals;
 use super::question::{By, Question};
 use crate::query::Span;
 use crate::report::{
-    Class, ClassTotal, Course, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Steps,
-    parts,
+    Class, ClassTotal, Excluded, Peak, Percentiles, Report, Row, Source, SourceKind, Stats, Steps,
+    TotalTrends, parts,
 };
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ struct AtPeak {
     step: usize,
     time: Timestamp,
     /// Cores of the rows that are statistics.
-    summed: BTreeMap<Key, f64>,
+    cores: BTreeMap<Key, f64>,
 }
 
 impl<'a> Assembly<'a> {
@@ -87,8 +87,8 @@ impl<'a> Assembly<'a> {
     }
 
     /// Adds the peak: its time, and the cores of the rows that are statistics.
-    pub(super) fn add_peak(&mut self, step: usize, time: Timestamp, summed: BTreeMap<Key, f64>) {
-        self.peak = Some(AtPeak { step, time, summed });
+    pub(super) fn add_peak(&mut self, step: usize, time: Timestamp, cores: BTreeMap<Key, f64>) {
+        self.peak = Some(AtPeak { step, time, cores });
     }
 
     /// Adds the nodes' sets of CPUs.
@@ -115,7 +115,7 @@ impl<'a> Assembly<'a> {
             .collect();
         report.busy = self.totals.busy.as_ref().and_then(stats);
         report.unattributed = self.totals.unattributed.as_ref().and_then(stats);
-        report.course = parts(self.extent.points, self.question.trend).map(|(_, length)| Course {
+        report.total_trends = parts(self.extent.points, self.question.trend).map(|(_, length)| TotalTrends {
             step_seconds: (step * length as u32).as_secs_f64(),
             busy: self.totals.busy.as_ref().map_or_else(Vec::new, |busy| busy.trend(self.question.trend)),
             classes: (self.totals.classes.iter())
@@ -200,13 +200,13 @@ impl<'a> Assembly<'a> {
         let at_peak = self.peak.as_ref().map(|peak| {
             let cores = match &samples {
                 Samples::Each(steps) => steps.at(peak.step),
-                Samples::Summed(_) => peak.summed.get(&key).copied(),
+                Samples::Statistics(_) => peak.cores.get(&key).copied(),
             };
             cores.unwrap_or(0.0)
         });
         let figures = match samples {
             Samples::Each(steps) => steps.figures(&question.quantiles(), question.trend)?,
-            Samples::Summed(figures) => figures,
+            Samples::Statistics(figures) => figures,
         };
         let Key { class, namespace, name, workload_type, node, thread, cpuset } = key;
         // Rows that the exporter always has, parts by set of CPUs, and pods without a name, are shown only if they used
@@ -250,6 +250,6 @@ fn each(fetched: &Fetched, purpose: Purpose) -> impl Iterator<Item = (&Key, &Ste
     let parts = fetched.parts.get(&purpose).into_iter().flatten();
     parts.filter_map(|(key, samples)| match samples {
         Samples::Each(steps) => Some((key, steps)),
-        Samples::Summed(_) => None,
+        Samples::Statistics(_) => None,
     })
 }

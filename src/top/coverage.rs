@@ -24,7 +24,12 @@ pub(super) struct Coverage {
 impl Coverage {
     /// Cuts a window to what samples at these times cover; `None` if there is none in it. A sample stands for the step
     /// before it. The window keeps its ends if the next sample would be outside.
-    pub(super) fn of(sampling: Sampling, asked: Span, times: &[Timestamp], whose: &str) -> Option<Coverage> {
+    pub(super) fn from_times(
+        sampling: Sampling,
+        asked: Span,
+        times: &[Timestamp],
+        whose: &str,
+    ) -> Option<Coverage> {
         let (interval, since) = (sampling.interval, sampling.since(times)?);
         let inside = |at: &Timestamp| *at >= since && asked.holds(*at);
         let mut within = times.iter().copied().filter(inside);
@@ -77,8 +82,8 @@ mod tests {
 
     fn covered(times: &[i64], asked: (i64, i64)) -> Option<(Span, usize, usize)> {
         let times: Vec<Timestamp> = times.iter().map(|seconds| at(*seconds)).collect();
-        let sampling = Sampling::of(&times, Duration::from_secs(15))?;
-        let coverage = Coverage::of(sampling, span(asked), &times, "exporter's")?;
+        let sampling = Sampling::from_times(&times, Duration::from_secs(15))?;
+        let coverage = Coverage::from_times(sampling, span(asked), &times, "exporter's")?;
         Some((coverage.window, coverage.samples, coverage.holes))
     }
 

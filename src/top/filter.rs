@@ -27,7 +27,7 @@ impl Filter {
     }
 
     /// Returns those of some classes that have rows.
-    pub(super) fn shown(&self, classes: &[Class]) -> Vec<Class> {
+    pub(super) fn included_classes(&self, classes: &[Class]) -> Vec<Class> {
         classes.iter().copied().filter(|class| self.has_class(*class)).collect()
     }
 

@@ -33,5 +33,5 @@ pub(crate) enum Samples {
     /// Each of them, on the plan's grid.
     Each(Steps),
     /// Statistics that the server computed.
-    Summed(Figures),
+    Statistics(Figures),
 }

@@ -40,7 +40,7 @@ impl Nodes {
             }
         }
         let counted = count(querier, metric_names::BUSY, window, most.max(1.0) as usize).await?;
-        Ok(Nodes::of(&counted, steps, holes))
+        Ok(Nodes::from_counts(&counted, steps, holes))
     }
 
     /// Fetches the nodes that the platform knows.
@@ -48,11 +48,11 @@ impl Nodes {
         let counted = count(querier, metric_names::PLATFORM_BUSY, window, UNKNOWN).await?;
         // Their samples are of other times than the pods', so that one may be missing at an end.
         let most = counted.values().copied().fold(0.0, f64::max);
-        Ok(Nodes::of(&counted, most as usize, 0))
+        Ok(Nodes::from_counts(&counted, most as usize, 0))
     }
 
     /// Compares the samples of each node with so many steps, at some of which (holes) no node has any.
-    pub(super) fn of(counted: &BTreeMap<String, f64>, steps: usize, holes: usize) -> Nodes {
+    pub(super) fn from_counts(counted: &BTreeMap<String, f64>, steps: usize, holes: usize) -> Nodes {
         let mut nodes = Nodes { count: counted.len(), ..Nodes::default() };
         if holes > 0 {
             nodes.notes.push(format!("no node answered at {holes} of {} samples", steps + holes));
@@ -79,7 +79,7 @@ async fn count(
     nodes: usize,
 ) -> Result<BTreeMap<String, f64>> {
     let mut counted: BTreeMap<String, f64> = BTreeMap::new();
-    let cost = Cost::of(nodes, nodes);
+    let cost = Cost::new(nodes, nodes);
     if querier.has_cache() {
         let take = |response: &[Series<'_>]| {
             for series in response {

@@ -93,19 +93,19 @@ impl Planned {
     pub(super) fn text(&self, at: &At) -> String {
         match &self.form {
             Form::Sum(labels) | Form::Each(labels) | Form::Statistics(labels) => {
-                promql::sum_by(labels, &at.of(&self.selector))
+                promql::sum_by(labels, &at.select(&self.selector))
             }
             Form::Services(labels, matchers) => metric_names::platform_groups(labels, matchers),
             Form::Parts(labels, parts) => {
-                let (parts, whole) = (at.of(parts), at.of(&self.selector));
-                let of_one_set = format!("{whole} unless on (instance) {}", at.of(metric_names::CPUSETS));
+                let (parts, whole) = (at.select(parts), at.select(&self.selector));
+                let of_one_set = format!("{whole} unless on (instance) {}", at.select(metric_names::CPUSETS));
                 promql::sum_by(labels, &format!("{parts} or ({of_one_set})"))
             }
         }
     }
 
     pub(super) fn cost(&self) -> Cost<'_> {
-        let cost = Cost::of(self.returned, self.read);
+        let cost = Cost::new(self.returned, self.read);
         match self.split {
             Some(label) => cost.by(&self.selector, label),
             None => cost,

@@ -68,9 +68,9 @@ pub(crate) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
     if question.source != SourceChoice::Platform {
         let recorded = RecordedTotals::fetch(querier, asked).await?;
         let times = recorded.times();
-        let sampling = Sampling::of(&times, EXPORTER_INTERVAL);
+        let sampling = Sampling::from_times(&times, EXPORTER_INTERVAL);
         exporter = sampling
-            .and_then(|sampling| Coverage::of(sampling, asked, &times, "exporter's"))
+            .and_then(|sampling| Coverage::from_times(sampling, asked, &times, "exporter's"))
             .map(|coverage| (coverage, recorded));
         notes.extend(sampling.filter(|_| exporter.is_none()).map(Sampling::none_in));
     }
@@ -139,7 +139,7 @@ impl RecordedTotals {
             }
         };
         let number = metric_names::TOTALS.len() + metric_names::CLASS_COUNT;
-        querier.samples(&selector, span, Cost::of(number, number), take).await?;
+        querier.samples(&selector, span, Cost::new(number, number), take).await?;
         for samples in recorded.0.values_mut() {
             samples.sort_unstable_by_key(|(at, _)| *at);
             samples.dedup_by_key(|(at, _)| *at);
@@ -210,7 +210,7 @@ async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<
                     *counted.entry(selector).or_default() += number;
                 }
             };
-            let cost = Cost::of(PODS, PODS).by(metric_names::PLATFORM_PODS, "namespace");
+            let cost = Cost::new(PODS, PODS).by(metric_names::PLATFORM_PODS, "namespace");
             querier.over(query, metric_names::PLATFORM_PODS, span, (Split::Time, cost), take).await?;
             counted.into_iter().collect()
         }
@@ -234,10 +234,10 @@ async fn coverage_of(
     let take = |response: &[Series<'_>]| {
         times.extend(response.iter().flat_map(|series| &series.samples).map(|(at, _)| *at));
     };
-    querier.samples(selector, span, Cost::of(1, 1), take).await?;
+    querier.samples(selector, span, Cost::new(1, 1), take).await?;
     let times: Vec<Timestamp> = times.into_iter().collect();
-    Ok(Sampling::of(&times, PLATFORM_INTERVAL)
-        .and_then(|sampling| Coverage::of(sampling, asked, &times, "platform's")))
+    Ok(Sampling::from_times(&times, PLATFORM_INTERVAL)
+        .and_then(|sampling| Coverage::from_times(sampling, asked, &times, "platform's")))
 }
 
 /// Selects one series of the platform's pods by its labels.

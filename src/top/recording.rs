@@ -196,7 +196,7 @@ fn add_part(fetched: &mut Fetched, question: &Question, key: Key, steps: &Steps)
         let part = fetched.parts.entry(purpose).or_default().entry(key);
         match part.or_insert_with(|| Samples::Each(Steps::absent(steps.count()))) {
             Samples::Each(sum) => sum.add_all(steps),
-            Samples::Summed(_) => {}
+            Samples::Statistics(_) => {}
         }
     };
     let class = Key { node: key.node.clone(), ..Key::of_class(key.class) };

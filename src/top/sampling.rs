@@ -22,7 +22,7 @@ pub(super) struct Sampling {
 
 impl Sampling {
     /// Finds the sampling of the newest samples; `times` ascend. A single sample tells no interval: then it is `default`.
-    pub(super) fn of(times: &[Timestamp], default: Duration) -> Option<Sampling> {
+    pub(super) fn from_times(times: &[Timestamp], default: Duration) -> Option<Sampling> {
         let offset = *times.last()?;
         let newest = times.get(times.len().saturating_sub(NEWEST)..).unwrap_or_default();
         let mut distances: BTreeMap<Duration, usize> = BTreeMap::new();
@@ -97,7 +97,7 @@ mod tests {
     const FIFTEEN: Duration = Duration::from_secs(15);
 
     fn sampling(times: &[i64]) -> Option<Sampling> {
-        Sampling::of(&times.iter().map(|seconds| at(*seconds)).collect::<Vec<_>>(), FIFTEEN)
+        Sampling::from_times(&times.iter().map(|seconds| at(*seconds)).collect::<Vec<_>>(), FIFTEEN)
     }
 
     #[test]

@@ -20,13 +20,13 @@ pub(crate) struct Loads {
     /// A tree of their own, so that no other program's units matter; dropped after them.
     tree: Cgroups,
     sources: Arc<Mutex<BTreeMap<String, PathBuf>>>,
-    course: Arc<Mutex<Vec<Reading>>>,
+    recording: Arc<Mutex<Vec<Totals>>>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
 
 /// Unix seconds, and CPU seconds used by each load until then.
-type Reading = (f64, BTreeMap<String, f64>);
+type Totals = (f64, BTreeMap<String, f64>);
 
 struct Running {
     unit: Option<String>,
@@ -39,8 +39,8 @@ impl Loads {
         let Some(tree) = Cgroups::new("accuracy")? else { return Ok(None) };
         tree.make("system.slice")?;
         let sources: Arc<Mutex<BTreeMap<String, PathBuf>>> = Arc::default();
-        let (course, stop): (Arc<Mutex<Vec<Reading>>>, Arc<AtomicBool>) = Default::default();
-        let (their_sources, their_course, their_stop) = (sources.clone(), course.clone(), stop.clone());
+        let (recording, stop): (Arc<Mutex<Vec<Totals>>>, Arc<AtomicBool>) = Default::default();
+        let (their_sources, their_recording, their_stop) = (sources.clone(), recording.clone(), stop.clone());
         let reader = std::thread::spawn(move || {
             let mut latest = BTreeMap::new();
             while !their_stop.load(Ordering::Relaxed) {
@@ -50,13 +50,13 @@ impl Loads {
                         latest.insert(name.clone(), seconds);
                     }
                 }
-                their_course.lock().unwrap().push((unix_now(), latest.clone()));
+                their_recording.lock().unwrap().push((unix_now(), latest.clone()));
                 std::thread::sleep(Duration::from_millis(50)); // the distance of two readings
             }
         });
         let (running, reader) = (BTreeMap::new(), Some(reader));
         let monitors = Vec::new();
-        Ok(Some(Loads { tree, program, scratch, running, monitors, sources, course, stop, reader }))
+        Ok(Some(Loads { tree, program, scratch, running, monitors, sources, recording, stop, reader }))
     }
 
     /// The root of the tree.
@@ -124,7 +124,7 @@ impl Loads {
             "{name} is no child of PID 1: a subreaper is above this test"
         );
         self.sources.lock().unwrap().insert(name.to_owned(), process.join("schedstat"));
-        self.running.insert(name.to_owned(), Running { unit: None, load: Load::of(child) });
+        self.running.insert(name.to_owned(), Running { unit: None, load: Load::from_child(child) });
         Ok(())
     }
 
@@ -133,12 +133,12 @@ impl Loads {
         let Running { unit, load } = self.running.remove(name).with_context(|| format!("no load {name}"))?;
         drop(load);
         let Some(unit) = unit else { return Ok(()) };
-        // What it used in the end, before its counter goes.
+        // Read what it used at the end, before its counter goes.
         let last = self.tree.used(&unit)?;
         until("the reader to have seen the last", Duration::from_secs(5), || {
-            let course = self.course.lock().unwrap();
+            let recording = self.recording.lock().unwrap();
             ensure!(
-                course.last().and_then(|(_, used)| used.get(name)).is_some_and(|seen| *seen >= last),
+                recording.last().and_then(|(_, used)| used.get(name)).is_some_and(|seen| *seen >= last),
                 "not yet"
             );
             Ok(())
@@ -152,12 +152,14 @@ impl Loads {
     }
 
     fn used_until(&self, name: &str, at: f64) -> f64 {
-        let course = self.course.lock().unwrap();
-        let value =
-            |index: usize| course.get(index).map_or(0.0, |(_, used)| used.get(name).copied().unwrap_or(0.0));
-        let after = course.partition_point(|(time, _)| *time < at);
-        let (Some((t0, _)), Some((t1, _))) = (course.get(after.wrapping_sub(1)), course.get(after)) else {
-            return value(after.min(course.len().saturating_sub(1)));
+        let recording = self.recording.lock().unwrap();
+        let value = |index: usize| {
+            recording.get(index).map_or(0.0, |(_, used)| used.get(name).copied().unwrap_or(0.0))
+        };
+        let after = recording.partition_point(|(time, _)| *time < at);
+        let (Some((t0, _)), Some((t1, _))) = (recording.get(after.wrapping_sub(1)), recording.get(after))
+        else {
+            return value(after.min(recording.len().saturating_sub(1)));
         };
         value(after - 1) + (value(after) - value(after - 1)) * (at - t0) / (t1 - t0)
     }

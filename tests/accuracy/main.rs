@@ -20,12 +20,12 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
-mod answer;
 mod loads;
+mod report;
 
-use answer::Answer;
 use anyhow::{Context, Result, ensure};
 use loads::{Loads, unix_now};
+use report::Report;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -40,7 +40,7 @@ use test_cluster::{
 const STEP: f64 = 2.0;
 /// A pod that has a burst.
 const POD: &str = "acc-pod";
-/// What a process's clock cannot tell, CPU seconds.
+/// Resolution of a process's clock, CPU seconds.
 const TICK: f64 = 0.01;
 
 /// An exporter and the Prometheus that scrapes it.
@@ -81,14 +81,14 @@ fn what_top_says_is_what_the_kernel_counted() -> Result<()> {
     by_cgroup.await_sample(begin + 40.0)?;
     by_process.await_sample(begin + 40.0)?;
 
-    let clean = by_cgroup.ask(begin, 40)?;
+    let clean = by_cgroup.report(begin, 40)?;
     clean.within("acc-steady", &loads, 0.03, 0.0)?;
     clean.within("acc-bursty", &loads, 0.0, 0.2 * 5.0)?;
     clean.within("acc-nosteady", &loads, 0.03, TICK)?;
     clean.within("acc-nobursty", &loads, 0.0, 0.1 * 5.0 + TICK)?;
     clean.began(&["acc-short", "acc-late"], &loads, 0.05, TICK)?;
     clean.adds_up()?;
-    let process = by_process.ask(begin, 40)?;
+    let process = by_process.report(begin, 40)?;
     process.within("acc-nosteady", &loads, 0.03, TICK)?;
     process.within("acc-nobursty", &loads, 0.0, 0.1 * 5.0 + TICK)?;
     process.adds_up()?;
@@ -96,7 +96,7 @@ fn what_top_says_is_what_the_kernel_counted() -> Result<()> {
     burst_in_a_pod(&by_cgroup, &loads)?;
 
     // Installed in mid-window: the window is cut to what there is, and says so.
-    let installed = by_cgroup.ask(begin + 40.0 - 600.0, 600)?;
+    let installed = by_cgroup.report(begin + 40.0 - 600.0, 600)?;
     ensure!(installed.notes().contains("the window was cut"), "no note: {}", installed.notes());
     ensure!(
         (installed.start - (by_cgroup.first - STEP)).abs() < 0.5,
@@ -114,7 +114,7 @@ fn what_top_says_is_what_the_kernel_counted() -> Result<()> {
     let lost = unix_now().floor();
     by_cgroup.lose_a_scrape()?;
     by_cgroup.await_sample(lost + 20.0)?;
-    let lossy = by_cgroup.ask(lost - 2.0, 22)?;
+    let lossy = by_cgroup.report(lost - 2.0, 22)?;
     lossy.within("acc-steady", &loads, 0.03, 0.0)?;
     lossy.within("acc-nosteady", &loads, 0.03, TICK)?;
     lossy.within("acc-bursty", &loads, 0.0, 0.2 * 5.0 + STEP)?; // and the burst that is repeated, or not seen
@@ -123,7 +123,7 @@ fn what_top_says_is_what_the_kernel_counted() -> Result<()> {
     let restarted = unix_now().floor();
     by_cgroup.restart()?;
     by_cgroup.await_sample(restarted + 20.0)?;
-    let after = by_cgroup.ask(restarted - 2.0, 22)?;
+    let after = by_cgroup.report(restarted - 2.0, 22)?;
     after.within("acc-steady", &loads, 0.0, 3.0 * STEP * 0.3)?;
     after.within("acc-nosteady", &loads, 0.0, 3.0 * STEP * 0.25)?;
     Ok(())
@@ -155,7 +155,7 @@ fn burst_in_a_pod(chain: &Chain, loads: &Loads) -> Result<()> {
 /// `top --local`, while the loads run.
 fn local(loads: &Loads) -> Result<()> {
     let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate"))?;
-    let report = Answer::of("local", &plugin.run(["top", "--local", "-i", "10s", "-o", "json"])?)?;
+    let report = Report::parse("local", &plugin.run(["top", "--local", "-i", "10s", "-o", "json"])?)?;
     // By process, where this machine has no tree that it trusts: then to two ticks, and the units' loads are in the group
     // of whoever started this test. By cgroup, where systemd runs.
     let names = match report.notes().contains("no cgroup v2 tree") {
@@ -176,7 +176,7 @@ impl Chain {
         let exporter = start_exporter(name, &arguments)?;
         let rules = directory()?.join(format!("{name}-rules.yaml"));
         fs::write(&rules, test_cluster::rules(STEP as u64)?)?;
-        // Where a scrape and an evaluation fall on the same moment, which of them is first is chance, and a sample may
+        // If a scrape and an evaluation fall on the same moment, their order is chance, and a sample may
         // be seen twice or never. Their phases are hashes of names and labels: another label is another phase.
         for attempt in 0..10 {
             let config = config(port, &rules, attempt);
@@ -239,14 +239,14 @@ impl Chain {
         Ok(())
     }
 
-    /// What `top` says of the window after `begin`, Unix seconds.
-    fn ask(&self, begin: f64, seconds: u32) -> Result<Answer> {
+    /// Runs `top` over the window after `begin`, Unix seconds.
+    fn report(&self, begin: f64, seconds: u32) -> Result<Report> {
         let door = shared().door();
         door.lead_to(&self.prometheus)?;
         let plugin =
             Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate"))?.kubeconfig(shared().kubeconfig(Login::Viewer));
         let (end, interval) = (format!("{}", begin + f64::from(seconds)), format!("{seconds}s"));
-        Answer::of(
+        Report::parse(
             self.name,
             &plugin.run(["top", "-o", "json", "--via", "route", "-T", &end, "-i", &interval])?,
         )

@@ -77,7 +77,7 @@ fn judges(viewer: &Plugin) {
 }
 
 #[test]
-fn what_is_installed_is_scraped_recorded_and_answered() {
+fn what_is_installed_is_scraped_recorded_and_reported() {
     // In a user namespace of one user there is nobody else to run it as.
     let users = fs::read_to_string("/proc/self/uid_map").unwrap();
     let users: u64 = users.split_whitespace().nth(2).unwrap().parse().unwrap();
@@ -112,7 +112,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
             Ok(())
         })
         .unwrap();
-    assert_eq!(pod.ask("/metrics").unwrap(), 403, "without a certificate");
+    assert_eq!(pod.fetch_status("/metrics").unwrap(), 403, "without a certificate");
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -145,7 +145,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
         );
     }
 
-    // What Prometheus makes of it, that of older releases and that of later ones.
+    // Prometheus's configuration from it, of older releases and of later ones.
     let run = |name: &str, old: bool| {
         let config = chain.operator.configuration(cluster, "process-exporter", old).unwrap();
         cluster.start_prometheus(name, &Spec { config: &config, old, ..Spec::default() }).unwrap()
@@ -162,7 +162,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
             .filter(|check| check["status"] != "ok")
             .cloned()
             .collect();
-        // What is attributed depends on what else this machine does. One pod has nobody who names it.
+        // The attributed share depends on the machine's other load. One pod has no monitor that names it.
         let expected = ["attributed", "names"];
         let is_expected = |check: &Value| expected.iter().any(|name| check["check"] == *name);
         assert!(done.code == 0 && wrong.iter().all(is_expected), "{wrong:#?}");
@@ -183,7 +183,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     };
     let viewer = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap();
     let viewer = viewer.kubeconfig(cluster.kubeconfig(Login::Viewer));
-    // Who may query asks by route and token.
+    // A user who may query goes through route and token.
     let door = cluster.door();
     let answers = |prometheus: &Prometheus| {
         door.lead_to(prometheus).unwrap();
@@ -203,13 +203,13 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     };
     let earlier = run("chain-earlier", true);
     scraped(&earlier);
-    pods.are_told(&earlier);
+    pods.await_series(&earlier);
     healthy(&earlier);
     answers(&earlier);
     drop(earlier);
     let prometheus = run("chain", false);
     scraped(&prometheus);
-    pods.are_told(&prometheus);
+    pods.await_series(&prometheus);
     healthy(&prometheus);
     answers(&prometheus);
     judges(&viewer);
@@ -217,14 +217,17 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     assert_eq!(version[0]["metric"]["version"], env!("CARGO_PKG_VERSION"));
 
     // Leaf and signer are shown, by the Service's name and by a pod's own.
-    let before = chain.shown(&pod, SERVICE);
+    let before = chain.served_certificates(&pod, SERVICE);
     assert_eq!(before.len(), 2);
-    assert_eq!(chain.shown(&pod, "node-0.process-exporter.openshift-monitoring.svc.cluster.local"), before);
+    assert_eq!(
+        chain.served_certificates(&pod, "node-0.process-exporter.openshift-monitoring.svc.cluster.local"),
+        before
+    );
     // The service CA issues another certificate; the kubelet brings it; nothing is restarted and no scrape fails.
     chain.reissue();
     pod.sync().unwrap();
     until("the new certificate to be shown", Duration::from_secs(30), || {
-        let shown = chain.shown(&pod, SERVICE);
+        let shown = chain.served_certificates(&pod, SERVICE);
         anyhow::ensure!(shown[0] != before[0] && shown[1] == before[1]);
         Ok(())
     })
@@ -233,7 +236,7 @@ fn what_is_installed_is_scraped_recorded_and_answered() {
     let worst = prometheus.bare.series("min_over_time(up{job=\"process-exporter\"}[10s])", None).unwrap();
     assert_eq!(worst[0]["value"][1], "1", "a scrape failed");
 
-    // Where one side does not take the other's, status says so in the words of the scrape.
+    // If one side rejects the other's certificate, status reports the scrape's own error.
     let refused = |said: &str, remedy: &str| {
         let done = until(said, Duration::from_secs(60), || {
             let done = plugin.run(["status", &flag(&prometheus)])?;

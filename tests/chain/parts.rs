@@ -1,4 +1,4 @@
-//! What stands around the installed pod: a node, the operator, and the authorities whose certificates are exchanged.
+//! Surroundings of the installed pod: a node, the operator, and the authorities whose certificates are exchanged.
 use anyhow::Context as _;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use test_cluster::{Authority, Cluster, Fleet, Operator, Pair, Pod, Prometheus, S
 /// The one node's name.
 pub(crate) const NODE: &str = "node-0";
 const HERE: &str = "/api/v1/namespaces/openshift-monitoring";
-/// Where the ServiceMonitor has Prometheus look for certificates, below its folder.
+/// Paths of the certificates that the ServiceMonitor names, below Prometheus's folder.
 const SERVICE_CA: &str = "configmaps/serving-certs-ca-bundle/service-ca.crt";
 const CLIENT: [&str; 2] = ["secrets/metrics-client-certs/tls.crt", "secrets/metrics-client-certs/tls.key"];
 const SECRET: &str = "/api/v1/namespaces/openshift-monitoring/secrets/process-exporter-tls";
@@ -74,7 +74,7 @@ impl Chain {
     pub(crate) fn next_client_certificate(&self, name: &str) {
         let Pair { certificate, key } = self.clients.client(&self.folder, name, "prometheus").unwrap();
         for (place, file) in CLIENT.into_iter().zip([certificate, key]) {
-            self.operator.put(place, &file).unwrap();
+            self.operator.copy_file(place, &file).unwrap();
         }
     }
 
@@ -86,7 +86,7 @@ impl Chain {
             if right { self.published() } else { fs::read_to_string(&self.clients.file).unwrap() },
         )
         .unwrap();
-        self.operator.put(SERVICE_CA, &file).unwrap();
+        self.operator.copy_file(SERVICE_CA, &file).unwrap();
     }
 
     fn published(&self) -> String {
@@ -120,8 +120,12 @@ impl Chain {
         Pod::new(self.cluster, &format!("{HERE}/pods/{}", name.unwrap())).unwrap()
     }
 
-    /// The certificates that the pod shows, the leaf first, taken by who asks for it by `name`.
-    pub(crate) fn shown(&self, pod: &Pod<'_>, name: &'static str) -> Vec<CertificateDer<'static>> {
+    /// Returns the certificates that the pod presents to a client that connects by `name`, the leaf first.
+    pub(crate) fn served_certificates(
+        &self,
+        pod: &Pod<'_>,
+        name: &'static str,
+    ) -> Vec<CertificateDer<'static>> {
         let address = format!("{}:9256", pod.object["status"]["podIP"].as_str().unwrap());
         let mut roots = rustls::RootCertStore::empty();
         let pem = fs::read(&self.service.file).unwrap();

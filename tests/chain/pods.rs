@@ -8,8 +8,8 @@ use test_cluster::{Cgroups, Load, Prometheus, until};
 /// UIDs, and what the monitors of their containers call them; of the last there is none.
 const PODS: [(&str, Option<(&str, &str)>); 3] =
     [("u-1", Some(("openshift-etcd", "etcd-0"))), ("u-2", Some(("shop", "web"))), ("u-3", None)];
-/// Class, namespace and name of all that there is to tell.
-const TOLD: [(&str, &str, &str); 5] = [
+/// Class, namespace and name of every series.
+const EXPECTED: [(&str, &str, &str); 5] = [
     ("infra", "openshift-etcd", "etcd-0"),
     ("pod", "", "(exited)"),
     ("pod", "", "(starting)"),
@@ -24,7 +24,7 @@ pub(crate) struct Pods {
 }
 
 impl Pods {
-    /// None where this machine has no tree that we may change; said by then.
+    /// Starts them. `None` if this machine has no cgroup tree that we may change; stderr says so.
     pub(crate) fn start() -> Result<Option<Pods>> {
         let Some(tree) = Cgroups::of_pods("chain")? else { return Ok(None) };
         let mut loads = Vec::new();
@@ -40,17 +40,17 @@ impl Pods {
 
     /// Waits until all are in Prometheus, and fails if any is in a namespace that is not its own; the groups are in the
     /// exporter's.
-    pub(crate) fn are_told(&self, prometheus: &Prometheus) {
+    pub(crate) fn await_series(&self, prometheus: &Prometheus) {
         let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or_default().to_owned();
-        let told = |metric: &str| -> Result<BTreeSet<[String; 3]>> {
+        let labels_of = |metric: &str| -> Result<BTreeSet<[String; 3]>> {
             let series = prometheus.bare.series(metric, None)?;
             Ok(series.iter().map(|one| ["class", "namespace", "pod"].map(|name| label(one, name))).collect())
         };
         let all: BTreeSet<[String; 3]> =
-            TOLD.map(|(class, namespace, pod)| [class, namespace, pod].map(str::to_owned)).into();
+            EXPECTED.map(|(class, namespace, pod)| [class, namespace, pod].map(str::to_owned)).into();
         for metric in ["namedprocess_pod_cpu_seconds_total", "namedprocess_pod_cpu_rate"] {
             until("the pods' series", Duration::from_secs(60), || {
-                let found = told(metric)?;
+                let found = labels_of(metric)?;
                 ensure!(found == all, "{metric}: {found:?}");
                 Ok(())
             })
@@ -63,7 +63,7 @@ impl Pods {
             Ok(())
         })
         .unwrap();
-        let groups = told("namedprocess_namegroup_cpu_seconds_total").unwrap();
+        let groups = labels_of("namedprocess_namegroup_cpu_seconds_total").unwrap();
         assert!(
             groups.iter().all(|[_, namespace, pod]| namespace == "openshift-monitoring" && pod.is_empty()),
             "{groups:?}"

@@ -1,4 +1,4 @@
-//! What the documents tell people to type runs: commands against a real cluster, queries through promtool; and the
+//! Commands in the documents run: commands against a real cluster, queries through promtool; and the
 //! workflows are sound.
 #![allow(
     clippy::unwrap_used,
@@ -17,8 +17,8 @@ use std::process::Command;
 use test_cluster::{Login, Plugin, shared, tool};
 use texts::{documents, root};
 
-/// Commands that are somebody else's, or whose check is elsewhere: how they begin, and why.
-const OTHERS: [(&str, &str); 17] = [
+/// Commands that this test does not run: their beginning, and the reason.
+const OTHERS: [(&str, &str); 18] = [
     ("cargo install cargo-fuzz", "fuzzing takes a nightly compiler"),
     ("cargo +nightly fuzz", "the same"),
     ("cargo test", ".ci/run runs it"),
@@ -29,6 +29,7 @@ const OTHERS: [(&str, &str); 17] = [
     ("cargo doc", ".ci/run runs it"),
     ("cargo fmt", ".ci/run runs it"),
     ("packaging/dist", "release builds; what it packs is in tests/packaged"),
+    ("packaging/release", "tests/packaged runs it on a copy of the tree"),
     ("exporter/build", "tests/chain installs what it builds"),
     ("oc get pods", "oc's own"),
     ("oc get nodes", "oc's own"),
@@ -38,7 +39,7 @@ const OTHERS: [(&str, &str); 17] = [
     ("source <(oc completion bash)", "tests/packaged asks kubectl what the shell would"),
 ];
 
-/// The commands of a text: lines of blocks, and what stands between backticks, without what follows in the shell.
+/// Returns the commands of a text: lines of blocks, and code between backticks, without the shell's part.
 fn commands(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut fence: Option<String> = None;
@@ -63,7 +64,7 @@ fn commands(text: &str) -> Vec<String> {
             None => {}
         }
     }
-    // What the shell does with it; `<(` stands for a command.
+    // Redirections, pipes and comments are the shell's; `<(` stands for a command.
     let ends = Regex::new(r" *(\||>|#|&&|<[^(]).*").unwrap();
     let alone = |command: &String| ends.replace(command, "").trim().to_owned();
     // Without a command, it is the program's name.
@@ -71,7 +72,7 @@ fn commands(text: &str) -> Vec<String> {
     found.iter().map(alone).filter(whole).collect()
 }
 
-/// What asks runs in a real cluster, and answers. What changes a cluster, and what measures this machine for a while, is
+/// Commands that read run in a real cluster. Commands that change a cluster, or measure this machine for a while, are
 /// only parsed: the exit code tells whether it is understood; that it works is for tests/install and tests/local.rs.
 #[test]
 fn commands_run() {
@@ -80,7 +81,7 @@ fn commands_run() {
         let plugin = Plugin::new(env!("CARGO_BIN_EXE_oc-interrogate")).unwrap().kubeconfig(kubeconfig);
         let folder = plugin.home().join("bin");
         fs::create_dir(&folder).unwrap();
-        // Where `completion --install` puts what it does.
+        // Folder of the shims of `completion --install`.
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_oc-interrogate"), folder.join("oc-interrogate"))
             .unwrap();
         plugin.variable("PATH", format!("{}:/usr/bin:/bin", folder.display()))
@@ -124,7 +125,7 @@ fn commands_run() {
                 "top" => (&viewer, 0),
                 // Exceeded or unknown, as it may be of this machine; and a window of which nothing is kept.
                 "budget" | "compare" => (&viewer, 3),
-                // Of a cluster that has no samples; tests/e2e captures others.
+                // This cluster has no samples; tests/e2e captures others.
                 "capture" => (&viewer, 1),
                 "version" => (&installer, 0),
                 "completion" | "__complete" => (&nobody, 0),
@@ -143,7 +144,7 @@ fn commands_run() {
     assert!(ran > 15 && parsed > 10, "only {ran} and {parsed} commands found: the pattern has gone blind");
 }
 
-/// What the exporter's rules record of one node, at two times.
+/// Returns the recorded series of one node, at two times.
 fn samples() -> String {
     let series = [
         "cluster:namedprocess_node_cpu_rate:sum{}",

@@ -1,5 +1,4 @@
-//! What the documents say holds: links lead somewhere, and tables are whole. That their commands run is for `commands`,
-//! in the full lane.
+//! Documents are sound: links lead somewhere, and tables are complete. `commands`, in the full lane, runs their commands.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,7 +6,12 @@
     reason = "a panic is how tests fail, helpers included"
 )]
 
+mod glossary;
+mod krew;
+#[path = "../shared/tables.rs"]
+mod tables;
 mod texts;
+mod workflows;
 
 use regex::Regex;
 use serde_json::Value;
@@ -16,7 +20,7 @@ use std::fs;
 use std::process::Command;
 use texts::{documents, root};
 
-/// As a page's headings are addressed.
+/// Returns the anchors of a page's headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let plain = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"));
@@ -73,4 +77,24 @@ fn every_dependency_has_its_reason() {
     let rows = table.lines().take_while(|line| line.starts_with('|'));
     let told: BTreeSet<_> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
     assert_eq!(told, used, "CONTRIBUTING.md's table and the Cargo.toml files differ");
+}
+
+/// Turned red by a page that outgrows the screens it is read on, or that the README does not lead to.
+#[test]
+fn the_first_pages_are_short_and_linked() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.lines().count() <= 150, "README.md is longer than three screens");
+    let mut pages = 0;
+    for (document, text) in documents() {
+        if document.starts_with("docs/design") {
+            assert!(text.lines().count() <= 100, "{} is longer than two screens", document.display());
+            assert!(
+                readme.contains(&format!("]({})", document.display())),
+                "{}: no link",
+                document.display()
+            );
+            pages += 1;
+        }
+    }
+    assert!(pages >= 5, "only {pages} pages of the design");
 }

@@ -1,7 +1,7 @@
 //! The documents for people, as both test programs read them.
 
 #[path = "../shared/files.rs"]
-mod shared;
+pub(crate) mod shared;
 
 use shared::files;
 use std::fs;

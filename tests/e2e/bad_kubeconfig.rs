@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::way_in::{ask, assert_refused, plugin};
+use crate::way_in::{assert_refused, plugin, run_top};
 
 /// One that forks and ends, and holds standard output open all the same, is waited for no longer.
 #[test]
@@ -21,7 +21,7 @@ fn a_credential_plugin_that_hangs() {
     });
     let plugin = plugin();
     fs::write(plugin.home().join("config"), kubeconfig.to_string()).unwrap();
-    let outcome = ask(&plugin.kubeconfig("config"), &[]);
+    let outcome = run_top(&plugin.kubeconfig("config"), &[]);
     assert_refused(
         "hangs",
         &outcome,

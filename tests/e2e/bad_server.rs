@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::Value;
 use test_cluster::{Certificate, Login, Outcome, Spec, free_port, shared};
 
-use crate::way_in::{ask, assert_refused, cluster, history, logged_in, plugin, prometheus};
+use crate::way_in::{assert_refused, cluster, history, logged_in, plugin, prometheus, run_top};
 
 const TOKEN: &str = "sha256~never-to-be-shown";
 
@@ -18,7 +18,7 @@ fn server(say: impl Fn(&mut TcpStream) + Send + 'static) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // Who asked may have gone.
+            // The client may have gone.
             if read_request(&mut BufReader::new(&stream)).is_some() {
                 say(&mut stream);
             }
@@ -39,16 +39,16 @@ fn read_request(reader: &mut impl BufRead) -> Option<()> {
     Some(())
 }
 
-/// The same, with fixed words. `head`: status and more headers.
+/// Starts a server with a fixed response. `head`: status and more headers.
 fn saying(head: &str, body: &str) -> String {
     let length = body.len();
     let answer = format!("HTTP/1.1 {head}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-    // Who asked may have gone.
+    // The client may have gone.
     server(move |stream| drop(stream.write_all(answer.as_bytes())))
 }
 
-fn ask_at(url: &str) -> Outcome {
-    ask(&plugin(), &["--prometheus", url, "--token", TOKEN])
+fn top_at(url: &str) -> Outcome {
+    run_top(&plugin(), &["--prometheus", url, "--token", TOKEN])
 }
 
 const PAGE: &str = "<!DOCTYPE html>\n<html><body>Application is not available \u{1b}[2J</body></html>";
@@ -77,11 +77,11 @@ fn what_stands_in_front_of_prometheus() {
         ("400 Bad", "Authorization: Bearer sha256~never-to-be-shown", ["Bearer (the token)", "check"]),
     ] {
         let url = saying(head, body);
-        assert_refused(head, &ask_at(&url), &[said[0], said[1], &url]);
+        assert_refused(head, &top_at(&url), &[said[0], said[1], &url]);
     }
 }
 
-/// What OpenShift's router says by itself: in HTTP/1.0, with a page that ends with the connection.
+/// The router's own response: HTTP/1.0, with a page that ends with the connection.
 fn router(head: &str, body: &str) -> String {
     let more = "Cache-Control: private, max-age=0, no-cache, no-store\r\nConnection: close\r\nContent-Type: text/html";
     let answer = format!("HTTP/1.0 {head}\r\nPragma: no-cache\r\n{more}\r\n\r\n{body}");
@@ -89,7 +89,7 @@ fn router(head: &str, body: &str) -> String {
 }
 
 #[test]
-fn the_router_that_has_nobody_to_ask() {
+fn the_router_without_a_backend() {
     let page = format!("<html>\n  <head>\n{}</head>\n{PAGE}", "    <style>body {}</style>\n".repeat(100));
     for (head, said) in [
         ("503 Service Unavailable", ["the router has nothing behind", "(503)"]),
@@ -97,7 +97,7 @@ fn the_router_that_has_nobody_to_ask() {
         ("404 Error", ["has no query API (404)", "without, /api/v1"]),
     ] {
         let url = router(head, &page);
-        let outcome = ask_at(&url);
+        let outcome = top_at(&url);
         assert_refused(head, &outcome, &[said[0], said[1], &url]);
         assert!(
             !outcome.stderr.contains('<') && !outcome.stderr.contains("Application"),
@@ -108,7 +108,7 @@ fn the_router_that_has_nobody_to_ask() {
 }
 
 #[test]
-fn what_is_no_answer_of_prometheus() {
+fn what_is_no_response_of_prometheus() {
     let series = |series: &str| {
         format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{series}]}}}}"#)
     };
@@ -167,7 +167,7 @@ fn what_is_no_answer_of_prometheus() {
         ),
     ] {
         let url = saying("200 OK\r\nContent-Type: application/json", &body);
-        assert_refused(case, &ask_at(&url), &[said[0], said[1], &url]);
+        assert_refused(case, &top_at(&url), &[said[0], said[1], &url]);
     }
 }
 
@@ -194,7 +194,7 @@ fn what_is_no_http() {
             "again",
         ),
     ] {
-        assert_refused(case, &ask_at(&url), &[said, &url]);
+        assert_refused(case, &top_at(&url), &[said, &url]);
     }
 }
 
@@ -202,18 +202,18 @@ fn what_is_no_http() {
 fn http_and_https_taken_for_each_other() {
     let (plain, (_, _door)) = (prometheus(), cluster());
     let tls = plain.url.replace("http://", "https://");
-    let outcome = ask(&logged_in(Login::Viewer), &["--prometheus", &tls]);
+    let outcome = run_top(&logged_in(Login::Viewer), &["--prometheus", &tls]);
     assert_refused("https to http", &outcome, &[&tls, "answered without TLS", "check the port"]);
     let address = (plain.host.as_str(), 443).to_socket_addrs().unwrap().next().unwrap();
     let url = format!("http://{address}");
-    assert_refused("http to https", &ask_at(&url), &[&url, "speaks TLS only", "use its https address"]);
+    assert_refused("http to https", &top_at(&url), &[&url, "speaks TLS only", "use its https address"]);
     let name = format!("http://{}", plain.host);
-    let outcome = ask(&logged_in(Login::Viewer), &["--prometheus", &name, "--token", TOKEN]);
+    let outcome = run_top(&logged_in(Login::Viewer), &["--prometheus", &name, "--token", TOKEN]);
     assert_refused("not of this machine", &outcome, &[&name, "gets no token", "https"]);
 }
 
 #[test]
-fn a_redirect_is_told_and_not_followed() {
+fn a_redirect_is_reported_and_not_followed() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     other.set_nonblocking(true).unwrap();
     let target = format!("http://{}", other.local_addr().unwrap());
@@ -222,14 +222,14 @@ fn a_redirect_is_told_and_not_followed() {
     {
         let url = saying(&format!("{status}\r\nLocation: {target}/login?state={TOKEN}#x"), "");
         let redirects = format!("redirects to {target}/login");
-        assert_refused(status, &ask_at(&url), &[&url, &redirects, "no redirect is followed", ADDRESS]);
+        assert_refused(status, &top_at(&url), &[&url, &redirects, "no redirect is followed", ADDRESS]);
     }
-    assert_refused("to nowhere", &ask_at(&saying("302 Found", "")), &["redirects (302)", ADDRESS]);
+    assert_refused("to nowhere", &top_at(&saying("302 Found", "")), &["redirects (302)", ADDRESS]);
     assert_eq!(other.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "somebody followed");
 }
 
 #[test]
-fn an_answer_without_end_is_refused() {
+fn a_response_without_end_is_refused() {
     let url = server(|stream| {
         let head =
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"status\":";
@@ -239,7 +239,7 @@ fn an_answer_without_end_is_refused() {
             sent = stream.write_all(&spaces);
         }
     });
-    assert_refused("spaces", &ask_at(&url), &[&url, "larger than", "shorten --interval"]);
+    assert_refused("spaces", &top_at(&url), &[&url, "larger than", "shorten --interval"]);
 }
 
 #[test]
@@ -247,13 +247,13 @@ fn a_server_that_says_nothing_is_given_up() {
     // Accepted by the kernel, and by nobody else.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    assert_refused("mute", &ask_at(&url), &[&url, "did not answer within 35 s", "shorten --interval"]);
+    assert_refused("mute", &top_at(&url), &[&url, "did not answer within 35 s", "shorten --interval"]);
 }
 
 #[test]
 fn what_prometheus_warns_of_is_handed_on() {
     let empty = r#"{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["half of it\u001b[2J\nis missing"]}"#;
-    let outcome = ask_at(&saying("200 OK", empty));
+    let outcome = top_at(&saying("200 OK", empty));
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
     let notes = report["notes"].as_array().unwrap();
@@ -266,19 +266,19 @@ fn a_real_prometheus_at_its_limit() {
     let spec = Spec { config: "{}", history: Some(history()), arguments, ..Spec::default() };
     let prometheus = shared().start_prometheus("few-samples", &spec).unwrap();
     let said = ["too much", "too many samples", &prometheus.url, "shorten --interval"];
-    assert_refused("--query.max-samples", &ask_at(&prometheus.url), &said);
+    assert_refused("--query.max-samples", &top_at(&prometheus.url), &said);
 }
 
 #[test]
 fn a_real_door_without_prometheus_behind_it() {
     let (cluster, door) = cluster();
     let closed = format!("http://127.0.0.1:{}", free_port());
-    let gate = cluster.start_gate("empty.apps.test.example", &closed, Certificate::Good).unwrap();
-    door.lead_to_host(&gate.host).unwrap();
-    let outcome = ask(&logged_in(Login::Viewer), &[]);
+    let gateway = cluster.start_gateway("empty.apps.test.example", &closed, Certificate::Good).unwrap();
+    door.lead_to_host(&gateway.host).unwrap();
+    let outcome = run_top(&logged_in(Login::Viewer), &[]);
     assert_refused(
         "502",
         &outcome,
-        &[&gate.host, "status 502", "check the address, and that Prometheus is running"],
+        &[&gateway.host, "status 502", "check the address, and that Prometheus is running"],
     );
 }

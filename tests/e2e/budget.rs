@@ -116,7 +116,7 @@ fn agree(site: &Site, profile: &str, report: &Value) -> Result<()> {
 
 /// One node of 200 has a burst: it alone exceeds, and is the one that is shown.
 #[test]
-fn one_bad_node_among_200_is_the_one_that_is_shown() -> Result<()> {
+fn one_bad_node_among_200_is_the_one_that_is_printed() -> Result<()> {
     let (history, bad, burst_ms) = sites::with_a_bad_node(200);
     let prometheus = serve("bad-node", &history, &[])?;
     let file = sites::file(
@@ -172,8 +172,8 @@ fn lines_of_a_file_agree() -> Result<()> {
 
 /// Before the exporter is installed averages are known, and what 5-minute rates cannot tell is unknown.
 #[test]
-fn the_platform_alone_tells_averages_and_no_maximum() -> Result<()> {
-    let spec = test_history::Spec { nodes: 3, groups: 12, silent: false, ..crate::serve::an_hour() };
+fn the_platform_alone_has_averages_and_no_maximum() -> Result<()> {
+    let spec = test_history::Spec { nodes: 3, groups: 12, gaps: false, ..crate::serve::an_hour() };
     let history = test_history::History::generate(&spec);
     let prometheus = serve("budget-platform", &history, &[])?;
     let flags = ["-i", "30m", "--source", "platform", "--per-node", "--reserved", "0-1"];

@@ -108,7 +108,7 @@ fn parts_are_those_of_each_node_and_add_up() -> Result<()> {
                 }
             }
         }
-        // What used nothing has no parts.
+        // A row that used nothing has no parts.
         expected
             .retain(|key, figures| figures[2] > 0.0 || !is_partitioned(key.split('\t').nth(3).unwrap_or("")));
         let found_rows = rows(&found, &labels)?;

@@ -1,4 +1,4 @@
-//! What a report says of itself: which window, sampled how, of how many nodes, made of what, by whom.
+//! Provenance of a report: its window, sampling, nodes, source and server.
 
 use std::fs;
 
@@ -76,7 +76,7 @@ fn what_a_report_says_of_itself() {
 /// That two nodes told how busy they were at every step does not say that they were the same two, and what was recorded
 /// of the second half says nothing of the first.
 #[test]
-fn who_was_silent_is_not_told_by_a_number_alone() {
+fn nodes_with_gaps_are_not_known_from_their_number_alone() {
     for (name, busy, nodes, silent) in [
         ("always", [("a", 0..600), ("b", 0..600)].as_slice(), 2, &[][..]),
         ("turns", &[("a", 0..600), ("b", 300..600), ("c", 0..300)], 3, &["b (50.0 %)", "c (50.0 %)"]),
@@ -103,7 +103,7 @@ fn who_was_silent_is_not_told_by_a_number_alone() {
 }
 
 #[test]
-fn the_course_is_for_people_alone() {
+fn trends_are_for_people_alone() {
     let prometheus = serve("course");
     let wide = top(&prometheus, "wide").stdout;
     assert!(wide.lines().next().unwrap().ends_with("TREND"), "{wide}");

@@ -30,7 +30,7 @@ fn window(by: By, before_end_ms: i64, interval_ms: i64) -> Question {
 #[test]
 fn any_window_agrees() -> Result<()> {
     for name in ["gaps", "steady", "late", "late-rule"] {
-        let mut held = History::generate(&test_history::Spec { silent: name != "steady", ..spec() });
+        let mut held = History::generate(&test_history::Spec { gaps: name != "steady", ..spec() });
         let mut whole = held.clone();
         let late = |series: &mut test_history::Series| {
             series.samples.retain(|(at, _)| *at >= END_MS - HOUR_MS / 2);
@@ -46,7 +46,7 @@ fn any_window_agrees() -> Result<()> {
         let mut trial = Trial::with(serve(&format!("history-{name}"), &held, &[])?, &whole);
         for source in [Source::Exporter, Source::Platform] {
             for question in windows() {
-                trial.ask(&["json"], &Question { source, ..question })?;
+                trial.check(&["json"], &Question { source, ..question })?;
             }
         }
         trial.verdict()?;
@@ -58,8 +58,8 @@ fn any_window_agrees() -> Result<()> {
 #[test]
 fn an_old_prometheus_agrees() -> Result<()> {
     let few = test_history::Spec { nodes: 6, groups: 16, ..spec() };
-    for (name, silent) in [("gaps", true), ("steady", false)] {
-        let history = History::generate(&test_history::Spec { silent, ..few.clone() });
+    for (name, gaps) in [("gaps", true), ("steady", false)] {
+        let history = History::generate(&test_history::Spec { gaps, ..few.clone() });
         let mut trial = Trial::with(serve_old(&format!("history-2-{name}"), &history)?, &history);
         let mut questions = windows();
         // From sample to sample, of the exporter's and of the platform's.
@@ -74,7 +74,7 @@ fn an_old_prometheus_agrees() -> Result<()> {
             let one = Question { nodes: names(&["node-002"]), ..question.clone() };
             let more = Question { percentiles: vec![50.0, 95.0], include_exporter: true, ..question.clone() };
             for question in [question, one, more] {
-                trial.ask(&["json"], &question)?;
+                trial.check(&["json"], &question)?;
             }
         }
         trial.verdict()?;
@@ -136,14 +136,14 @@ fn any_filter_agrees() -> Result<()> {
             Question { classes: names(&["host", "kernel", "workload"]), ..whole },
         ];
         for (question, format) in questions.iter().zip(&mut formats) {
-            trial.ask(&[format], question)?;
+            trial.check(&[format], question)?;
         }
     }
     for question in combinations(&[By::Thread]) {
-        trial.ask(&FORMATS, &question)?;
+        trial.check(&FORMATS, &question)?;
     }
     for question in combinations(&LEVELS) {
-        trial.ask(&["json"], &Question { source: Source::Platform, ..question })?;
+        trial.check(&["json"], &Question { source: Source::Platform, ..question })?;
     }
     trial.verdict()
 }
@@ -155,7 +155,7 @@ fn a_big_cluster_agrees() -> Result<()> {
     let history = History::generate(&big);
     let mut trial = Trial::new("big", &history)?;
     for question in combinations(&[By::Class, By::Namespace, By::Workload, By::Group]) {
-        trial.ask(&FORMATS, &question)?;
+        trial.check(&FORMATS, &question)?;
     }
     trial.verdict()
 }
@@ -180,7 +180,7 @@ struct Trial<'a> {
     url: String,
     /// Ended with this struct.
     _prometheus: Option<Prometheus>,
-    asked: usize,
+    checked: usize,
     disagreements: Vec<String>,
 }
 
@@ -189,22 +189,22 @@ impl<'a> Trial<'a> {
         Ok(Trial::with(serve(&format!("history-{name}"), history, &[])?, history))
     }
 
-    /// Of a server that holds the history.
+    /// Makes a trial of a server that holds the history.
     fn with(prometheus: Prometheus, history: &'a History) -> Trial<'a> {
         let url = prometheus.url.clone();
         Trial { _prometheus: Some(prometheus), ..Trial::at(url, history) }
     }
 
-    /// Of whatever answers at a URL.
+    /// Makes a trial of any server at a URL.
     fn at(url: String, history: &'a History) -> Trial<'a> {
-        Trial { history, url, _prometheus: None, asked: 0, disagreements: Vec::new() }
+        Trial { history, url, _prometheus: None, checked: 0, disagreements: Vec::new() }
     }
 
     /// Asks in each of the formats, and goes on where they disagree: what fails with what tells more than the first.
-    fn ask(&mut self, formats: &[&str], question: &Question) -> Result<()> {
+    fn check(&mut self, formats: &[&str], question: &Question) -> Result<()> {
         let expected = expected(self.history, question)?;
         for format in formats {
-            self.asked += 1;
+            self.checked += 1;
             let outcome = agree(&self.url, format, question, &expected);
             self.disagreements.extend(outcome.err().map(|error| format!("{error:#}")));
         }
@@ -212,8 +212,8 @@ impl<'a> Trial<'a> {
     }
 
     fn verdict(self) -> Result<()> {
-        let (asked, failed) = (self.asked, self.disagreements.len());
-        ensure!(failed == 0, "{failed} of {asked} disagree:\n{}", self.disagreements.join("\n"));
+        let (checked, failed) = (self.checked, self.disagreements.len());
+        ensure!(failed == 0, "{failed} of {checked} disagree:\n{}", self.disagreements.join("\n"));
         Ok(())
     }
 }

@@ -4,19 +4,19 @@ use oc_interrogate::cluster::{Cluster, PrometheusOptions, SessionOptions};
 use serde_json::{Value, json};
 use test_cluster::{Login, free_port, shared};
 
-/// What the plugin would be told by `-l SELECTOR` of this login.
+/// Returns the nodes that `-l SELECTOR` selects with this login.
 fn select(login: Login, selector: &str) -> Result<Vec<String>, String> {
     let kubeconfig = Some(shared().kubeconfig(login));
-    ask(&SessionOptions { kubeconfig, ..SessionOptions::default() }, selector)
+    select_nodes(&SessionOptions { kubeconfig, ..SessionOptions::default() }, selector)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn ask(options: &SessionOptions, selector: &str) -> Result<Vec<String>, String> {
-    let answer = runtime().block_on(Cluster::new(options.clone()).nodes(selector));
-    answer.map_err(|error| format!("{error:#}"))
+fn select_nodes(options: &SessionOptions, selector: &str) -> Result<Vec<String>, String> {
+    let selected = runtime().block_on(Cluster::new(options.clone()).nodes(selector));
+    selected.map_err(|error| format!("{error:#}"))
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_selection_that_cannot_be_made_says_why() {
     let kubeconfig = Some(shared().kubeconfig(Login::Viewer));
     let down = SessionOptions { kubeconfig, server: Some(closed.clone()), ..SessionOptions::default() };
     let none = SessionOptions { kubeconfig: Some("/gone".into()), ..SessionOptions::default() };
-    for (case, answer, said) in [
+    for (case, selected, said) in [
         (
             "syntax",
             select(Login::Installer, "zone in (a"),
@@ -56,10 +56,10 @@ fn a_selection_that_cannot_be_made_says_why() {
         ),
         ("rights", select(Login::Viewer, "zone=a"), ["cannot list resource \"nodes\"", "--node NAME"]),
         ("token", select(Login::WrongToken, "zone=a"), ["(401)", "oc login"]),
-        ("no server", ask(&down, "zone=a"), [&closed, "refused the connection"]),
-        ("no kubeconfig", ask(&none, "zone=a"), ["reading kubeconfig /gone", "oc login"]),
+        ("no server", select_nodes(&down, "zone=a"), [&closed, "refused the connection"]),
+        ("no kubeconfig", select_nodes(&none, "zone=a"), ["reading kubeconfig /gone", "oc login"]),
     ] {
-        let error = answer.unwrap_err();
+        let error = selected.unwrap_err();
         assert!(said.iter().all(|words| error.contains(words)) && !error.contains('\n'), "{case}: {error}");
     }
 }

@@ -127,7 +127,7 @@ fn odd_names() -> &'static Prometheus {
 
 type Names = BTreeSet<(String, String, String)>;
 
-/// What any format must hold: class, namespace and name of each row.
+/// Checks that an output of any format holds class, namespace and name of each row.
 fn expected() -> Names {
     let host = NAMES.map(|name| ("host".to_owned(), String::new(), name.to_owned()));
     let pods = NAMES.map(|name| ("workload".to_owned(), name.to_owned(), name.to_owned()));
@@ -248,7 +248,7 @@ fn a_sample_that_is_no_number_is_no_sample() {
     for name in ["pod-missing", "pod-nan"] {
         let rows = row(name);
         let figures: Vec<_> = rows.iter().map(|row| (&row["avg"], &row["min"], &row["present"])).collect();
-        // Of three samples in eight steps.
+        // There are three samples in eight steps.
         assert_eq!(figures, [(&Value::from(0.1875), &Value::from(0.5), &Value::from(0.375))], "{name}");
     }
     let on_two = json(&prometheus, &["--node", "n,m"])["rows"].as_array().unwrap().clone();

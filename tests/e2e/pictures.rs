@@ -46,7 +46,7 @@ fn shares(areas: &[f64]) -> Vec<f64> {
 #[test]
 fn areas_are_the_averages_of_the_same_question() -> Result<()> {
     let day =
-        Spec { duration_s: 24 * 3600, nodes: 2, groups: 12, pods_per_node: 4, silent: false, ..an_hour() };
+        Spec { duration_s: 24 * 3600, nodes: 2, groups: 12, pods_per_node: 4, gaps: false, ..an_hour() };
     for (name, spec, window) in [("pictures-hour", an_hour(), "1h"), ("pictures-day", day, "24h")] {
         let prometheus = serve(name, &History::generate(&spec), &[])?;
         for flags in ["", "--by namespace", "--by group --limit 7", "--source platform"] {
@@ -84,7 +84,7 @@ fn areas_are_the_averages_of_the_same_question() -> Result<()> {
 /// The areas of a budget's picture are together what its line comes to, and its limit is where the axis has it.
 #[test]
 fn the_picture_of_a_budget_is_its_worst_line() -> Result<()> {
-    let prometheus = serve("pictures-budget", &History::generate(&Spec { silent: false, ..an_hour() }), &[])?;
+    let prometheus = serve("pictures-budget", &History::generate(&Spec { gaps: false, ..an_hour() }), &[])?;
     let budget = |format: &str| {
         let fixed = ["budget", "ran-du", "-i", "1h", "-T", "1748779207", "--prometheus", &prometheus.url];
         plugin().run(fixed.into_iter().chain(["--node", "node-002", "-o", format]))
@@ -122,7 +122,7 @@ fn the_picture_of_a_budget_is_its_worst_line() -> Result<()> {
 /// Both pictures of a comparison have the same rows, whose areas are their averages.
 #[test]
 fn the_picture_of_a_comparison_is_its_rows() -> Result<()> {
-    let spec = Spec { duration_s: 2 * 3600, silent: false, ..an_hour() };
+    let spec = Spec { duration_s: 2 * 3600, gaps: false, ..an_hour() };
     let prometheus = serve("pictures-compare", &History::generate(&spec), &[])?;
     let compare = |format: &str| {
         let fixed =

@@ -213,7 +213,7 @@ fn page(requests: &[String]) -> Result<String> {
 
 #[test]
 fn every_request_of_a_top_is_on_the_page_with_its_reason() -> Result<()> {
-    let spec = Spec { nodes: 4, silent: false, movers: 12, threads: 0, ..an_hour() };
+    let spec = Spec { nodes: 4, gaps: false, movers: 12, threads: 0, ..an_hour() };
     let mut history = History::generate(&spec);
     history.series.extend((0..spec.nodes).map(|node| Series {
         metric: "kube_node_info",

@@ -15,14 +15,14 @@ use crate::way_in::plugin;
 #[test]
 fn a_token_that_is_refused_is_looked_for_again_in_its_context() -> Result<()> {
     let (cluster, prometheus) = (shared(), serve("renewed")?);
-    let host = "renewed-gate.apps.test.example";
-    let mut gate = cluster.start_gate(host, &prometheus.bare.url, Certificate::Good)?;
+    let host = "renewed-gateway.apps.test.example";
+    let mut gateway = cluster.start_gateway(host, &prometheus.bare.url, Certificate::Good)?;
     // It remembers for minutes whom it has let in.
     renewed(
         &prometheus,
         host,
         "leaving",
-        || gate.restart(),
+        || gateway.restart(),
         ["the token was refused (401)", "log in again with oc login"],
     )
 }

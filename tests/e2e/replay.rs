@@ -19,7 +19,7 @@ use test_cluster::directory;
 use test_history::{History, Series};
 
 const END: &str = "1748779207";
-/// What two reports of the same samples may differ by: sums in another order.
+/// Tolerance of two reports of the same samples, for sums in another order.
 const TOLERANCE: f64 = 1e-9;
 
 /// Runs a command that prints JSON. Any verdict will do.
@@ -35,7 +35,7 @@ fn json(arguments: &[&str]) -> Result<Value> {
 
 /// Finds the first thing in which two reports differ, but for where they are from. Returns how many figures they have.
 fn compare(path: &str, one: &Value, other: &Value) -> Result<usize> {
-    /// What tells where a report is from.
+    /// Fields that name the source of a report.
     const OF_SOURCE: [&str; 5] = ["kind", "url", "file", "series", "replica"];
     let is_source = path.ends_with(".source");
     match (one, other) {
@@ -107,7 +107,7 @@ fn counter(metric: &'static str, labels: &[(&'static str, &str)], cores: f64, ev
 
 /// Every level with every filter, of an hour of nodes with gaps and pods that move, by both sources.
 #[test]
-fn a_dump_answers_as_its_server() -> Result<()> {
+fn a_dump_gives_the_report_of_its_server() -> Result<()> {
     let mut history = History::generate(&an_hour());
     for node in ["node-000", "node-001", "node-005"] {
         for (id, cores) in [
@@ -159,7 +159,7 @@ fn a_dump_answers_as_its_server() -> Result<()> {
 
 /// Several `--match`, an older promtool, and a file without the sums that are made of what it has.
 #[test]
-fn other_dumps_answer_alike() -> Result<()> {
+fn other_dumps_give_the_same_report() -> Result<()> {
     let history = History::generate(&an_hour());
     let prometheus = serve("replay-dumps", &history, &[])?;
     let names = [

@@ -1,4 +1,4 @@
-//! A Prometheus behind its gate that holds a history.
+//! A Prometheus behind its gateway that holds a history.
 
 use anyhow::Result;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ pub(crate) const END_MS: i64 = 1_748_779_207_000;
 pub(crate) fn an_hour() -> test_history::Spec {
     test_history::Spec {
         nodes: 8,
-        silent: true,
+        gaps: true,
         groups: 40,
         threads: 3,
         pods_per_node: 8,
@@ -46,12 +46,12 @@ pub(crate) fn serve_with(name: &str, config: &str, history: &History) -> Result<
     start(name, &Spec { config, ..Spec::default() }, |file| write(history, file))
 }
 
-/// The same of a text of OpenMetrics without its end.
+/// Serves a text of OpenMetrics, without its end mark.
 pub(crate) fn serve_text(name: &str, text: &str) -> Result<Prometheus> {
     start(name, &Spec::default(), |mut file| Ok(file.write_all(format!("{text}# EOF\n").as_bytes())?))
 }
 
-/// The same of a file of OpenMetrics.
+/// Serves a file of OpenMetrics.
 pub(crate) fn serve_file(name: &str, file: &Path) -> Result<Prometheus> {
     start(name, &Spec::default(), |mut to| Ok(std::io::copy(&mut File::open(file)?, &mut to).map(|_| ())?))
 }
@@ -75,7 +75,7 @@ fn start(name: &str, spec: &Spec<'_>, write: impl FnOnce(File) -> Result<()>) ->
 /// A series for [`store`]: its text, seconds between two samples, ages in seconds, and value.
 pub(crate) type Stored = (String, u32, Range<u32>, f64);
 
-/// What the exporter's rules record of all nodes: how many there are, how busy, unattributed, and each class.
+/// Returns the recorded totals of all nodes: their number, busy time, unattributed time and classes.
 pub(crate) fn totals(
     step: u32,
     ages: Range<u32>,

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use test_cluster::{Login, OauthProxy, Outcome, shared, until};
 
-use crate::way_in::{ask, assert_answered, assert_refused, cluster, logged_in, plugin, prometheus, text};
+use crate::way_in::{assert_refused, assert_reported, cluster, logged_in, plugin, prometheus, run_top, text};
 
 const BOUND: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/somebody-may-query";
 
 /// Refused in one line without a word of the page, after one request with this token, to nowhere else.
-fn assert_told(case: &str, outcome: &Outcome, proxy: &OauthProxy, token: Option<&str>, said: &[&str]) {
+fn assert_one_request(case: &str, outcome: &Outcome, proxy: &OauthProxy, token: Option<&str>, said: &[&str]) {
     let url = format!("error: https://{} answered with a sign-in page (403)", proxy.host);
     assert_refused(case, outcome, &[&[url.as_str()], said].concat());
     for part in ["<", "Log", "d09GR", "oauth/start", "cookie"] {
@@ -24,7 +24,7 @@ fn assert_told(case: &str, outcome: &Outcome, proxy: &OauthProxy, token: Option<
 }
 
 #[test]
-fn who_is_refused_is_told_of_the_page_after_one_request() {
+fn a_refused_user_learns_of_the_page_after_one_request() {
     let (cluster, door) = cluster();
     let proxy = cluster.start_oauth_proxy("sign-in.apps.test.example", &prometheus().url).unwrap();
     door.lead_to_host(&proxy.host).unwrap();
@@ -32,16 +32,16 @@ fn who_is_refused_is_told_of_the_page_after_one_request() {
     let again = ["log in again with oc login", role];
     let nobody = logged_in(Login::Nobody);
     let token = Login::Nobody.token();
-    assert_told("without the right", &ask(&nobody, &[]), &proxy, token, &again);
+    assert_one_request("without the right", &run_top(&nobody, &[]), &proxy, token, &again);
     let watched = nobody.run(["top", "--watch", "-o", "json"]).unwrap();
-    assert_told("watched", &watched, &proxy, token, &again);
+    assert_one_request("watched", &watched, &proxy, token, &again);
 
     let (url, ca) = (format!("https://{}", proxy.host), text(cluster.ingress_ca()).to_owned());
     let named = ["--prometheus", &url, "--prometheus-ca", &ca];
     let wrong = Login::WrongToken;
-    assert_told("wrong", &ask(&logged_in(wrong), &named), &proxy, wrong.token(), &again);
-    let without = ask(&logged_in(Login::NoUser), &named);
-    assert_told(
+    assert_one_request("wrong", &run_top(&logged_in(wrong), &named), &proxy, wrong.token(), &again);
+    let without = run_top(&logged_in(Login::NoUser), &named);
+    assert_one_request(
         "without a token",
         &without,
         &proxy,
@@ -49,8 +49,8 @@ fn who_is_refused_is_told_of_the_page_after_one_request() {
         &["was sent no token", "oc login, or pass --token"],
     );
 
-    // Who has the right is let in by the same proxy.
-    assert_answered("with the right", &ask(&logged_in(Login::Viewer), &[]));
+    // The same proxy admits a user with the right.
+    assert_reported("with the right", &run_top(&logged_in(Login::Viewer), &[]));
     let requests = proxy.requests();
     assert!(
         requests.iter().all(|request| request.token.as_deref() == Login::Viewer.token()),
@@ -59,7 +59,7 @@ fn who_is_refused_is_told_of_the_page_after_one_request() {
 }
 
 #[test]
-fn the_cluster_role_that_the_page_is_answered_with_is_enough() {
+fn the_cluster_role_that_the_error_names_is_enough() {
     let (cluster, _door) = cluster();
     let api = shared().api();
     let proxy = cluster.start_oauth_proxy("granted.apps.test.example", &prometheus().url).unwrap();
@@ -70,8 +70,8 @@ fn the_cluster_role_that_the_page_is_answered_with_is_enough() {
     let made = api.create(&format!("{path}/token"), &request).unwrap();
     let token = made["status"]["token"].as_str().unwrap();
     let (url, ca) = (format!("https://{}", proxy.host), text(cluster.ingress_ca()).to_owned());
-    let asked = || ask(&plugin(), &["--prometheus", &url, "--prometheus-ca", &ca, "--token", token]);
-    assert_told("not yet", &asked(), &proxy, Some(token), &["cluster role cluster-monitoring-view"]);
+    let asked = || run_top(&plugin(), &["--prometheus", &url, "--prometheus-ca", &ca, "--token", token]);
+    assert_one_request("not yet", &asked(), &proxy, Some(token), &["cluster role cluster-monitoring-view"]);
     let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
         "metadata": {"name": "somebody-may-query"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-monitoring-view"},
@@ -83,5 +83,5 @@ fn the_cluster_role_that_the_page_is_answered_with_is_enough() {
         Ok(outcome)
     });
     api.delete(BOUND).unwrap();
-    assert_answered("granted", &let_in.unwrap());
+    assert_reported("granted", &let_in.unwrap());
 }

@@ -115,7 +115,7 @@ fn the_platforms_own_series_stand_in() -> Result<()> {
 }
 
 #[test]
-fn the_platform_tells_no_threads_and_short_windows_say_so() -> Result<()> {
+fn the_platform_has_no_threads_and_short_windows_say_so() -> Result<()> {
     let mut text = String::new();
     metric(&mut text, "instance:node_cpu:rate:sum", 30, &[(r#"instance="n1""#, &|_| 1.0)]);
     pods(&mut text);

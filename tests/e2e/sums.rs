@@ -74,7 +74,7 @@ fn a_window_with_two_intervals_is_cut_to_the_newest() {
 }
 
 #[test]
-fn the_exporter_answers_if_it_covers_the_window_or_has_ten_samples_in_it() {
+fn the_exporter_is_the_source_if_it_covers_the_window_or_has_ten_samples_in_it() {
     for (name, ages, kind) in
         [("all", 0..600, "exporter"), ("enough", 0..150, "exporter"), ("few", 0..120, "platform")]
     {

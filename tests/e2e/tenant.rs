@@ -17,13 +17,13 @@ fn a_tenant_sees_the_namespace_that_the_address_names() {
         [pod("bank", "vault-0", 0.75), pod("shop", "cart-0", 0.25), pod("shop", "till-0", 0.5)],
     );
     let proxy = LabelProxy::start("label-proxy", &prometheus.url).unwrap();
-    let ask = |address: &str, more: &[&str]| {
+    let run_top = |address: &str, more: &[&str]| {
         let end = END.to_string();
         let question = ["top", "-i", "5m", "-T", &end, "-o", "json", "--prometheus", address];
         plugin().run(question.iter().chain(more)).unwrap()
     };
     let names = |address: &str, more: &[&str]| {
-        let done = ask(address, more);
+        let done = run_top(address, more);
         assert_eq!(done.code, 0, "{done:?}");
         let report: Value = serde_json::from_str(&done.stdout).unwrap();
         let rows = report["rows"].as_array().unwrap().iter();
@@ -32,10 +32,10 @@ fn a_tenant_sees_the_namespace_that_the_address_names() {
     let address = format!("{}?namespace=shop", proxy.url);
     assert_eq!(names(&address, &["-n", "shop"]), ["till-0", "cart-0"]);
     assert_eq!(names(&format!("{}/?namespace=bank", proxy.url), &["-n", "bank"]), ["vault-0"]);
-    // The same without the tenant's flag: it is the proxy that keeps the rest away.
+    // Without the tenant's flag the proxy itself denies the other namespaces.
     assert_eq!(names(&address, &[]), ["till-0", "cart-0"]);
 
-    let unnamed = ask(&proxy.url, &[]);
+    let unnamed = run_top(&proxy.url, &[]);
     assert_eq!((unnamed.code, unnamed.stdout.as_str()), (1, ""), "{unnamed:?}");
     let said = "The \"namespace\" query parameter must be provided";
     assert!(unnamed.stderr.contains(said) && unnamed.stderr.lines().count() == 1, "{}", unnamed.stderr);

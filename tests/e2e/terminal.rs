@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use test_cluster::{Process, directory, start, until};
 
-/// How long a screen may take to be as it should.
+/// Longest time until a screen is as expected.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A terminal; it and what runs on it end when it is dropped.
@@ -18,7 +18,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Of so many columns and lines, on which a shell runs a command.
+    /// Starts a terminal of so many columns and lines, on which a shell runs a command.
     pub(crate) fn start((columns, lines): (u16, u16), command: &str) -> Result<Terminal> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("tmux-{}", NEXT.fetch_add(1, Ordering::Relaxed));

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use test_cluster::{Prometheus, Spec, check_report, directory, free_port, shared, until};
 use test_history::{History, metric};
 
-use crate::pieces::{assert_same, signal};
 use crate::serve;
+use crate::shards::{assert_same, signal};
 use crate::terminal::Terminal;
 use crate::way_in::plugin;
 
@@ -23,7 +23,7 @@ fn generated() -> History {
     let end_ms = jiff::Timestamp::now().as_second() * 1000;
     let spec = test_history::Spec {
         nodes: 3,
-        silent: true,
+        gaps: true,
         groups: 40,
         threads: 2,
         pods_per_node: 8,
@@ -60,7 +60,7 @@ fn assert_restored(terminal: &Terminal, code: i32) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Where the header of the rows is, once there is one.
+/// Returns the line of the rows' header, once there is one.
 fn header(lines: &[String]) -> Option<usize> {
     let words = ["NAME", "NOW", "AVG", "MIN", "MAX"];
     lines.iter().position(|line| words.iter().all(|word| line.contains(word)))
@@ -222,7 +222,7 @@ fn in_a_pipe_each_report_is_that_of_a_single_question_for_new_samples_only() -> 
     Ok(())
 }
 
-/// As on a cluster whose pods' rule is evaluated only after the watch has begun.
+/// On this cluster the pods' rule is evaluated only after the watch has begun.
 #[test]
 fn pods_that_had_no_samples_are_looked_for_again() -> Result<()> {
     let name = "pods-later";

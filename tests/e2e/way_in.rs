@@ -74,7 +74,7 @@ pub(crate) fn changed(plugin: &Plugin, name: &str, login: Login, change: impl Fn
     path
 }
 
-pub(crate) fn ask(plugin: &Plugin, flags: &[&str]) -> Outcome {
+pub(crate) fn run_top(plugin: &Plugin, flags: &[&str]) -> Outcome {
     plugin.run(QUESTION.iter().chain(flags)).unwrap()
 }
 
@@ -82,8 +82,8 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The answer is the history's, and no token is anywhere in the output.
-pub(crate) fn assert_answered(case: &str, outcome: &Outcome) {
+/// Asserts that the report is the history's, and that no token is in the output.
+pub(crate) fn assert_reported(case: &str, outcome: &Outcome) {
     assert_eq!(outcome.code, 0, "{case}: {}", outcome.stderr);
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(report["rows"][0]["name"], "kubelet", "{case}: {report}");
@@ -112,14 +112,14 @@ pub(crate) fn assert_refused(case: &str, outcome: &Outcome, said: &[&str]) {
 fn any_kubeconfig_with_a_token_leads_through_the_route() {
     let (cluster, _door) = cluster();
     let viewer = cluster.kubeconfig(Login::Viewer);
-    assert_answered("$KUBECONFIG", &ask(&logged_in(Login::Viewer), &[]));
-    assert_answered("--kubeconfig", &ask(&plugin(), &["--kubeconfig", text(&viewer)]));
-    assert_answered("an exec plugin", &ask(&logged_in(Login::ExecPlugin), &[]));
+    assert_reported("$KUBECONFIG", &run_top(&logged_in(Login::Viewer), &[]));
+    assert_reported("--kubeconfig", &run_top(&plugin(), &["--kubeconfig", text(&viewer)]));
+    assert_reported("an exec plugin", &run_top(&logged_in(Login::ExecPlugin), &[]));
 
     let home = plugin();
     fs::create_dir(home.home().join(".kube")).unwrap();
     fs::copy(&viewer, home.home().join(".kube/config")).unwrap();
-    assert_answered("~/.kube/config", &ask(&home, &[]));
+    assert_reported("~/.kube/config", &run_top(&home, &[]));
 
     let with_file = plugin();
     let token = with_file.home().join("token");
@@ -127,7 +127,7 @@ fn any_kubeconfig_with_a_token_leads_through_the_route() {
     let path = changed(&with_file, "config", Login::Viewer, |config| {
         config["users"][0]["user"] = json!({"tokenFile": token});
     });
-    assert_answered("a token file", &ask(&with_file, &["--kubeconfig", text(&path)]));
+    assert_reported("a token file", &run_top(&with_file, &["--kubeconfig", text(&path)]));
 }
 
 #[test]
@@ -141,16 +141,16 @@ fn kubeconfigs_are_merged_and_contexts_chosen() {
     });
     let rest = changed(&split, "rest", Login::Viewer, |config| config["users"] = json!([]));
     let paths = std::env::join_paths([&users, &rest, &split.home().join("missing")]).unwrap();
-    assert_answered("merged files", &ask(&split.kubeconfig(paths), &[]));
+    assert_reported("merged files", &run_top(&split.kubeconfig(paths), &[]));
 
     let two = [cluster.kubeconfig(Login::Nobody), cluster.kubeconfig(Login::Viewer)];
     let two = plugin().kubeconfig(std::env::join_paths(two).unwrap());
-    assert_answered("--context", &ask(&two, &["--context", "viewer"]));
-    assert_answered("--user", &ask(&two, &["--user", "viewer"]));
-    assert_refused("the first file's context", &ask(&two, &[]), &["user \"nobody\" may not query"]);
+    assert_reported("--context", &run_top(&two, &["--context", "viewer"]));
+    assert_reported("--user", &run_top(&two, &["--user", "viewer"]));
+    assert_refused("the first file's context", &run_top(&two, &[]), &["user \"nobody\" may not query"]);
     assert_refused(
         "no such context",
-        &ask(&two, &["--context", "mine"]),
+        &run_top(&two, &["--context", "mine"]),
         &["no context \"mine\"", "get-contexts"],
     );
 }
@@ -167,51 +167,51 @@ fn flags_stand_in_for_a_kubeconfig() {
         "--token",
         token,
     ];
-    assert_answered("no kubeconfig at all", &ask(&plugin(), &flags));
-    assert_answered("--token over another's", &ask(&logged_in(Login::WrongToken), &["--token", token]));
-    assert_answered("--token where there is none", &ask(&logged_in(Login::NoUser), &["--token", token]));
+    assert_reported("no kubeconfig at all", &run_top(&plugin(), &flags));
+    assert_reported("--token over another's", &run_top(&logged_in(Login::WrongToken), &["--token", token]));
+    assert_reported("--token where there is none", &run_top(&logged_in(Login::NoUser), &["--token", token]));
 }
 
 #[test]
 fn the_address_can_be_named() {
     let (_, _door) = cluster();
     let (url, address) = (&prometheus().url, format!("https://{}", prometheus().host));
-    assert_answered("loopback", &ask(&plugin(), &["--prometheus", url]));
-    assert_answered("https", &ask(&logged_in(Login::Viewer), &["--prometheus", &address]));
+    assert_reported("loopback", &run_top(&plugin(), &["--prometheus", url]));
+    assert_reported("https", &run_top(&logged_in(Login::Viewer), &["--prometheus", &address]));
     let copied = format!("{address}/api/v1/query?query=up");
     assert_refused(
         "too much of it",
-        &ask(&logged_in(Login::Viewer), &["--prometheus", &copied]),
+        &run_top(&logged_in(Login::Viewer), &["--prometheus", &copied]),
         &["(404)", "/api/v1"],
     );
     let copied = format!("{address}/api/v1/");
-    assert_answered("its base", &ask(&logged_in(Login::Viewer), &["--prometheus", &copied]));
+    assert_reported("its base", &run_top(&logged_in(Login::Viewer), &["--prometheus", &copied]));
 }
 
-/// What a user who may not read routes gets: Prometheus's host in the domain of the console.
+/// A user who may not read routes gets Prometheus's host from the domain of the console.
 #[test]
 fn the_console_shows_the_domain_of_routes() {
     let (cluster, door) = cluster();
     let host = "prometheus-k8s-openshift-monitoring.apps.other.example";
-    let _gate = cluster.start_gate(host, &prometheus().url, Certificate::Good).unwrap();
+    let _gate = cluster.start_gateway(host, &prometheus().url, Certificate::Good).unwrap();
     let console = |url: &str| door.publish("console-public", "consoleURL", url).unwrap();
     console("https://console-openshift-console.apps.other.example");
     let blind = logged_in(Login::Blind);
-    let answered = ask(&blind, &[]);
-    assert_answered("the domain", &answered);
+    let answered = run_top(&blind, &[]);
+    assert_reported("the domain", &answered);
     assert!(answered.stderr.contains(host) && answered.stderr.contains("routes"), "{}", answered.stderr);
     let report: Value = serde_json::from_str(&answered.stdout).unwrap();
     assert_eq!(report["source"]["url"], format!("https://{host}"));
 
     console("https://console.test.example");
     let own = ["\"https://console.test.example\" does not show the domain", "--prometheus URL"];
-    assert_refused("a console of its own host", &ask(&blind, &["--via", "route"]), &own);
+    assert_refused("a console of its own host", &run_top(&blind, &["--via", "route"]), &own);
     door.withdraw("console-public").unwrap();
     let none =
         ["cannot get resource \"routes\"", "console-public in openshift-config-managed: there is none"];
-    assert_refused("no console", &ask(&blind, &["--via", "route"]), &none);
+    assert_refused("no console", &run_top(&blind, &["--via", "route"]), &none);
     let neither = [none[0], none[1], "nor by port-forward", "\"pods\"", "--prometheus URL"];
-    assert_refused("nothing at all", &ask(&blind, &[]), &neither);
+    assert_refused("nothing at all", &run_top(&blind, &[]), &neither);
 }
 
 /// The default way goes without saying, any other is told on standard error.
@@ -219,8 +219,8 @@ fn the_console_shows_the_domain_of_routes() {
 fn only_what_is_out_of_the_ordinary_is_noted() {
     let (_, _door) = cluster();
     let viewer = logged_in(Login::Viewer);
-    assert_eq!(ask(&viewer, &[]).stderr, "");
-    assert_eq!(ask(&viewer, &["--prometheus", &prometheus().url]).stderr, "");
-    let insecure = ask(&viewer, &["--insecure-prometheus"]).stderr;
+    assert_eq!(run_top(&viewer, &[]).stderr, "");
+    assert_eq!(run_top(&viewer, &["--prometheus", &prometheus().url]).stderr, "");
+    let insecure = run_top(&viewer, &["--insecure-prometheus"]).stderr;
     assert_eq!(insecure, "note: its certificate is not verified, as --insecure-prometheus says\n");
 }

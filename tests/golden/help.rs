@@ -50,6 +50,32 @@ fn schemas_are_those_of_the_documentation() {
     }
 }
 
+/// krew links the program as kubectl-interrogate; its users type `kubectl interrogate`.
+#[cfg(unix)]
+#[test]
+fn kubectls_users_read_their_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("kubectl-interrogate");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_oc-interrogate"), &link).unwrap();
+    let help = |words: &[&str]| {
+        let output = std::process::Command::new(&link).args(words).env_clear().output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut pages = vec![vec!["-h".to_owned()]];
+    pages.extend(
+        commands().into_iter().flat_map(|name| ["-h", "--help"].map(|help| vec![name.clone(), help.into()])),
+    );
+    for words in &pages {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let usual = printed(&words);
+        for (end, name) in [("Usage: ", "interrogate"), ("\n  ", "interrogate ")] {
+            let (is, was) = (format!("{end}kubectl {name}"), format!("{end}oc {name}"));
+            assert_eq!(help(&words).matches(&is).count(), usual.matches(&was).count(), "{words:?}: {is}");
+            assert!(usual.contains(&was) && !help(&words).contains(&was), "{words:?}: {was}");
+        }
+    }
+}
+
 #[test]
 fn every_way_to_the_programs_help_is_one_page() {
     let page = printed(&["-h"]);

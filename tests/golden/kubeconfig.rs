@@ -9,7 +9,7 @@ const PURPOSE: &str =
 const TOKEN: &str = "sha256~never-to-be-shown";
 
 /// How the line begins once a kubeconfig is read and its server is asked, where nothing listens.
-const ASKED: &str = "error: https://127.0.0.1:1 refused the connection";
+const REFUSED: &str = "error: https://127.0.0.1:1 refused the connection";
 
 /// A kubeconfig that is right but for its server, where nothing listens.
 fn good() -> Value {
@@ -111,7 +111,7 @@ fn kubeconfigs_that_lead_somewhere() {
         ),
     ] {
         let line = said(&with(text), &[]);
-        assert!(line.starts_with(ASKED), "{case}: {line}");
+        assert!(line.starts_with(REFUSED), "{case}: {line}");
     }
     for (place, key) in [
         ("/clusters/0/cluster", "certificate-authority"),
@@ -134,7 +134,7 @@ fn kubeconfigs_that_lead_somewhere() {
             let mut kubeconfig = self::good();
             kubeconfig.pointer_mut(place).unwrap()[key] = unset.clone();
             let line = said(&with(kubeconfig.to_string()), &[]);
-            assert!(line.starts_with(ASKED), "{key}: {unset}: {line}");
+            assert!(line.starts_with(REFUSED), "{key}: {unset}: {line}");
         }
     }
 }
@@ -161,7 +161,7 @@ fn flags_that_a_script_leaves_empty() {
         "--selector=",
     ] {
         let line = said(&plugin, &[flag]);
-        assert!(line.starts_with(ASKED), "{flag}: {line}");
+        assert!(line.starts_with(REFUSED), "{flag}: {line}");
     }
 }
 

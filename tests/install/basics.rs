@@ -25,7 +25,7 @@ fn nothing_becomes_everything_and_nothing_again() {
     assert_eq!(done.stderr.matches("unsupported").count(), 1, "{}", done.stderr);
     assert!(
         done.stderr
-            .contains("warning: whether samples arrive is not known, since Prometheus cannot be asked"),
+            .contains("warning: whether samples arrive is not known, since Prometheus cannot be queried"),
         "{}",
         done.stderr
     );
@@ -145,7 +145,7 @@ fn what_is_printed_can_be_applied() {
 }
 
 #[test]
-fn what_would_change_is_shown_and_not_done() {
+fn what_would_change_is_printed_and_not_done() {
     let site = site();
     let dry = site.install(&["--dry-run=server"]);
     assert_eq!(dry.code, 0, "{}", dry.stderr);

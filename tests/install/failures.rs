@@ -1,4 +1,4 @@
-//! What goes wrong while pods are waited for, each told while it is.
+//! Failures during a rollout, reported while `install` waits.
 use crate::proxy::{Beyond, Proxy};
 use crate::site::{DAEMON_SET, HERE, Site, program, site};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub(crate) fn await_line(child: &mut Child, text: &str) -> String {
 }
 
 #[test]
-fn pods_that_are_refused_are_told_of_and_go_on_when_they_are_not() {
+fn refused_pods_are_reported_and_the_rollout_goes_on_when_they_are_admitted() {
     let site = site();
     let enforce = |level: Option<&str>| {
         let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}});
@@ -61,7 +61,7 @@ fn pods_that_are_refused_are_told_of_and_go_on_when_they_are_not() {
 }
 
 #[test]
-fn a_quota_is_told_of_and_what_old_pods_need_stays_until_they_are_gone() {
+fn a_quota_is_reported_and_what_old_pods_need_stays_until_they_are_gone() {
     let site = site();
     assert_eq!(site.install(&[]).code, 0);
     site.forbid_pods();
@@ -120,7 +120,7 @@ fn a_server_that_is_away_for_a_while_is_waited_for() {
 }
 
 #[test]
-fn a_pod_that_cannot_start_is_told_with_its_node() {
+fn a_pod_that_cannot_start_is_reported_with_its_node() {
     let site = site();
     let ready = site.install(&[]);
     assert_eq!(ready.code, 0, "{}", ready.stderr);
@@ -131,7 +131,7 @@ fn a_pod_that_cannot_start_is_told_with_its_node() {
         "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"});
     site.cluster.api().apply(&format!("/api/v1{HERE}/events/mount"), &event.to_string()).unwrap();
     let crashed = json!({"exitCode": 101, "reason": "Error", "message": "starting\nno such port\n", "startedAt": null, "finishedAt": null});
-    // What the kubelet would say: kwok has nothing to say about a pod that is running.
+    // The kubelet's status, which kwok does not write for a running pod.
     for (state, last, expected) in [
         (
             json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}),

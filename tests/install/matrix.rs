@@ -12,7 +12,7 @@ use test_cluster::{Login, Plugin, tool};
 const SCC: &str = "/apis/security.openshift.io/v1/securitycontextconstraints/process-exporter";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const ACCOUNTS: [&str; 2] = ["wildcard", "plain"];
-/// Who makes the pods; a controller has no right to use constraints either.
+/// Creator of the pods; a controller has no right to use constraints either.
 const MAKER: &str = "system:serviceaccount:default:maker";
 
 /// Pods of the wildcard account that only `privileged` let in before: with a user, SELinux level or seccomp profile of their
@@ -27,7 +27,7 @@ const OWN: [&str; 7] = [
     "uid-of-a-container",
 ];
 
-/// What admission makes of each pod: its constraints and its spec; `None` if it is refused.
+/// Result of admission for each pod: its constraints and its spec; `None` if it is refused.
 type Admitted = BTreeMap<String, Option<(String, Value)>>;
 
 /// The kinds of pods: the pod's own fields, its container's security context, and whether it mounts a folder of the node.
@@ -141,15 +141,15 @@ fn admitted(site: &Site, token: bool) -> Admitted {
         let spec = by_chance.replace_all(&pod["spec"].to_string(), "token").into_owned();
         all.insert(name, Some((by, serde_json::from_str(&spec).unwrap())));
     }
-    // What is not admitted was refused for its constraints, and for nothing else.
+    // Pods that are not admitted were refused for their constraints, and for nothing else.
     assert_eq!(all.values().filter(|outcome| outcome.is_none()).count(), refused, "{}", done.stderr);
     all
 }
 
-/// The pods that came in otherwise than before: by other constraints, with another spec, or only at one time.
-fn moved<'a>(before: &'a Admitted, after: &Admitted) -> Vec<&'a str> {
-    let moved = before.iter().filter(|(name, outcome)| **outcome != after[*name]);
-    moved.map(|(name, _)| name.as_str()).collect()
+/// Returns the pods that were admitted differently: by other constraints, with another spec, or only at one time.
+fn changed<'a>(before: &'a Admitted, after: &Admitted) -> Vec<&'a str> {
+    let changed = before.iter().filter(|(name, outcome)| **outcome != after[*name]);
+    changed.map(|(name, _)| name.as_str()).collect()
 }
 
 /// Every pod has the spec that it had before, to the byte, and comes in by the same constraints but for those of `OWN`.
@@ -157,8 +157,8 @@ fn assert_unchanged(before: &Admitted, after: &Admitted) {
     let specs =
         |all: &Admitted| all.values().map(|one| one.clone().map(|(_, spec)| spec)).collect::<Vec<_>>();
     assert_eq!(specs(before), specs(after));
-    assert_eq!(moved(before, after), OWN.map(|kind| format!("wildcard-{kind}")));
-    for name in moved(before, after) {
+    assert_eq!(changed(before, after), OWN.map(|kind| format!("wildcard-{kind}")));
+    for name in changed(before, after) {
         let by = |all: &Admitted| all[name].clone().map(|(by, _)| by);
         assert_eq!(
             (by(before).as_deref(), by(after).as_deref()),
@@ -187,13 +187,13 @@ fn installing_changes_nobodys_pods() {
     assert_unchanged(&before, &admitted(&site, false));
     assert_unchanged(&before_with_token, &admitted(&site, true));
 
-    // As the first version's were: `status` says so, and its remedy puts that right.
+    // The first version's constraints: `status` reports them, and its remedy restores them.
     let first = json!({"allowHostNetwork": false, "allowHostPorts": false, "allowPrivilegeEscalation": false,
         "readOnlyRootFilesystem": true, "requiredDropCapabilities": ["ALL"], "seLinuxContext": {"type": "MustRunAs"},
         "fsGroup": {"type": "MustRunAs"}, "seccompProfiles": ["runtime/default"]});
     site.cluster.api().merge(SCC, &first).unwrap();
     let harmed = admitted(&site, false);
-    let harmed = moved(&before, &harmed);
+    let harmed = changed(&before, &harmed);
     assert!(harmed.contains(&"wildcard-host-path-and-pid"), "the matrix is blind: {harmed:?}");
     let warned = site.checked("constraints");
     assert_eq!(warned["status"], "warning", "{warned}");

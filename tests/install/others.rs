@@ -1,4 +1,4 @@
-//! What others have made or set, and nodes that are unlike the others.
+//! Objects and fields of others, and nodes that are unlike the rest.
 use crate::site::{DAEMON_SET, HERE, Site, program, site};
 use serde_json::json;
 use test_cluster::add_node;
@@ -42,7 +42,7 @@ fn others_objects_are_named_and_stay() {
 }
 
 #[test]
-fn the_predecessors_are_replaced_only_when_told_to() {
+fn predecessors_are_replaced_only_with_the_flag() {
     let site = site();
     predecessor(&site);
     let refused = site.install(&[]);
@@ -97,7 +97,7 @@ fn fields_that_others_have_set_are_theirs_until_forced() {
 }
 
 #[test]
-fn an_architecture_without_an_exporter_is_left_out() {
+fn an_architecture_without_an_exporter_is_skipped() {
     let site = site();
     add_node(site.cluster, "arm", "arm64").unwrap();
     let arms = ["--node-selector", "kubernetes.io/arch=arm64"];

@@ -8,11 +8,11 @@ use std::thread;
 use std::time::Duration;
 use test_cluster::{Cluster, Login, Process, free_port, start, tool};
 
-/// What ends the first line of a request, and stands nowhere else in one.
+/// End of the first line of a request, which is nowhere else in one.
 const REQUEST: &[u8] = b" HTTP/1.1\r\n";
 const LOGGED_OUT: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 103\r\nConnection: close\r\n\r\n{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"Unauthorized\",\"reason\":\"x\",\"code\":401}";
 
-/// What happens to requests beyond those that are let through.
+/// Treatment of requests beyond those that are let through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beyond {
     /// Their connections hang; so does the answer to the last one let through, which has been done.
@@ -25,7 +25,7 @@ pub(crate) enum Beyond {
 
 /// A proxy while this lives.
 pub(crate) struct Proxy {
-    /// Where to ask it.
+    /// Its address.
     pub(crate) url: String,
     state: Arc<State>,
     reached: Mutex<Receiver<()>>,
@@ -90,7 +90,7 @@ impl Proxy {
         self.state.limit.store(self.seen().saturating_add(more), Ordering::SeqCst);
     }
 
-    /// Whether the last request that is let through has been answered, within `time`.
+    /// Returns true if the last request that is let through has its response within `time`.
     pub(crate) fn is_reached(&self, time: Duration) -> bool {
         self.reached.lock().unwrap().recv_timeout(time).is_ok()
     }

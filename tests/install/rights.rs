@@ -110,7 +110,7 @@ fn each_missing_right_is_named_and_the_roles_printed_are_enough() {
 }
 
 #[test]
-fn who_may_install_and_not_query_is_told_of_the_page_to_sign_in_after_one_request() {
+fn an_installer_who_may_not_query_learns_of_the_sign_in_page_after_one_request() {
     let site = site();
     let somebody = somebody(&site);
     let roles = printed(&site.run_as(&somebody, &[]).stdout);
@@ -127,7 +127,7 @@ fn who_may_install_and_not_query_is_told_of_the_page_to_sign_in_after_one_reques
     .unwrap();
     roles.iter().for_each(|role| site.cluster.api().delete(&path(role)).unwrap());
     let said = format!(
-        "warning: whether samples arrive is not known, since Prometheus cannot be asked: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
+        "warning: whether samples arrive is not known, since Prometheus cannot be queried: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
     );
     assert_eq!(done.stderr.lines().filter(|line| *line == said).count(), 1, "{}", done.stderr);
     assert!(

@@ -53,7 +53,7 @@ fn somebody_elses_secret_is_warned_of_once_with_the_service_cas_own_words() {
         "{}",
         done.stderr
     );
-    // What is not ours stays.
+    // Objects of others stay.
     assert_eq!(site.uninstall().code, 0);
     let left: Value = site.get(SECRET);
     site.cluster.api().delete(SECRET).unwrap();

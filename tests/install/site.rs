@@ -13,7 +13,7 @@ pub(crate) const HERE: &str = "/namespaces/openshift-monitoring";
 pub(crate) const DAEMON_SET: &str =
     "/apis/apps/v1/namespaces/openshift-monitoring/daemonsets/process-exporter";
 pub(crate) const CONFIG: &str = "/api/v1/namespaces/openshift-monitoring/configmaps/process-exporter";
-/// What the exporter's pods mount, and the service CA makes.
+/// Secret that the exporter's pods mount and the service CA makes.
 pub(crate) const SECRET: &str = "/api/v1/namespaces/openshift-monitoring/secrets/process-exporter-tls";
 pub(crate) const SERVICE: &str = "/api/v1/namespaces/openshift-monitoring/services/process-exporter";
 const QUOTA: &str = "/api/v1/namespaces/openshift-monitoring/resourcequotas/none";
@@ -85,7 +85,7 @@ impl Site {
         self.run_as(&self.plugin, more)
     }
 
-    /// The same as somebody else.
+    /// Runs the plugin as another user.
     pub(crate) fn run_as(&self, plugin: &Plugin, more: &[&str]) -> Outcome {
         let exporter = self.exporter.to_str().unwrap();
         let limit: &[&str] = if more.contains(&"--timeout") { &[] } else { &["--timeout", "60s"] };
@@ -109,7 +109,7 @@ impl Site {
         serde_json::from_str(&self.cluster.api().get(path).unwrap()).unwrap()
     }
 
-    /// Whether there is an object of this path.
+    /// Returns true if there is an object of this path.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.cluster.api().get(path).is_ok()
     }
@@ -180,14 +180,15 @@ impl Site {
         all
     }
 
-    /// What there is, by kind, namespace and name.
+    /// Returns all objects, by kind, namespace and name.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.objects().iter().map(name).collect();
         names.sort();
         names
     }
 
-    /// What we have applied, as it is; without what the server counts and dates, and the service CA's word on who has signed.
+    /// Returns our applied objects, without the server's counters and dates, and without the service CA's note on the
+    /// signer.
     pub(crate) fn ours(&self) -> Vec<Value> {
         let mut ours: Vec<Value> = self.objects().into_iter().filter(is_applied).collect();
         for object in &mut ours {

@@ -36,7 +36,7 @@ fn the_lowest_version_is_that_of_the_clusters_profile() {
         assert_eq!(done.code, 0, "{done:?}");
         assert_eq!(lowest(&site), expected, "{spec}");
     }
-    // What was made of the profile is no change of somebody's.
+    // Arguments from the profile are no edit by somebody.
     let objects = site.checked("objects");
     assert_eq!(objects["status"], "ok", "{objects}");
     api.delete(PROFILE).unwrap();
@@ -70,7 +70,7 @@ fn a_profile_that_may_not_be_seen_is_noted() {
     .unwrap();
     let done = site.run_as(&somebody, &["--wait=false"]);
     let first = lowest(&site);
-    // Who may see it has it obeyed, and who may not does not take that back.
+    // A user who may read the profile applies it. One who may not leaves it as it is.
     let modern = json!({"apiVersion": "config.openshift.io/v1", "kind": "APIServer", "metadata": {"name": "cluster"},
         "spec": {"tlsSecurityProfile": {"type": "Modern", "modern": {}}}});
     api.apply(PROFILE, &modern.to_string()).unwrap();

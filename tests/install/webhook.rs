@@ -32,7 +32,7 @@ impl Drop for Registered<'_> {
     }
 }
 
-/// What the API server answers to an object that is to be created, without creating it.
+/// Returns the API server's response to the creation of an object, as a dry run.
 fn tried(site: &Site, path: &str, object: &Value) -> String {
     let made = site.cluster.api().create(&format!("{path}?dryRun=All"), object);
     made.map_or_else(|error| error.to_string(), |made| made.to_string())

@@ -57,7 +57,7 @@ fn algorithms() -> Vec<GoCertificate> {
     all
 }
 
-/// What is shown, and the names of what is trusted; `true`: by its whole list of authorities.
+/// Certificate of the server, and names of the trusted ones; `true`: by its whole list of authorities.
 fn others() -> Vec<(GoCertificate, Vec<&'static str>)> {
     let itself = |name: &str, key: &str| server(name, key, "", "");
     let expired = |certificate: GoCertificate| GoCertificate { expired: true, ..certificate };

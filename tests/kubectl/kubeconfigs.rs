@@ -1,4 +1,4 @@
-//! What a kubeconfig may hold, and in which form.
+//! Contents of kubeconfigs, in all their forms.
 use crate::trial::{Case, End, administrator, cluster, count, folder, kubeconfig, text, token, try_all};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

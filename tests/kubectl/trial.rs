@@ -15,7 +15,7 @@ const KUBECTL: [&str; 5] = [
     "-o=name",
 ];
 
-/// How a try ends.
+/// End of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The question was answered.
@@ -26,7 +26,7 @@ pub(crate) enum End {
     Error,
 }
 
-/// What both programs are given.
+/// Input of both programs.
 #[derive(Default)]
 pub(crate) struct Case {
     name: String,
@@ -96,7 +96,7 @@ pub(crate) fn try_all(cases: &[Case]) -> Vec<End> {
     ends
 }
 
-/// How many of the cases ended so.
+/// Returns the number of cases with this end.
 pub(crate) fn count(ends: &[End], end: End) -> usize {
     ends.iter().filter(|its| **its == end).count()
 }
@@ -129,8 +129,8 @@ fn end(outcome: &Outcome, refusals: &[&str]) -> End {
     }
 }
 
-/// What is wrong with the form of an error: it is one line in words, without Rust's own ways to print values, and without a
-/// secret.
+/// Returns the fault in the form of an error. A good error is one line in words, without Rust's own ways to print values
+/// and without a secret.
 fn indecent(outcome: &Outcome) -> Option<&'static str> {
     if outcome.code == 0 {
         return None;

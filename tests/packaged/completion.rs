@@ -129,7 +129,7 @@ fn groups_of_users_and_projects_are_openshifts() {
 }
 
 #[test]
-fn a_cluster_that_does_not_answer_is_silence() {
+fn a_cluster_that_does_not_respond_offers_nothing() {
     let kubectl = Client::kubectl(Login::Installer);
     // It takes connections and says nothing; without a limit of our own this would never end.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -12,29 +12,33 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "
 /// Above it a download is a nuisance, bytes.
 const LARGEST: u64 = 12 << 20;
 
-fn run(program: &mut Command) -> String {
+pub(crate) fn run(program: &mut Command) -> String {
     let output = program.output().unwrap();
     assert!(output.status.success(), "{program:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Packs this test's own programs, whose bytes those of a release are not, in `folder`; returns what the hashes are.
-fn pack(folder: &Path) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = env!("CARGO_BIN_EXE_oc-interrogate");
-    let [platform, exporters] = [format!("linux-{ARCHITECTURE}"), "exporter".to_owned()].map(|name| {
-        let place = folder.join("bin").join(name);
-        fs::create_dir_all(&place).unwrap();
-        place
-    });
-    // Its symbols are most of it, and none of krew's business.
-    run(Command::new("strip").arg("-o").arg(platform.join("oc-interrogate")).arg(program));
+/// Copies this test's own program without its symbols, which are most of it.
+fn strip_to(file: &Path) {
+    run(Command::new("strip").arg("-o").arg(file).arg(env!("CARGO_BIN_EXE_oc-interrogate")));
+}
+
+/// Makes files that are packed as the exporters, and run nowhere.
+pub(crate) fn fake_exporters(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
     for architecture in ["amd64", "arm64"] {
-        // Carried, and not run here.
-        let exporter = exporters.join(format!("process-exporter-linux-{architecture}"));
-        fs::copy(root.join("exporter/build"), exporter).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporter/build");
+        fs::copy(script, folder.join(format!("process-exporter-linux-{architecture}"))).unwrap();
     }
-    run(Command::new(root.join("packaging/pack")).arg(folder));
+}
+
+/// Packs this test's own programs, whose bytes those of a release are not, in `folder`. Returns the hashes.
+fn pack(folder: &Path) -> String {
+    let platform = folder.join("bin").join(format!("linux-{ARCHITECTURE}"));
+    fs::create_dir_all(&platform).unwrap();
+    strip_to(&platform.join("oc-interrogate"));
+    fake_exporters(&folder.join("bin/exporter"));
+    run(Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/pack")).arg(folder));
     fs::read_to_string(folder.join("SHA256SUMS")).unwrap()
 }
 
@@ -138,8 +142,8 @@ fn kubectl_offers(kubectl: &Plugin) -> String {
     ok(kubectl.run(["__complete", "interr"]).unwrap())
 }
 
-/// As krew's index does, which wants the file to be named after the plugin.
-fn validate(manifest: &Path) {
+/// Validates a manifest as krew's index does, which wants the file to be named after the plugin.
+pub(crate) fn validate(manifest: &Path) {
     let folder = directory().unwrap().join("manifest");
     fs::create_dir_all(&folder).unwrap();
     let named = folder.join("interrogate.yaml");

@@ -10,4 +10,5 @@
 mod completion;
 mod krew;
 mod oc;
+mod release;
 mod version;

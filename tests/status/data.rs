@@ -61,7 +61,7 @@ fn all_is_well_and_then_the_config_is_not() {
     };
     assert!(is_shown(": curl -s ", "/namespaces/openshift-monitoring/"), "{shown}");
     assert!(is_shown(": curl -sG ", "/api/v1/query "), "{shown}");
-    well.assert_check("prometheus", "ok", &format!("it answers at {}", scrape.prometheus.url), "");
+    well.assert_check("prometheus", "ok", &format!("it responds at {}", scrape.prometheus.url), "");
     well.assert_check("targets", "ok", "3 of 3 nodes are scraped", "");
     well.assert_check("rules", "ok", "15 rules are loaded and evaluated", "");
     well.assert_check("samples", "ok", "3 of 3 nodes have fresh samples, the newest ", "");
@@ -91,7 +91,7 @@ fn all_is_well_and_then_the_config_is_not() {
 
 /// A Prometheus that does not keep up leaves out evaluations, and says so of itself.
 #[test]
-fn evaluations_that_were_missed_are_told() {
+fn missed_evaluations_are_reported() {
     let site = installed();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let group = "/etc/prometheus/rules/openshift-monitoring-process-exporter.yaml;process-exporter";
@@ -158,7 +158,7 @@ fn a_node_too_few_and_a_rule_too_few() {
 }
 
 #[test]
-fn a_rule_that_fails_is_told_with_its_error() {
+fn a_rule_that_fails_is_reported_with_its_error() {
     let site = installed();
     let scrape = start_scrape(&site, "failing", Rules::Failing, 3);
     until("the rule to fail", Duration::from_secs(60), || {
@@ -206,7 +206,7 @@ fn no_target_no_rule_and_an_old_sample() {
 }
 
 #[test]
-fn a_target_that_does_not_answer_is_told_with_the_scrapes_own_error() {
+fn a_target_that_does_not_respond_is_reported_with_the_scrapes_own_error() {
     let site = installed();
     let port = free_port();
     let config = format!(

@@ -78,7 +78,7 @@ fn what_is_edited_is_named_and_what_is_added_stays() {
     assert_eq!(site.install(&FLAGS).code, 0);
     assert_no_drift(&site);
 
-    // What another interval would have made of the rules is missed.
+    // The rules are not those of another interval.
     edit(&site, MONITOR, |monitor| monitor["spec"]["endpoints"][0]["interval"] = json!("30s"));
     status(&site.plugin, &[]).assert_check(
         "objects",
@@ -89,7 +89,7 @@ fn what_is_edited_is_named_and_what_is_added_stays() {
 }
 
 #[test]
-fn who_may_not_try_it_is_told_so_once_something_differs() {
+fn a_missing_right_to_try_is_reported_once_something_differs() {
     let site = site();
     let api = site.cluster.api();
     assert_eq!(site.install(&["--wait=false"]).code, 0);
@@ -116,7 +116,7 @@ fn who_may_not_try_it_is_told_so_once_something_differs() {
         Ok(())
     })
     .unwrap();
-    // What the server writes in its own way is none to be tried.
+    // Values that the server writes in its own form need no trial.
     asked().assert_check("objects", "ok", "13 of 13 are there and ours, as install makes them", "");
     api.merge(CONSTRAINTS, &json!({"allowHostIPC": true})).unwrap();
     let found = asked();
@@ -126,7 +126,7 @@ fn who_may_not_try_it_is_told_so_once_something_differs() {
     let mut all = status(&site.plugin, &[]);
     all.assert_check("objects", "warning", "process-exporter (allowHostIPC)", "--force-conflicts");
 
-    // Of very many some are tried.
+    // Only some of very many are tried.
     let labels = json!({"metadata": {"labels": {"app.kubernetes.io/version": "0.1.0"}}});
     api.merge(DASHBOARD, &json!({"data": {"process-exporter.json": "{}"}})).unwrap();
     api.merge(MONITOR, &json!({"spec": {"jobLabel": "other"}})).unwrap();

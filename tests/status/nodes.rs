@@ -12,7 +12,7 @@ const DOWN: &str = "down-1";
 const VIRTUAL: &str = "virtual-1";
 const OTHER: &str = "mainframe-1";
 
-/// What makes the fleet's nodes twenty; gone when dropped, since the tests after this one count on few.
+/// Further nodes, twenty in all; deleted when dropped, since later tests expect few.
 struct More(&'static Cluster);
 
 impl More {
@@ -70,7 +70,7 @@ fn nodes_that_cannot_run_it_are_named_and_not_waited_for() {
         gone.stderr.contains(&left) && !gone.stdout.contains("all of oc interrogate is gone"),
         "{gone:?}"
     );
-    // What is installed onto it would go with it.
+    // Objects installed in it would be deleted with it.
     let refused = site.install(&[]);
     let why = format!(
         "is being deleted, and waits for pods on nodes that are not ready ({DOWN}): end these with oc"

@@ -73,7 +73,7 @@ fn without_prometheus_that_is_the_failure_and_what_follows_is_skipped() {
     found.assert_check(
         "prometheus",
         "failed",
-        "it cannot be asked: no way to Prometheus, neither by route",
+        "it cannot be queried: no way to Prometheus, neither by route",
         "",
     );
     assert_eq!(

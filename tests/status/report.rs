@@ -1,4 +1,4 @@
-//! What `status` says, as scripts read it.
+//! Reports of `status -o json`, as scripts read them.
 use serde_json::Value;
 use test_cluster::Plugin;
 
@@ -31,7 +31,7 @@ impl Status {
         those.map(|check| check["check"].as_str().unwrap()).collect()
     }
 
-    /// Returns the same without `attributed` and `names`, which depend on the other load of this machine.
+    /// Returns those names without `attributed` and `names`, which depend on the other load of this machine.
     pub(crate) fn with_status_except_attributed(&self, status: &str) -> Vec<&str> {
         self.with_status(status)
             .into_iter()

@@ -44,7 +44,7 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     viewer.assert_check(
         "prometheus",
         "ok",
-        "it answers at https://seen-openshift-monitoring.apps.test.example",
+        "it responds at https://seen-openshift-monitoring.apps.test.example",
         "",
     );
     viewer.assert_check("targets", "ok", "3 of 3 nodes are scraped", "");
@@ -53,7 +53,7 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
     let nobody = status(&plugin(Login::Nobody), &[]);
     assert_eq!(nobody.code, 1);
     assert_eq!(nobody.with_status("failed"), ["prometheus"]);
-    nobody.assert_check("prometheus", "failed", "it cannot be asked: user \"nobody\" may not query", "");
+    nobody.assert_check("prometheus", "failed", "it cannot be queried: user \"nobody\" may not query", "");
     nobody.assert_check("prometheus", "failed", "ask for the cluster role cluster-monitoring-view", "");
     let unknown = plugin(Login::WrongToken).run(["status"]).unwrap();
     assert!(unknown.code == 1 && unknown.stdout.is_empty(), "{unknown:?}");
@@ -61,7 +61,7 @@ fn what_may_not_be_seen_is_skipped_and_says_the_right() {
 }
 
 #[test]
-fn the_sign_in_page_of_older_releases_is_told_of_after_one_request() {
+fn the_sign_in_page_of_older_releases_is_reported_after_one_request() {
     let site = site();
     assert_eq!(site.install(&["--wait=false"]).code, 0);
     let scrape = start_scrape(&site, "signed", Rules::All, 3);
@@ -72,7 +72,7 @@ fn the_sign_in_page_of_older_releases_is_told_of_after_one_request() {
     door.lead_to_host(host).unwrap();
     let nobody = status(&plugin(Login::Nobody), &[]);
     let said = format!(
-        "it cannot be asked: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
+        "it cannot be queried: https://{host} answered with a sign-in page (403): log in again with oc login, or ask for the cluster role cluster-monitoring-view"
     );
     nobody.assert_check("prometheus", "failed", &said, "");
     assert!(nobody.code == 1 && nobody.with_status("failed") == ["prometheus"], "{nobody:?}");
@@ -82,7 +82,7 @@ fn the_sign_in_page_of_older_releases_is_told_of_after_one_request() {
     status(&plugin(Login::Viewer), &[]).assert_check(
         "prometheus",
         "ok",
-        &format!("it answers at https://{host}"),
+        &format!("it responds at https://{host}"),
         "",
     );
 }

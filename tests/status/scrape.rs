@@ -21,7 +21,7 @@ pub(crate) enum Rules {
     All,
     /// All but the last of the first group.
     Fewer,
-    /// That one cannot be evaluated.
+    /// All, and one that Prometheus cannot evaluate.
     Failing,
     None,
 }
@@ -32,7 +32,7 @@ pub(crate) fn start_scrape(site: &Site, name: &str, rules: Rules, nodes: usize) 
     start_scrape_as(site, name, rules, &names, None)
 }
 
-/// The same under these names of nodes, by a Prometheus that has these samples, OpenMetrics, from before.
+/// Starts a Prometheus with older samples (OpenMetrics), whose nodes have these names.
 pub(crate) fn start_scrape_as(
     site: &Site,
     name: &str,

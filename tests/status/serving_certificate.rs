@@ -24,7 +24,7 @@ fn follow(site: &Site, found: &Status) {
 }
 
 #[test]
-fn a_certificate_that_is_not_issued_is_told_and_the_remedy_has_it_issued() {
+fn a_certificate_that_is_not_issued_is_reported_and_the_remedy_has_it_issued() {
     let site = site();
     let asked = || status(&site.plugin, &[]);
     let healed = || {

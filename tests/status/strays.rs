@@ -1,4 +1,4 @@
-//! What of the platform may run on isolated CPUs, as a check.
+//! Check `cpusets`: what of the platform may run on isolated CPUs.
 use crate::report::status;
 use crate::scrape::{Rules, start_scrape_as};
 use crate::site::site;

@@ -5,6 +5,7 @@ use node_cpu::{Class, Counts, Work};
 use std::time::Instant;
 
 mod adds_up;
+mod documented;
 
 fn own() -> Own {
     Own {

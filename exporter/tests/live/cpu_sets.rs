@@ -87,7 +87,7 @@ fn a_stray_is_seen_where_it_may_run() {
         assert_eq!(strays, expected);
         before = now;
     }
-    // What is in its cgroup and in the counters of the sets is one.
+    // The CPU of its cgroup and of the sets' counters is the same.
     let busy = |text: &str, set: &str| {
         let lines =
             text.lines().filter(|line| line.starts_with("namedprocess_node_cpuset_cpu_seconds_total"));

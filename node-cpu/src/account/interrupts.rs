@@ -40,7 +40,7 @@ struct Last {
 
 impl Interrupts {
     pub(crate) fn new(ledger: &mut Ledger) -> Interrupts {
-        let account = ledger.acquire_shown(&naming::interrupts());
+        let account = ledger.acquire_exported(&naming::interrupts());
         Interrupts { account, last: None, uncredited_us: 0, leftover_us: 0, given_up_us: 0, withheld_us: 0 }
     }
 

@@ -56,7 +56,7 @@ pub struct Ledger {
     free: Vec<u32>,
     ids: BTreeMap<Group, u32>,
     /// Number of groups that are shown, without `(other)`.
-    shown_groups: usize,
+    exported_groups: usize,
     pods: Pods,
     /// Account of the group of all pods; `None` if there is no pod.
     all_pods: Option<u32>,
@@ -152,7 +152,7 @@ impl Ledger {
     pub fn write_by_allowed(&self, snapshot: &mut Snapshot) {
         self.pods.write_by_allowed(snapshot);
         let all = self.ids.values().filter_map(|number| self.accounts.get(*number as usize)?.as_ref());
-        let shown = all.filter(|account| account.standing == Standing::Shown);
+        let shown = all.filter(|account| account.standing == Standing::Exported);
         let parts = |account: &Account| account.split.parts(account.exported.total_us());
         snapshot.groups_by_allowed = shown.map(|account| (account.group.clone(), parts(account))).collect();
     }
@@ -161,7 +161,7 @@ impl Ledger {
     pub fn write(&self, snapshot: &mut Snapshot, threads: bool) {
         self.pods.write(snapshot);
         let all = || self.ids.values().filter_map(|number| self.accounts.get(*number as usize)?.as_ref());
-        let accounts = || all().filter(|account| account.standing == Standing::Shown);
+        let accounts = || all().filter(|account| account.standing == Standing::Exported);
         snapshot.groups = accounts().map(|account| (account.group.clone(), account.exported)).collect();
         snapshot.alive = accounts().filter(|a| a.references > 0).map(|a| a.group.clone()).collect();
         let counted = accounts().filter(|a| a.counts != Counts::default());

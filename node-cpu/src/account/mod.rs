@@ -14,6 +14,8 @@
 
 mod busy;
 mod cpu_sets;
+#[cfg(test)]
+mod documented;
 mod interrupts;
 mod ledger;
 pub(crate) mod reaped_children;

@@ -81,7 +81,7 @@ impl Tree {
     /// Returns the tree at `root`, which keeps at most `open_slots` counters open.
     pub(crate) fn new(root: PathBuf, open_slots: usize, ledger: &mut Ledger) -> Tree {
         let (host, pods) =
-            (ledger.acquire_shown(&naming::exited()), ledger.acquire_owner(&naming::pods_exited()));
+            (ledger.acquire_exported(&naming::exited()), ledger.acquire_owner(&naming::pods_exited()));
         let exited = ExitedAccounts { host, pods };
         let (root_cgroup, born_names) = (Cgroup::root(CgroupRole::root()), BornNames::new());
         Tree { root, root_cgroup, exited, open_slots, last_number: 0, born_names, counters_read: 0 }

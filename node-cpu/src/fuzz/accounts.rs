@@ -44,7 +44,7 @@ impl Model {
             0 => {
                 let class = [Class::Host, Class::Pod, Class::Kernel][usize::from(choice % 3)];
                 let group = (class, Arc::from(format!("g{}", choice % NAMES)));
-                self.acquired.push((self.ledger.acquire_shown(&group), group.clone()));
+                self.acquired.push((self.ledger.acquire_exported(&group), group.clone()));
                 self.sums.entry(group).or_default();
             }
             1 if !self.acquired.is_empty() => {

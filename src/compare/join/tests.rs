@@ -63,7 +63,7 @@ fn pods_of_each_kind_are_joined_over_a_restart() {
 }
 
 #[test]
-fn owners_of_one_side_meet_names_of_the_other() {
+fn owners_of_one_side_are_joined_with_names_of_the_other() {
     for (owner, of, pod) in [
         ("web", "deployment", "web-5d4f8c7b69-bcdfg"),
         ("agent", "daemonset", "agent-zzzzz"),

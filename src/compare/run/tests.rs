@@ -224,7 +224,7 @@ fn what_one_source_does_not_count_is_no_finding() {
 
 /// Rows that filters left out on one side alone would seem to be new: a note says so.
 #[test]
-fn filters_of_one_side_are_told() {
+fn filters_of_one_side_are_noted() {
     let row = || vec![("crio".to_owned(), vec![0.1; 48])];
     let note = "left 0.500 cores out of the rows of A, and 0.000 out of those of B";
     for (excluded, expected) in [(0.5, true), (0.0, false)] {

@@ -27,7 +27,7 @@ fn what_top_saves_is_read_back() {
 }
 
 #[test]
-fn levels_are_told_by_the_rows() {
+fn levels_are_those_of_the_rows() {
     for (from, to, level) in [
         ("\"node\": \"n\"", "\"workload_type\": \"statefulset\"", Level::Workload),
         ("\"name\": \"crio\"", "\"name\": \"crio\", \"thread\": \"a\"", Level::Group),

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_static_program_tells_its_architecture() {
+    fn a_static_program_has_its_architecture() {
         assert_eq!(architecture(&elf(62, true, 1)).unwrap(), "amd64");
         assert_eq!(architecture(&elf(183, true, 1)).unwrap(), "arm64");
         assert_eq!(architecture(&elf(21, true, 1)).unwrap(), "ppc64le");

@@ -100,7 +100,7 @@ fn volumes(page: &mut Page) {
 }
 
 #[test]
-fn a_certificate_that_is_refused_is_told_with_and_without_pods_that_wait_for_it() {
+fn a_refused_certificate_is_reported_with_and_without_pods_that_wait_for_it() {
     let creating = json!({"state": {"waiting": {"reason": "PodInitializing"}}});
     let event = json!([{"reason": "FailedMount", "involvedObject": {"name": "a"},
         "message": "MountVolume.SetUp failed for volume \"serving\" : secret \"process-exporter-tls\" not found"}]);

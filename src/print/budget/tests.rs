@@ -1,7 +1,7 @@
 //! Golden pages of verdicts, of each format, and the schemas.
 use super::{BudgetFormat, budget, budgets, suggestion};
 use crate::budget::{
-    BudgetReport, Finding, Item, LineReport, NodeCourse, NodeReservation, NodeVerdict, PROFILES, Part,
+    BudgetReport, Finding, Item, LineReport, NodeReservation, NodeTrend, NodeVerdict, PROFILES, Part,
     Suggestion, Unit, Verdict, WorstMoment,
 };
 use crate::golden::check;
@@ -115,18 +115,18 @@ fn report(per_node: bool) -> BudgetReport {
             cores: 4.25,
             parts,
         }),
-        course: Some(course()),
+        trend: Some(trend()),
         notes: vec!["a note".to_owned()],
     }
 }
 
-/// Course of the worst line, with a gap.
-fn course() -> NodeCourse {
+/// Trend of the worst line, with a gap.
+fn trend() -> NodeTrend {
     let trend = |of: f64| {
         let part = |part: u32| if part == 7 { f64::NAN } else { (f64::from(part) / 4.0).sin().abs() * of };
         (0..20).map(part).collect()
     };
-    NodeCourse {
+    NodeTrend {
         node: "sno-1".to_owned(),
         line: "platform".to_owned(),
         statistic: "max".to_owned(),

@@ -1,7 +1,7 @@
 //! Golden pages of a comparison, of each format, and the schema.
 use super::{ComparisonFormat, ComparisonOptions, FailOn, comparison};
 use crate::compare::{
-    Change, ClassComparison, Comparison, Courses, Findings, Level, RowComparison, SideReport, Verdict,
+    Change, ClassComparison, Comparison, Findings, Level, RowComparison, SideReport, Trends, Verdict,
 };
 use crate::golden::check;
 use crate::report::{Class, Window};
@@ -81,22 +81,22 @@ fn example() -> Comparison {
         busy: change(Some(1.0), Some(1.05)),
         unattributed: Change { relative: None, ..change(Some(-0.01), Some(0.01)) },
         excluded: change(Some(0.0), Some(0.125)),
-        courses: courses(hostile),
+        trends: trends(hostile),
         notes: vec!["samples of B cover 50.0 % of the window that was asked for".to_owned()],
     }
 }
 
 /// The second window has more of the first row, a gap, and none of the third.
-fn courses(hostile: &str) -> Courses {
-    let course =
+fn trends(hostile: &str) -> Trends {
+    let trend =
         |of: f64| (0..24).map(|part| of * (2.0 + (f64::from(part) / 3.0).sin())).collect::<Vec<f64>>();
-    let mut gap = course(0.2);
+    let mut gap = trend(0.2);
     gap[5] = f64::NAN;
-    let named = |name: &str, course| (name.to_owned(), course);
+    let named = |name: &str, trend| (name.to_owned(), trend);
     let [first, second, third] = [hostile, "openshift-etcd etcd", "shop till"];
-    Courses {
-        a: vec![named(first, course(0.1)), named(second, course(0.2)), named(third, course(0.05))],
-        b: vec![named(first, course(0.25)), named(second, gap), named(third, Vec::new())],
+    Trends {
+        a: vec![named(first, trend(0.1)), named(second, trend(0.2)), named(third, trend(0.05))],
+        b: vec![named(first, trend(0.25)), named(second, gap), named(third, Vec::new())],
     }
 }
 

@@ -34,13 +34,13 @@ impl Scene {
     pub(in crate::print) fn of_report(report: &Report) -> [Scene; 1] {
         let layers = stack::of_rows(report, LAYERS);
         let busy = report.busy.map(|busy| {
-            let course = report.course.as_ref().map_or_else(Vec::new, |course| course.busy.clone());
-            (course, [busy.avg, busy.max])
+            let busy_trend = report.total_trends.as_ref().map_or_else(Vec::new, |trends| trends.busy.clone());
+            (busy_trend, [busy.avg, busy.max])
         });
         let of_busy =
             report.busy.map_or_else(String::new, |busy| format!(", busy {} on average", cores(busy.avg)));
         let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or_default().max(1);
-        let step = report.course.as_ref().map(|course| course.step_seconds * parts as f64);
+        let step = report.total_trends.as_ref().map(|trends| trends.step_seconds * parts as f64);
         [Scene {
             heading: format!("CPU in cores{of_busy}"),
             subheading: subheading(&report.window, &report.source),
@@ -59,29 +59,29 @@ impl Scene {
     /// Shows what the line of a budget's worst moment was made of on its node, and its limit.
     pub(in crate::print) fn of_budget(report: &BudgetReport) -> [Scene; 1] {
         let window = &report.window;
-        let course = report.course.as_ref();
-        let layers = course.map_or_else(Vec::new, |course| stack::of_parts(&course.layers));
+        let trend = report.trend.as_ref();
+        let layers = trend.map_or_else(Vec::new, |course| stack::of_parts(&course.layers));
         let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or_default().max(1);
-        let on = course.map_or_else(String::new, |course| format!(": {} on {}", course.line, course.node));
-        let moment = report.worst_moment.as_ref().filter(|_| course.is_some());
+        let on = trend.map_or_else(String::new, |course| format!(": {} on {}", course.line, course.node));
+        let moment = report.worst_moment.as_ref().filter(|_| trend.is_some());
         [Scene {
             heading: crate::print::printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
             subheading: subheading(window, &report.source),
             layers,
             busy: None,
             end: seconds(window.end),
-            length: course.map_or(window.interval_seconds, |course| course.step_seconds * parts as f64),
+            length: trend.map_or(window.interval_seconds, |trend| trend.step_seconds * parts as f64),
             peak: moment.map(|moment| (seconds(moment.time) - window.step_seconds / 2.0, moment.cores)),
-            limit: course.map(|course| (course.limit, format!("limit of {}", course.statistic))),
+            limit: trend.map(|trend| (trend.limit, format!("limit of {}", trend.statistic))),
             at_least: 0.0,
             why_empty: "no line has samples of CPU, parts and a limit that is known".to_owned(),
         }]
     }
 
-    /// Shows the courses of two windows on the same scale, one below the other.
+    /// Shows the trends of two windows on the same scale, one below the other.
     pub(in crate::print) fn of_comparison(of: &Comparison) -> [Scene; 2] {
-        let sides = [("A", &of.a, &of.courses.a), ("B", &of.b, &of.courses.b)];
-        let piles = sides.map(|(.., courses)| stack::of_parts(courses));
+        let sides = [("A", &of.a, &of.trends.a), ("B", &of.b, &of.trends.b)];
+        let piles = sides.map(|(.., trends)| stack::of_parts(trends));
         let tops = piles.iter().filter_map(|layers| layers.last()).flat_map(|layer| &layer.edges);
         let at_least = tops.flatten().map(|(_, upper)| *upper).fold(0.0, f64::max);
         let scene = |(name, side, _): (&str, &SideReport, _), layers: Vec<Layer>| Scene {

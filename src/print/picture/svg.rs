@@ -117,7 +117,8 @@ fn axes(plot: &Plot, marks: &[f64]) -> Group {
         let y = place(plot.y(*mark));
         let line =
             Line::new().set("class", "grid").set("x1", LEFT).set("x2", RIGHT).set("y1", y).set("y2", y);
-        let label = text(LEFT - 6.0, y + 4.0, &shown(*mark)).set("text-anchor", "end").set("font-size", 12);
+        let label =
+            text(LEFT - 6.0, y + 4.0, &mark_text(*mark)).set("text-anchor", "end").set("font-size", 12);
         group = group.add(line).add(label);
     }
     for (at, label) in axis::of_time(plot.start, plot.end) {
@@ -133,7 +134,7 @@ fn axes(plot: &Plot, marks: &[f64]) -> Group {
 }
 
 /// Writes a mark without the digits that its binary form adds.
-fn shown(mark: f64) -> String {
+fn mark_text(mark: f64) -> String {
     let text = format!("{mark:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

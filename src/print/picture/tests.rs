@@ -3,7 +3,7 @@ use crate::golden::check;
 use crate::print::example::{at_peak, classes, groups, nothing};
 use crate::print::tests::options;
 use crate::print::{Format, report as write};
-use crate::report::{Class, Course, Report, Row};
+use crate::report::{Class, Report, Row, TotalTrends};
 use roxmltree::{Document, Node};
 
 /// Parts of a day's picture.
@@ -21,14 +21,14 @@ fn page(report: &Report, format: Format) -> String {
 fn moving(rows: usize, name: &dyn Fn(usize) -> String) -> Report {
     let mut report = groups();
     let template = report.rows[0].clone();
-    let course = |row: usize, part: usize| {
+    let mean = |row: usize, part: usize| {
         let is_absent = row < 2 && (60..70).contains(&part) || (100..110).contains(&part);
         let cores = 0.3 + 0.25 * ((part * (row + 3)) as f64 / 20.0).sin() + row as f64 / 50.0;
         if is_absent { f64::NAN } else { cores }
     };
     report.rows = (0..rows)
         .map(|row| {
-            let trend: Vec<f64> = (0..PARTS).map(|part| course(row, part)).collect();
+            let trend: Vec<f64> = (0..PARTS).map(|part| mean(row, part)).collect();
             let sum: f64 = trend.iter().filter(|cores| cores.is_finite()).sum();
             let mut of = Row { class: Class::Host, name: name(row), trend, ..template.clone() };
             (of.stats.avg, of.stats.max) = (sum / PARTS as f64, 0.55 + row as f64 / 50.0);
@@ -36,8 +36,8 @@ fn moving(rows: usize, name: &dyn Fn(usize) -> String) -> Report {
         })
         .collect();
     let busy = |part: usize| report.rows.iter().map(|row| row.trend[part]).sum::<f64>();
-    report.course =
-        Some(Course { step_seconds: 15.0, busy: (0..PARTS).map(busy).collect(), classes: Vec::new() });
+    report.total_trends =
+        Some(TotalTrends { step_seconds: 15.0, busy: (0..PARTS).map(busy).collect(), classes: Vec::new() });
     report
 }
 
@@ -167,11 +167,11 @@ fn labels_do_not_overlap() {
 fn pictures() {
     let mut report = classes();
     report.peak = at_peak().peak;
-    for (row, course) in report.rows.iter_mut().zip([[1.0, 2.0, f64::NAN, 1.5], [0.5, 0.25, f64::NAN, 0.5]]) {
-        row.trend = course.to_vec();
+    for (row, trend) in report.rows.iter_mut().zip([[1.0, 2.0, f64::NAN, 1.5], [0.5, 0.25, f64::NAN, 0.5]]) {
+        row.trend = trend.to_vec();
     }
-    report.course =
-        Some(Course { step_seconds: 900.0, busy: vec![1.75, 2.5, f64::NAN, 2.25], classes: Vec::new() });
+    report.total_trends =
+        Some(TotalTrends { step_seconds: 900.0, busy: vec![1.75, 2.5, f64::NAN, 2.25], classes: Vec::new() });
     check("tests/golden/report/classes.svg", &page(&report, Format::Svg));
     check("tests/golden/report/classes.html", &page(&report, Format::Html));
     check("tests/golden/report/nothing.svg", &page(&nothing(), Format::Svg));

@@ -1,8 +1,8 @@
 //! The screen without a terminal: every size, and what keys do.
 use super::{Next, Screen};
 use crate::golden::check;
-use crate::print::example::{groups, hostile, nothing, per_node, watched};
-use crate::report::{Course, SortBy};
+use crate::print::example::{groups, hostile, nothing, per_node, with_trends};
+use crate::report::{SortBy, TotalTrends};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
@@ -29,11 +29,11 @@ fn every_size_is_drawn() {
         drawn(&screen, width, height);
     }
     check("tests/golden/watch/120x16-hostile-name.txt", &drawn(&screen, 120, 16));
-    screen.show(watched(groups()));
+    screen.show(with_trends(groups()));
     check("tests/golden/watch/100x20.txt", &drawn(&screen, 100, 20));
     check("tests/golden/watch/60x12.txt", &drawn(&screen, 60, 12));
     check("tests/golden/watch/30x8.txt", &drawn(&screen, 30, 8));
-    screen.show(watched(per_node()));
+    screen.show(with_trends(per_node()));
     check("tests/golden/watch/80x24-per-node.txt", &drawn(&screen, 80, 24));
     screen.fail("Prometheus at https://prometheus.example/ did not answer\nwithin 60 s: try again\u{1b}[2J");
     check("tests/golden/watch/80x24-error.txt", &drawn(&screen, 80, 24));
@@ -72,7 +72,7 @@ fn keys_sort_scroll_and_end() {
     for _ in 0..9 {
         press(&mut screen, KeyCode::Left);
     }
-    screen.show(watched(groups()));
+    screen.show(with_trends(groups()));
     check("tests/golden/watch/80x12-by-name.txt", &drawn(&screen, 80, 12));
     press(&mut screen, KeyCode::End);
     check("tests/golden/watch/80x12-scrolled-to-the-end.txt", &drawn(&screen, 80, 12));
@@ -81,22 +81,21 @@ fn keys_sort_scroll_and_end() {
     assert_eq!(screen.handle(&Event::Key(ctrl_c)), Next::End);
 }
 
-/// A key shows the course of the classes in place of the bars, if there is room.
+/// A key shows the trends of the classes in place of the bars, if there is room.
 #[test]
-fn a_key_shows_the_course() {
-    let mut report = watched(groups());
-    let course =
+fn a_key_shows_the_trends() {
+    let mut report = with_trends(groups());
+    let trend =
         |of: usize| (0..20).map(move |part| ((part * (of + 2)) as f64 / 9.0).sin().abs() * (3 - of) as f64);
     let classes = report.classes.iter().take(3).enumerate();
-    let classes: Vec<_> =
-        classes.map(|(of, total)| (total.class, course(of).collect::<Vec<f64>>())).collect();
-    report.course = Some(Course { step_seconds: 15.0, busy: vec![6.0; 20], classes });
+    let classes: Vec<_> = classes.map(|(of, total)| (total.class, trend(of).collect::<Vec<f64>>())).collect();
+    report.total_trends = Some(TotalTrends { step_seconds: 15.0, busy: vec![6.0; 20], classes });
     for (colour, name) in [(true, "colours"), (false, "shades")] {
         let mut screen = Screen::new(SortBy::Avg, colour);
-        screen.show(watched(groups()));
+        screen.show(with_trends(groups()));
         let bars = drawn(&screen, 80, 30);
-        let mut copy = watched(groups());
-        copy.course = report.course.clone();
+        let mut copy = with_trends(groups());
+        copy.total_trends = report.total_trends.clone();
         screen.show(copy);
         assert_eq!(press(&mut screen, KeyCode::Char('c')), Next::Stay);
         check(&format!("tests/golden/watch/80x30-chart-{name}.txt"), &drawn(&screen, 80, 30));

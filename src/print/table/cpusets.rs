@@ -41,8 +41,8 @@ fn write_sets(sets: &[CpusetBusy], options: PageOptions, out: &mut impl Write) -
 }
 
 fn write_strays(strays: &[Stray], options: PageOptions, out: &mut impl Write) -> io::Result<()> {
-    let is_shown = |stray: &&Stray| !options.fold || stray.avg.is_none_or(|avg| avg >= NOTHING);
-    let shown: Vec<&Stray> = strays.iter().filter(is_shown).collect();
+    let is_visible = |stray: &&Stray| !options.fold || stray.avg.is_none_or(|avg| avg >= NOTHING);
+    let shown: Vec<&Stray> = strays.iter().filter(is_visible).collect();
     let (namespaces, nodes) =
         (shown.iter().any(|stray| stray.namespace.is_some()), shown.iter().any(|stray| stray.node.is_some()));
     let mut headers = vec!["STRAY"];

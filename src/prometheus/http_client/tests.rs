@@ -132,7 +132,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_server_repeats_is_not_shown() {
+async fn a_token_that_the_server_repeats_is_not_printed() {
     let warned = EMPTY.replace("careful", "hidden is weak");
     let responses = vec![response("400 Bad", "Authorization: Bearer hidden"), response("200 OK", &warned)];
     let (url, _requests) = server(responses).await;

@@ -52,13 +52,13 @@ fn what_is_attributed_is_weighed_by_busy_time() {
         assert_eq!(attributed(&classes, &counts).status, CheckStatus::Warning);
         let early = attributed(&classes, &nodes(&[("a", 10.0), ("b", 9.0)]));
         assert_eq!(early.status, CheckStatus::Skipped);
-        assert!(early.message.ends_with(" (b), of 9 samples: too few to tell by"), "{early:?}");
+        assert!(early.message.ends_with(" (b), of 9 samples: too few to judge by"), "{early:?}");
     }
     assert_eq!(attributed(&nodes(&[]), &counts).status, CheckStatus::Skipped);
 }
 
 #[test]
-fn pods_without_a_name_are_told_of() {
+fn pods_without_a_name_are_reported() {
     let with = [("a", 20.0), ("b", 3.0)];
     let names = |with: &[(&str, f64)], without: &[(&str, f64)]| {
         Data { pods_with_name: nodes(with), pods_without_name: nodes(without), ..Data::default() }

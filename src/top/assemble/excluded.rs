@@ -13,10 +13,10 @@ impl Assembly<'_> {
         let count = self.extent.points;
         let (mut excluded, mut any) = (Steps::absent(count), false);
         for (class, total) in &self.totals.classes {
-            let shown =
-                if filter.has_class(*class) { self.shown(*class) } else { Some(Steps::absent(count)) };
-            if let Some(shown) = shown {
-                excluded.add_all(&total.less(&shown));
+            let included =
+                if filter.has_class(*class) { self.included(*class) } else { Some(Steps::absent(count)) };
+            if let Some(included) = included {
+                excluded.add_all(&total.less(&included));
                 any = true;
             } else {
                 excluded.add_all(&total.less(total));
@@ -26,7 +26,7 @@ impl Assembly<'_> {
     }
 
     /// Adds up the rows of a class that has some; `None` if all of it is in them.
-    fn shown(&self, class: Class) -> Option<Steps> {
+    fn included(&self, class: Class) -> Option<Steps> {
         let (filter, fetched) = (&self.question.filter, &self.fetched);
         let total = |steps: &mut dyn Iterator<Item = &Steps>| {
             let mut sum = Steps::absent(self.extent.points);
@@ -44,7 +44,7 @@ impl Assembly<'_> {
             let rows = of_class(Purpose::Groups).chain(of_class(Purpose::OnNodes));
             return Some(total(&mut rows.map(|(_, steps)| steps)));
         }
-        let mut shown = if is_pod && filter.picks_namespaces() {
+        let mut included = if is_pod && filter.picks_namespaces() {
             let has = |key: &Key| filter.has_namespace(key.namespace.as_deref().unwrap_or_default());
             let namespaces = of_class(Purpose::Namespaces).filter(|(key, _)| has(key));
             Some(total(&mut namespaces.map(|(_, steps)| steps)))
@@ -56,11 +56,11 @@ impl Assembly<'_> {
         if class == Class::Infra && filter.leaves_out_own() {
             let own = self.own();
             if own.samples() > 0 {
-                let all = shown.or_else(|| self.totals.classes.get(&class).cloned())?;
-                shown = Some(all.less(&own));
+                let all = included.or_else(|| self.totals.classes.get(&class).cloned())?;
+                included = Some(all.less(&own));
             }
         }
-        shown
+        included
     }
 
     /// Adds up the exporter's own pods, on the nodes asked for.

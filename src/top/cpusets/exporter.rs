@@ -16,9 +16,9 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
     let on: Vec<String> = nodes_matcher(question, "instance").into_iter().collect();
     let busy = promql::select(CPUSETS, &on);
     let labels = if question.per_node { "instance, cpuset" } else { "cpuset" };
-    let text = |at: &At| promql::sum_by(labels, &at.of(&busy));
+    let text = |at: &At| promql::sum_by(labels, &at.select(&busy));
     let node = |series: &Series<'_>| question.per_node.then(|| series.label("instance").to_owned());
-    let cost = Cost::of(2 * if question.per_node { plan.nodes } else { 1 }, 2 * plan.nodes);
+    let cost = Cost::new(2 * if question.per_node { plan.nodes } else { 1 }, 2 * plan.nodes);
     let key =
         |series: &Series<'_>| (Cpuset::of_label(series.label("cpuset")).unwrap_or(Cpuset::Any), node(series));
     let range = querier.ranges().text(plan.window.length());

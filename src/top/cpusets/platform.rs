@@ -29,7 +29,7 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
         matchers.extend((!nodes.is_empty()).then(|| promql::any_of("instance", nodes.iter().copied())));
         let text = metric_names::cores_of(&metric_names::cpus_busy(&matchers.join(",")));
         let count = nodes.len().max(1);
-        let cost = Cost::of(count, count * 100);
+        let cost = Cost::new(count, count * 100);
         let node = |series: &Series<'_>| series.label("instance").to_owned();
         querier.raw_range(&text, plan.grid, cost, node).await
     });

@@ -104,7 +104,7 @@ async fn stray_threads(
     let at_once = |selector: &str, range: &str| {
         format!("max_over_time({}[{range}:{STEP}])", promql::sum_by(labels, selector))
     };
-    let cost = Cost::of(nodes * STRAYS_PER_NODE, nodes * STRAYS_PER_NODE).by(&selector, "instance");
+    let cost = Cost::new(nodes * STRAYS_PER_NODE, nodes * STRAYS_PER_NODE).by(&selector, "instance");
     tokio::try_join!(
         querier.over(list, &selector, window, (Split::Time, cost), lists),
         querier.over(at_once, &selector, window, (Split::Time, cost), most),

@@ -25,7 +25,7 @@ pub(in crate::top) async fn fetch_at(
     let is_summed = |query: &&Planned| {
         let rows = fetched.parts.get(&query.purpose).into_iter().flatten();
         matches!(query.form, Form::Statistics(_))
-            && rows.into_iter().any(|(_, samples)| matches!(samples, Samples::Summed(_)))
+            && rows.into_iter().any(|(_, samples)| matches!(samples, Samples::Statistics(_)))
     };
     let grid = Grid { start: time, end: time, step: plan.grid.step };
     // Rows of workloads are never statistics.

@@ -77,7 +77,7 @@ async fn rows(
         let (selector, cost) = (query.selector.as_str(), query.cost());
         let subject = Subject { selector, labels, window: plan.window, grid: plan.grid, cost };
         let rows = statistics(querier, subject, &question.want(), key).await?;
-        return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Summed(figures))).collect());
+        return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Statistics(figures))).collect());
     }
     let text = |at: &At| query.text(at);
     let rows = querier.range(&text, plan.grid, query.cost(), key).await?;

@@ -30,7 +30,7 @@ pub(super) struct Placement {
 impl Placement {
     /// Fetches the last nodes of the pods that were there lately, which are most; if `moves` matter, the nodes of all
     /// pods, with those that moved.
-    pub(super) async fn find(querier: &Querier<'_>, span: Span, moves: bool) -> Result<Placement> {
+    pub(super) async fn fetch(querier: &Querier<'_>, span: Span, moves: bool) -> Result<Placement> {
         let window = if moves { span.length() } else { LATELY.min(span.length()) };
         let lately = Span::ending(span.end, window);
         let seen = nodes_of(querier, metric_names::POD_INFO, lately, PODS).await?;
@@ -105,7 +105,7 @@ async fn nodes_of(querier: &Querier<'_>, info: &str, span: Span, pods: usize) ->
             seen.entry(pod(series)).or_default().insert(series.label("node").to_owned());
         }
     };
-    let cost = Cost::of(pods, pods).by(info, "namespace");
+    let cost = Cost::new(pods, pods).by(info, "namespace");
     if querier.has_cache() {
         // Then only the new samples are read, and of all pods only in the first round.
         querier.samples(info, span, cost, take).await?;
@@ -130,7 +130,7 @@ async fn times_on_nodes(
             seen.entry(pod(series)).or_default().extend(times);
         }
     };
-    let cost = Cost::of(pods, pods).by(info, "namespace");
+    let cost = Cost::new(pods, pods).by(info, "namespace");
     querier.samples(info, span, cost, take).await?;
     let changes = |mut times: Vec<(Timestamp, Rc<str>)>| {
         times.sort_unstable();

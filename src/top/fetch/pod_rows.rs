@@ -35,7 +35,7 @@ impl Owners {
                     found.entry(pod).or_default().insert((text("workload"), text("workload_type")));
                 }
             };
-            let cost = Cost::of(PODS, PODS).by(metric_names::OWNERS, "namespace");
+            let cost = Cost::new(PODS, PODS).by(metric_names::OWNERS, "namespace");
             querier
                 .over(metric_names::owners_in, metric_names::OWNERS, window, (Split::Label, cost), take)
                 .await?;

@@ -40,7 +40,7 @@ pub(super) async fn of_exporter(
         let text = |at: &At| query.text(at);
         return from_samples(querier, question, plan, owners, (&text, query.cost()), shown).await;
     }
-    let each = |selector: &str, at: &At| promql::sum_by(LABELS, &at.of(selector));
+    let each = |selector: &str, at: &At| promql::sum_by(LABELS, &at.select(selector));
     if querier.has_cache() {
         let text = |at: &At| each(&query.selector, at);
         return from_samples(querier, question, plan, owners, (&text, query.cost()), shown).await;
@@ -61,14 +61,14 @@ pub(super) async fn of_exporter(
         }
         for (class, node, figures) in parts {
             let of = question.per_node.then_some(node.as_str());
-            rows.insert(owners.key(class, &pod, of), Samples::Summed(figures));
+            rows.insert(owners.key(class, &pod, of), Samples::Statistics(figures));
             nodes.insert(pod.clone(), node);
         }
     }
     let batches = again.chunks(BATCH).map(async |batch| {
         let these = metric_names::these(batch);
         let selector = these.iter().fold(query.selector.clone(), |all, one| promql::and(&all, Some(one)));
-        let cost = Cost::of(2 * batch.len(), 2 * batch.len());
+        let cost = Cost::new(2 * batch.len(), 2 * batch.len());
         let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();
         let text = |at: &At| each(&selector, at);
         from_samples(querier, question, plan, owners, (&text, cost), wanted).await
@@ -132,7 +132,7 @@ pub(super) async fn of_platform(
     let subject = Subject { selector, labels: "namespace, pod", window: plan.window, grid: plan.grid, cost };
     let want = question.want();
     let (mut placement, pods) = tokio::try_join!(
-        Placement::find(querier, plan.window, false),
+        Placement::fetch(querier, plan.window, false),
         statistics(querier, subject, &want, pod)
     )?;
     let gone: Vec<Pod> =
@@ -140,7 +140,7 @@ pub(super) async fn of_platform(
     placement.add(querier, plan.window, &gone).await?;
     let rows = pods.into_iter().filter(|(pod, _)| shown(pod)).map(|(pod, figures)| {
         let class = Class::of_namespace(&pod.0);
-        (owners.key(class, &pod, None), Samples::Summed(figures))
+        (owners.key(class, &pod, None), Samples::Statistics(figures))
     });
     Ok((rows.collect(), placement.last))
 }
@@ -153,9 +153,9 @@ pub(super) async fn by_placement(
     owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
-    let mut placement = Placement::find(querier, plan.window, true).await?;
+    let mut placement = Placement::fetch(querier, plan.window, true).await?;
     let Form::Each(labels) = &query.form else { return Ok(Rows::default()) };
-    let text = |at: &At| promql::sum_by(labels, &at.of(&query.selector));
+    let text = |at: &At| promql::sum_by(labels, &at.select(&query.selector));
     let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
     let take = |series: &Series<'_>| {
         let pod = pod(series);

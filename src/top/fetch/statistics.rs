@@ -67,7 +67,7 @@ pub(super) async fn from_server<K: Ord + Clone>(
             let mut whole = whole.borrow_mut();
             for series in answer {
                 if let Some(value) = series.value()
-                    && let Some(figures) = whole.of(series)
+                    && let Some(figures) = whole.figures_of(series)
                 {
                     add(figures, value);
                 }
@@ -93,7 +93,7 @@ pub(super) async fn from_server<K: Ord + Clone>(
             |at: &At| promql::statistic("sum", &promql::and(selector, at.matcher.as_deref()), &at.range);
         let take = |series: &Series<'_>| {
             let mut whole = whole.borrow_mut();
-            let Some(figures) = whole.of(series) else { return };
+            let Some(figures) = whole.figures_of(series) else { return };
             figures.trend.resize(grid.points(), f64::NAN);
             for (at, value) in &series.samples {
                 let part = grid.index(*at).and_then(|part| figures.trend.get_mut(part));
@@ -140,7 +140,7 @@ impl<'a, K: Ord, F: Fn(&Series<'_>) -> K> Whole<'a, K, F> {
         Whole { figures: Vec::new(), keys: BTreeMap::new(), series: HashMap::new(), labels, key, nothing }
     }
 
-    fn of(&mut self, series: &Series<'_>) -> Option<&mut Figures> {
+    fn figures_of(&mut self, series: &Series<'_>) -> Option<&mut Figures> {
         self.labels.clear();
         for (name, value) in &series.labels {
             self.labels.extend([name, "\0", value, "\0"]);
@@ -174,7 +174,7 @@ async fn from_samples<K: Ord + Clone>(
     key: &impl Fn(&Series<'_>) -> K,
     wanted: impl Fn(&K) -> bool,
 ) -> Result<BTreeMap<K, Figures>> {
-    let query = |at: &At| promql::sum_by(labels, &at.of(selector));
+    let query = |at: &At| promql::sum_by(labels, &at.select(selector));
     let mut all: BTreeMap<K, Steps> = BTreeMap::new();
     let take = |series: &Series<'_>| {
         let key = key(series);

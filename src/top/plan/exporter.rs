@@ -14,8 +14,8 @@ impl Planner<'_> {
     pub(super) fn of_exporter(&self) -> Vec<Planned> {
         let (question, filter, mut queries) = (self.question, &self.question.filter, Vec::new());
         let of_each = question.by.is_fine();
-        let groups = filter.shown(&[Class::Host, Class::Kernel]);
-        let pods = filter.shown(&[Class::Infra, Class::Workload]);
+        let groups = filter.included_classes(&[Class::Host, Class::Kernel]);
+        let pods = filter.included_classes(&[Class::Infra, Class::Workload]);
         if of_each && !groups.is_empty() {
             queries.push(self.groups(&groups));
             if question.by == By::Thread {

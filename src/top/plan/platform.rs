@@ -55,7 +55,7 @@ impl Planner<'_> {
             queries.push(services(purpose, labels.to_owned(), on_nodes, each));
         }
         let own = promql::equal("namespace", OWN_NAMESPACE);
-        let shows_pods = !filter.shown(&[Class::Infra, Class::Workload]).is_empty();
+        let shows_pods = !filter.included_classes(&[Class::Infra, Class::Workload]).is_empty();
         if shows_pods && (of_each || question.of_nodes()) {
             let matchers: Vec<String> =
                 filter.namespace.iter().map(|name| promql::equal("namespace", name)).collect();

@@ -35,7 +35,7 @@ pub struct Admission {
     rules_process: Mutex<Process>,
 }
 
-/// How to start one webhook, and how to reach it.
+/// Program of one webhook, and its address.
 struct Webhook {
     program: &'static str,
     arguments: Vec<String>,

@@ -31,7 +31,8 @@ impl Api {
         Ok(Self { client, plain: trusting(ca)?.build()?, server })
     }
 
-    /// The same server as a service account (`NAMESPACE`, `NAME`), with a token of an hour. `ca` is the server's own.
+    /// Returns a client of this server as a service account (`NAMESPACE`, `NAME`), with a token of an hour. `ca` is
+    /// the server's own.
     pub(crate) fn service_account(&self, ca: &Path, (namespace, name): (&str, &str)) -> Result<Self> {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
         let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
@@ -80,15 +81,15 @@ impl Api {
         self.send(&Method::DELETE, path, "", String::new()).map(drop)
     }
 
-    /// An object; `None` if there is none.
-    pub(crate) fn find(&self, path: &str) -> Result<Option<Value>> {
+    /// Fetches an object; `None` if there is none.
+    pub(crate) fn get_if_there(&self, path: &str) -> Result<Option<Value>> {
         match self.exchange(&Method::GET, path, ("", ""), String::new())? {
             (StatusCode::NOT_FOUND, _) => Ok(None),
             answer => Ok(Some(serde_json::from_str(&good(&Method::GET, path, answer)?)?)),
         }
     }
 
-    /// The objects of a list, of each only the metadata.
+    /// Fetches the metadata of the objects of a list.
     pub(crate) fn outlines(&self, path: &str) -> Result<Vec<Value>> {
         let answer = self.exchange(&Method::GET, path, ("", OUTLINES), String::new())?;
         let mut list: Value = serde_json::from_str(&good(&Method::GET, path, answer)?)?;

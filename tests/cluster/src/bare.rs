@@ -11,7 +11,7 @@ use crate::api::{fetch, with_ring};
 use crate::namespace::{directory, free_port, tool};
 use crate::process::{Process, mortal, start};
 
-/// What a Prometheus is started with.
+/// Options of a Prometheus.
 #[derive(Clone, Debug, Default)]
 pub struct Spec<'a> {
     /// Its configuration, YAML; rule files and targets by absolute paths and addresses.
@@ -20,7 +20,7 @@ pub struct Spec<'a> {
     pub history: Option<&'a Path>,
     /// More arguments.
     pub arguments: &'a [&'a str],
-    /// Whether it is Prometheus 2, as OpenShift ran it up to 4.18.
+    /// True for Prometheus 2, which OpenShift ran up to 4.18.
     pub old: bool,
 }
 
@@ -92,12 +92,12 @@ impl Bare {
         self.await_ready()
     }
 
-    /// How many queries it has answered, refusals too, since it was started.
+    /// Returns the number of its responses to queries since its start, refusals included.
     pub fn queries(&self) -> Result<u64> {
         self.metric("prometheus_http_requests_total", "handler=\"/api/v1/query")
     }
 
-    /// How many samples it has read for queries since it was started.
+    /// Returns the number of samples that it has read for queries since its start.
     pub fn samples_read(&self) -> Result<u64> {
         self.metric("prometheus_engine_query_samples_total", "")
     }

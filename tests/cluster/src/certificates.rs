@@ -15,17 +15,17 @@ use crate::namespace::tool;
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(default)]
 pub struct GoCertificate {
-    /// What its files are called, and its common name if that is empty.
+    /// Name of its files, and its common name if that is empty.
     pub name: String,
     /// `rsa1024`, `rsa2048`, `rsa4096`, `p224`, `p256`, `p384`, `p521` or `ed25519`.
     pub key: String,
-    /// How its key is written: `pkcs8` (if empty), `pkcs1` or `sec1`.
+    /// Form of its key: `pkcs8` (if empty), `pkcs1` or `sec1`.
     pub key_form: String,
-    /// As Go's crypto/x509 calls it, such as `ECDSA-SHA512`; empty: the usual one of the issuer's key.
+    /// Name of Go's crypto/x509, such as `ECDSA-SHA512`; empty: the usual one of the issuer's key.
     pub signature: String,
     /// The name of one before it; empty: it signs itself.
     pub issuer: String,
-    /// Whether it is marked as an authority.
+    /// True if it is marked as an authority.
     pub authority: bool,
     /// An authority of X.509 version 1, with a key on P-256.
     pub version1: bool,

@@ -46,7 +46,7 @@ impl Cgroups {
         }
     }
 
-    /// Where it is.
+    /// Path of its folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -91,14 +91,14 @@ impl Cgroups {
 
 impl Drop for Cgroups {
     fn drop(&mut self) {
-        // What remains is said by who makes the next of that name.
+        // If it remains, the next cgroup of that name fails with the reason.
         let _ = removed(&self.root);
     }
 }
 
 impl Load {
     /// A child whose standard input is a pipe.
-    pub fn of(child: Child) -> Self {
+    pub fn from_child(child: Child) -> Self {
         Self(child)
     }
 }
@@ -110,7 +110,7 @@ impl Drop for Load {
     }
 }
 
-/// Where a cgroup v2 tree is mounted.
+/// Returns the mount point of a cgroup v2 tree.
 fn mount() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
     mounts.lines().find_map(|line| {

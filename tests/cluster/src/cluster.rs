@@ -11,7 +11,7 @@ use crate::bare::Spec;
 use crate::certs::{Authority, Pair};
 use crate::control_plane::{ControlPlane, FurtherApi};
 use crate::door::Door;
-use crate::gate::{Certificate, Doorway, Gate};
+use crate::gateway::{Certificate, Doorway, Gateway};
 use crate::logins::{Login, door_kubeconfig};
 use crate::namespace::directory;
 use crate::oauth_proxy::OauthProxy;
@@ -81,8 +81,8 @@ impl Cluster {
         Prometheus::start(&self.directory, name, spec, &self.doorway)
     }
 
-    /// Starts a further gate: what stands on port 443 of `host` before `upstream` (a base URL) and shows `certificate`.
-    pub fn start_gate(&self, host: &str, upstream: &str, certificate: Certificate) -> Result<Gate> {
+    /// Starts a further gateway: what stands on port 443 of `host` before `upstream` (a base URL) and shows `certificate`.
+    pub fn start_gateway(&self, host: &str, upstream: &str, certificate: Certificate) -> Result<Gateway> {
         self.doorway.open(&self.directory, host, upstream, certificate)
     }
 

@@ -13,11 +13,11 @@ use crate::process::{Process, start};
 
 /// A running control plane.
 pub(crate) struct ControlPlane {
-    /// As its administrator.
+    /// Client of its administrator.
     pub(crate) api: Api,
     /// The API server's certificate authority, PEM. It does not sign routes.
     pub(crate) ca: PathBuf,
-    /// What every API server of this cluster is started with, and the certificate that it shows.
+    /// Arguments of every API server of this cluster, and its certificate.
     common: Vec<String>,
     server: Pair,
     /// Ended with this struct.

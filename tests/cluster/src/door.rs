@@ -1,4 +1,4 @@
-//! Where the Route leads, for the length of one test.
+//! Target of the Route, for the length of one test.
 
 use std::sync::MutexGuard;
 use std::thread::panicking;

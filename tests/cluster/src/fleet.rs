@@ -26,7 +26,7 @@ const DOWN: &str = "test-cluster/down";
 
 /// Running nodes; they stop when dropped, and stay as objects.
 pub struct Fleet {
-    /// What every pod and PrometheusRule of the cluster is judged by.
+    /// Webhooks that admit every pod and PrometheusRule of the cluster.
     pub admission: Admission,
     /// Ended with this struct.
     _parts: Vec<Process>,

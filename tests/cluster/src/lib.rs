@@ -4,7 +4,7 @@
 //! ```text
 //! cluster     what tests hold: all of the below, once per test process; `shared()`
 //!   door      where the Route leads, changed for the length of one test
-//!   prometheus  a Prometheus with its gate, as many as a test wants
+//!   prometheus  a Prometheus with its gateway, as many as a test wants
 //!     bare    the same by itself, for tests without a cluster
 //!   thanos    a querier over several of them, which takes replicas for one
 //!   label_proxy  prom-label-proxy: a tenant's port, which asks for a namespace
@@ -14,7 +14,7 @@
 //!   service_ca  the service CA: serving certificates for Services, and its own for ConfigMaps
 //!   oauth_proxy oauth-proxy, which older releases have before Prometheus
 //!   pod         a pod of the API server as a process: its volumes, root, user and argv
-//!   gate      kube-rbac-proxy with a host name and a certificate, good or bad
+//!   gateway      kube-rbac-proxy with a host name and a certificate, good or bad
 //!   objects   what OpenShift would have made: namespaces, roles, the Route, the ingress CA
 //!   control_plane  etcd, API server, controller manager
 //!   logins    who may do what: tokens and kubeconfigs
@@ -42,7 +42,7 @@ mod cluster;
 mod control_plane;
 mod door;
 mod fleet;
-mod gate;
+mod gateway;
 mod label_proxy;
 mod logins;
 mod namespace;
@@ -69,7 +69,7 @@ pub use cluster::{Cluster, shared};
 pub use control_plane::FurtherApi;
 pub use door::Door;
 pub use fleet::{Fleet, add_node, add_node_down, add_node_with};
-pub use gate::{Certificate, Gate};
+pub use gateway::{Certificate, Gateway};
 pub use label_proxy::LabelProxy;
 pub use logins::Login;
 pub use namespace::{add_host, directory, free_port, program, tool};

@@ -1,4 +1,4 @@
-//! Who may do what: the users' tokens, and the kubeconfigs that they would have.
+//! Users: their rights, tokens and kubeconfigs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub(crate) const LOGINS: [Login; 10] = [
     Login::NoUser,
 ];
 
-/// What the door itself logs in with, to ask who others are.
+/// Token of the door itself, which reviews other tokens.
 const DOOR_TOKEN: &str = "sha256~the-door-of-prometheus";
 
 /// Groups of the token file that roles are bound to (objects.rs).
@@ -109,7 +109,7 @@ impl Login {
         }
     }
 
-    /// Where this login's kubeconfig is, in a folder of them. It is JSON, which is YAML.
+    /// Returns the path of this login's kubeconfig in a folder. It is JSON, which is YAML.
     pub(crate) fn file(self, directory: &Path) -> PathBuf {
         directory.join(format!("{}.kubeconfig", self.name()))
     }

@@ -1,4 +1,4 @@
-//! What tests/in-namespace made for this process alone: a file system in memory, every port and name.
+//! Namespace of this process, made by tests/in-namespace: a file system in memory, every port and name.
 
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! A stand-in for oauth-proxy, which OpenShift 4.12 to 4.15 have before Prometheus and which cannot be had as a module. It
 //! reviews tokens and rights by the API server; whoever is refused, for whichever reason, gets the page to sign in.
 //!
-//! What is not as in OpenShift: nobody can sign in, no review is remembered, and it stands for the router too.
+//! Unlike in OpenShift, nobody can sign in, no review is remembered, and it stands for the router too.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -25,7 +25,7 @@ use crate::namespace::add_host;
 
 /// Bytes of the real page, of which a font is the most.
 const PAGE: usize = 73_000;
-/// What the page says, and no message should.
+/// Text of the page that no message may repeat.
 const WORDS: &str = "Log in with OpenShift";
 
 /// A running proxy on port 443 of its host; ended when dropped.

@@ -1,4 +1,4 @@
-//! What OpenShift would have made: namespaces, roles, the Route, and the ingress CA where clients look for it.
+//! Objects that OpenShift would have made: namespaces, roles, the Route, and the ingress CA where clients look for it.
 
 use std::fs;
 use std::path::Path;
@@ -121,8 +121,8 @@ fn roles(api: &Api) -> Result<()> {
              "verbs": ["get", "create"]},
         ]),
     )?;
-    bind_everywhere(api, "cluster-monitoring-view", group::QUERY)?;
-    bind_everywhere(api, "system:auth-delegator", group::REVIEW)?;
+    bind_cluster_role(api, "cluster-monitoring-view", group::QUERY)?;
+    bind_cluster_role(api, "system:auth-delegator", group::REVIEW)?;
     let routes = json!([{"apiGroups": ["route.openshift.io"], "resources": ["routes"], "verbs": ["get"]}]);
     role(api, "openshift-monitoring", "route-reader", &routes, group::ROUTE)?;
     let reading = |map: &str| json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [map], "verbs": ["get"]}]);
@@ -141,7 +141,7 @@ fn cluster_role(api: &Api, name: &str, rules: &Value) -> Result<()> {
     api.apply(&format!("{RBAC}/clusterroles/{name}"), &role.to_string())
 }
 
-fn bind_everywhere(api: &Api, role: &str, group: &str) -> Result<()> {
+fn bind_cluster_role(api: &Api, role: &str, group: &str) -> Result<()> {
     let binding = binding("ClusterRoleBinding", "ClusterRole", role, group);
     api.apply(&format!("{RBAC}/clusterrolebindings/{group}"), &binding.to_string())
 }

@@ -22,12 +22,12 @@ const GROUP: &str = "monitoring.coreos.com";
 /// The kinds that the operator wants served beside those of a fleet.
 const KINDS: [&str; 3] = ["prometheuses", "podmonitors", "probes"];
 const HERE: &str = "namespaces/openshift-monitoring";
-/// Where the platform's Prometheus finds its files.
+/// Folder of the files of the platform's Prometheus.
 const PLATFORM: &str = "/etc/prometheus/";
 
 /// A running operator with OpenShift's `Prometheus` object `k8s`; ended when dropped.
 pub struct Operator {
-    /// What stands for `/etc/prometheus` here: what ServiceMonitors name below it is put there.
+    /// Folder in place of `/etc/prometheus`, with the files that ServiceMonitors name.
     pub files: PathBuf,
     /// Ended with this struct.
     _process: Process,
@@ -48,7 +48,7 @@ impl Operator {
         let (cert, key) = (of_user("client-certificate")?, of_user("client-key")?);
         let ca = cluster.api_ca().display().to_string();
         let selected = json!({"matchLabels": {"openshift.io/cluster-monitoring": "true"}});
-        // As the platform's own, but that it asks the API server from outside of a pod.
+        // Like the platform's own, but it reaches the API server from outside of a pod.
         let prometheus = json!({
             "apiVersion": format!("{GROUP}/v1"), "kind": "Prometheus", "metadata": {"name": "k8s"},
             "spec": {
@@ -110,8 +110,8 @@ impl Operator {
         })
     }
 
-    /// Puts a certificate, or another file, where the platform's Prometheus has it, below `/etc/prometheus`.
-    pub fn put(&self, path: &str, file: &Path) -> Result<()> {
+    /// Copies a certificate, or another file, to its path below `/etc/prometheus` of the platform's Prometheus.
+    pub fn copy_file(&self, path: &str, file: &Path) -> Result<()> {
         let target = self.files.join(path);
         fs::create_dir_all(target.parent().context("a file without a folder")?)?;
         fs::copy(file, &target).map(drop).with_context(|| format!("writing {}", target.display()))

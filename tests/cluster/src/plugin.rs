@@ -19,7 +19,7 @@ pub struct Plugin {
     variables: Vec<(String, OsString)>,
 }
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Outcome {
     /// The exit code.

@@ -1,7 +1,7 @@
 //! A pod of the API server as a process, as the kubelet and its runtime would run it, without either: its volumes from the
 //! API server, a root of its own that is read-only, its user, and its argv. Takes root.
 //!
-//! What is not as on a node: no seccomp filter, no cgroup of its own, and this machine's programs are its image.
+//! Unlike on a node, there is no seccomp filter, no cgroup of its own, and this machine's programs are its image.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -52,7 +52,7 @@ exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/bin/
 /// One pod: what the API server has, and its files here.
 pub struct Pod<'a> {
     api: &'a Api,
-    /// As it was read.
+    /// Object of the pod, as the API server had it.
     pub object: Value,
     directory: PathBuf,
 }
@@ -109,18 +109,18 @@ impl<'a> Pod<'a> {
     pub fn probe(&self) -> Result<u16> {
         let get = self.container()?.pointer("/readinessProbe/httpGet").context("no probe")?;
         ensure!(get.get("httpHeaders").is_none() && text(get, "/scheme")? == "HTTPS", "another probe: {get}");
-        self.ask(text(get, "/path")?)
+        self.fetch_status(text(get, "/path")?)
     }
 
     /// The status of one request to its first port, sent likewise.
-    pub fn ask(&self, path: &str) -> Result<u16> {
+    pub fn fetch_status(&self, path: &str) -> Result<u16> {
         let client = with_ring().tls_danger_accept_invalid_certs(true);
         let port = self.container()?.pointer("/ports/0/containerPort").context("no port")?;
         let url = format!("https://{}:{port}{path}", text(&self.object, "/status/podIP")?);
         Ok(client.build()?.get(url).send()?.status().as_u16())
     }
 
-    /// What `unshare` runs a container with.
+    /// Returns the arguments by which `unshare` runs a container.
     fn arguments(&self, container: &Value) -> Result<Vec<String>> {
         let id = |field: &str| {
             let id = self.object.pointer(&format!("/spec/securityContext/{field}")).and_then(Value::as_u64);

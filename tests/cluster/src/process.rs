@@ -105,7 +105,7 @@ fn spawn(command: Command) -> Result<Child> {
         let (sender, requests) = channel::<Request>();
         std::thread::spawn(move || {
             for (mut command, answer) in requests {
-                // Who asked may be gone; its child is then dropped, and ends with the process.
+                // The caller may be gone. Its child is then dropped, and ends with the process.
                 let _ = answer.send(command.spawn());
             }
         });

@@ -1,11 +1,11 @@
-//! A Prometheus with a gate of its own.
+//! A Prometheus with a gateway of its own.
 
 use std::path::Path;
 
 use anyhow::Result;
 
 use crate::bare::{Bare, Spec};
-use crate::gate::{Certificate, Doorway, Gate};
+use crate::gateway::{Certificate, Doorway, Gateway};
 
 /// A running Prometheus; ended when dropped.
 pub struct Prometheus {
@@ -13,9 +13,9 @@ pub struct Prometheus {
     pub bare: Bare,
     /// Base URL, past the door: plain HTTP on loopback, to whoever asks.
     pub url: String,
-    /// Host name of its gate, port 443, its certificate signed by the ingress CA.
+    /// Host name of its gateway, port 443, its certificate signed by the ingress CA.
     pub host: String,
-    _gate: Gate,
+    _gateway: Gateway,
 }
 
 impl Prometheus {
@@ -24,7 +24,7 @@ impl Prometheus {
         let bare = Bare::start_in(parent, name, spec)?;
         let url = bare.url.clone();
         let host = format!("{name}-openshift-monitoring.apps.test.example");
-        let gate = doorway.open(parent, &host, &url, Certificate::Good)?;
-        Ok(Self { bare, url, host, _gate: gate })
+        let gateway = doorway.open(parent, &host, &url, Certificate::Good)?;
+        Ok(Self { bare, url, host, _gateway: gateway })
     }
 }

@@ -1,7 +1,7 @@
 //! A stand-in for OpenShift's service CA, which cannot be had as a module: what its operator's controllers do with Services,
 //! Secrets and ConfigMaps, done by a thread of this process as the real one's service account, with the real one's rights.
 //!
-//! What is not as in OpenShift: it looks ten times a second where the real one watches; its keys are of P-256 and not of RSA;
+//! Unlike in OpenShift, it lists ten times a second and does not watch; its keys are of P-256 and not of RSA;
 //! its own certificate is never rotated; it fills ConfigMaps alone, and no webhooks, API services or definitions.
 
 mod account;
@@ -79,7 +79,7 @@ struct Controller {
     name: String,
     /// Its certificate, PEM.
     bundle: String,
-    /// What it has issued: names by the PEM text of the leaf. The real one reads both from the certificate.
+    /// Issued certificates: names by the PEM text of the leaf. The real one reads both from the certificate.
     issued: HashMap<String, Vec<String>>,
     log: File,
 }
@@ -88,17 +88,17 @@ impl Controller {
     /// Works until the other end is dropped.
     fn run(mut self, ended: &Receiver<()>) {
         while ended.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-            if let Err(error) = self.look() {
-                // As the real one does, it tries again.
+            if let Err(error) = self.visit_all() {
+                // It tries again, like the real one.
                 let _ = writeln!(self.log, "{error:#}");
             }
         }
     }
 
-    /// One round over all Services and ConfigMaps; an error of one of them leaves the others as they would be.
-    fn look(&mut self) -> Result<()> {
+    /// Visits all Services and ConfigMaps. An error of one of them does not affect the others.
+    fn visit_all(&mut self) -> Result<()> {
         let mut outcome = Ok(());
-        for service in self.api.find("/api/v1/services")?.iter().flat_map(items) {
+        for service in self.api.get_if_there("/api/v1/services")?.iter().flat_map(items) {
             outcome = outcome.and(self.serve(service));
         }
         for map in self.api.outlines("/api/v1/configmaps")? {
@@ -112,7 +112,7 @@ impl Controller {
         let Some(wanted) = either(service, "serving-cert-secret-name") else { return Ok(()) };
         let secrets = format!("/api/v1/namespaces/{}/secrets", text(service, "/metadata/namespace")?);
         let path = format!("{secrets}/{wanted}");
-        let secret = self.api.find(&path)?;
+        let secret = self.api.get_if_there(&path)?;
         if let Some(secret) = &secret
             && self.has_issued(secret, &names(service)?)
         {
@@ -125,7 +125,7 @@ impl Controller {
         match self.api.add(&format!("{secrets}?{MANAGER}"), &new) {
             Ok(true) => {}
             Ok(false) => {
-                let there = self.api.find(&path)?.context("the secret is gone again")?;
+                let there = self.api.get_if_there(&path)?.context("the secret is gone again")?;
                 let uid = text(service, "/metadata/uid")?;
                 if !is_of(&there, uid) {
                     let namespace = text(service, "/metadata/namespace")?;
@@ -146,7 +146,7 @@ impl Controller {
         })
     }
 
-    /// Whether a Secret's certificate is of this authority and for these names; whoever has put it there.
+    /// Returns true if a Secret's certificate is of this authority and for these names, whoever wrote it.
     fn has_issued(&self, secret: &Value, names: &[String]) -> bool {
         const END: &str = "-----END CERTIFICATE-----\n";
         let chain = text(secret, "/data/tls.crt").ok().and_then(|text| BASE64.decode(text).ok());
@@ -170,7 +170,7 @@ impl Controller {
         if !is_owned || !is_whole || either(secret, "expiry").is_none() {
             let new = self.secret(service, text(secret, "/metadata/name")?)?;
             for field in ["/metadata/annotations", "/metadata/ownerReferences", "/data"] {
-                put(&mut mended, field, new.pointer(field).cloned().unwrap_or_default())?;
+                set_field(&mut mended, field, new.pointer(field).cloned().unwrap_or_default())?;
             }
         } else if let Some(data) = mended.get_mut("data").and_then(Value::as_object_mut) {
             data.retain(|key, _| matches!(key.as_str(), "tls.crt" | "tls.key"));
@@ -236,12 +236,12 @@ impl Controller {
         }
         let metadata = |field| text(outline, &format!("/metadata/{field}"));
         let path = format!("/api/v1/namespaces/{}/configmaps/{}", metadata("namespace")?, metadata("name")?);
-        let Some(mut map) = self.api.find(&path)? else { return Ok(()) };
+        let Some(mut map) = self.api.get_if_there(&path)? else { return Ok(()) };
         let data = json!({"service-ca.crt": self.bundle});
         if map.get("data") == Some(&data) {
             return Ok(());
         }
-        put(&mut map, "/data", data)?;
+        set_field(&mut map, "/data", data)?;
         let annotations = map.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
         annotations
             .context("no annotations")?
@@ -259,7 +259,7 @@ fn names(service: &Value) -> Result<Vec<String>> {
 }
 
 /// Sets the field of an object at a path of names.
-fn put(object: &mut Value, pointer: &str, value: Value) -> Result<()> {
+fn set_field(object: &mut Value, pointer: &str, value: Value) -> Result<()> {
     let (parent, field) = pointer.rsplit_once('/').context("no path")?;
     let parent = object.pointer_mut(parent).and_then(Value::as_object_mut);
     parent.with_context(|| format!("nothing to hold {pointer}"))?.insert(field.to_owned(), value);

@@ -55,7 +55,7 @@ fn the_cluster_grants_each_login_what_its_description_says() {
     }
 }
 
-/// Whether the API server lets a login's token read an object, asked with that token.
+/// Returns true if the API server lets a login's token read an object.
 fn may_get(
     cluster: &Cluster,
     login: Login,

@@ -38,7 +38,7 @@ fn alerts_fire_where_the_command_finds_it_exceeded() -> Result<()> {
     Ok(())
 }
 
-/// What the command finds exceeded.
+/// Returns the lines and nodes that the command finds exceeded.
 fn exceeded(report: &Value) -> Firing {
     let mut all = Firing::new();
     for line in report["lines"].as_array().into_iter().flatten() {
@@ -52,7 +52,7 @@ fn exceeded(report: &Value) -> Firing {
     all
 }
 
-/// What promtool finds firing at the end of a history.
+/// Returns the alerts that promtool finds firing at the end of a history.
 fn fired(folder: &std::path::Path, profile: &str, history: &test_history::History) -> Result<Firing> {
     let rule =
         plugin().run(["budget", profile, "-i", INTERVAL, "--reserved", "0-1", "-o", "alerting-rule"])?;

@@ -1,4 +1,4 @@
-//! How `budget` ends: exit codes, errors, and what it prints without a cluster.
+//! Ends of `budget`: exit codes, errors, and output without a cluster.
 
 use super::{PROFILES, budget, sites};
 use crate::serve::serve;
@@ -27,7 +27,7 @@ fn bad_budgets_are_one_line() -> Result<()> {
     Ok(())
 }
 
-/// What is printed as a file can be read as one, and names where it is from.
+/// A printed profile can be read as a file, and names its origin.
 #[test]
 fn profiles_are_printed_as_files() -> Result<()> {
     for profile in PROFILES {
@@ -57,13 +57,13 @@ fn an_empty_prometheus_knows_nothing() -> Result<()> {
     Ok(())
 }
 
-/// How many CPUs to reserve, of a day; an hour has too few samples.
+/// Number of CPUs to reserve, from a day; an hour has too few samples.
 #[test]
 fn a_suggestion_needs_samples() -> Result<()> {
     let spec = test_history::Spec {
         nodes: 2,
         groups: 12,
-        silent: false,
+        gaps: false,
         duration_s: 6 * 3600,
         ..crate::serve::an_hour()
     };

@@ -79,7 +79,7 @@ fn pod(name: &str) -> String {
 }
 
 #[test]
-fn memory_is_known_where_the_kubelet_tells_all_of_it() -> Result<()> {
+fn memory_is_known_if_the_kubelet_reports_all_of_it() -> Result<()> {
     let line = "- {resource: memory, of: platform, statistic: max, limit: 16 GB}\n";
     let whole = |mut more: Vec<Stored>| {
         more.extend(node("a", 15, 0..3700));
@@ -139,7 +139,7 @@ fn a_node_of_which_nothing_is_known_is_unknown_in_every_line() -> Result<()> {
     Ok(())
 }
 
-/// What the platform's own series do not tell is not nothing.
+/// Values that the platform's own series do not have are not zero.
 #[test]
 fn the_platform_alone_does_not_know_everything() -> Result<()> {
     let busy =

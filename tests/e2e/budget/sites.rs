@@ -9,7 +9,7 @@ use std::fs;
 use test_history::{History, Series, Spec, metric};
 pub(super) use wanted::Wanted;
 
-/// How many there are.
+/// Number of sites.
 pub(super) const HISTORIES: usize = 30;
 /// The window that is judged, and what its unattributed begins with.
 const WINDOW: (i64, i64) = (END_MS - super::HOUR_MS, END_MS);
@@ -28,13 +28,13 @@ pub(crate) struct Site {
     reserved: Option<f64>,
     /// Busy time of the two reserved CPUs.
     reserved_busy: Option<f64>,
-    /// The same as the exporter's rules record it, on a partitioned node.
+    /// Busy time of those CPUs by the exporter's rules, on a partitioned node.
     recorded_busy: Option<f64>,
     /// Bytes of each node: host, and infra.
     memory: Option<BTreeMap<String, [f64; 2]>>,
 }
 
-/// All of them.
+/// Makes all sites.
 pub(crate) fn sites() -> Vec<Site> {
     (0..HISTORIES).map(site).collect()
 }
@@ -225,7 +225,7 @@ pub(super) fn with_a_bad_node(nodes: usize) -> (History, String, i64) {
         groups: 8,
         threads: 0,
         pods_per_node: 3,
-        silent: false,
+        gaps: false,
         duration_s: LONGER_S,
         ..an_hour()
     };
@@ -236,7 +236,7 @@ pub(super) fn with_a_bad_node(nodes: usize) -> (History, String, i64) {
     let bad = format!("node-{:03}", nodes / 2);
     let on_bad = |of: &&mut Series| of.label("instance") == bad;
     let mut burst_ms = 0;
-    // What no group has counts in a mean of a minute alone, so that the burst is a group's.
+    // Unattributed time counts only as a mean over a minute, so the burst is a group's.
     for of in history.series.iter_mut().filter(on_bad) {
         let group = of.metric == metric::GROUP && of.label("groupname") == "unit-3";
         let class = of.metric == metric::CLASS_ON_NODE && of.label("class") == "host";

@@ -1,4 +1,4 @@
-//! How `compare` ends if its sides are not alike, or one of them is nothing.
+//! Ends of `compare` if its sides are not alike, or one of them is empty.
 
 use anyhow::Result;
 use test_history::{History, metric};
@@ -57,7 +57,7 @@ fn a_node_more_is_no_finding() -> Result<()> {
 /// The exporter came between the windows: both are of the platform's series, whose figures compare.
 #[test]
 fn windows_of_two_sources_are_compared_by_the_one_that_both_have() -> Result<()> {
-    let spec = test_history::Spec { duration_s: 2 * 3600, silent: false, ..crate::serve::an_hour() };
+    let spec = test_history::Spec { duration_s: 2 * 3600, gaps: false, ..crate::serve::an_hour() };
     let mut history = History::generate(&spec);
     let since = crate::serve::END_MS - super::HOUR_MS;
     for series in history.series.iter_mut().filter(|series| !metric::OF_PLATFORM.contains(&series.metric)) {

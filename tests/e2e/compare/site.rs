@@ -12,14 +12,14 @@ const STEP_MS: i64 = 15_000;
 /// Steps of a window.
 const STEPS: i64 = HOUR_MS / STEP_MS;
 
-/// What a site is made of.
+/// Specification of a site.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     /// Names of the nodes.
     pub(crate) nodes: Vec<String>,
     /// Number of hours before the end. The pods are restarted before the last one.
     pub(crate) hours: i64,
-    /// How much of a group's level it uses in the last hours, by its name.
+    /// Share of a group's level that it uses in the last hours, by its name.
     pub(crate) changes: BTreeMap<&'static str, f64>,
     /// First of these hours, counted back from the end.
     pub(crate) since: i64,

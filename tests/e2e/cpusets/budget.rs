@@ -52,7 +52,7 @@ fn figures(report: &Value, line: &str) -> Result<BTreeMap<String, (Option<f64>, 
 
 #[test]
 fn lines_of_sets_are_what_top_shows_and_alerts_agree() -> Result<()> {
-    let history = partitioned(&Spec { silent: false, ..an_hour() });
+    let history = partitioned(&Spec { gaps: false, ..an_hour() });
     // A history has no staleness markers: so that an alert's selectors see no series past its end.
     let prometheus = serve("cpusets-budget", &history, &["--query.lookback-delta=14999ms"])?;
     let path = file()?;

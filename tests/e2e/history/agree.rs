@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use test_cluster::Plugin;
 use test_history::{By, Expected, Key, Question, Source, Stat};
 
-/// What figures may differ by: sums in another order.
+/// Tolerance of figures, for sums in another order.
 const TOLERANCE: f64 = 1e-6;
 
 /// The formats for machines.

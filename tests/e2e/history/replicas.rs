@@ -16,7 +16,7 @@ const MINUTE_MS: i64 = 60_000;
 /// When a replica has no samples, as ages; of one node, or of all.
 type Gap = (Range<i64>, Option<&'static str>);
 
-/// What each replica lacks: ten minutes of everything, and a node that the other one scraped all the time.
+/// Gaps of each replica: ten minutes of everything, and a node that the other one scraped all the time.
 const GAPS: [[Gap; 2]; 2] = [
     [(30 * MINUTE_MS..40 * MINUTE_MS, None), (5 * MINUTE_MS..12 * MINUTE_MS, Some("node-001"))],
     [(45 * MINUTE_MS..48 * MINUTE_MS, None), (15 * MINUTE_MS..25 * MINUTE_MS, Some("node-002"))],
@@ -26,7 +26,7 @@ const GAPS: [[Gap; 2]; 2] = [
 const LOST: f64 = 12.0;
 
 fn few() -> Spec {
-    Spec { nodes: 4, silent: false, groups: 12, threads: 2, pods_per_node: 6, ..spec() }
+    Spec { nodes: 4, gaps: false, groups: 12, threads: 2, pods_per_node: 6, ..spec() }
 }
 
 /// A replica: the history, with its gaps or without.
@@ -66,7 +66,7 @@ fn two_replicas_behind_thanos_are_one() -> Result<()> {
     let (thanos, _both) = replicas("replicas", &whole, false)?;
     let mut trial = Trial::at(thanos.url.clone(), &whole);
     for question in questions() {
-        trial.ask(&["json"], &question)?;
+        trial.check(&["json"], &question)?;
     }
     trial.verdict()
 }
@@ -133,7 +133,7 @@ fn a_store_that_is_lost_is_made_up_for_by_the_other() -> Result<()> {
     let (mut thanos, _both) = replicas("lost", &whole, false)?;
     thanos.lose(1)?;
     let mut trial = Trial::at(thanos.url.clone(), &whole);
-    trial.ask(&["json"], &window(By::Group, 0, HOUR_MS))?;
+    trial.check(&["json"], &window(By::Group, 0, HOUR_MS))?;
     trial.verdict()
 }
 

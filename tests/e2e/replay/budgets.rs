@@ -30,7 +30,7 @@ fn verdicts_of_a_file_are_the_servers() -> Result<()> {
 #[test]
 fn a_suggestion_of_a_file_is_the_servers() -> Result<()> {
     let spec = Spec { nodes: 2, groups: 6, threads: 0, pods_per_node: 3, duration_s: 5 * 3600, ..an_hour() };
-    let mut history = History::generate(&Spec { silent: false, ..spec });
+    let mut history = History::generate(&Spec { gaps: false, ..spec });
     for (cpu, core) in [("0", "0"), ("1", "0"), ("2", "1"), ("3", "1")] {
         let labels = [("instance", "node-000"), ("cpu", cpu), ("package", "0"), ("core", core)];
         history.series.push(constant("node_cpu_info", &labels, 1.0));

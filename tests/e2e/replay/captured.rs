@@ -3,8 +3,8 @@
 use super::{Dump, agree, counter, dump};
 use crate::budget::sites::{all, sites};
 use crate::cpusets::{constant, partitioned};
-use crate::pieces::{LEAST, await_middle, signal};
 use crate::serve::{an_hour, serve, serve_file};
+use crate::shards::{LEAST, await_middle, signal};
 use crate::way_in::{assert_refused, logged_in, plugin};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -44,7 +44,7 @@ fn unpack(file: &Path, into: &Path) -> Result<PathBuf> {
 
 /// Every level, sets and sources; and once more from a Prometheus that has imported it.
 #[test]
-fn a_capture_answers_as_its_server() -> Result<()> {
+fn a_capture_gives_the_report_of_its_server() -> Result<()> {
     let mut history = partitioned(&an_hour());
     for node in ["node-000", "node-001"] {
         let services = [("node", node), ("id", "/system.slice/crio.service")];
@@ -175,7 +175,7 @@ fn nothing_is_left_of_one_that_is_interrupted_or_has_nothing() -> Result<()> {
 /// The command is read by two shells, as oc joins its arguments by blanks; what it then dumps answers alike.
 #[test]
 fn the_must_gather_command_survives_its_two_shells() -> Result<()> {
-    let history = partitioned(&Spec { silent: false, ..an_hour() });
+    let history = partitioned(&Spec { gaps: false, ..an_hour() });
     let prometheus = serve("captured-gather", &history, &[])?;
     let whole = dump("captured-gather", &history, &Dump { keep: true, ..Dump::default() })?;
     let printed = plugin().run(["capture", "--must-gather", "-i", "1h", "-T", END, "--threads"])?;
@@ -189,7 +189,7 @@ fn the_must_gather_command_survives_its_two_shells() -> Result<()> {
         data.display(),
         data.display()
     );
-    // What oc does with what follows `--`, and what the container's shell does with that.
+    // Runs the words after `--` as oc does, in the container's shell.
     let script = format!("oc() {{ shift 3; bash -c \"$GATHER; $*\"; }}; {}", printed.stdout);
     let output = Command::new("bash").args(["-c", &script]).env("GATHER", gather).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -7,7 +7,7 @@ use std::process::Command;
 use test_cluster::{directory, tool};
 use test_history::History;
 
-/// How a dump is made.
+/// Options of a dump.
 pub(super) struct Dump<'a> {
     /// Program that makes it.
     pub(super) promtool: &'a str,

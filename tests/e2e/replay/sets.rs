@@ -12,7 +12,7 @@ use test_history::{History, Spec};
 
 #[test]
 fn parts_and_strays_are_the_servers() -> Result<()> {
-    let mut history = partitioned(&Spec { silent: false, ..an_hour() });
+    let mut history = partitioned(&Spec { gaps: false, ..an_hour() });
     for (node, cpus) in [("node-000", "0-3"), ("node-001", "2")] {
         let (stray, set) = ("namedprocess_namegroup_stray_threads", "namedprocess_node_cpuset_info");
         let labels = [("class", "host"), ("groupname", "unit-3"), ("instance", node), ("cpus", cpus)];
@@ -97,7 +97,7 @@ fn sets_are_those_of_the_objects_beside_the_samples() -> Result<()> {
 
 /// A default must-gather has no samples: it tells the sets, and which processes may run on both.
 #[test]
-fn a_default_must_gather_tells_sets_and_who_may_leave_them() -> Result<()> {
+fn a_default_must_gather_has_sets_and_who_may_leave_them() -> Result<()> {
     let root = directory()?.join("replay-default/must-gather.local.2/quay-io-y");
     let write = |path: &str, text: &str| -> Result<()> {
         let path = root.join(path);

@@ -1,4 +1,4 @@
-//! What budgets are judged by, from groups, pods and busy time alone: sums on each node at each time, and their statistics.
+//! Subjects of budgets, computed from groups, pods and busy time alone: sums on each node at each time, and their statistics.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 use super::tests::{group, lines, pod, series, stat, tiny};
 use super::*;
 
-fn ask(by: By, change: impl FnOnce(&mut Question)) -> Expected {
+fn expected_rows(by: By, change: impl FnOnce(&mut Question)) -> Expected {
     let mut question = Question::new(0, 60_000, by);
     change(&mut question);
     expected(&tiny(), &question).unwrap()
@@ -30,7 +30,7 @@ fn each_node_has_its_rows() {
         "workload logging web - a: 0.25 1 1 0.25 -",
         "workload openshifty process-exporter-y - b: 0.0625 0.25 0.25 0.25 -",
     ];
-    assert_eq!(lines(&ask(By::Group, |question| question.per_node = true)), groups);
+    assert_eq!(lines(&expected_rows(By::Group, |question| question.per_node = true)), groups);
     let classes = [
         "host - - - a: 2 1 3 1 -",
         // The steps 4, 0 + 0.5: 4.5 x 15/60
@@ -44,8 +44,8 @@ fn each_node_has_its_rows() {
         "workload - - - a: 1.75 1 3 0.75 -",
         "workload - - - b: 0.5625 0.25 1 0.75 -",
     ];
-    assert_eq!(lines(&ask(By::Class, |question| question.per_node = true)), classes);
-    let namespaces = lines(&ask(By::Namespace, |question| question.per_node = true));
+    assert_eq!(lines(&expected_rows(By::Class, |question| question.per_node = true)), classes);
+    let namespaces = lines(&expected_rows(By::Namespace, |question| question.per_node = true));
     assert_eq!(namespaces.len(), 10);
     assert!(namespaces.contains(&"workload app - - b: 0.5 1 1 0.5 -".to_owned()));
 }
@@ -84,8 +84,8 @@ fn only_some_nodes_with_the_parts_that_are_on_them() {
         "workload app web - -: 1.5 3 3 0.5 a",
         "workload logging web - -: 0.25 1 1 0.25 a",
     ];
-    assert_eq!(lines(&ask(By::Group, |question| question.nodes = names(&["a", "none"]))), a);
-    let only_b = ask(By::Group, |question| question.nodes = names(&["b"]));
+    assert_eq!(lines(&expected_rows(By::Group, |question| question.nodes = names(&["a", "none"]))), a);
+    let only_b = expected_rows(By::Group, |question| question.nodes = names(&["b"]));
     let b = [
         "host - conmon - -: 0.125 0.5 0.5 0.25 -",
         "host - kubelet - -: 1 0 4 0.5 -",
@@ -96,8 +96,8 @@ fn only_some_nodes_with_the_parts_that_are_on_them() {
     assert_eq!(lines(&only_b), b);
     // All of it 2.75, 8.5, 9, 9, less 1, 5, 0.5, 0.5: 22.25 x 15/60
     assert_eq!(only_b.excluded, stat(5.5625, 1.75, 8.5));
-    assert_eq!(only_b.classes, ask(By::Group, |_| {}).classes);
-    let class = ask(By::Class, |question| question.nodes = names(&["b"]));
+    assert_eq!(only_b.classes, expected_rows(By::Group, |_| {}).classes);
+    let class = expected_rows(By::Class, |question| question.nodes = names(&["b"]));
     let rows = [
         "host - - - -: 1.125 0.5 4 0.5 -",
         "pod - - - -: 0.0625 0.25 0.25 0.25 -",
@@ -131,13 +131,13 @@ fn only_some_classes() {
         (&["pod"], false, 1, stat(7.1875, 2.5, 9.0)),
         (&[], true, 5, stat(0.0, 0.0, 0.0)),
     ] {
-        let found = ask(By::Class, |question| {
+        let found = expected_rows(By::Class, |question| {
             question.classes = names(classes);
             question.include_exporter = include_exporter;
         });
         assert_eq!((found.rows.len(), found.excluded), (rows, excluded), "{classes:?}");
     }
-    let infra = ask(By::Class, |question| {
+    let infra = expected_rows(By::Class, |question| {
         question.classes = names(&["infra"]);
         question.include_exporter = true;
     });
@@ -147,19 +147,22 @@ fn only_some_classes() {
 
 #[test]
 fn only_one_namespace() {
-    let app = ask(By::Group, |question| question.namespace = Some("app".into()));
+    let app = expected_rows(By::Group, |question| question.namespace = Some("app".into()));
     assert_eq!(lines(&app), ["workload app web - -: 2 1 3 1 a"]);
     // 1.75, 7.5, 6, 6: 21.25 x 15/60
     assert_eq!(app.excluded, stat(5.3125, 1.75, 7.5));
     // A name, no regex; the exporter's own pods stay out.
     for namespace in ["ap.", "openshift-monitoring"] {
-        assert_eq!(lines(&ask(By::Group, |question| question.namespace = Some(namespace.into()))).len(), 0);
+        assert_eq!(
+            lines(&expected_rows(By::Group, |question| question.namespace = Some(namespace.into()))).len(),
+            0
+        );
     }
 }
 
 #[test]
 fn only_the_biggest() {
-    let largest = |limit| ask(By::Group, |question| question.limit = Some(limit));
+    let largest = |limit| expected_rows(By::Group, |question| question.limit = Some(limit));
     let two = ["host - kubelet - -: 3 1 6 1 -", "workload app web - -: 2 1 3 1 a"];
     assert_eq!(lines(&largest(2)), two);
     // 2.75 - 2, 8.5 - 7, 9 - 6, 9 - 5: 9.25 x 15/60
@@ -174,7 +177,7 @@ fn only_the_biggest() {
 
 #[test]
 fn percentiles_of_the_steps_there_are() {
-    let found = ask(By::Group, |question| question.percentiles = vec![50.0, 95.0]);
+    let found = expected_rows(By::Group, |question| question.percentiles = vec![50.0, 95.0]);
     let of = |name: &str| &found.rows.iter().find(|(key, _)| key.name == name).unwrap().1.percentiles;
     // 1, 2, 3, 6: rank 1.5, and 2.85: 3 + 0.85 x 3
     let close =
@@ -197,7 +200,7 @@ fn threads_where_there_are_any() {
         thread("a", "pod", "conmon", "main", &[(15, 2.0)]),
         // Not of this window.
         thread("a", "kernel", "kworker", "main", &[(75, 2.0)]),
-        // Of another class, without threads.
+        // It is of another class, without threads.
         group("a", "kernel", "kubelet", &[(60, 0.5)]),
     ]);
     let mut question = Question::new(0, 60_000, By::Thread);

@@ -65,24 +65,24 @@ fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Ser
     let grid = Grid::new(spec, spec.interval_s, EXPORTER_AGE_MS);
     let empty = vec![None; grid.steps];
     let groups = group_names(spec.groups);
-    // Of their own, so that the groups are the same with and without threads.
+    // A generator of their own, so that the groups are the same with and without threads.
     let mut thread_rng = Rng::with_seed(spec.seed);
     let mut sums = Sums::default();
     let [mut cluster_busy, mut nodes, mut unattributed] = [(); 3].map(|()| empty.clone());
     for number in 0..spec.nodes {
         let node = node_name(number);
-        let [answers, tells] = [answers, tells].map(|heard| match spec.silent {
+        let [is_up, has_busy] = [is_up, has_busy].map(|heard| match spec.gaps {
             true => heard(number, grid.steps),
             false => vec![true; grid.steps],
         });
         // Busy is not what the groups add up to: what nothing accounts for, or the other clock, which may run behind.
         let mut busy = empty.clone();
-        add(&mut busy, &only(&answers, &usage(rng, grid.steps, 400)));
-        add(&mut busy, &only(&answers, &vec![Some(-250); grid.steps]));
+        add(&mut busy, &only(&is_up, &usage(rng, grid.steps, 400)));
+        add(&mut busy, &only(&is_up, &vec![Some(-250); grid.steps]));
         let mut on_node: BTreeMap<&str, Column> = BTreeMap::new();
         let mut all_pods = empty.clone();
         for pod in pods.iter().filter(|pod| pod.node == number) {
-            let column = only(&answers, &pod.column);
+            let column = only(&is_up, &pod.column);
             add(&mut all_pods, &column);
             add(on_node.entry(pod.class).or_insert_with(|| empty.clone()), &column);
             let of = [("class", pod.class), ("namespace", pod.namespace.as_str())];
@@ -99,7 +99,7 @@ fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Ser
                 all_pods.clone()
             } else {
                 let life = life(rng, grid.steps);
-                only(&answers, &only(&life, &usage(rng, grid.steps, 50 * (1 + index as i64))))
+                only(&is_up, &only(&life, &usage(rng, grid.steps, 50 * (1 + index as i64))))
             };
             add(&mut busy, &column);
             if *class != "pod" {
@@ -116,7 +116,7 @@ fn exporter(spec: &Spec, rng: &mut Rng, pods: &[PodOnNode], series: &mut Vec<Ser
                 series.push(grid.series(metric::THREAD, &labels, column));
             }
         }
-        let busy = only(&tells, &busy);
+        let busy = only(&has_busy, &busy);
         series.push(grid.series(metric::BUSY, &[("instance", &node)], &busy));
         add(&mut cluster_busy, &busy);
         add(&mut nodes, &busy.iter().map(|units| units.map(|_| CORE)).collect());
@@ -155,7 +155,7 @@ impl Sums {
     }
 }
 
-/// What the platform itself records: pods, where they are, and how busy the nodes were.
+/// Adds the platform's own series: pods, their nodes, and the nodes' busy time.
 fn platform(spec: &Spec, rng: &mut Rng, series: &mut Vec<Series>) {
     let grid = Grid::new(spec, spec.pod_interval_s, POD_AGE_MS);
     let info_grid = Grid::new(spec, spec.pod_interval_s, INFO_AGE_MS);
@@ -206,27 +206,28 @@ fn group_names(count: usize) -> Vec<(&'static str, String)> {
     [("pod", "conmon".into())].into_iter().chain(kernel).chain(host).take(count).collect()
 }
 
-/// The same in every group; one of them is no thread of its own.
+/// Returns the name of a thread, the same in every group; the first is `(exited)`.
 fn thread_name(number: usize) -> String {
     if number == 1 { "(exited)".into() } else { format!("worker-{number}") }
 }
 
-/// When a node answers: most always, some not for a sixth of the time, some not before a quarter of it.
-fn answers(number: usize, steps: usize) -> Vec<bool> {
-    let silent = match number % 7 {
+/// Returns the steps at which a node is up: most are always, some not for a sixth of the time, some not before a quarter
+/// of it.
+fn is_up(number: usize, steps: usize) -> Vec<bool> {
+    let down = match number % 7 {
         3 => steps / 3..steps / 2,
         5 => 0..steps / 4,
         _ => 0..0,
     };
-    (0..steps).map(|step| !silent.contains(&step)).collect()
+    (0..steps).map(|step| !down.contains(&step)).collect()
 }
 
-/// When a node that answers says how busy it is: some not for a sixth of the time.
-fn tells(number: usize, steps: usize) -> Vec<bool> {
+/// Returns the steps at which a node's busy time is recorded: for some not for a sixth of the time.
+fn has_busy(number: usize, steps: usize) -> Vec<bool> {
     (0..steps).map(|step| number % 7 != 6 || !(steps / 2..steps * 2 / 3).contains(&step)).collect()
 }
 
-/// What the threads of a group used, which together is what the group did. The first one is there as long as the group,
+/// Returns the usage of a group's threads, whose sum is the group's. The first one exists as long as the group,
 /// and takes what those that are not would have used.
 fn threads_of(rng: &mut Rng, group: &Column, count: usize) -> Vec<Column> {
     let mut rest = group.clone();

@@ -1,4 +1,4 @@
-//! That a generated history holds what it is made for.
+//! Tests of generated histories: they hold the hard cases.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::*;
 fn spec() -> Spec {
     Spec {
         nodes: 20,
-        silent: true,
+        gaps: true,
         groups: 60,
         threads: 3,
         pods_per_node: 20,
@@ -21,11 +21,11 @@ fn spec() -> Spec {
     }
 }
 
-fn of<'a>(history: &'a History, metric: &'static str) -> impl Iterator<Item = &'a Series> {
+fn series_of<'a>(history: &'a History, metric: &'static str) -> impl Iterator<Item = &'a Series> {
     history.series.iter().filter(move |series| series.metric == metric)
 }
 
-/// Whether it begins late, ends early and has a gap of several samples, all seen against a full grid.
+/// Returns whether a series begins late, ends early, and has a gap of several samples, against a full grid.
 fn shape(series: &Series, spec: &Spec, interval_s: u32) -> (bool, bool, bool) {
     let step_ms = i64::from(interval_s) * 1000;
     let (first, last) = (series.samples[0].0, series.samples.last().unwrap().0);
@@ -63,7 +63,8 @@ fn rates_and_sums_of_them_begin_end_and_flap() {
         (metric::POD, 15),
         (metric::PLATFORM_POD, 30),
     ] {
-        let shapes: Vec<_> = of(&history, metric).map(|series| shape(series, &spec, interval_s)).collect();
+        let shapes: Vec<_> =
+            series_of(&history, metric).map(|series| shape(series, &spec, interval_s)).collect();
         let full = shapes.iter().filter(|shape| **shape == (false, false, false)).count();
         let counts = [
             full,
@@ -74,9 +75,9 @@ fn rates_and_sums_of_them_begin_end_and_flap() {
         let least = if metric == metric::BUSY { [1, 1, 0, 1] } else { [1, 1, 1, 1] };
         assert!(counts.iter().zip(least).all(|(count, least)| *count >= least), "{metric}: {counts:?}");
     }
-    assert_eq!(of(&history, metric::BUSY).count(), 20);
-    assert_eq!(of(&history, metric::GROUP_SUM).count(), 60);
-    assert_eq!(of(&history, metric::PLATFORM_POD).count(), 400);
+    assert_eq!(series_of(&history, metric::BUSY).count(), 20);
+    assert_eq!(series_of(&history, metric::GROUP_SUM).count(), 60);
+    assert_eq!(series_of(&history, metric::PLATFORM_POD).count(), 400);
 }
 
 #[test]
@@ -89,8 +90,8 @@ fn sums_are_those_of_their_members() {
         (metric::NAMESPACE, &["class", "namespace"], metric::POD),
         (metric::GROUP, &["instance", "class", "groupname"], metric::THREAD),
     ] {
-        for sum in of(&history, sum) {
-            let members = of(&history, member)
+        for sum in series_of(&history, sum) {
+            let members = series_of(&history, member)
                 .filter(|member| labels.iter().all(|label| member.label(label) == sum.label(label)));
             let mut members = members.peekable();
             if member == metric::THREAD && members.peek().is_none() {
@@ -111,9 +112,9 @@ fn sums_are_those_of_their_members() {
 #[test]
 fn each_class_on_each_node_is_its_groups_or_its_pods() {
     let history = History::generate(&spec());
-    for sum in of(&history, metric::CLASS_ON_NODE) {
+    for sum in series_of(&history, metric::CLASS_ON_NODE) {
         let groups = matches!(sum.label("class"), "host" | "kernel");
-        let members = of(&history, if groups { metric::GROUP } else { metric::POD });
+        let members = series_of(&history, if groups { metric::GROUP } else { metric::POD });
         let is_one =
             |of: &&Series| ["instance", "class"].iter().all(|label| of.label(label) == sum.label(label));
         let mut total: BTreeMap<i64, f64> = BTreeMap::new();
@@ -130,10 +131,11 @@ fn each_class_on_each_node_is_its_groups_or_its_pods() {
 #[test]
 fn half_of_the_groups_have_threads_and_nothing_else_changes_with_them() {
     let mut full = History::generate(&spec());
-    let shapes: Vec<_> = of(&full, metric::THREAD).map(|series| shape(series, &spec(), 15)).collect();
+    let shapes: Vec<_> = series_of(&full, metric::THREAD).map(|series| shape(series, &spec(), 15)).collect();
     assert!(shapes.iter().any(|shape| shape.0) && shapes.iter().any(|shape| shape.2));
-    let split: BTreeSet<_> =
-        of(&full, metric::THREAD).map(|series| (series.label("class"), series.label("groupname"))).collect();
+    let split: BTreeSet<_> = series_of(&full, metric::THREAD)
+        .map(|series| (series.label("class"), series.label("groupname")))
+        .collect();
     assert_eq!(split.len(), 30);
     assert!(split.contains(&("pod", "conmon")));
     assert!(split.contains(&("kernel", "both-1")) && !split.contains(&("host", "both-1")));
@@ -145,9 +147,9 @@ fn half_of_the_groups_have_threads_and_nothing_else_changes_with_them() {
 fn some_nodes_do_not_say_how_busy_they_are_while_their_groups_go_on() {
     let history = History::generate(&spec());
     let times = |series: &Series| series.samples.iter().map(|sample| sample.0).collect::<BTreeSet<_>>();
-    let silent = of(&history, metric::BUSY).filter(|busy| {
+    let silent = series_of(&history, metric::BUSY).filter(|busy| {
         let node = busy.label("instance");
-        let mut groups = of(&history, metric::GROUP).filter(|group| group.label("instance") == node);
+        let mut groups = series_of(&history, metric::GROUP).filter(|group| group.label("instance") == node);
         groups.any(|group| times(group).difference(&times(busy)).count() == 40)
     });
     assert_eq!(silent.count(), 2);
@@ -157,7 +159,7 @@ fn some_nodes_do_not_say_how_busy_they_are_while_their_groups_go_on() {
 fn pods_move_or_are_unknown_and_names_come_twice() {
     let history = History::generate(&spec());
     let mut nodes: BTreeMap<(&str, &str), Vec<&Series>> = BTreeMap::new();
-    for info in of(&history, metric::POD_INFO) {
+    for info in series_of(&history, metric::POD_INFO) {
         nodes.entry((info.label("namespace"), info.label("pod"))).or_default().push(info);
     }
     for infos in nodes.values() {
@@ -167,12 +169,13 @@ fn pods_move_or_are_unknown_and_names_come_twice() {
     }
     assert!(nodes.values().filter(|infos| infos.len() == 2).count() > 20);
     let mut on: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    for pod in of(&history, metric::POD).filter(|pod| pod.label("class") != "pod") {
+    for pod in series_of(&history, metric::POD).filter(|pod| pod.label("class") != "pod") {
         on.entry((pod.label("namespace"), pod.label("pod"))).or_default().insert(pod.label("instance"));
     }
     assert!(on.values().filter(|nodes| nodes.len() == 2).count() > 20);
-    let pods: Vec<_> =
-        of(&history, metric::PLATFORM_POD).map(|pod| (pod.label("namespace"), pod.label("pod"))).collect();
+    let pods: Vec<_> = series_of(&history, metric::PLATFORM_POD)
+        .map(|pod| (pod.label("namespace"), pod.label("pod")))
+        .collect();
     assert!(pods.iter().any(|pod| !nodes.contains_key(pod)));
     assert!(pods.iter().filter(|pod| pod.1 == "pod-7").count() == 2);
     let own = |pod: &&(&str, &str)| pod.0 == "openshift-monitoring" && pod.1.starts_with("process-exporter-");

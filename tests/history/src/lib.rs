@@ -51,7 +51,7 @@ pub mod metric {
     pub const PLATFORM_POD: &str = "pod:container_cpu_usage:sum";
     /// Cores that a node was busy as the platform records them: label `instance`.
     pub const PLATFORM_BUSY: &str = "instance:node_cpu:rate:sum";
-    /// What the platform records.
+    /// Metrics that the platform records.
     pub const OF_PLATFORM: [&str; 4] = [PLATFORM_POD, PLATFORM_BUSY, POD_INFO, OWNER];
     /// 1 while a pod is owned: labels `namespace`, `pod`, `workload`, `workload_type`.
     pub const OWNER: &str = "namespace_workload_pod:kube_pod_owner:relabel";
@@ -59,13 +59,13 @@ pub mod metric {
     pub const POD_INFO: &str = "kube_pod_info";
 }
 
-/// What history to generate. The same specification gives the same history.
+/// Specification of a history. The same specification gives the same history.
 #[derive(Clone, Debug)]
 pub struct Spec {
     /// Nodes.
     pub nodes: usize,
-    /// Whether three nodes in seven do not answer, or do not tell how busy they are, for a part of the time.
-    pub silent: bool,
+    /// True if three nodes in seven have gaps: in all of their series, or in their busy time.
+    pub gaps: bool,
     /// Groups, at least 8: the pods' `conmon`, a quarter of class kernel, the rest of class host.
     pub groups: usize,
     /// Threads of every second group, which add up to it; 0 for an exporter that shows none.

@@ -1,4 +1,4 @@
-//! What a report over a history must say, by the definitions of rows, window, statistics and totals, from the samples.
+//! Expected report over a history, by the definitions of rows, window, statistics and totals, from the samples.
 //!
 //! - The window is (start, end], cut to what the source's series cover.
 //! - A sum has a step at each time at which any of its members has a sample. `avg` is the sum of the steps x the interval
@@ -17,7 +17,7 @@ use crate::question::{By, Question, Source};
 use crate::steps::{Stat, Steps, Window, percentile, sum};
 use crate::{History, metric, owners};
 
-/// What a row is of. What does not apply is empty.
+/// Identity of a row. Fields that do not apply are empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// `host`, `kernel`, `infra`, `workload` or `pod`.
@@ -34,7 +34,7 @@ pub struct Key {
     pub node: String,
 }
 
-/// What a row must say.
+/// Expected values of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Its statistics.
@@ -43,14 +43,14 @@ pub struct Row {
     pub percentiles: Vec<f64>,
     /// Steps there are / steps that the window has room for.
     pub present: f64,
-    /// What it used at the peak, where that was asked for.
+    /// Usage at the peak, if the question has it.
     pub at_peak: Option<f64>,
     /// The node that a pod was last on within the window, of the nodes asked for, where that is known and nodes have no
     /// rows of their own; no other row has one.
     pub node: Option<String>,
 }
 
-/// What a report must say.
+/// Expected report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     /// Start of the cut window, Unix time in milliseconds.
@@ -71,7 +71,7 @@ pub struct Expected {
     pub peak: Option<(i64, f64, f64)>,
 }
 
-/// What a report over `history` must say to `question`. Errors on a regex that is none.
+/// Returns the expected report over `history` for `question`. Errors on an invalid regex.
 pub fn expected(history: &History, question: &Question) -> Result<Expected, regex::Error> {
     let asked = Asked::new(question)?;
     let (beat, interval_s) = match question.source {
@@ -93,7 +93,7 @@ pub fn expected(history: &History, question: &Question) -> Result<Expected, rege
     for (key, members) in members {
         let steps = add_up(members);
         let Some(stat) = window.stat(&steps, interval_s) else { continue };
-        // What has no name has a row only if there was anything.
+        // A row without a name exists only if it used something.
         if key.class == "pod" && stat.max == 0.0 {
             continue;
         }
@@ -141,7 +141,7 @@ pub fn expected(history: &History, question: &Question) -> Result<Expected, rege
     })
 }
 
-/// A question, its regexes understood.
+/// A question with its compiled regexes.
 struct Asked<'a> {
     question: &'a Question,
     skip: Vec<Regex>,
@@ -153,7 +153,7 @@ impl<'a> Asked<'a> {
         Ok(Asked { question, skip: skip.collect::<Result<_, _>>()? })
     }
 
-    /// Whether a part is in a row.
+    /// Returns true if a part is in a row.
     fn shows(&self, part: &Part<'_>) -> bool {
         let Question { nodes, classes, namespace, include_exporter, .. } = self.question;
         let is_one_of = |all: &[String], it: &str| all.is_empty() || all.iter().any(|one| one == it);
@@ -212,7 +212,7 @@ fn busy(history: &History, window: Window, parts: &Parts<'_>, source: Source) ->
     for series in history.series.iter().filter(|series| series.metric == metric) {
         let node = if of_nodes { series.label("instance") } else { "" };
         for (at, value) in samples(series, window) {
-            // Of all nodes it is taken once.
+            // It counts once for all nodes.
             let used = attributed.remove(&(node, at)).unwrap_or_default();
             *busy.entry(at).or_default() += value;
             *unattributed.entry(at).or_default() += value - used;

@@ -60,7 +60,7 @@ pub(super) fn tiny() -> History {
     }
 }
 
-fn ask(start_s: i64, end_s: i64, by: By, skip: &[&str]) -> Expected {
+fn expected_rows(start_s: i64, end_s: i64, by: By, skip: &[&str]) -> Expected {
     let skip_namespaces = skip.iter().map(|pattern| (*pattern).to_owned()).collect();
     let question = Question::new(start_s * 1000, end_s * 1000, by);
     expected(&tiny(), &Question { skip_namespaces, ..question }).unwrap()
@@ -104,7 +104,7 @@ fn rows_by_group() {
     ];
     let mut rows = rows.map(str::to_owned);
     rows.sort();
-    assert_eq!(lines(&ask(0, 60, By::Group, &[])), rows);
+    assert_eq!(lines(&expected_rows(0, 60, By::Group, &[])), rows);
 }
 
 #[test]
@@ -118,13 +118,13 @@ fn rows_by_namespace_and_class() {
         "workload app - - -: 2 1 3 1 -",
         "workload openshifty - - -: 0.0625 0.25 0.25 0.25 -",
     ];
-    assert_eq!(lines(&ask(0, 60, By::Namespace, &["log.*"])), namespaces);
+    assert_eq!(lines(&expected_rows(0, 60, By::Namespace, &["log.*"])), namespaces);
     // The workload's steps 1, 1 + 1, 3, 3.25: 9.25 x 15/60; without logging 1, 1, 3, 3.25: 8.25 x 15/60. A regex that
     // matches a part of a name leaves nothing out.
     let all = "workload - - - -: 2.3125 1 3.25 1 -";
     let skipped = "workload - - - -: 2.0625 1 3.25 1 -";
     for (skip, workload) in [(&[][..], all), (&["logging", "none"], skipped), (&["log", "ap|we"], all)] {
-        let rows = ask(0, 60, By::Class, skip);
+        let rows = expected_rows(0, 60, By::Class, skip);
         let classes = [
             "host - - - -: 3.125 1 6 1 -",
             "infra - - - -: 1 2 2 0.5 -",
@@ -138,7 +138,7 @@ fn rows_by_namespace_and_class() {
 
 #[test]
 fn totals() {
-    let totals = ask(0, 60, By::Group, &["logging"]);
+    let totals = expected_rows(0, 60, By::Group, &["logging"]);
     // infra with the exporter's own pod: 0.5, 0.5, 2.5, 2.5: 6 x 15/60; workload with logging
     let classes = [
         ("host", stat(3.125, 1.0, 6.0)),
@@ -155,7 +155,7 @@ fn totals() {
     assert_eq!(totals.unattributed, stat(-0.5625, -3.0, 2.25));
     // The steps 0.5, 0.5 + 1, 0.5, 0.5: 3 x 15/60
     assert_eq!(totals.excluded, stat(0.75, 0.5, 1.5));
-    // Of a node that does not say how busy it is, nothing is unattributed: 4, 4, 7, 6: 21 x 15/60; 2.25, 0.5, -2, -3.
+    // A node without busy time has nothing unattributed: 4, 4, 7, 6: 21 x 15/60; 2.25, 0.5, -2, -3.
     let mut history = tiny();
     let of_b = |series: &&mut Series| series.metric == metric::BUSY && series.label("instance") == "b";
     history.series.iter_mut().find(of_b).unwrap().samples.remove(0);
@@ -163,7 +163,7 @@ fn totals() {
     assert_eq!((silent.busy, silent.unattributed), (stat(5.25, 4.0, 7.0), stat(-0.5625, -3.0, 2.25)));
     assert_eq!(silent.classes, totals.classes);
     // After 50 s there is no logging: 0.5 x 15/10
-    assert_eq!(ask(50, 60, By::Group, &["logging"]).excluded, stat(0.75, 0.5, 0.5));
+    assert_eq!(expected_rows(50, 60, By::Group, &["logging"]).excluded, stat(0.75, 0.5, 0.5));
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn the_window_is_cut_to_what_the_exporter_covers() {
         ((20, 50), (20, 50)),
         ((100, 200), (100, 200)),
     ] {
-        let expected = ask(asked.0, asked.1, By::Group, &[]);
+        let expected = expected_rows(asked.0, asked.1, By::Group, &[]);
         assert_eq!((expected.start_ms, expected.end_ms), (cut.0 * 1000, cut.1 * 1000), "{asked:?}");
     }
     // The busy time alone shows that the exporter was there.
@@ -188,11 +188,11 @@ fn the_window_is_cut_to_what_the_exporter_covers() {
     let cut = expected(&history, &Question::new(-90_000, 200_000, By::Group)).unwrap();
     assert_eq!((cut.start_ms, cut.end_ms), (0, 60_000));
     // All classes alike: the pod's samples of -15 s and 75 s are outside.
-    assert_eq!(lines(&ask(-90, 200, By::Group, &[])), lines(&ask(0, 60, By::Group, &[])));
+    assert_eq!(lines(&expected_rows(-90, 200, By::Group, &[])), lines(&expected_rows(0, 60, By::Group, &[])));
     // A sample at the start is outside, one at the end inside: 30 s and 45 s, (6 + 3.5) x 15/30
-    assert_eq!(ask(15, 45, By::Class, &[]).classes.get("host"), Some(&stat(4.75, 3.5, 6.0)));
+    assert_eq!(expected_rows(15, 45, By::Class, &[]).classes.get("host"), Some(&stat(4.75, 3.5, 6.0)));
     // A window that nothing covers has no rows.
-    assert_eq!(ask(100, 200, By::Class, &[]).rows, BTreeMap::new());
+    assert_eq!(expected_rows(100, 200, By::Class, &[]).rows, BTreeMap::new());
 }
 
 #[test]

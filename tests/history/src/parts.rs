@@ -7,7 +7,7 @@ use crate::question::Source;
 use crate::steps::Window;
 use crate::{History, Series, metric};
 
-/// What one thing used on one node. What does not apply is empty.
+/// Usage of one thing on one node. Fields that do not apply are empty.
 #[derive(Debug)]
 pub(crate) struct Part<'a> {
     /// `host`, `kernel`, `infra`, `workload`, or `pod`: what of the pods has no name.
@@ -16,7 +16,7 @@ pub(crate) struct Part<'a> {
     pub(crate) namespace: &'a str,
     /// A group's or a pod's.
     pub(crate) name: &'a str,
-    /// Of a thread alone.
+    /// Name of the thread; only for threads.
     pub(crate) thread: &'a str,
     pub(crate) node: &'a str,
     /// Unix time in milliseconds and cores, by time.
@@ -24,12 +24,12 @@ pub(crate) struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Whether it is a pod.
+    /// Returns true if it is a pod.
     pub(crate) fn is_pod(&self) -> bool {
         matches!(self.class, "infra" | "workload")
     }
 
-    /// Whether it is one of the exporter's own pods.
+    /// Returns true if it is one of the exporter's own pods.
     pub(crate) fn is_exporter(&self) -> bool {
         self.namespace == "openshift-monitoring" && self.name.starts_with("process-exporter-")
     }
@@ -108,7 +108,7 @@ fn places<'a>(history: &'a History, window: Window, metric: &str, label: &str) -
     for seen in places.values_mut() {
         seen.sort_unstable();
     }
-    // What has no name is on no node of its own.
+    // A row without a name has no node of its own.
     places.retain(|(namespace, _), _| !namespace.is_empty());
     places
 }

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use crate::Spec;
 use crate::generate::{Column, first, last, life, only, usage};
 
-/// What one pod used on one node.
+/// Usage of one pod on one node.
 pub(crate) struct PodOnNode {
     pub(crate) node: usize,
     pub(crate) class: &'static str,
@@ -55,7 +55,7 @@ pub(crate) fn generate(spec: &Spec, rng: &mut Rng, steps: u32) -> Vec<PodOnNode>
     pods
 }
 
-/// Whose the pods of a namespace are.
+/// Returns the owners of a namespace's pods.
 pub(crate) fn class(namespace: &str) -> &'static str {
     let infra = matches!(namespace, "default" | "openshift")
         || namespace.starts_with("openshift-")
@@ -81,7 +81,7 @@ pub(crate) fn names(spec: &Spec) -> Vec<(String, String)> {
     let namespaces: Vec<_> = known.map(str::to_owned).into_iter().chain(apps).take(spec.namespaces).collect();
     let own = (0..spec.nodes).map(|i| ("openshift-monitoring".into(), format!("process-exporter-{i:05}")));
     let others = namespaces.iter().cycle().enumerate().map(|(i, namespace)| {
-        // Of the same name elsewhere, and of another name in the same place.
+        // Pods of the same name in another namespace, and of another name in the same one.
         let name = match i {
             0 => "my-process-exporter-0".into(),
             1 => "process-exporter-00000".into(),

@@ -1,6 +1,6 @@
-//! What is asked about a history, as a user of `top` would.
+//! Questions about a history, as a user of `top` would ask them.
 
-/// What the rows of a report are.
+/// Kind of a report's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// The classes host, kernel, infra, workload and pod.
@@ -15,7 +15,7 @@ pub enum By {
     Thread,
 }
 
-/// Whose series.
+/// Source of the series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The exporter's.
@@ -24,32 +24,32 @@ pub enum Source {
     Platform,
 }
 
-/// What is asked about a history. What is empty asks for nothing.
+/// Question about a history. An empty field filters nothing.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// Start of the window, Unix time in milliseconds, itself outside.
     pub start_ms: i64,
     /// End of the window, Unix time in milliseconds, itself inside.
     pub end_ms: i64,
-    /// What the rows are.
+    /// Kind of the rows.
     pub by: By,
-    /// Whether there is a row for each node.
+    /// True if there is a row for each node.
     pub per_node: bool,
-    /// What is on other nodes is left out.
+    /// Nodes to keep; rows of others are excluded.
     pub nodes: Vec<String>,
-    /// Other classes are left out.
+    /// Classes to keep; rows of others are excluded.
     pub classes: Vec<String>,
-    /// All but the pods of this namespace is left out.
+    /// Namespace whose pods to keep; all else is excluded.
     pub namespace: Option<String>,
-    /// Pods of namespaces that one of these regexes matches as a whole are left out.
+    /// Regexes of namespaces, matched as a whole, whose pods are excluded.
     pub skip_namespaces: Vec<String>,
-    /// Whose series are to answer.
+    /// Source of the series.
     pub source: Source,
-    /// Whether the exporter's own pods are not left out.
+    /// True if the exporter's own pods are included.
     pub include_exporter: bool,
     /// Percentiles, 0 to 100.
     pub percentiles: Vec<f64>,
-    /// Whether to tell the step at which all rows were together highest.
+    /// True if the report has the step at which all rows were together highest.
     pub at_peak: bool,
     /// Rows but the so many with the biggest averages are left out.
     pub limit: Option<usize>,

@@ -28,7 +28,7 @@ impl Window {
         self.start_ms < at_ms && at_ms <= self.end_ms
     }
 
-    /// The window cut to what samples at these times cover: its start to one interval before the first, its end to
+    /// Clips the window to what samples at these times cover: its start to one interval before the first, its end to
     /// the last if that is a whole interval or more before. Without any sample it stays as it is.
     pub(crate) fn cut(self, times_ms: impl Iterator<Item = i64>, interval_s: u32) -> Window {
         let interval_ms = i64::from(interval_s) * 1000;
@@ -46,12 +46,13 @@ impl Window {
         (self.end_ms - self.start_ms) as f64 / 1000.0 / f64::from(interval_s)
     }
 
-    /// What the steps are a share of, at most 1: a window that is no multiple of the interval may hold one more.
+    /// Returns the share of the expected steps that there are. At most 1: a window that is no multiple of the interval
+    /// may hold one more.
     pub(crate) fn present(self, steps: &Steps, interval_s: u32) -> f64 {
         (steps.len() as f64 / self.room(interval_s)).min(1.0)
     }
 
-    /// None where there is no step.
+    /// Returns the statistics of the steps; `None` if there is no step.
     pub(crate) fn stat(self, steps: &Steps, interval_s: u32) -> Option<Stat> {
         let min = steps.values().copied().reduce(f64::min)?;
         let max = steps.values().copied().reduce(f64::max)?;

@@ -14,7 +14,7 @@ const END_MS: i64 = 1_736_942_400_000;
 fn spec() -> Spec {
     Spec {
         nodes: 4,
-        silent: true,
+        gaps: true,
         groups: 12,
         threads: 2,
         pods_per_node: 8,
@@ -38,7 +38,7 @@ fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
     ensure!(metrics.len() == 15, "the history has the metrics {metrics:?}");
     for metric in metrics {
         let query = format!("{{__name__=\"{metric}\"}}[1800s]");
-        let mut read = read_back(&prometheus.ask(&query, END_MS)?)?;
+        let mut read = read_back(&prometheus.query(&query, END_MS)?)?;
         let generated = history.series.iter().filter(|series| series.metric == metric);
         let mut generated: Vec<_> = generated
             .map(|series| {
@@ -60,7 +60,7 @@ fn prometheus_has_every_sample_as_it_was_generated() -> Result<()> {
 fn the_oracle_says_what_promql_says() -> Result<()> {
     let history = History::generate(&spec());
     let prometheus = Prometheus::start("promql", &history)?;
-    // Where a row is one series there is nothing to add up: those of a node, and those that a rule has added up.
+    // A row of one series needs no sum: rows of a node, and rows that a rule has summed.
     let host = "{class!=\"pod\"}";
     for (by, per_node, metric, labels, interval_s) in [
         (By::Group, true, metric::GROUP, ["class", "", "groupname", "", "instance"], 15),
@@ -86,7 +86,7 @@ fn the_oracle_says_what_promql_says() -> Result<()> {
             ("count_over_time(", |row| row.present),
             ("quantile_over_time(0.95, ", |row| row.percentiles.first().copied().unwrap_or(f64::NAN)),
         ] {
-            let answer = prometheus.ask(&format!("{function}{metric}{host}[{window_s}s])"), end_ms)?;
+            let answer = prometheus.query(&format!("{function}{metric}{host}[{window_s}s])"), end_ms)?;
             for series in answer.as_array().context("no list of series")? {
                 let value: f64 = series["value"][1].as_str().context("a series without a value")?.parse()?;
                 let share = f64::from(interval_s) / window_s as f64;
@@ -194,7 +194,7 @@ impl Prometheus {
     }
 
     /// The result of an instant query.
-    fn ask(&self, query: &str, at_ms: i64) -> Result<Value> {
+    fn query(&self, query: &str, at_ms: i64) -> Result<Value> {
         let time = format!("--time={}", at_ms as f64 / 1000.0);
         let answer = run(Command::new(&self.promtool).args([
             "query",

@@ -11,11 +11,11 @@ pub(in crate::serve) fn app(text: Vec<u8>) -> (Arc<App>, Arc<AtomicU64>) {
     let (passes, text) = (Arc::new(AtomicU64::new(0)), Bytes::from(text));
     let counter = Arc::clone(&passes);
     let pass = move |_| Ok(Exposition::new(text.clone(), counter.fetch_add(1, Ordering::Relaxed) + 1));
-    (Arc::new(of(Singleflight::new(pass), None)), passes)
+    (Arc::new(app_with(Singleflight::new(pass), None)), passes)
 }
 
 /// Returns an app of these passes and files of TLS.
-pub(in crate::serve) fn of(singleflight: Singleflight, files: Option<&TlsFiles>) -> App {
+pub(in crate::serve) fn app_with(singleflight: Singleflight, files: Option<&TlsFiles>) -> App {
     let certificates = Certificates::open(files).unwrap();
     App::new(singleflight, Arc::default(), certificates, "/metrics".to_owned(), |_| {})
 }
@@ -116,7 +116,7 @@ async fn gzip_is_for_metrics_and_clients_that_accept_it() {
 #[tokio::test]
 async fn an_error_is_a_sentence_and_never_compressed() {
     let singleflight = Singleflight::new(|_| anyhow::bail!("no luck"));
-    let app = of(singleflight, None);
+    let app = app_with(singleflight, None);
     let (slot, _evicted) = app.arrived(1);
     let response = app.respond(&request(&Method::GET, "/metrics", &["gzip"]), &slot, true).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -155,7 +155,7 @@ async fn a_pass_that_hangs_is_exposed() {
         let _ = ends.recv();
         anyhow::bail!("it is over")
     };
-    let app = of(Singleflight::new(pass), None);
+    let app = app_with(Singleflight::new(pass), None);
     let (slot, _evicted) = app.arrived(1);
     let scrape = request(&Method::GET, "/metrics", &["gzip"]);
     let mut first = std::pin::pin!(app.respond(&scrape, &slot, true));

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::serve::TlsFiles;
-use crate::serve::app::tests::{app, of};
+use crate::serve::app::tests::{app, app_with};
 use crate::serve::singleflight::Singleflight;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::oneshot;
@@ -50,7 +50,7 @@ fn serve(length: usize, admitted: bool) -> Served {
 
 impl Served {
     /// Sends a request, and returns the head of the response.
-    async fn ask(&mut self, request: &[u8]) -> String {
+    async fn request(&mut self, request: &[u8]) -> String {
         self.client.write_all(request).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -59,7 +59,7 @@ impl Served {
         String::from_utf8(head).unwrap()
     }
 
-    async fn take(&mut self, length: usize) {
+    async fn receive(&mut self, length: usize) {
         self.client.read_exact(&mut vec![0; length]).await.unwrap();
     }
 }
@@ -94,7 +94,7 @@ async fn a_peer_that_may_not_scrape_gets_one_response() {
     ] {
         let start = Instant::now();
         let mut served = serve(1, admitted);
-        let head = served.ask(request).await;
+        let head = served.request(request).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
         served.client.read_to_end(&mut Vec::new()).await.unwrap();
         assert_eq!(served.ended.await.unwrap() - start, Duration::ZERO, "{head}");
@@ -110,14 +110,14 @@ async fn a_peer_that_may_not_scrape_gets_one_response() {
 async fn a_scraper_may_be_idle_for_five_minutes() {
     let mut served = serve(1000, true);
     for _ in 0..3 {
-        let head = served.ask(SCRAPE).await;
+        let head = served.request(SCRAPE).await;
         assert!(head.starts_with("HTTP/1.1 200 ") && !head.contains("connection: close"), "{head}");
-        served.take(1000).await;
+        served.receive(1000).await;
         sleep(seconds(299)).await;
     }
     assert!(!served.ended.is_finished());
-    served.ask(SCRAPE).await;
-    served.take(1000).await;
+    served.request(SCRAPE).await;
+    served.receive(1000).await;
     let start = Instant::now();
     served.client.write_all(&SCRAPE[..20]).await.unwrap();
     assert_eq!(served.ended.await.unwrap() - start, seconds(300), "half a request is none");
@@ -128,8 +128,8 @@ async fn an_hour_is_the_longest_life() {
     let start = Instant::now();
     let mut served = serve(1000, true);
     while start.elapsed() < HOUR - seconds(100) {
-        served.ask(SCRAPE).await;
-        served.take(1000).await;
+        served.request(SCRAPE).await;
+        served.receive(1000).await;
         sleep(seconds(200)).await;
     }
     assert_eq!(served.client.read(&mut [0]).await.unwrap(), 0);
@@ -137,15 +137,15 @@ async fn an_hour_is_the_longest_life() {
 
     let start = Instant::now();
     let mut served = serve(10_000, true);
-    served.ask(SCRAPE).await;
+    served.request(SCRAPE).await;
     sleep(HOUR + seconds(29)).await;
-    served.take(10_000).await;
+    served.receive(10_000).await;
     assert_eq!(served.client.read(&mut [0]).await.unwrap(), 0);
     assert_eq!(served.ended.await.unwrap() - start, HOUR + seconds(29), "with the end of a response");
 
     let start = Instant::now();
     let mut served = serve(10_000, true);
-    served.ask(SCRAPE).await;
+    served.request(SCRAPE).await;
     while served.client.read_u8().await.is_ok() {
         sleep(seconds(1)).await;
     }
@@ -156,15 +156,15 @@ async fn an_hour_is_the_longest_life() {
 async fn replaced_certificates_end_it_after_its_response() {
     let start = Instant::now();
     let mut idle = serve(1000, true);
-    idle.ask(SCRAPE).await;
-    idle.take(1000).await;
+    idle.request(SCRAPE).await;
+    idle.receive(1000).await;
     idle.replace.send(()).unwrap();
     assert_eq!(idle.client.read(&mut [0]).await.unwrap(), 0);
     assert_eq!(idle.ended.await.unwrap() - start, Duration::ZERO);
 
     let mut asking = serve(1000, true);
-    asking.ask(SCRAPE).await;
-    asking.take(1).await;
+    asking.request(SCRAPE).await;
+    asking.receive(1).await;
     asking.replace.send(()).unwrap();
     sleep(seconds(29)).await;
     asking.client.read_exact(&mut [0; 999]).await.unwrap();
@@ -177,8 +177,8 @@ async fn a_response_is_acknowledged_by_the_next_request_and_not_by_its_bytes() {
     let mut served = serve(1000, true);
     for _ in 0..2 {
         served.app.forget().await;
-        served.ask(SCRAPE).await;
-        served.take(1000).await;
+        served.request(SCRAPE).await;
+        served.receive(1000).await;
     }
     assert_eq!(served.app.reached(), 1);
     drop(served.client);
@@ -195,7 +195,7 @@ async fn a_handshake_has_10_seconds() {
     std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
     let min_version = Default::default();
     let files = TlsFiles { cert, key, client_ca: None, client_cns: Vec::new(), min_version };
-    let app = of(Singleflight::new(|_| anyhow::bail!("no pass")), Some(&files));
+    let app = app_with(Singleflight::new(|_| anyhow::bail!("no pass")), Some(&files));
     let (slot, _evicted) = app.arrived(1);
     let (mut client, server) = duplex(64);
     client.write_all(b"\x16\x03\x01\x01").await.unwrap();

@@ -78,12 +78,12 @@ mod tests {
     use super::*;
 
     enum Event {
-        Asks(u64),
+        Requests(u64),
         Sent(u64, u64),
         Leaves(u64),
         Reached(u64),
     }
-    use Event::{Asks, Leaves, Reached, Sent};
+    use Event::{Leaves, Reached, Requests, Sent};
 
     /// Checks what has been reached, after events at seconds.
     fn check(what: &str, events: &[(u64, Event)]) {
@@ -91,7 +91,7 @@ mod tests {
         for (seconds, event) in events {
             let at = start + Duration::from_secs(*seconds);
             match *event {
-                Asks(who) => scrapers.requested(who, at),
+                Requests(who) => scrapers.requested(who, at),
                 Sent(who, exposition) => scrapers.sent(who, exposition),
                 Leaves(who) => scrapers.left(who),
                 Reached(want) => assert_eq!(scrapers.reached(at), want, "{what}, after {seconds} s"),
@@ -103,59 +103,59 @@ mod tests {
     fn live_scrapers_are_waited_for() {
         const ALL: u64 = u64::MAX;
         check("nobody", &[(0, Reached(ALL))]);
-        check("once is no scraper", &[(0, Asks(1)), (0, Sent(1, 1)), (1, Reached(ALL))]);
+        check("once is no scraper", &[(0, Requests(1)), (0, Sent(1, 1)), (1, Reached(ALL))]);
         check(
             "the next request acknowledges, and not the sending",
             &[
-                (0, Asks(1)),
+                (0, Requests(1)),
                 (0, Sent(1, 4)),
-                (15, Asks(1)),
+                (15, Requests(1)),
                 (15, Reached(4)),
                 (15, Sent(1, 5)),
                 (16, Reached(4)),
-                (30, Asks(1)),
+                (30, Requests(1)),
                 (30, Reached(5)),
             ],
         );
         check(
             "the slowest counts",
             &[
-                (0, Asks(1)),
+                (0, Requests(1)),
                 (0, Sent(1, 6)),
-                (5, Asks(2)),
+                (5, Requests(2)),
                 (5, Sent(2, 7)),
-                (15, Asks(1)),
+                (15, Requests(1)),
                 (15, Sent(1, 8)),
-                (20, Asks(2)),
+                (20, Requests(2)),
                 (20, Reached(6)),
-                (30, Asks(1)),
+                (30, Requests(1)),
                 (30, Reached(7)),
             ],
         );
         check(
             "a request without a response acknowledges nothing",
-            &[(0, Asks(1)), (15, Asks(1)), (16, Reached(0))],
+            &[(0, Requests(1)), (15, Requests(1)), (16, Reached(0))],
         );
         check(
             "a request that got an error takes nothing back",
-            &[(0, Asks(1)), (0, Sent(1, 9)), (1, Asks(1)), (2, Asks(1)), (2, Reached(9))],
+            &[(0, Requests(1)), (0, Sent(1, 9)), (1, Requests(1)), (2, Requests(1)), (2, Reached(9))],
         );
     }
 
     #[test]
     fn a_scraper_is_waited_for_two_periods() {
         const ALL: u64 = u64::MAX;
-        check("two periods", &[(0, Asks(1)), (15, Asks(1)), (46, Reached(0)), (47, Reached(ALL))]);
+        check("two periods", &[(0, Requests(1)), (15, Requests(1)), (46, Reached(0)), (47, Reached(ALL))]);
         check(
             "five minutes at most",
-            &[(0, Asks(1)), (200, Asks(1)), (500, Reached(0)), (501, Reached(ALL))],
+            &[(0, Requests(1)), (200, Requests(1)), (500, Reached(0)), (501, Reached(ALL))],
         );
         check(
             "beyond its connection, whose last response nothing acknowledges",
             &[
-                (0, Asks(1)),
+                (0, Requests(1)),
                 (0, Sent(1, 1)),
-                (15, Asks(1)),
+                (15, Requests(1)),
                 (15, Sent(1, 2)),
                 (15, Leaves(1)),
                 (46, Reached(1)),
@@ -165,11 +165,11 @@ mod tests {
         check(
             "back after a pause, it has still acknowledged what it has",
             &[
-                (0, Asks(1)),
+                (0, Requests(1)),
                 (0, Sent(1, 3)),
-                (15, Asks(1)),
+                (15, Requests(1)),
                 (100, Reached(ALL)),
-                (101, Asks(1)),
+                (101, Requests(1)),
                 (101, Reached(3)),
             ],
         );

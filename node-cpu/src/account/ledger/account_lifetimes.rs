@@ -17,7 +17,7 @@ pub(super) const MAX_GROUPS: usize = 400;
 pub(super) enum Standing {
     /// It has had no process and has used nothing.
     Unseen,
-    Shown,
+    Exported,
     /// It is past the limit, and all its CPU counts for this account.
     PartOf(u32),
 }
@@ -32,7 +32,7 @@ impl Ledger {
     }
 
     /// Acquires the account of a group as [`Ledger::acquire`] does, and shows the group from now on.
-    pub(crate) fn acquire_shown(&mut self, group: &Group) -> Id {
+    pub(crate) fn acquire_exported(&mut self, group: &Group) -> Id {
         let id = self.acquire(group);
         self.mark_seen(id);
         id
@@ -61,7 +61,7 @@ impl Ledger {
         let Some(account) = self.account_mut(number) else { return };
         account.references = account.references.saturating_sub(1);
         // An account that was never shown is closed at once, because no reader knows it.
-        if account.references == 0 && account.standing != Standing::Shown {
+        if account.references == 0 && account.standing != Standing::Exported {
             let standing = account.standing;
             self.close_account(number);
             if let Standing::PartOf(other) = standing {
@@ -80,12 +80,12 @@ impl Ledger {
         };
         let other = (account.group.0, Arc::from(OTHER));
         let is_other = account.group == other;
-        account.standing = Standing::Shown;
-        if is_other || self.shown_groups < MAX_GROUPS {
-            self.shown_groups += usize::from(!is_other);
+        account.standing = Standing::Exported;
+        if is_other || self.exported_groups < MAX_GROUPS {
+            self.exported_groups += usize::from(!is_other);
             return;
         }
-        let Id::Group(other) = self.acquire_shown(&other) else { return };
+        let Id::Group(other) = self.acquire_exported(&other) else { return };
         if let Some(account) = self.account_mut(number) {
             account.standing = Standing::PartOf(other);
         }
@@ -125,8 +125,8 @@ impl Ledger {
 
     pub(super) fn close_account(&mut self, number: u32) {
         let Some(account) = self.accounts.get_mut(number as usize).and_then(Option::take) else { return };
-        let was_shown = account.standing == Standing::Shown && &*account.group.1 != OTHER;
-        self.shown_groups = self.shown_groups.saturating_sub(was_shown.into());
+        let was_shown = account.standing == Standing::Exported && &*account.group.1 != OTHER;
+        self.exported_groups = self.exported_groups.saturating_sub(was_shown.into());
         self.series = self.series.saturating_sub(account.threads.len());
         self.touched.retain(|touched| *touched != number);
         self.ids.remove(&account.group);

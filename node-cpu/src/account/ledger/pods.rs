@@ -175,7 +175,7 @@ impl Ledger {
 
     /// Acquires the group of all pods. Each pod has a reference to it.
     fn acquire_all_pods(&mut self) {
-        if let Id::Group(number) = self.acquire_shown(&naming::pods()) {
+        if let Id::Group(number) = self.acquire_exported(&naming::pods()) {
             self.all_pods = Some(number);
         }
     }

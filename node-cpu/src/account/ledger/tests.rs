@@ -51,7 +51,7 @@ fn a_split_that_moves_the_other_way_costs_no_total() {
 #[test]
 fn a_group_is_alive_and_stays_while_it_has_references() {
     let mut ledger = Ledger::default();
-    let a = ledger.acquire_shown(&group("a"));
+    let a = ledger.acquire_exported(&group("a"));
     assert_eq!(ledger.acquire(&group("a")), a);
     ledger.release(a);
     assert_eq!(written(&mut ledger).alive, [group("a")].into());
@@ -227,9 +227,9 @@ proptest! {
 fn a_group_past_the_limit_lives_while_it_has_references() {
     let mut ledger = Ledger::default();
     for n in 0..MAX_GROUPS {
-        ledger.acquire_shown(&group(&n.to_string()));
+        ledger.acquire_exported(&group(&n.to_string()));
     }
-    let unit = ledger.acquire_shown(&group("0"));
+    let unit = ledger.acquire_exported(&group("0"));
     let late = ledger.acquire(&group("late"));
     ledger.credit(unit, delta(9, 0));
     ledger.transfer(unit, late, delta(4, 0), Allowed::Any);
@@ -255,7 +255,7 @@ fn strays_are_the_platforms() {
     let named = |class, namespace: &str| Pod { class, namespace: namespace.into(), name: "p".into() };
     ledger.name_pod(pods[0], named(Class::Infra, "openshift-x"));
     ledger.name_pod(pods[1], named(Class::Workload, "app"));
-    let unit = ledger.acquire_shown(&group("a"));
+    let unit = ledger.acquire_exported(&group("a"));
     let cpus = Arc::new(CpuList::from_iter([1, 2]));
     let mut snapshot = Snapshot::empty(Instant::now());
     for id in pods.into_iter().chain([unit, unit]) {
@@ -269,7 +269,7 @@ fn strays_are_the_platforms() {
 #[test]
 fn parts_by_allowed_cpus_add_up() {
     let mut ledger = Ledger::default();
-    let unit = ledger.acquire_shown(&group("a"));
+    let unit = ledger.acquire_exported(&group("a"));
     let pods = ["1", "2"].map(|uid| ledger.acquire_owner(&Owner::Pod(uid.into())));
     ledger.credit_on(unit, delta(10, 0), Allowed::Reserved);
     ledger.credit(unit, delta(5, 0));

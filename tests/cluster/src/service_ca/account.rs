@@ -1,4 +1,4 @@
-//! Who the service CA is, and what it may do.
+//! Service account of the service CA, and its rights.
 
 use anyhow::Result;
 use serde_json::json;

@@ -24,7 +24,7 @@ pub(super) fn failures(service: &Value) -> u64 {
         .unwrap_or_default()
 }
 
-/// Whether a Secret says that it was issued for the Service of this UID.
+/// Returns true if a Secret's annotations name the Service of this UID.
 pub(super) fn is_of(secret: &Value, uid: &str) -> bool {
     STAGES.into_iter().any(|stage| annotation(secret, &key(stage, "originating-service-uid")) == Some(uid))
 }

@@ -59,7 +59,7 @@ fn holds(certificate: &[u8], name: &str) -> bool {
 }
 
 #[test]
-fn a_service_that_asks_gets_a_certificate_of_its_names_and_another_when_it_is_deleted() {
+fn an_annotated_service_gets_a_certificate_of_its_names_and_another_when_it_is_deleted() {
     let (api, ca) = service_ca();
     serve("pods", true);
     serve("address", false);
@@ -139,7 +139,7 @@ fn somebody_elses_secret_is_tried_ten_times_and_not_again_until_it_and_the_numbe
 }
 
 #[test]
-fn a_secret_of_its_making_is_put_right_and_a_config_map_that_asks_is_filled() {
+fn a_secret_of_its_making_is_restored_and_an_annotated_config_map_is_filled() {
     let (api, ca) = service_ca();
     serve("mended", true);
     let before = await_signed("mended");

@@ -1,4 +1,4 @@
-//! What each profile, and each line of a file, must say of a cluster.
+//! Expected verdicts of each profile, and of each line of a file, on a cluster.
 
 use super::{GB, Site, WINDOW};
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use test_history::{NodeSum, Series, metric, on_nodes};
 /// Share of a window that must be known.
 const ENOUGH: f64 = 0.9;
 
-/// What is wanted of a line on a node, or on a pod of it.
+/// Expected result of a line on a node, or on a pod of it.
 #[derive(Clone, Debug)]
 pub(in crate::budget) struct Wanted {
     pub(in crate::budget) is: Option<f64>,
@@ -34,7 +34,7 @@ impl Wanted {
 
     pub(in crate::budget) fn verdict(&self) -> &'static str {
         let Some((is, limit)) = self.is.zip(self.limit) else { return "unknown" };
-        // What is not known of an average may have been nothing.
+        // The unknown part of an average may have been zero.
         let least = if self.is_average && self.coverage < ENOUGH { is * self.coverage } else { is };
         match least > limit + 1e-9 {
             true => "exceeded",
@@ -146,7 +146,7 @@ impl Site {
         samples.statistic("max").context("no sample")
     }
 
-    /// What the lines of a file come to, by node, class, group, namespace and pod.
+    /// Results of the lines of a file, by node, class, group, namespace and pod.
     pub(in crate::budget) fn lines(&self) -> Vec<BTreeMap<String, f64>> {
         let pods = self.pods();
         let of = |name: &str| {

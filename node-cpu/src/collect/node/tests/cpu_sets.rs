@@ -108,7 +108,7 @@ fn strays(snapshot: &crate::Snapshot) -> Vec<(String, String, u64)> {
 
 /// A unit is on a set only if all of its threads are, a container where its cgroup is, and a kernel thread where it is bound.
 #[test]
-fn cpu_is_told_by_where_it_may_run() {
+fn cpu_is_split_by_where_it_may_run() {
     let fake = Fake::new();
     fake.write("proc/cmdline", "rcu_nocbs=1\n");
     stat(&fake, [(0, 0), (0, 0)]);

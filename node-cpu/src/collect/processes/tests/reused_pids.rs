@@ -70,7 +70,7 @@ impl FakeMachine {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
+enum Position {
     Root,
     A,
     B,
@@ -78,7 +78,7 @@ enum Place {
 
 #[test]
 fn the_next_process_of_a_pid_has_nothing_of_the_one_before() {
-    use Place::{A, B, Root};
+    use Position::{A, B, Root};
     let (first, next) = (Fake { own: FIRST, start: 500, ..PROC }, Fake { own: NEXT, start: 1500, ..PROC });
     let mut wrong = Vec::new();
     for (from, to) in [(A, A), (A, B), (B, A), (A, Root), (B, Root), (Root, A), (Root, Root)] {
@@ -137,7 +137,7 @@ fn a_kernel_thread_with_the_pid_of_a_units_process_counts_from_its_birth() {
 }
 
 #[test]
-fn a_unit_reaps_a_process_whose_pid_is_found_elsewhere_first() {
+fn a_unit_reaps_a_process_whose_pid_is_found_outside_of_it_first() {
     for (what, in_root) in [("the root", true), ("another unit", false)] {
         let mut machine = machine_of_tree();
         let (mut a, mut b) = (Unit::new("a", 1, &mut machine), Unit::new("b", 2, &mut machine));

@@ -11,15 +11,15 @@ use crate::certs::{ALWAYS, Authority};
 use crate::namespace::{add_host, tool};
 use crate::process::{Process, start};
 
-/// What every gate needs.
+/// Authority and kubeconfig of all gateways.
 pub(crate) struct Doorway {
-    /// Signs the gates' certificates.
+    /// Signs the gateways' certificates.
     pub(crate) ingress: Authority,
-    /// How gates reach the API server to review who asks.
+    /// Kubeconfig by which gateways have the API server review clients.
     pub(crate) kubeconfig: PathBuf,
 }
 
-/// What a gate shows to those who knock.
+/// Certificate of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
     /// For its host, signed by the ingress CA.
@@ -34,8 +34,8 @@ pub enum Certificate {
     Unpublished,
 }
 
-/// A running gate; ended when dropped.
-pub struct Gate {
+/// A running gateway; ended when dropped.
+pub struct Gateway {
     /// Its host name; port 443.
     pub host: String,
     /// The certificate that it shows, a PEM file without its authority.
@@ -46,8 +46,8 @@ pub struct Gate {
     proxy: Process,
 }
 
-impl Gate {
-    /// Ends it and starts it again; it then knows nothing of those that knocked before.
+impl Gateway {
+    /// Ends it and starts it again. It then has no session of an earlier client.
     pub fn restart(&mut self) -> Result<()> {
         self.proxy.kill();
         self.proxy = knock(&self.host, self.address, &self.arguments)?;
@@ -57,20 +57,20 @@ impl Gate {
 
 /// Starts a proxy; it listens when this returns.
 fn knock(host: &str, address: Ipv4Addr, arguments: &[String]) -> Result<Process> {
-    let mut proxy = start(&format!("gate-{host}"), tool("kube-rbac-proxy")?, arguments)?;
+    let mut proxy = start(&format!("gateway-{host}"), tool("kube-rbac-proxy")?, arguments)?;
     proxy.await_ready(|| Ok(TcpStream::connect((address, 443))?))?;
     Ok(proxy)
 }
 
 impl Doorway {
-    /// Opens a gate for `host`, its files in `directory`. It listens when this returns.
+    /// Opens a gateway for `host`, its files in `directory`. It listens when this returns.
     pub(crate) fn open(
         &self,
         directory: &Path,
         host: &str,
         upstream: &str,
         certificate: Certificate,
-    ) -> Result<Gate> {
+    ) -> Result<Gateway> {
         let address = add_host(host)?;
         let directory = directory.join(host);
         fs::create_dir(&directory)?;
@@ -94,11 +94,11 @@ impl Doorway {
             format!("--config-file={}", authorization.display()),
         ];
         let proxy = knock(host, address, &arguments)?;
-        Ok(Gate { host: host.to_owned(), certificate: pair.certificate, address, arguments, proxy })
+        Ok(Gateway { host: host.to_owned(), certificate: pair.certificate, address, arguments, proxy })
     }
 }
 
-/// What OpenShift's own proxy asks the API server about whoever queries.
+/// Review by which OpenShift's own proxy lets a client query.
 fn authorization_config() -> String {
     json!({"authorization": {"resourceAttributes": {
         "apiGroup": "monitoring.coreos.com", "resource": "prometheuses", "subresource": "api",

@@ -20,8 +20,8 @@ const SAMPLES: usize = 16;
 const NODE: (usize, usize, usize) = (400, 10, 60);
 const TENTH: usize = 10;
 
-/// Prints a table, and draws it as a picture in target/bench-exporter/course.svg.
-pub(crate) fn course(out: &mut dyn Write) -> Result<bool> {
+/// Prints a table, and draws it as a picture in target/bench-exporter/over-time.svg.
+pub(crate) fn over_time(out: &mut dyn Write) -> Result<bool> {
     let slice = Slice::new()?;
     let mut loads = Loads::start(&slice, NODE.0, NODE.1, NODE.2)?;
     let server = Server::start_without_targets(&slice, "prom-course", STEP)?;
@@ -41,7 +41,7 @@ pub(crate) fn course(out: &mut dyn Write) -> Result<bool> {
         }
         for (name, curve) in ["exporter", "Prometheus"].iter().zip(&curves) {
             let figures = curve.iter().skip(number * SAMPLES).copied().collect();
-            writeln!(out, "{phase}: {name}, thousandths of a core: {}", Spread::of(figures)?)?;
+            writeln!(out, "{phase}: {name}, thousandths of a core: {}", Spread::from_figures(figures)?)?;
         }
     }
     let minute = |sample: usize| (sample as u64 * STEP) as f64 / 60.0;
@@ -50,7 +50,7 @@ pub(crate) fn course(out: &mut dyn Write) -> Result<bool> {
     let marks: Vec<_> =
         phases.into_iter().enumerate().map(|(number, phase)| (minute(number * SAMPLES), phase)).collect();
     let path = picture::write(
-        "course",
+        "over-time",
         &Picture {
             x: "minutes",
             y: "thousandths of a core",

@@ -13,7 +13,7 @@ use crate::serve;
 use crate::terminal::Terminal;
 use crate::way_in::{assert_refused, plugin};
 
-/// What two reports of the same samples may differ by: sums in another order.
+/// Tolerance of two reports of the same samples, for sums in another order.
 const TOLERANCE: f64 = 1e-9;
 /// Samples that a query may read: as many as an hour of three series, or the groups of all nodes at two steps.
 const FEW: &str = "--query.max-samples=700";
@@ -32,7 +32,7 @@ fn question<'a>(prometheus: &'a Prometheus, flags: &[&'a str]) -> Vec<&'a str> {
     [&fixed, flags].concat()
 }
 
-fn ask(prometheus: &Prometheus, flags: &[&str]) -> Outcome {
+fn run_top(prometheus: &Prometheus, flags: &[&str]) -> Outcome {
     plugin().run(question(prometheus, flags)).unwrap()
 }
 
@@ -41,7 +41,7 @@ fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// Two reports are one but for the address that was asked.
+/// Asserts that two reports are the same but for the server's address.
 pub(crate) fn assert_same(case: &str, one: &Value, other: &Value) {
     let rows = |report: &Value| report["rows"].as_array().unwrap().clone();
     assert!(!rows(one).is_empty() && rows(one).len() == rows(other).len(), "{case}: not as many rows");
@@ -83,7 +83,7 @@ fn assert_near(place: &str, one: &Value, other: &Value) {
 }
 
 #[test]
-fn the_answer_in_pieces_is_that_of_the_whole() {
+fn the_result_of_shards_is_that_of_the_whole() {
     let (whole, pieces) = (serve("whole", &[]), serve("pieces", &[FEW]));
     for flags in [
         "",
@@ -101,7 +101,7 @@ fn the_answer_in_pieces_is_that_of_the_whole() {
     ] {
         let flags: Vec<&str> = flags.split_whitespace().collect();
         let before = (whole.bare.queries().unwrap(), pieces.bare.queries().unwrap());
-        let (one, other) = (report(&ask(&whole, &flags)), report(&ask(&pieces, &flags)));
+        let (one, other) = (report(&run_top(&whole, &flags)), report(&run_top(&pieces, &flags)));
         assert_same(&flags.join(" "), &one, &other);
         let asked = (whole.bare.queries().unwrap() - before.0, pieces.bare.queries().unwrap() - before.1);
         assert!(asked.1 > 2 * asked.0, "{flags:?} was not asked in pieces: {asked:?} queries");
@@ -110,7 +110,7 @@ fn the_answer_in_pieces_is_that_of_the_whole() {
 
 /// A sample a millisecond after the window's start is in it, and so is each that is a millisecond after a cut.
 #[test]
-fn no_sample_falls_between_two_pieces() {
+fn no_sample_falls_between_two_shards() {
     let samples = (0..=40).map(|step| {
         format!(
             "pod:container_cpu_usage:sum{{namespace=\"n\",pod=\"p\"}} 0.5 {}.125\n",
@@ -134,11 +134,11 @@ fn no_sample_falls_between_two_pieces() {
 }
 
 #[test]
-fn less_time_than_it_takes_is_a_right_answer_or_a_clear_error() {
-    let right = report(&ask(&serve("patient", &[]), &["--per-node"]));
+fn less_time_than_it_takes_is_a_right_result_or_a_clear_error() {
+    let right = report(&run_top(&serve("patient", &[]), &["--per-node"]));
     for (name, timeout) in [("hasty", "1ms"), ("hurried", "15ms"), ("brisk", "60ms")] {
         let prometheus = serve(name, &[&format!("--query.timeout={timeout}")]);
-        let outcome = ask(&prometheus, &["--per-node"]);
+        let outcome = run_top(&prometheus, &["--per-node"]);
         if outcome.code == 0 {
             assert_same(timeout, &report(&outcome), &right);
         } else {
@@ -148,7 +148,7 @@ fn less_time_than_it_takes_is_a_right_answer_or_a_clear_error() {
     }
 }
 
-/// Asks in many pieces, and returns in the middle of it.
+/// Starts a query in many shards, and returns in the middle of it.
 fn begin(prometheus: &Prometheus) -> Child {
     let before = prometheus.bare.queries().unwrap();
     let mut plugin = plugin().start(question(prometheus, &["--by", "thread", "--per-node"])).unwrap();
@@ -186,12 +186,12 @@ fn a_pause_in_the_middle_changes_nothing() {
     }
     assert!(plugin.try_wait().unwrap().is_none(), "it was done before the pause");
     signal("-CONT", &prometheus);
-    let right = report(&ask(&whole, &["--by", "thread", "--per-node"]));
+    let right = report(&run_top(&whole, &["--by", "thread", "--per-node"]));
     assert_same("a pause", &report(&end(plugin)), &right);
 }
 
 #[test]
-fn a_stall_in_the_middle_is_told() {
+fn a_stall_in_the_middle_is_reported() {
     let prometheus = serve("stalled", &[LEAST]);
     let plugin = begin(&prometheus);
     signal("-STOP", &prometheus);
@@ -201,9 +201,9 @@ fn a_stall_in_the_middle_is_told() {
 }
 
 #[test]
-fn a_death_in_the_middle_is_told() {
+fn a_death_in_the_middle_is_reported() {
     let mut prometheus = serve("killed", &[LEAST]);
-    let right = report(&ask(&serve("unkilled", &[]), &["--by", "thread", "--per-node"]));
+    let right = report(&run_top(&serve("unkilled", &[]), &["--by", "thread", "--per-node"]));
     let plugin = begin(&prometheus);
     prometheus.bare.restart().unwrap();
     let outcome = end(plugin);
@@ -213,12 +213,12 @@ fn a_death_in_the_middle_is_told() {
     } else {
         assert_refused("a death", &outcome, &[&prometheus.url, "check"]);
     }
-    let again = report(&ask(&prometheus, &["--by", "thread", "--per-node"]));
+    let again = report(&run_top(&prometheus, &["--by", "thread", "--per-node"]));
     assert_same("after its death", &again, &right);
 }
 
 #[test]
-fn who_waits_is_told_how_long_and_may_end_it() {
+fn a_wait_has_a_progress_bar_and_may_be_ended() {
     let prometheus = serve("bar", &[LEAST]);
     let binary = env!("CARGO_BIN_EXE_oc-interrogate");
     let flags = "top -T 1748779207 -i 1h --by thread --per-node";

@@ -19,8 +19,8 @@ const ROUNDS: usize = 5;
 const SHELL: &str =
     "exec 3<&0; i=1; while [ $i -lt \"$0\" ]; do (read _) <&3 & i=$((i+1)); done; echo; read _";
 
-/// Prints a table, and draws it as a picture in target/bench-exporter/growth.svg.
-pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
+/// Prints a table, and draws it as a picture in target/bench-exporter/by-size.svg.
+pub(crate) fn by_size(out: &mut dyn Write) -> Result<bool> {
     let _pids = Pids::raise_limit(SIZES.iter().max().copied().unwrap_or_default())?;
     let slice = Slice::new()?;
     let mut shells = Shells::default();
@@ -42,7 +42,7 @@ pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
         }
         write!(out, "{size:>6}")?;
         for ((exporter, figures), curve) in exporters.iter().zip(figures).zip(&mut curves) {
-            let spread = Spread::of(figures)?;
+            let spread = Spread::from_figures(figures)?;
             write!(out, " | {spread} | {:.1}", exporter.unit.memory_mib()?.0)?;
             curve.push(spread.median);
         }
@@ -51,7 +51,7 @@ pub(crate) fn growth(out: &mut dyn Write) -> Result<bool> {
     let sizes: Vec<f64> = SIZES.iter().map(|size| *size as f64).collect();
     let curves: Vec<_> = names.into_iter().zip(curves).collect();
     let path = picture::write(
-        "growth",
+        "by-size",
         &Picture {
             x: "idle processes",
             y: "ms of CPU a scrape",

@@ -1,17 +1,17 @@
-//! Course of the line of the worst moment on its node, for a picture: its parts over the window.
+//! Trend of the line of the worst moment on its node, for a picture: its parts over the window.
 use super::moment::Moment;
-use super::report::NodeCourse;
+use super::report::NodeTrend;
 use super::totals::Totals;
 
 /// Number of parts of the window at most.
 const PARTS: usize = 240;
 
-/// Makes the course of a moment's line on its node. `None` if the line has no parts that are sums of classes.
-pub(super) fn of_moment(moment: &Moment<'_>, limit: f64, totals: &Totals) -> Option<NodeCourse> {
+/// Makes the trend of a moment's line on its node. `None` if the line has no parts that are sums of classes.
+pub(super) fn of_moment(moment: &Moment<'_>, limit: f64, totals: &Totals) -> Option<NodeTrend> {
     let subject = &moment.line.subject;
-    let parts = totals.parts(&subject.of, &moment.node);
+    let parts = totals.parts(&subject.sum, &moment.node);
     let (_, length) = crate::report::parts(totals.grid.points(), PARTS)?;
-    (subject.is_whole() && !parts.is_empty()).then(|| NodeCourse {
+    (subject.is_whole() && !parts.is_empty()).then(|| NodeTrend {
         node: moment.node.clone(),
         line: moment.line.name.clone(),
         statistic: moment.line.statistic.name().to_owned(),

@@ -1,12 +1,12 @@
-//! Courses of both sides for a picture: the same rows in the same order, the smaller ones together.
+//! Trends of both sides for a picture: the same rows in the same order, the smaller ones together.
 use super::join::{Key, Pair, Usage};
-use super::report::Courses;
+use super::report::Trends;
 
 /// Number of rows that have a layer of their own.
 const ALONE: usize = 11;
 
-/// Makes the courses of joined rows.
-pub(super) fn of_pairs(pairs: &[Pair]) -> Courses {
+/// Makes the trends of joined rows.
+pub(super) fn of_pairs(pairs: &[Pair]) -> Trends {
     let avg = |usage: &Option<Usage>| usage.as_ref().map_or(0.0, |usage| usage.avg);
     let bigger = |pair: &Pair| avg(&pair.a).max(avg(&pair.b));
     let mut sorted: Vec<&Pair> = pairs.iter().filter(|pair| bigger(pair) > 0.0).collect();
@@ -14,9 +14,9 @@ pub(super) fn of_pairs(pairs: &[Pair]) -> Courses {
     let (alone, rest) = sorted.split_at(sorted.len().min(ALONE));
     let side = |of: fn(&Pair) -> &Option<Usage>| {
         let mut layers: Vec<(String, Vec<f64>)> =
-            alone.iter().map(|pair| (name(&pair.key), course(of(pair)))).collect();
+            alone.iter().map(|pair| (name(&pair.key), trend(of(pair)))).collect();
         if !rest.is_empty() {
-            let all = rest.iter().map(|pair| course(of(pair)));
+            let all = rest.iter().map(|pair| trend(of(pair)));
             layers.push((
                 format!("{} smaller rows", rest.len()),
                 all.reduce(|a, b| sum(&a, &b)).unwrap_or_default(),
@@ -24,11 +24,11 @@ pub(super) fn of_pairs(pairs: &[Pair]) -> Courses {
         }
         layers
     };
-    Courses { a: side(|pair| &pair.a), b: side(|pair| &pair.b) }
+    Trends { a: side(|pair| &pair.a), b: side(|pair| &pair.b) }
 }
 
 /// Returns the means of a row's blocks; its average if there are none.
-fn course(usage: &Option<Usage>) -> Vec<f64> {
+fn trend(usage: &Option<Usage>) -> Vec<f64> {
     match usage {
         None => Vec::new(),
         Some(usage) if usage.blocks.is_empty() => vec![usage.avg],
@@ -36,7 +36,7 @@ fn course(usage: &Option<Usage>) -> Vec<f64> {
     }
 }
 
-/// Adds up two courses; a block that one has not is the other's.
+/// Adds up two trends; a block that one has not is the other's.
 fn sum(a: &[f64], b: &[f64]) -> Vec<f64> {
     let at = |of: &[f64], block: usize| of.get(block).copied().filter(|cores| cores.is_finite());
     let add = |block| match (at(a, block), at(b, block)) {
@@ -65,14 +65,14 @@ mod tests {
             a: if row == 0 { None } else { usage(f64::from(row)) },
             b: usage(f64::from(row) + 1.0),
         };
-        let courses = of_pairs(&(0..14).map(pair).collect::<Vec<_>>());
+        let trends = of_pairs(&(0..14).map(pair).collect::<Vec<_>>());
         let names =
             |side: &[(String, Vec<f64>)]| side.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&courses.a), names(&courses.b));
-        assert_eq!((courses.a[0].0.as_str(), courses.a[11].0.as_str()), ("r13", "3 smaller rows"));
+        assert_eq!(names(&trends.a), names(&trends.b));
+        assert_eq!((trends.a[0].0.as_str(), trends.a[11].0.as_str()), ("r13", "3 smaller rows"));
         // The rows 0, 1 and 2, of which A has not the first.
-        let [first, second, third] = courses.a[11].1[..] else { panic!("{courses:?}") };
+        let [first, second, third] = trends.a[11].1[..] else { panic!("{trends:?}") };
         assert!(first == 3.0 && second.is_nan() && third == 6.0);
-        assert_eq!(courses.b[11].1[0], 6.0);
+        assert_eq!(trends.b[11].1[0], 6.0);
     }
 }

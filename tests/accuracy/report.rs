@@ -6,7 +6,7 @@ use std::io::Write;
 use test_cluster::Outcome;
 
 /// A report, by name.
-pub(crate) struct Answer {
+pub(crate) struct Report {
     chain: &'static str,
     report: Value,
     /// The window's ends, Unix seconds.
@@ -14,8 +14,8 @@ pub(crate) struct Answer {
     end: f64,
 }
 
-impl Answer {
-    pub(crate) fn of(chain: &'static str, outcome: &Outcome) -> Result<Answer> {
+impl Report {
+    pub(crate) fn parse(chain: &'static str, outcome: &Outcome) -> Result<Report> {
         ensure!(outcome.code == 0, "{}: {}", outcome.code, outcome.stderr);
         let report: Value = serde_json::from_str(&outcome.stdout)?;
         let time = |name: &str| -> Result<f64> {
@@ -23,7 +23,7 @@ impl Answer {
             Ok(text.parse::<jiff::Timestamp>()?.as_millisecond() as f64 / 1000.0)
         };
         let (start, end) = (time("start")?, time("end")?);
-        Ok(Answer { chain, report, start, end })
+        Ok(Report { chain, report, start, end })
     }
 
     pub(crate) fn notes(&self) -> String {
