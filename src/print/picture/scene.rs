@@ -3,7 +3,7 @@ use crate::budget::BudgetReport;
 use crate::compare::{Comparison, SideReport};
 use crate::print::stack::{self, Layer};
 use crate::print::table::cores;
-use crate::report::{Report, Source, Window};
+use crate::report::{Report, Window};
 
 /// Number of layers at most; smaller rows are one together.
 const LAYERS: usize = 40;
@@ -12,7 +12,9 @@ const LAYERS: usize = 40;
 #[derive(Debug)]
 pub(in crate::print) struct Scene {
     pub heading: String,
-    pub subheading: String,
+    /// The window, and what it is of.
+    pub when: String,
+    pub whence: String,
     pub layers: Vec<Layer>,
     /// Busy time: its parts, and its average and maximum. `None` if it is no part of the picture.
     pub busy: Option<(Vec<f64>, [f64; 2])>,
@@ -43,7 +45,8 @@ impl Scene {
         let step = report.course.as_ref().map(|course| course.step_seconds * parts as f64);
         [Scene {
             heading: format!("CPU in cores{of_busy}"),
-            subheading: subheading(&report.window, &report.source),
+            when: when(&report.window),
+            whence: whence(report.source.nodes, report.source.kind.as_str()),
             layers,
             busy,
             end: seconds(report.window.end),
@@ -66,7 +69,8 @@ impl Scene {
         let moment = report.worst_moment.as_ref().filter(|_| course.is_some());
         [Scene {
             heading: crate::print::printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
-            subheading: subheading(window, &report.source),
+            when: when(window),
+            whence: whence(report.source.nodes, report.source.kind.as_str()),
             layers,
             busy: None,
             end: seconds(window.end),
@@ -86,7 +90,8 @@ impl Scene {
         let at_least = tops.flatten().map(|(_, upper)| *upper).fold(0.0, f64::max);
         let scene = |(name, side, _): (&str, &SideReport, _), layers: Vec<Layer>| Scene {
             heading: crate::print::printable(&format!("{name}: {}", side.asked)),
-            subheading: window_of(&side.window, side.nodes, &side.source),
+            when: when(&side.window),
+            whence: whence(side.nodes, &side.source),
             layers,
             busy: None,
             end: seconds(side.window.end),
@@ -106,19 +111,19 @@ fn seconds(at: jiff::Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
 }
 
-fn subheading(window: &Window, source: &Source) -> String {
-    window_of(window, source.nodes, source.kind.as_str())
-}
-
-/// Tells the window and the source.
-fn window_of(window: &Window, nodes: usize, source: &str) -> String {
+/// Tells the window.
+fn when(window: &Window) -> String {
     let show = |at: jiff::Timestamp, format: &str| at.strftime(format).to_string();
     let day = |at: jiff::Timestamp| show(at, "%Y-%m-%d");
     let end = if day(window.start) == day(window.end) { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    format!("{} to {} UTC", show(window.start, "%Y-%m-%d %H:%M:%S"), show(window.end, end))
+}
+
+/// Tells the nodes and the source.
+fn whence(nodes: usize, source: &str) -> String {
     let nodes = match nodes {
         1 => "1 node".to_owned(),
         nodes => format!("{nodes} nodes"),
     };
-    let (start, end) = (show(window.start, "%Y-%m-%d %H:%M:%S"), show(window.end, end));
-    format!("{start} to {end} UTC, {nodes}, source {source}")
+    crate::print::printable(&format!("{nodes}, source {source}"))
 }
