@@ -13,7 +13,7 @@ mod stack;
 mod table;
 mod words;
 
-pub use budget::{BudgetFormat, budget, budgets, suggestion};
+pub use budget::{BudgetFormat, BudgetOptions, budget, budgets, suggestion};
 pub use comparison::{ComparisonFormat, ComparisonOptions, FailOn, comparison};
 pub use screen::{Next, Screen};
 

@@ -19,15 +19,6 @@ pub(super) fn cut(text: &str, units: f64) -> String {
     part(all.get(..front)) + "…" + &part(all.get(all.len() - back..))
 }
 
-/// Writes cores in seven letters at most: a thousand of them needs no thousandths.
-pub(super) fn figure(cores: f64) -> String {
-    match cores.abs() {
-        9999.95.. => format!("{cores:.0}"),
-        999.9995.. => format!("{cores:.1}"),
-        _ => crate::print::table::cores(cores),
-    }
-}
-
 fn width_of(text: &[char]) -> f64 {
     text.iter().copied().map(width).sum()
 }
@@ -52,7 +43,7 @@ fn width(letter: char) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, figure, width_of};
+    use super::{cut, width_of};
 
     #[test]
     fn a_text_is_cut_in_the_middle_by_the_width_of_its_letters() {
@@ -66,11 +57,5 @@ mod tests {
         let middle = cut(&format!("begin{}end", "x".repeat(100)), 200.0);
         assert!(middle.starts_with("begin") && middle.ends_with("end") && middle.contains('…'), "{middle}");
         assert_eq!(cut("WWWW", 0.0), "…");
-    }
-
-    #[test]
-    fn figures_are_seven_letters_at_most() {
-        let all = [0.0004, 1.25, 999.9994, 999.9996, 1234.56, 9999.94, 9999.96, 234_567.8].map(figure);
-        assert_eq!(all, ["0.000", "1.250", "999.999", "1000.0", "1234.6", "9999.9", "10000", "234568"]);
     }
 }

@@ -1,8 +1,9 @@
 //! The picture: layers on two axes, the busy time as a line, the peak, and a legend with each layer's figures.
 use super::layer::{area, busy_line};
-use super::letters::{cut, figure};
+use super::letters::cut;
 use super::plot::{BOTTOM, LEFT, Plot, RIGHT, TOP, WIDTH, colour, number, place, text};
 use super::{Scene, axis};
+use crate::print::table::figure;
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Style, Title};
 
