@@ -106,7 +106,7 @@ fn draw(chart: &Chart<'_>, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{}", format!("{label}{}", text(cells, chart.colour)).trim_end())?;
     }
     // A time of day alone is not enough if there are several days.
-    let format = if window.interval_seconds > 86_400.0 { "%b %d %H:%M" } else { "%H:%M:%S" };
+    let format = if window.interval_seconds >= 86_400.0 { "%b %d %H:%M" } else { "%H:%M:%S" };
     let [start, end] = [window.start, window.end].map(|at| at.strftime(format).to_string());
     let space = drawn(layers, width).saturating_sub(start.len());
     writeln!(out, "{}{start}{end:>space$}", axis(0.0))?;

@@ -17,13 +17,19 @@ const LINE_OF_TEXT: f64 = RIGHT - LEFT;
 /// Draws scenes, one below the other.
 pub(super) fn draw(scenes: &[Scene]) -> Document {
     let height: f64 = scenes.iter().map(height).sum();
+    // Opened by itself it would be made as small as the window is low. A picture in a page, in which no scripts run, takes its
+    // height from its width.
+    let alone = format!(
+        "@media (scripting: enabled) {{ .cpu:root {{ height: calc(min(100vw, 780px) * {:.4}); }} }}\n",
+        height / WIDTH
+    );
     let mut document = Document::new()
         .set("class", "cpu")
         .set("viewBox", (0.0, 0.0, WIDTH, height))
         .set("width", "100%")
         .set("style", "max-width: 780px")
         .set("role", "img")
-        .add(Style::new(STYLE))
+        .add(Style::new(alone + STYLE))
         .add(Title::new("CPU, cores, one on the other"))
         .add(Rectangle::new().set("class", "paper").set("width", WIDTH).set("height", height));
     let mut top = 0.0;
@@ -100,7 +106,7 @@ fn peak_mark(plot: &Plot, at: f64, peak: f64) -> Group {
     let line = Line::new().set("class", "peak").set("x1", x).set("x2", x).set("y1", TOP).set("y2", BOTTOM);
     let (anchor, shift) = if x > (LEFT + RIGHT) / 2.0 { ("end", -4.0) } else { ("start", 4.0) };
     // A time of day alone is not enough if there are several days.
-    let format = if plot.end - plot.start > 86_400.0 { "%b %d %H:%M" } else { "%H:%M:%S" };
+    let format = if plot.end - plot.start >= 86_400.0 { "%b %d %H:%M" } else { "%H:%M:%S" };
     let time = axis::text(at as i64, format);
     let label = text(x + shift, TOP - 5.0, &format!("peak {} at {time}", figure(peak)));
     Group::new().add(line).add(label.set("text-anchor", anchor))
