@@ -86,9 +86,9 @@ impl Browser {
 
     /// Opens a file as a view has it.
     pub(crate) fn open(&mut self, page: &Path, view: &View) -> Result<()> {
-        let metrics = json!({
-            "width": view.width, "height": 1045, "deviceScaleFactor": 1, "mobile": view.width < 500
-        });
+        // A phone shows what does not say that it fits as if the window were wider; only HTML can say so.
+        let mobile = view.width < 500 && page.extension().is_some_and(|extension| extension == "html");
+        let metrics = json!({"width": view.width, "height": 1045, "deviceScaleFactor": 1, "mobile": mobile});
         self.call("Emulation.setDeviceMetricsOverride", &metrics)?;
         let scheme = json!([{"name": "prefers-color-scheme", "value": view.scheme}]);
         self.call("Emulation.setEmulatedMedia", &json!({"media": view.media, "features": scheme}))?;

@@ -22,13 +22,17 @@ const VIEWS: [View; 4] = [
     View { name: "paper", width: 717, media: "print", scheme: "light" },
 ];
 
-/// Pages of `tests/golden/pictures` of which there are golden pictures, and others by their path there.
+/// Pages of `tests/golden/pictures` of which there are golden pictures, and others by their path.
 const DRAWN: [&str; 5] = ["rows-1", "rows-7", "rows-40", "names", "nothing"];
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 7] = [
     "tests/golden/pictures/gaps.html",
     "tests/golden/pictures/one-sample.html",
     "tests/golden/budget/report.html",
     "tests/golden/compare/comparison.html",
+    // Of 24 hours.
+    "docs/gallery/rows.svg",
+    "docs/gallery/budget.svg",
+    "docs/gallery/compare.svg",
 ];
 
 /// Height of a page of that paper, CSS pixels.
