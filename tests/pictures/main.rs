@@ -178,3 +178,19 @@ fn a_browser_draws_the_golden_pictures() -> Result<()> {
     ensure!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     Ok(())
 }
+
+/// Golden pictures of the same shape are further apart than is tolerated: dark from light, and other names from each other.
+#[test]
+fn what_differs_is_not_tolerated() -> Result<()> {
+    let golden =
+        |name: &str| Pixels::read(&fs::read(root().join(format!("tests/golden/pictures/{name}.png")))?);
+    let light = golden("rows-7.light")?;
+    let same = light.distance(&golden("rows-7.light")?)?;
+    ensure!(same.mean == 0.0 && same.worst == 0.0, "{same:?}");
+    for other in ["rows-7.dark", "names.light"] {
+        let apart = light.distance(&golden(other)?)?;
+        ensure!(apart.mean > MEAN && apart.worst > WORST, "{other}: {apart:?}");
+    }
+    ensure!(light.distance(&golden("rows-1.light")?).is_err(), "sizes differ");
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! Scene: what a picture shows, of a report, a budget or a comparison.
 use crate::budget::BudgetReport;
 use crate::compare::{Comparison, SideReport};
+use crate::print::printable;
 use crate::print::stack::{self, Layer};
 use crate::print::table::cores;
 use crate::report::{Report, Window};
@@ -55,7 +56,7 @@ impl Scene {
             peak: report.peak.map(|peak| (seconds(peak.time) - report.window.step_seconds / 2.0, peak.cores)),
             limit: None,
             at_least: 0.0,
-            why_empty: report.notes.last().cloned().unwrap_or_else(|| "no rows".to_owned()),
+            why_empty: printable(report.notes.last().map_or("no rows", String::as_str)),
         }]
     }
 
@@ -68,7 +69,7 @@ impl Scene {
         let on = course.map_or_else(String::new, |course| format!(": {} on {}", course.line, course.node));
         let moment = report.worst_moment.as_ref().filter(|_| course.is_some());
         [Scene {
-            heading: crate::print::printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
+            heading: printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
             when: when(window),
             whence: whence(report.source.nodes, report.source.kind.as_str()),
             layers,
@@ -89,7 +90,7 @@ impl Scene {
         let tops = piles.iter().filter_map(|layers| layers.last()).flat_map(|layer| &layer.edges);
         let at_least = tops.flatten().map(|(_, upper)| *upper).fold(0.0, f64::max);
         let scene = |(name, side, _): (&str, &SideReport, _), layers: Vec<Layer>| Scene {
-            heading: crate::print::printable(&format!("{name}: {}", side.asked)),
+            heading: printable(&format!("{name}: {}", side.asked)),
             when: when(&side.window),
             whence: whence(side.nodes, &side.source),
             layers,
@@ -125,5 +126,5 @@ fn whence(nodes: usize, source: &str) -> String {
         1 => "1 node".to_owned(),
         nodes => format!("{nodes} nodes"),
     };
-    crate::print::printable(&format!("{nodes}, source {source}"))
+    printable(&format!("{nodes}, source {source}"))
 }

@@ -106,7 +106,7 @@ fn areas_are_the_averages() {
 
 #[test]
 fn a_picture_is_small_and_well_formed_whatever_its_names() {
-    let hostile = |row: usize| format!("<b>&\"'\u{1b}[1m漢字-{row}{}", "x".repeat(200));
+    let hostile = |row: usize| format!("<b>&\"'\u{1b}[1m\u{0}\u{fffe}]]>漢字-{row}{}", "x".repeat(200));
     for rows in [1, 7, 40, 90] {
         let report = moving(rows, &hostile);
         let text = page(&report, Format::Svg);
@@ -123,6 +123,30 @@ fn a_picture_is_small_and_well_formed_whatever_its_names() {
         let html = page(&report, Format::Html);
         assert!(html.contains("<svg ") && !html.contains("<b>") && !html.contains('\u{1b}'), "{html}");
     }
+}
+
+/// A note is shown if there are no rows, whatever it names.
+#[test]
+fn a_picture_of_nothing_is_well_formed() {
+    let mut report = nothing();
+    report.notes.push("no series of <node>&\u{1b}[2J\u{ffff}".to_owned());
+    let text = page(&report, Format::Svg);
+    let document = Document::parse(&text).unwrap();
+    let said =
+        document.descendants().filter_map(|node| node.text()).find(|text| text.contains("no series of"));
+    assert_eq!(said.unwrap().trim(), "no series of <node>&\\u{1b}[2J\\u{ffff}");
+}
+
+/// What is below 0 has no area, but its figure; the areas above are where they would be without it.
+#[test]
+fn a_layer_below_zero_is_in_the_legend_alone() {
+    let mut report = moving(3, &|row| format!("row-{row}"));
+    report.rows[0].trend.fill(-0.5);
+    (report.rows[0].stats.avg, report.rows[0].stats.max) = (-0.5, 0.25);
+    let text = page(&report, Format::Svg);
+    let areas = areas(&text);
+    assert!(areas.len() == 3 && areas[2].abs() < 1e-6, "{areas:?}");
+    assert!(areas[0] > 0.0 && areas[1] > 0.0 && text.contains("-0.500"), "{text}");
 }
 
 /// No two labels are in one place, and none is outside of the picture.
