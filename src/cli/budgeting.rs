@@ -5,7 +5,7 @@ use super::{FAILURE, check_written, open, print_stderr};
 use crate::budget::{self, Budget, BudgetReport, PROFILES, Query, Reserved, Suggestion, Verdict, profile};
 use crate::capture::Needs;
 use crate::cluster::{Cluster, SessionOptions};
-use crate::print::{self, BudgetFormat};
+use crate::print::{self, BudgetFormat, BudgetOptions};
 use crate::time::Timestamp;
 use crate::top::{self, SourceChoice};
 use anyhow::{Result, ensure};
@@ -52,6 +52,9 @@ pub(super) struct BudgetFlags {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: BudgetFormat,
+    /// Draw the course of the worst line above the table, with its limit
+    #[arg(long, conflicts_with_all = ["suggest", "acm", "list", "print", "schema"])]
+    chart: bool,
     /// CPUs that are reserved for the platform, such as 0-1,52-53 [default: by the PerformanceProfile, else capacity less
     /// allocatable]
     #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
@@ -117,6 +120,7 @@ impl BudgetFlags {
             per_node: self.per_node,
             reserved: Reserved { given: self.reserved.clone(), ..Reserved::default() },
         };
+        ensure!(!self.chart || self.output == BudgetFormat::Table, Usage(shared::CHART.to_owned()));
         if self.output == BudgetFormat::AlertingRule {
             ensure!(
                 !self.during && !self.suggest,
@@ -139,6 +143,7 @@ impl BudgetFlags {
         if self.output.is_picture() {
             shared::refuse_terminal()?;
         }
+        let options = self.options();
         if self.local {
             return self.judge_machine(&query).await;
         }
@@ -177,7 +182,7 @@ impl BudgetFlags {
         let (judged, status) = (judge.await, ran.map(|ran| ran.status));
         connection.notes.iter().for_each(|note| print_stderr("note", note));
         match (judged, status.filter(|status| !status.success())) {
-            (Ok(report), _) => print_report(&report, self.output, status),
+            (Ok(report), _) => print_report(&report, options, status),
             (Err(error), None) => Err(error),
             // The command's own failure is handed on, whatever else fails.
             (Err(error), Some(status)) => {
@@ -203,7 +208,12 @@ impl BudgetFlags {
         }
         let mut report = budget::judge_cluster(&samples.client, &query).await?;
         report.notes.extend(case.notes);
-        print_report(&report, self.output, None)
+        print_report(&report, self.options(), None)
+    }
+
+    fn options(&self) -> BudgetOptions {
+        let (format, colour, width) = (self.output, shared::colour(), shared::width());
+        BudgetOptions { format, colour, chart: self.chart, width }
     }
 
     /// Judges this machine.
@@ -214,7 +224,7 @@ impl BudgetFlags {
         } else {
             (top::record(Some(query.interval), std::future::pending()).await?, None)
         };
-        print_report(&budget::judge_machine(query, recorded), self.output, status)
+        print_report(&budget::judge_machine(query, recorded), self.options(), status)
     }
 
     /// Returns what is printed without a cluster; `None` if a cluster or this machine is judged.
@@ -253,10 +263,14 @@ fn print_text(text: &str) -> Result<ExitCode> {
 }
 
 /// Prints a report. The exit code is the command's if it failed, else that of the verdict.
-fn print_report(report: &BudgetReport, format: BudgetFormat, status: Option<ExitStatus>) -> Result<ExitCode> {
+fn print_report(
+    report: &BudgetReport,
+    options: BudgetOptions,
+    status: Option<ExitStatus>,
+) -> Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    check_written("the report", print::budget(report, format, shared::colour(), &mut out))?;
-    if !format.has_notes() {
+    check_written("the report", print::budget(report, options, &mut out))?;
+    if !options.format.has_notes() {
         report.notes.iter().for_each(|note| print_stderr("note", note));
     }
     if let Some(status) = status.filter(|status| !status.success()) {

@@ -142,12 +142,21 @@ impl PrometheusFlags {
     }
 }
 
+/// Error if a chart is asked for in a format that has none.
+pub(super) const CHART: &str = "--chart is above a table: leave out -o, or give -o svg for a picture";
+
 /// Errors if a picture would go to a terminal.
 pub(super) fn refuse_terminal() -> Result<()> {
     let is_terminal = io::stdout().is_terminal();
     let why = "a picture is for a file and not for a terminal: add > cpu.svg or > cpu.html";
     ensure!(!is_terminal, Usage(why.to_owned()));
     Ok(())
+}
+
+/// Returns the columns of the terminal that standard output is; `None` if it is none.
+pub(super) fn width() -> Option<u16> {
+    let terminal = io::stdout().is_terminal();
+    terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0)
 }
 
 /// Returns true if standard output is a terminal that obeys escape sequences.

@@ -1,6 +1,6 @@
 //! Turns the flags of `top` into the types of the program, once, before any I/O.
 use super::flags::{ClassFlag, TopFlags};
-use super::shared::{Usage, colour, refuse_terminal, text};
+use super::shared::{CHART, Usage, colour, refuse_terminal, text, width};
 use super::values::now;
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::compare::BLOCKS;
@@ -9,7 +9,6 @@ use crate::report::{Class, SortBy};
 use crate::top::{By, Filter, KnownSets, Question, SourceChoice};
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 /// Default interval of `top --local`, and of `top` in a cluster.
@@ -26,8 +25,7 @@ const PARTS: usize = 240;
 
 impl TopFlags {
     pub(super) fn page_options(&self) -> PageOptions {
-        let terminal = io::stdout().is_terminal();
-        let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
+        let width = width();
         let fold = self.output == Format::Table && !self.all_rows && self.limit.is_none();
         let of_rows = self.by.is_some() || self.limit.is_some();
         let chart = self.chart.then_some(if of_rows { ChartOf::Rows } else { ChartOf::Classes });
@@ -47,7 +45,7 @@ impl TopFlags {
             refuse_terminal()?;
         }
         if self.chart && !matches!(self.output, Format::Table | Format::Wide) {
-            bail!(Usage("--chart is above a table: leave out -o, or give -o svg for a picture".to_owned()));
+            bail!(Usage(CHART.to_owned()));
         }
         if is_picture && self.watch.is_some() {
             bail!(Usage("a picture does not move: leave out --watch".to_owned()));

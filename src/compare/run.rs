@@ -224,7 +224,7 @@ fn compare(mut a: Side, mut b: Side, level: Level, limits: Limits) -> Comparison
         b.average();
     }
     let pairs = join(&a, &b, level);
-    let trends = trends::of_pairs(&pairs);
+    let trends = trends::of_pairs(&pairs, [&a.places, &b.places]);
     let Judged { rows, notes } = judge(pairs, &a, &b, limits);
     let mut all = notes::of_sides(&a, &b, per_node, limits);
     all.extend(notes);

@@ -1,4 +1,5 @@
 //! Saved reports: files that `top -o json` or `-o yaml` wrote. Reads what a comparison needs, and takes the rest as it is.
+use super::blocks::Places;
 use super::level::Level;
 use super::operand::FORMS;
 use super::report::SideReport;
@@ -139,6 +140,7 @@ fn side(text: Text, asked: &str) -> Side {
         busy: average(text.busy),
         unattributed: average(text.unattributed),
         excluded: average(text.excluded),
+        places: Places::default(),
         nodes,
         rows: text.rows.into_iter().map(SideRow::from).collect(),
     };

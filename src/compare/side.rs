@@ -1,5 +1,5 @@
 //! One side of a comparison: rows and totals of a window, whatever they were read from.
-use super::blocks::align;
+use super::blocks::{Places, align};
 use super::level::Level;
 use super::report::SideReport;
 use crate::report::{Class, Report, SourceKind, Window};
@@ -17,6 +17,8 @@ pub(super) struct Side {
     pub busy: Option<f64>,
     pub unattributed: Option<f64>,
     pub excluded: Option<f64>,
+    /// Where its blocks are in its window.
+    pub places: Places,
     /// Names of the cluster's nodes, as far as they are known.
     pub nodes: BTreeSet<String>,
 }
@@ -73,6 +75,7 @@ impl Side {
             busy: report.busy.map(|stats| stats.avg),
             unattributed: report.unattributed.map(|stats| stats.avg),
             excluded: report.excluded.map(|excluded| excluded.avg),
+            places: Places::default(),
             nodes,
         };
         side.align();
@@ -84,7 +87,7 @@ impl Side {
         let window = Duration::try_from_secs_f64(self.report.window.interval_seconds).unwrap_or_default();
         let is_platform = self.is_platform();
         let rows = self.rows.iter_mut().map(|row| &mut row.blocks).collect();
-        self.report.blocks = align(rows, window, is_platform);
+        (self.report.blocks, self.places) = align(rows, window, is_platform);
     }
 
     /// Returns true if its figures are the platform's own, without the exporter.

@@ -1,4 +1,5 @@
 //! Trends of both sides for a picture: the same rows in the same order, the smaller ones together.
+use super::blocks::Places;
 use super::join::{Key, Pair, Usage};
 use super::report::Trends;
 
@@ -6,13 +7,14 @@ use super::report::Trends;
 const ALONE: usize = 11;
 
 /// Makes the trends of joined rows.
-pub(super) fn of_pairs(pairs: &[Pair]) -> Trends {
+pub(super) fn of_pairs(pairs: &[Pair], places: [&Places; 2]) -> Trends {
     let avg = |usage: &Option<Usage>| usage.as_ref().map_or(0.0, |usage| usage.avg);
     let bigger = |pair: &Pair| avg(&pair.a).max(avg(&pair.b));
     let mut sorted: Vec<&Pair> = pairs.iter().filter(|pair| bigger(pair) > 0.0).collect();
     sorted.sort_by(|x, y| bigger(y).total_cmp(&bigger(x)));
     let (alone, rest) = sorted.split_at(sorted.len().min(ALONE));
-    let side = |of: fn(&Pair) -> &Option<Usage>| {
+    let side = |of: fn(&Pair) -> &Option<Usage>, places: &Places| {
+        let trend = |usage: &Option<Usage>| trend(usage, places);
         let mut layers: Vec<(String, Vec<f64>)> =
             alone.iter().map(|pair| (name(&pair.key), trend(of(pair)))).collect();
         if !rest.is_empty() {
@@ -24,15 +26,16 @@ pub(super) fn of_pairs(pairs: &[Pair]) -> Trends {
         }
         layers
     };
-    Trends { a: side(|pair| &pair.a), b: side(|pair| &pair.b) }
+    let [a, b] = places;
+    Trends { a: side(|pair| &pair.a, a), b: side(|pair| &pair.b, b) }
 }
 
-/// Returns the means of a row's blocks; its average if there are none.
-fn trend(usage: &Option<Usage>) -> Vec<f64> {
+/// Returns the means of a row's blocks where they are in the window; its average if there are none.
+fn trend(usage: &Option<Usage>, places: &Places) -> Vec<f64> {
     match usage {
         None => Vec::new(),
         Some(usage) if usage.blocks.is_empty() => vec![usage.avg],
-        Some(usage) => usage.blocks.clone(),
+        Some(usage) => places.spread(&usage.blocks),
     }
 }
 
@@ -55,7 +58,9 @@ fn name(key: &Key) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Key, Pair, Usage, of_pairs};
+    use crate::compare::blocks::align;
     use crate::report::Class;
+    use std::time::Duration;
 
     #[test]
     fn both_sides_have_the_same_rows_and_small_ones_are_together() {
@@ -65,7 +70,8 @@ mod tests {
             a: if row == 0 { None } else { usage(f64::from(row)) },
             b: usage(f64::from(row) + 1.0),
         };
-        let trends = of_pairs(&(0..14).map(pair).collect::<Vec<_>>());
+        let (_, places) = align(vec![&mut vec![1.0; 3]], Duration::from_secs(3600), false);
+        let trends = of_pairs(&(0..14).map(pair).collect::<Vec<_>>(), [&places, &places]);
         let names =
             |side: &[(String, Vec<f64>)]| side.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&trends.a), names(&trends.b));

@@ -2,7 +2,7 @@
 use super::picture::{self, Scene};
 use super::table::{cores, provenance};
 use super::words::{of_line, of_node, place};
-use super::{junit, printable};
+use super::{chart, junit, printable};
 use crate::budget::{Budget, BudgetReport, Finding, LineReport, Suggestion, Unit, Verdict, WorstMoment};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -39,20 +39,28 @@ impl BudgetFormat {
     }
 }
 
+/// Format of verdicts, and options of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct BudgetOptions {
+    /// Format.
+    pub format: BudgetFormat,
+    /// True if a table may use colour.
+    pub colour: bool,
+    /// True if the course of the worst line is drawn above the table.
+    pub chart: bool,
+    /// Columns of the terminal. `None` if it goes elsewhere.
+    pub width: Option<u16>,
+}
+
 /// Number of parts of the worst moment that a table shows.
 const PARTS: usize = 12;
 /// Number of spaces between columns.
 const GAP: u16 = 2;
 
 /// Writes verdicts. Errors are the writer's.
-pub fn budget(
-    report: &BudgetReport,
-    format: BudgetFormat,
-    colour: bool,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    match format {
-        BudgetFormat::Json | BudgetFormat::Yaml => object(report, format, out)?,
+pub fn budget(report: &BudgetReport, options: BudgetOptions, out: &mut impl Write) -> io::Result<()> {
+    match options.format {
+        BudgetFormat::Json | BudgetFormat::Yaml => object(report, options.format, out)?,
         BudgetFormat::Junit => junit::write(report, out)?,
         BudgetFormat::Svg => picture::write_svg(&Scene::of_budget(report), out)?,
         BudgetFormat::Html => {
@@ -60,7 +68,12 @@ pub fn budget(
             table(report, false, &mut text)?;
             picture::write_html(&Scene::of_budget(report), &text, &report.notes, out)?;
         }
-        BudgetFormat::Table | BudgetFormat::AlertingRule => table(report, colour, out)?,
+        BudgetFormat::Table | BudgetFormat::AlertingRule => {
+            if options.chart {
+                chart::write_budget(report, options, out)?;
+            }
+            table(report, options.colour, out)?;
+        }
     }
     out.flush()
 }

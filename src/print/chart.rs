@@ -1,9 +1,10 @@
-//! Chart of a report on a terminal: layers on each other in block characters, with colours or with shades, and their names
+//! Chart of a report or of a budget on a terminal: layers on each other in block characters, with colours or with shades, and their names
 //! below.
 use super::stack::{self, Layer};
-use super::table::{cores, cut_middle};
-use super::{ChartOf, PageOptions};
-use crate::report::Report;
+use super::table::{cut_middle, figure};
+use super::{BudgetOptions, ChartOf, PageOptions, printable};
+use crate::budget::BudgetReport;
+use crate::report::{Report, Window};
 use std::io::{self, Write};
 
 /// Height of the plot, and its width if there is no terminal.
@@ -15,6 +16,8 @@ const AXIS: usize = 8;
 const LAYERS: usize = 8;
 /// Lower blocks, by eighths.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Line of a limit.
+const LIMIT: char = '─';
 /// Characters of layers without colours, and colours of a terminal's palette; then they begin again.
 const SHADES: [char; 8] = ['█', '▒', '#', '░', '=', '▓', ':', '+'];
 const COLOURS: [u8; 8] = [4, 3, 2, 5, 6, 1, 12, 11];
@@ -30,6 +33,9 @@ pub(super) struct Cell {
 impl Cell {
     /// Returns the character for a terminal without colours: that of the layer that has the most of the cell.
     pub(super) fn shade(&self) -> char {
+        if self.layer.is_none() {
+            return self.block;
+        }
         let is_less = BLOCKS.iter().position(|block| *block == self.block).unwrap_or(8) < 4;
         let layer = if is_less { self.behind } else { self.layer };
         layer.and_then(|layer| SHADES.get(layer % SHADES.len()).copied()).unwrap_or(' ')
@@ -41,45 +47,85 @@ pub(super) fn colour(layer: usize) -> u8 {
     COLOURS.get(layer % COLOURS.len()).copied().unwrap_or(7)
 }
 
-/// Writes the chart and a blank line; nothing if none is asked for, or there is nothing to draw.
+/// What a chart shows.
+struct Chart<'a> {
+    layers: Vec<Layer>,
+    window: &'a Window,
+    /// Limit, cores, and what it is of.
+    limit: Option<(f64, String)>,
+    /// Columns of the terminal; `None` if it goes elsewhere.
+    width: Option<u16>,
+    colour: bool,
+}
+
+/// Writes the chart of a report and a blank line; nothing if none is asked for, or there is nothing to draw.
 pub(super) fn write(report: &Report, options: PageOptions, out: &mut impl Write) -> io::Result<()> {
     let layers = match options.chart {
         None => return Ok(()),
         Some(ChartOf::Classes) => stack::of_classes(report),
         Some(ChartOf::Rows) => stack::of_rows(report, LAYERS),
     };
+    let (width, colour) = (options.width, options.colour);
+    draw(&Chart { layers, window: &report.window, limit: None, width, colour }, out)
+}
+
+/// Writes the chart of a budget's worst moment, with its limit; nothing if there is nothing to draw.
+pub(super) fn write_budget(
+    report: &BudgetReport,
+    options: BudgetOptions,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let Some(trend) = &report.trend else { return Ok(()) };
+    writeln!(out, "{}", printable(&format!("{} on {}", trend.line, trend.node)))?;
+    let layers = stack::of_parts(&trend.layers);
+    let limit = Some((trend.limit, format!("limit of {}", trend.statistic)));
+    let (width, colour) = (options.width, options.colour);
+    draw(&Chart { layers, window: &report.window, limit, width, colour }, out)
+}
+
+fn draw(chart: &Chart<'_>, out: &mut impl Write) -> io::Result<()> {
+    let Chart { layers, window, limit, .. } = chart;
     if layers.is_empty() {
         return Ok(());
     }
-    let width = options.width.map_or(WIDTH, usize::from).saturating_sub(AXIS).max(10);
-    let highest = highest(&layers);
-    for (line, cells) in plot(&layers, width, HEIGHT).iter().enumerate() {
-        let label = if line % 3 == 0 {
-            cores(highest * (HEIGHT - line) as f64 / HEIGHT as f64)
-        } else {
-            String::new()
-        };
-        writeln!(out, "{}", format!("{label:>6}  {}", text(cells, options.colour)).trim_end())?;
+    let width = chart.width.map_or(WIDTH, usize::from).saturating_sub(AXIS).max(10);
+    let at_least = limit.as_ref().map_or(0.0, |(limit, _)| *limit);
+    let highest = highest(layers, at_least);
+    let mut lines = plot(layers, width, HEIGHT, at_least);
+    if let Some((limit, _)) = limit {
+        let line = HEIGHT - ((limit / highest * HEIGHT as f64).ceil() as usize).clamp(1, HEIGHT);
+        let free = lines.get_mut(line).into_iter().flatten().filter(|cell| cell.layer.is_none());
+        free.for_each(|cell| cell.block = LIMIT);
     }
-    let window = &report.window;
-    let [start, end] = [window.start, window.end].map(|at| at.strftime("%H:%M:%S").to_string());
-    writeln!(
-        out,
-        "{:>6}  {start}{end:>space$}",
-        cores(0.0),
-        space = drawn(&layers, width).saturating_sub(start.len())
-    )?;
+    let axis = |cores: f64| format!("{:<AXIS$}", format!("{:>6}", figure(cores)));
+    for (line, cells) in lines.iter().enumerate() {
+        let label = match line % 3 {
+            0 => axis(highest * (HEIGHT - line) as f64 / HEIGHT as f64),
+            _ => " ".repeat(AXIS),
+        };
+        writeln!(out, "{}", format!("{label}{}", text(cells, chart.colour)).trim_end())?;
+    }
+    // A time of day alone is not enough if there are several days.
+    let format = if window.interval_seconds >= 86_400.0 { "%b %d %H:%M" } else { "%H:%M:%S" };
+    let [start, end] = [window.start, window.end].map(|at| at.strftime(format).to_string());
+    let space = drawn(layers, width).saturating_sub(start.len());
+    writeln!(out, "{}{start}{end:>space$}", axis(0.0))?;
+    let mut named = |cores: f64, sample: &str, name: &str| {
+        writeln!(out, "{}{sample} {}", axis(cores), cut_middle(name, width.saturating_sub(10)))
+    };
+    if let Some((limit, of)) = limit {
+        named(*limit, &String::from_iter([LIMIT; 2]), of)?;
+    }
     for (index, layer) in layers.iter().enumerate().rev() {
         let swatch = Cell { block: '█', layer: Some(index), behind: None };
-        let name = cut_middle(&layer.name, width.saturating_sub(10));
-        writeln!(out, "{:>6}  {} {name}", cores(layer.avg), text(&[swatch; 2], options.colour))?;
+        named(layer.avg, &text(&[swatch; 2], chart.colour), &layer.name)?;
     }
     writeln!(out)
 }
 
-/// Returns the lines of the plot from the top, each a cell for each column.
-pub(super) fn plot(layers: &[Layer], width: usize, height: usize) -> Vec<Vec<Cell>> {
-    let (columns, highest) = (columns(layers, width), highest(layers));
+/// Returns the lines of the plot from the top, each a cell for each column. It has room for so many cores at least.
+pub(super) fn plot(layers: &[Layer], width: usize, height: usize, at_least: f64) -> Vec<Vec<Cell>> {
+    let (columns, highest) = (columns(layers, width), highest(layers, at_least));
     let eighth = highest / (height * 8) as f64;
     let line =
         |line: usize| columns.iter().map(|edges| cell(edges, (height - 1 - line) * 8, eighth)).collect();
@@ -110,9 +156,9 @@ fn columns(layers: &[Layer], width: usize) -> Vec<Vec<f64>> {
     (0..count).map(column).collect()
 }
 
-fn highest(layers: &[Layer]) -> f64 {
+fn highest(layers: &[Layer], at_least: f64) -> f64 {
     let tops = layers.last().into_iter().flat_map(|layer| &layer.edges).flatten().map(|(_, upper)| *upper);
-    tops.fold(f64::MIN_POSITIVE, f64::max)
+    tops.fold(at_least.max(f64::MIN_POSITIVE), f64::max)
 }
 
 /// Returns the cell that begins so many eighths above 0: its lowest layer, and the one above that in it.
@@ -167,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_cell_has_the_layers_that_lie_in_it() {
-        let lines = plot(&layers(), 7, 2);
+        let lines = plot(&layers(), 7, 2, 0.0);
         let cell = |block, layer, behind| Cell { block, layer, behind };
         let none = cell(' ', None, None);
         let second = cell('█', Some(1), None);
@@ -181,8 +227,8 @@ mod tests {
 
     #[test]
     fn columns_are_means_of_parts_if_there_are_more() {
-        assert_eq!(plot(&layers(), 2, 4).iter().map(|cells| cells.len()).collect::<Vec<_>>(), [2; 4]);
-        assert_eq!(plot(&layers(), 9, 1)[0].len(), 8, "two columns of each part");
-        assert!(plot(&[], 10, 2).iter().all(Vec::is_empty));
+        assert_eq!(plot(&layers(), 2, 4, 0.0).iter().map(|cells| cells.len()).collect::<Vec<_>>(), [2; 4]);
+        assert_eq!(plot(&layers(), 9, 1, 0.0)[0].len(), 8, "two columns of each part");
+        assert!(plot(&[], 10, 2, 0.0).iter().all(Vec::is_empty));
     }
 }

@@ -13,7 +13,7 @@ mod stack;
 mod table;
 mod words;
 
-pub use budget::{BudgetFormat, budget, budgets, suggestion};
+pub use budget::{BudgetFormat, BudgetOptions, budget, budgets, suggestion};
 pub use comparison::{ComparisonFormat, ComparisonOptions, FailOn, comparison};
 pub use screen::{Next, Screen};
 
@@ -108,9 +108,9 @@ pub fn report(report: &Report, options: PageOptions, out: &mut impl Write) -> io
 }
 
 /// Returns a text for a terminal, with some characters as `\u{..}`: control characters, which could move the cursor or start
-/// an escape sequence, and those that are invisible or turn the direction of text.
+/// an escape sequence, those that are invisible or turn the direction of text, and those that no XML may hold.
 pub fn printable(text: &str) -> String {
-    let invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     let hostile = |c: char| c.is_control() || invisible(c);
     if !text.chars().any(hostile) {
         return text.to_owned();

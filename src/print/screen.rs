@@ -169,7 +169,7 @@ impl Screen {
             let (fg, bg) = (style(cell.layer), style(cell.behind));
             Span::styled(cell.block.to_string(), Style { fg, bg, ..Style::new() })
         };
-        let plot = chart::plot(&layers, width, CHART);
+        let plot = chart::plot(&layers, width, CHART, 0.0);
         let mut lines: Vec<Line<'static>> =
             plot.iter().map(|cells| Line::from(cells.iter().map(span).collect::<Vec<_>>())).collect();
         let names = layers.iter().enumerate().flat_map(|(index, layer)| {

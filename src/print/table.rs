@@ -117,6 +117,15 @@ pub(super) fn narrow(widths: &mut [usize], texts: usize, width: usize, shortest:
     }
 }
 
+/// Writes cores in seven letters at most: a thousand of them needs no thousandths.
+pub(super) fn figure(cores: f64) -> String {
+    match cores.abs() {
+        9999.95.. => format!("{cores:.0}"),
+        999.9995.. => format!("{cores:.1}"),
+        _ => self::cores(cores),
+    }
+}
+
 /// Cuts a text to so many columns: its two ends, with `…` between them.
 pub(super) fn cut_middle(text: &str, width: usize) -> String {
     if text.width() <= width {

@@ -96,4 +96,5 @@ fn data_formats() {
 fn a_terminal_is_sent_no_control_characters() {
     assert_eq!(printable("a\u{1b}[31mb\tc\u{9b}d é"), "a\\u{1b}[31mb\\tc\\u{9b}d é");
     assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+    assert_eq!(printable("a\u{ffff}b"), "a\\u{ffff}b");
 }

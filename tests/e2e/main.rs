@@ -12,6 +12,7 @@ mod bad_server;
 mod budget;
 mod compare;
 mod cpusets;
+mod gallery;
 mod header;
 mod history;
 mod nodes;

@@ -30,7 +30,8 @@ use std::path::Path;
 #[test]
 fn every_golden_file_has_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = ["src", "tests/golden"].into_iter().flat_map(|folder| files(&root.join(folder)));
+    let sources =
+        ["src", "tests/golden", "tests/pictures"].into_iter().flat_map(|folder| files(&root.join(folder)));
     let sources = sources.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     let sources: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
     let literal = Regex::new(r#""(tests/golden/[^"]+)""#).unwrap();

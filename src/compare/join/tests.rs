@@ -26,7 +26,17 @@ fn side(rows: Vec<SideRow>, nodes: &[&str]) -> Side {
     };
     let (classes, nodes) = (BTreeMap::new(), nodes.iter().map(|node| (*node).to_owned()).collect());
     let (busy, unattributed, excluded) = (None, None, None);
-    Side { report, level: Level::Group, rows, classes, busy, unattributed, excluded, nodes }
+    Side {
+        report,
+        level: Level::Group,
+        rows,
+        classes,
+        busy,
+        unattributed,
+        excluded,
+        places: Default::default(),
+        nodes,
+    }
 }
 
 /// A pod, or the workload of a type.

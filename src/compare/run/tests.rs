@@ -71,8 +71,17 @@ fn side(source: &str, nodes: usize, rows: Vec<(String, Vec<f64>)>) -> Side {
     let (classes, excluded) = ([(Class::Host, total)].into(), Some(0.0));
     let (busy, unattributed) = (Some(total), Some(0.0));
     let level = Level::Group;
-    let mut side =
-        Side { report, level, rows, classes, busy, unattributed, excluded, nodes: Default::default() };
+    let mut side = Side {
+        report,
+        level,
+        rows,
+        classes,
+        busy,
+        unattributed,
+        excluded,
+        places: Default::default(),
+        nodes: Default::default(),
+    };
     side.align();
     side
 }

@@ -1,5 +1,5 @@
 //! Golden pages of verdicts, of each format, and the schemas.
-use super::{BudgetFormat, budget, budgets, suggestion};
+use super::{BudgetFormat, BudgetOptions, budget, budgets, suggestion};
 use crate::budget::{
     BudgetReport, Finding, Item, LineReport, NodeReservation, NodeTrend, NodeVerdict, PROFILES, Part,
     Suggestion, Unit, Verdict, WorstMoment,
@@ -139,9 +139,26 @@ fn trend() -> NodeTrend {
 }
 
 fn page(report: &BudgetReport, format: BudgetFormat, colour: bool) -> String {
+    write(report, BudgetOptions { format, colour, chart: false, width: None })
+}
+
+fn write(report: &BudgetReport, options: BudgetOptions) -> String {
     let mut page = Vec::new();
-    budget(report, format, colour, &mut page).unwrap();
+    budget(report, options, &mut page).unwrap();
     String::from_utf8(page).unwrap()
+}
+
+/// The chart has the limit's line where no layer is, in the gap too; a report without a course has none.
+#[test]
+fn charts_of_verdicts() {
+    let plain = BudgetOptions { format: BudgetFormat::Table, colour: false, chart: true, width: None };
+    let chart = write(&report(false), plain);
+    check("tests/golden/budget/table-chart.txt", &chart);
+    let coloured = write(&report(false), BudgetOptions { colour: true, width: Some(60), ..plain });
+    check("tests/golden/budget/table-chart-coloured.txt", &coloured.replace('\u{1b}', "␛"));
+    let mut without = report(false);
+    without.trend = None;
+    assert_eq!(write(&without, plain), page(&without, BudgetFormat::Table, false));
 }
 
 #[test]

@@ -121,6 +121,7 @@ fn pages() {
     check("tests/golden/compare/comparison.svg", &svg);
     let html = page(ComparisonFormat::Html, false);
     assert!(!html.contains('\u{1b}') && !html.contains("2J <&"), "{html}");
+    check("tests/golden/compare/comparison.html", &html);
 }
 
 #[test]

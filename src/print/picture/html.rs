@@ -10,7 +10,7 @@ const HEAD: &str = r#"<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>CPU of the nodes</title>
 <style>
-:root { color-scheme: light dark; }
+:root { color-scheme: light dark; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body { margin: 1em auto; max-width: 60em; padding: 0 .5em; font-family: system-ui, sans-serif; }
 pre { overflow-x: auto; font-size: 13px; }
 @media print { pre { white-space: pre-wrap; } }

@@ -1,9 +1,10 @@
 //! Scene: what a picture shows, of a report, a budget or a comparison.
 use crate::budget::BudgetReport;
 use crate::compare::{Comparison, SideReport};
+use crate::print::printable;
 use crate::print::stack::{self, Layer};
 use crate::print::table::cores;
-use crate::report::{Report, Source, Window};
+use crate::report::{Report, Window};
 
 /// Number of layers at most; smaller rows are one together.
 const LAYERS: usize = 40;
@@ -12,7 +13,9 @@ const LAYERS: usize = 40;
 #[derive(Debug)]
 pub(in crate::print) struct Scene {
     pub heading: String,
-    pub subheading: String,
+    /// The window, and what it is of.
+    pub when: String,
+    pub provenance: String,
     pub layers: Vec<Layer>,
     /// Busy time: its parts, and its average and maximum. `None` if it is no part of the picture.
     pub busy: Option<(Vec<f64>, [f64; 2])>,
@@ -43,7 +46,8 @@ impl Scene {
         let step = report.total_trends.as_ref().map(|trends| trends.step_seconds * parts as f64);
         [Scene {
             heading: format!("CPU in cores{of_busy}"),
-            subheading: subheading(&report.window, &report.source),
+            when: when(&report.window),
+            provenance: provenance(report.source.nodes, report.source.kind.as_str()),
             layers,
             busy,
             end: seconds(report.window.end),
@@ -52,7 +56,7 @@ impl Scene {
             peak: report.peak.map(|peak| (seconds(peak.time) - report.window.step_seconds / 2.0, peak.cores)),
             limit: None,
             at_least: 0.0,
-            why_empty: report.notes.last().cloned().unwrap_or_else(|| "no rows".to_owned()),
+            why_empty: printable(report.notes.last().map_or("no rows", String::as_str)),
         }]
     }
 
@@ -60,13 +64,14 @@ impl Scene {
     pub(in crate::print) fn of_budget(report: &BudgetReport) -> [Scene; 1] {
         let window = &report.window;
         let trend = report.trend.as_ref();
-        let layers = trend.map_or_else(Vec::new, |course| stack::of_parts(&course.layers));
+        let layers = trend.map_or_else(Vec::new, |trend| stack::of_parts(&trend.layers));
         let parts = layers.iter().map(|layer| layer.edges.len()).max().unwrap_or_default().max(1);
-        let on = trend.map_or_else(String::new, |course| format!(": {} on {}", course.line, course.node));
+        let on = trend.map_or_else(String::new, |trend| format!(": {} on {}", trend.line, trend.node));
         let moment = report.worst_moment.as_ref().filter(|_| trend.is_some());
         [Scene {
-            heading: crate::print::printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
-            subheading: subheading(window, &report.source),
+            heading: printable(&format!("{}{on}, {}", report.budget, report.verdict.as_str())),
+            when: when(window),
+            provenance: provenance(report.source.nodes, report.source.kind.as_str()),
             layers,
             busy: None,
             end: seconds(window.end),
@@ -85,8 +90,9 @@ impl Scene {
         let tops = piles.iter().filter_map(|layers| layers.last()).flat_map(|layer| &layer.edges);
         let at_least = tops.flatten().map(|(_, upper)| *upper).fold(0.0, f64::max);
         let scene = |(name, side, _): (&str, &SideReport, _), layers: Vec<Layer>| Scene {
-            heading: crate::print::printable(&format!("{name}: {}", side.asked)),
-            subheading: window_of(&side.window, side.nodes, &side.source),
+            heading: printable(&format!("{name}: {}", side.asked)),
+            when: when(&side.window),
+            provenance: provenance(side.nodes, &side.source),
             layers,
             busy: None,
             end: seconds(side.window.end),
@@ -106,19 +112,19 @@ fn seconds(at: jiff::Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
 }
 
-fn subheading(window: &Window, source: &Source) -> String {
-    window_of(window, source.nodes, source.kind.as_str())
-}
-
-/// Tells the window and the source.
-fn window_of(window: &Window, nodes: usize, source: &str) -> String {
+/// Tells the window.
+fn when(window: &Window) -> String {
     let show = |at: jiff::Timestamp, format: &str| at.strftime(format).to_string();
     let day = |at: jiff::Timestamp| show(at, "%Y-%m-%d");
     let end = if day(window.start) == day(window.end) { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    format!("{} to {} UTC", show(window.start, "%Y-%m-%d %H:%M:%S"), show(window.end, end))
+}
+
+/// Tells the nodes and the source.
+fn provenance(nodes: usize, source: &str) -> String {
     let nodes = match nodes {
         1 => "1 node".to_owned(),
         nodes => format!("{nodes} nodes"),
     };
-    let (start, end) = (show(window.start, "%Y-%m-%d %H:%M:%S"), show(window.end, end));
-    format!("{start} to {end} UTC, {nodes}, source {source}")
+    printable(&format!("{nodes}, source {source}"))
 }

@@ -9,9 +9,9 @@ use roxmltree::{Document, Node};
 /// Parts of a day's picture.
 const PARTS: usize = 240;
 /// The plot: its width, and its height.
-const PLOT: (f64, f64) = (460.0, 248.0);
+const PLOT: (f64, f64) = (454.0, 248.0);
 
-fn page(report: &Report, format: Format) -> String {
+pub(super) fn page(report: &Report, format: Format) -> String {
     let mut page = Vec::new();
     write(report, options(format), &mut page).unwrap();
     String::from_utf8(page).unwrap()
@@ -19,25 +19,34 @@ fn page(report: &Report, format: Format) -> String {
 
 /// A report of so many rows that go up and down, two of which are absent for a while.
 fn moving(rows: usize, name: &dyn Fn(usize) -> String) -> Report {
+    moving_in(PARTS, rows, name)
+}
+
+/// The same of so many parts.
+pub(super) fn moving_in(parts: usize, rows: usize, name: &dyn Fn(usize) -> String) -> Report {
     let mut report = groups();
     let template = report.rows[0].clone();
     let mean = |row: usize, part: usize| {
+        let part = part * PARTS / parts;
         let is_absent = row < 2 && (60..70).contains(&part) || (100..110).contains(&part);
         let cores = 0.3 + 0.25 * ((part * (row + 3)) as f64 / 20.0).sin() + row as f64 / 50.0;
         if is_absent { f64::NAN } else { cores }
     };
     report.rows = (0..rows)
         .map(|row| {
-            let trend: Vec<f64> = (0..PARTS).map(|part| mean(row, part)).collect();
+            let trend: Vec<f64> = (0..parts).map(|part| mean(row, part)).collect();
             let sum: f64 = trend.iter().filter(|cores| cores.is_finite()).sum();
             let mut of = Row { class: Class::Host, name: name(row), trend, ..template.clone() };
-            (of.stats.avg, of.stats.max) = (sum / PARTS as f64, 0.55 + row as f64 / 50.0);
+            (of.stats.avg, of.stats.max) = (sum / parts as f64, 0.55 + row as f64 / 50.0);
             of
         })
         .collect();
     let busy = |part: usize| report.rows.iter().map(|row| row.trend[part]).sum::<f64>();
-    report.total_trends =
-        Some(TotalTrends { step_seconds: 15.0, busy: (0..PARTS).map(busy).collect(), classes: Vec::new() });
+    report.total_trends = Some(TotalTrends {
+        step_seconds: 3600.0 / parts as f64,
+        busy: (0..parts).map(busy).collect(),
+        classes: Vec::new(),
+    });
     report
 }
 
@@ -82,9 +91,9 @@ fn areas_are_the_averages() {
         let areas = areas(&text);
         assert_eq!(areas.len(), rows);
         let document = Document::parse(&text).unwrap();
-        let labels = document.descendants().filter(|node| {
-            node.attribute("text-anchor") == Some("end") && node.attribute("font-size") == Some("12")
-        });
+        let labels = document
+            .descendants()
+            .filter(|node| node.attribute("text-anchor") == Some("end") && node.attribute("x") == Some("47"));
         let highest: f64 = labels.filter_map(|node| node.text()?.trim().parse().ok()).fold(0.0, f64::max);
         let mut averages: Vec<f64> = report.rows.iter().map(|row| row.stats.avg).collect();
         averages.sort_by(|a, b| b.total_cmp(a));
@@ -97,7 +106,7 @@ fn areas_are_the_averages() {
 
 #[test]
 fn a_picture_is_small_and_well_formed_whatever_its_names() {
-    let hostile = |row: usize| format!("<b>&\"'\u{1b}[1m漢字-{row}{}", "x".repeat(200));
+    let hostile = |row: usize| format!("<b>&\"'\u{1b}[1m\u{0}\u{fffe}]]>漢字-{row}{}", "x".repeat(200));
     for rows in [1, 7, 40, 90] {
         let report = moving(rows, &hostile);
         let text = page(&report, Format::Svg);
@@ -114,6 +123,30 @@ fn a_picture_is_small_and_well_formed_whatever_its_names() {
         let html = page(&report, Format::Html);
         assert!(html.contains("<svg ") && !html.contains("<b>") && !html.contains('\u{1b}'), "{html}");
     }
+}
+
+/// A note is shown if there are no rows, whatever it names.
+#[test]
+fn a_picture_of_nothing_is_well_formed() {
+    let mut report = nothing();
+    report.notes.push("no series of <node>&\u{1b}[2J\u{ffff}".to_owned());
+    let text = page(&report, Format::Svg);
+    let document = Document::parse(&text).unwrap();
+    let said =
+        document.descendants().filter_map(|node| node.text()).find(|text| text.contains("no series of"));
+    assert_eq!(said.unwrap().trim(), "no series of <node>&\\u{1b}[2J\\u{ffff}");
+}
+
+/// What is below 0 has no area, but its figure; the areas above are where they would be without it.
+#[test]
+fn a_layer_below_zero_is_in_the_legend_alone() {
+    let mut report = moving(3, &|row| format!("row-{row}"));
+    report.rows[0].trend.fill(-0.5);
+    (report.rows[0].stats.avg, report.rows[0].stats.max) = (-0.5, 0.25);
+    let text = page(&report, Format::Svg);
+    let areas = areas(&text);
+    assert!(areas.len() == 3 && areas[2].abs() < 1e-6, "{areas:?}");
+    assert!(areas[0] > 0.0 && areas[1] > 0.0 && text.contains("-0.500"), "{text}");
 }
 
 /// No two labels are in one place, and none is outside of the picture.
@@ -135,11 +168,7 @@ fn labels_do_not_overlap() {
             let number = |name: &str| node.attribute(name).map(|text| text.parse::<f64>().unwrap());
             let content: String =
                 node.children().filter(|child| child.is_text()).filter_map(|child| child.text()).collect();
-            let font = number("font-size").unwrap_or(if node.attribute("class") == Some("on") {
-                11.0
-            } else {
-                14.0
-            });
+            let font = 14.0;
             // As wide as letters of the usual fonts are.
             let long = content.trim().chars().count() as f64 * font * 0.55;
             let (x, y) = (number("x").unwrap(), number("y").unwrap());

@@ -38,3 +38,9 @@ fn names_are_cut_in_the_middle() {
         assert_eq!(cut_middle(text, width), expected);
     }
 }
+
+#[test]
+fn figures_are_seven_letters_at_most() {
+    let all = [0.0004, 1.25, 999.9994, 999.9996, 1234.56, 9999.94, 9999.96, 234_567.8].map(super::figure);
+    assert_eq!(all, ["0.000", "1.250", "999.999", "1000.0", "1234.6", "9999.9", "10000", "234568"]);
+}
