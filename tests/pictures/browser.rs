@@ -41,7 +41,7 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts one. `Err` in the result is what the machine lacks.
     pub(crate) fn start() -> Result<Result<Browser, &'static str>> {
-        let Some(program) = installed_program() else {
+        let Some(program) = find_program() else {
             return Ok(Err("no chromium in PATH: install Debian's package chromium"));
         };
         let Some(folder) = FONT_FOLDERS.into_iter().find(|folder| Path::new(folder).join(FONT).exists())
@@ -51,7 +51,7 @@ impl Browser {
         let home = tempfile::tempdir()?;
         let fonts = home.path().join("fonts.conf");
         fs::write(&fonts, font_config(folder))?;
-        // It reads requests from descriptor 3 and writes responses to 4. It ends when they are closed, or with the test.
+        // It reads requests from descriptor 3 and sends responses on 4. It ends when they are closed, or with the test.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "sh", "-c"]);
         command.arg(r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#).arg(&program);
@@ -101,9 +101,9 @@ impl Browser {
     /// Runs a script in the page, and returns what it comes to.
     pub(crate) fn evaluate(&mut self, script: &str) -> Result<Value> {
         let asked = json!({"expression": script, "returnByValue": true, "awaitPromise": true});
-        let answer = self.call("Runtime.evaluate", &asked)?;
-        ensure!(answer.get("exceptionDetails").is_none(), "{answer}");
-        Ok(answer["result"]["value"].clone())
+        let response = self.call("Runtime.evaluate", &asked)?;
+        ensure!(response.get("exceptionDetails").is_none(), "{response}");
+        Ok(response["result"]["value"].clone())
     }
 
     /// Draws a part of the page, as PNG.
@@ -123,8 +123,8 @@ impl Browser {
     }
 
     fn data(&mut self, method: &str, asked: &Value) -> Result<Vec<u8>> {
-        let answer = self.call(method, asked)?;
-        let text = answer["data"].as_str().with_context(|| format!("{method}: no data"))?;
+        let response = self.call(method, asked)?;
+        let text = response["data"].as_str().with_context(|| format!("{method}: no data"))?;
         Ok(base64::engine::general_purpose::STANDARD.decode(text)?)
     }
 
@@ -138,15 +138,15 @@ impl Browser {
         let sent = pipe.write_all(format!("{request}\0").as_bytes());
         sent.with_context(|| format!("cannot send {method}: {}", self.said()))?;
         loop {
-            let answer = self.read()?;
-            if answer["id"] == self.number {
-                ensure!(answer.get("error").is_none(), "{method}: {}", answer["error"]);
-                return Ok(answer["result"].clone());
+            let response = self.read()?;
+            if response["id"] == self.number {
+                ensure!(response.get("error").is_none(), "{method}: {}", response["error"]);
+                return Ok(response["result"].clone());
             }
         }
     }
 
-    /// Reads the next answer or event.
+    /// Reads the next response or event.
     fn read(&mut self) -> Result<Value> {
         let mut message = Vec::new();
         self.responses.read_until(0, &mut message)?;
@@ -178,7 +178,7 @@ fn font_config(folder: &str) -> String {
     )
 }
 
-fn installed_program() -> Option<PathBuf> {
+fn find_program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     NAMES
