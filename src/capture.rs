@@ -9,6 +9,7 @@
 //!                                                      |
 //!   derived       sums that a file lacks, of their parts
 //!   members       files of a folder or of an archive, at any depth, one after the other
+//!   input         bytes, the first of which are looked at
 //!   objects       nodes, PerformanceProfiles, the Infrastructure: sets of CPUs of nodes
 //!    |
 //!   selectors     which series are read
@@ -16,6 +17,7 @@
 mod case;
 mod cluster_objects;
 mod derived;
+mod input;
 mod members;
 mod objects;
 mod samples;
@@ -23,6 +25,7 @@ mod selectors;
 mod text;
 mod write;
 
-pub use case::{Case, Samples, holds_samples};
+pub use case::{Case, Samples};
+pub use input::Input;
 pub use selectors::Needs;
 pub use write::{Capture, Captured};

@@ -8,11 +8,18 @@ use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
+/// Mark of the order of bytes, which editors put in front of a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Longest line, in bytes: labels of Kubernetes are far shorter.
 const LONGEST: usize = 1 << 20;
 
 /// Number of samples that are kept at most, 3 GiB: what holds more was made to.
 const MOST: u64 = 200_000_000;
+
+/// Latest time, seconds: the year 5138. In milliseconds it is 1973.
+const LATEST: f64 = 1e11;
+/// Number of series that are kept at most, 1.5 GB.
+const MOST_SERIES: usize = 1_000_000;
 
 /// Labels of a series.
 pub type Labels = BTreeMap<String, String>;
@@ -67,14 +74,20 @@ fn read_at_most(
         let ended = match read_line(&mut input, &mut line) {
             Ok(Some(ended)) => ended,
             Ok(None) => break,
-            // Of a gzip that was cut its beginning is good.
-            Err(error) if is_end(&error) => {
+            // Of a gzip that was cut or damaged its beginning is good.
+            Err(error) if contents.samples > 0 && error.is::<io::Error>() => {
                 contents.is_whole = false;
                 break;
             }
             Err(error) => return Err(error.context(format!("line {}", number + 1))),
         };
         number += 1;
+        if number == 1 && line.starts_with(MARK) {
+            line.drain(..MARK.len());
+        }
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
         if line.is_empty() {
             continue;
         }
@@ -83,20 +96,24 @@ fn read_at_most(
             contents.is_whole = false;
             break;
         }
+        if line == b"# EOF" {
+            contents.is_whole = true;
+            break;
+        }
         if line.starts_with(b"#") {
-            contents.is_whole = line == b"# EOF";
             continue;
         }
         contents.is_whole = false;
         contents.samples += 1;
-        let place = || format!("line {number} is no sample of OpenMetrics");
+        let place =
+            || format!("line {number} is no sample of OpenMetrics, so the file is another or damaged");
         let (head, rest) = split_head(&line).with_context(place)?;
         if head != before {
             before.clear();
             before.extend_from_slice(head);
             current = match index.get(head) {
                 Some(known) => Some(*known),
-                None => series_of(head, &wanted).with_context(place)?.map(|series| {
+                None => series_of(head, sample(rest).is_some(), &wanted).with_context(place)?.map(|series| {
                     contents.series.push(series);
                     index.insert(head.to_vec(), contents.series.len() - 1);
                     contents.series.len() - 1
@@ -108,7 +125,7 @@ fn read_at_most(
         series.samples.push((at, value));
         kept += 1;
         ensure!(
-            kept <= most,
+            kept <= most && contents.series.len() <= MOST_SERIES,
             "it holds more than {most} samples: ask for less than it has, such as promtool does with --min-time"
         );
     }
@@ -119,14 +136,14 @@ fn read_at_most(
     Ok(contents)
 }
 
-/// Returns true if a text begins as OpenMetrics does: with a comment or a sample.
+/// Returns true if a text begins as OpenMetrics does: with a sample, after comments or none.
 pub fn begins(head: &[u8]) -> bool {
-    let line = head.split(|byte| *byte == b'\n').find(|line| !line.is_empty()).unwrap_or_default();
-    let is_sample = || {
-        split_head(line)
-            .is_some_and(|(head, rest)| series_of(head, &|_, _| true).is_some() && sample(rest).is_some())
-    };
-    line.starts_with(b"#") || is_sample()
+    let head = head.strip_prefix(MARK).unwrap_or(head);
+    let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let is_other = |line: &&[u8]| !line.is_empty() && (!line.starts_with(b"#") || *line == b"# EOF");
+    let Some(line) = lines.find(is_other) else { return false };
+    let is_sample = || split_head(line).is_some_and(|(_, rest)| sample(rest).is_some());
+    line == b"# EOF" || is_sample()
 }
 
 /// Reads a line without its end, and returns whether it had one. `None` at the end of the text. Errors if it is longer than
@@ -151,10 +168,6 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Option<bool
     }
 }
 
-fn is_end(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
-}
-
 /// Splits a line into metric and labels, and what follows.
 fn split_head(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let brace = line.iter().position(|byte| matches!(byte, b'{' | b' '))?;
@@ -174,18 +187,19 @@ fn split_head(line: &[u8]) -> Option<(&[u8], &[u8])> {
     None
 }
 
-/// Makes the series of a line's beginning. `None` if its metric is not wanted.
-fn series_of(head: &[u8], wanted: &impl Fn(&str, Option<&Labels>) -> bool) -> Option<Option<Series>> {
+/// Makes the series of a line's beginning; `has_sample` tells whether value and time follow. The inner is `None` if its metric is
+/// not wanted.
+fn series_of(
+    head: &[u8],
+    has_sample: bool,
+    wanted: &impl Fn(&str, Option<&Labels>) -> bool,
+) -> Option<Option<Series>> {
     let text = String::from_utf8_lossy(head);
     let (metric, labels) = text.split_once('{').map_or((&*text, None), |(metric, rest)| (metric, Some(rest)));
-    // A name that is quoted among the labels has other letters than those of any metric here.
-    let is_quoted = metric.is_empty() && labels.is_some_and(|labels| labels.starts_with('"'));
-    if is_quoted {
-        return Some(None);
-    }
     let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     if metric.is_empty() || !metric.chars().all(is_letter) {
-        return None;
+        // Such a metric is not ours, but may be somebody's: newer names have any letter, quoted or not.
+        return has_sample.then_some(None);
     }
     if !wanted(metric, None) {
         return Some(None);
@@ -242,12 +256,12 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// Parses value and time.
+/// Parses value and time. `None` if the time is none of seconds: those of milliseconds are thousands of years ahead.
 fn sample(rest: &[u8]) -> Option<(Timestamp, f64)> {
     let mut fields = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
     let value: f64 = fields.next()?.parse().ok()?;
     let seconds: f64 = fields.next()?.parse().ok()?;
-    seconds.is_finite().then(|| (Timestamp::from_seconds(seconds), value))
+    (seconds.abs() < LATEST).then(|| (Timestamp::from_seconds(seconds), value))
 }
 
 #[cfg(test)]

@@ -90,6 +90,7 @@ const CAPTURE: Floors = &[
     &["write"],
     &["case", "samples", "cluster_objects"],
     &["derived", "members", "objects", "text"],
+    &["input"],
     &["selectors"],
 ];
 const EVALUATE: Floors =

@@ -1,19 +1,18 @@
 //! Members: the files of a path, one after the other: itself, those of a folder, or those of a tar archive, in which there
 //! may be others. Nothing is unpacked: what a member is called decides only whether it is read.
-use anyhow::{Context, Result, bail, ensure};
-use flate2::bufread::MultiGzDecoder;
+use super::input::Input;
+use anyhow::{Context, Result, anyhow};
+use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 /// Depth of folders, and of archives in archives, at most: far more than a must-gather has.
 const DEEPEST_FOLDER: usize = 16;
 const DEEPEST_ARCHIVE: usize = 4;
-/// Size of what is read at once, in bytes.
-const BUFFER: usize = 1 << 18;
-/// First bytes of gzip, and of the header of a tar archive and where they are.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const TAR: (&[u8], usize) = (b"ustar", 257);
+/// Size of a member's header with its name at most, in bytes.
+const LARGEST_HEADER: u64 = 1 << 20;
 
 /// Takes members.
 pub(super) trait Visitor {
@@ -21,43 +20,40 @@ pub(super) trait Visitor {
     fn wants(&mut self, name: &str) -> bool;
     /// Takes a member's text, unpacked.
     fn visit(&mut self, name: &str, input: &mut dyn BufRead) -> Result<()>;
-    /// Takes note of an archive that is cut or broken, of which no more members can be told.
-    fn take_broken(&mut self, name: &str, why: &io::Error);
+    /// Takes note of an archive that is cut, broken or unreadable, of which no more members are known.
+    fn note_broken(&mut self, name: &str, why: &str);
 }
 
-/// Visits the members of a path. Returns true if it is a single file, which is taken whatever its name. Errors name it.
-pub(super) fn visit(path: &Path, visitor: &mut dyn Visitor) -> Result<bool> {
+/// Visits the members of a path, whose bytes may have been looked at. Errors name it.
+pub(super) fn visit(path: &Path, input: Option<Input<'_>>, visitor: &mut dyn Visitor) -> Result<()> {
     let shown = path.display().to_string();
-    let about = || format!("cannot read {shown}");
-    let metadata = fs::metadata(path).with_context(about)?;
-    if metadata.is_dir() {
-        visit_folder(path, "", DEEPEST_FOLDER, visitor)?;
-        return Ok(false);
+    if input.is_none() && path.is_dir() {
+        return visit_folder(path, "", DEEPEST_FOLDER, visitor);
     }
-    let mut file = BufReader::with_capacity(BUFFER, File::open(path).with_context(about)?);
-    ensure!(!file.fill_buf().with_context(about)?.is_empty(), "{shown} is empty");
-    let mut text = unpacked(&mut file).with_context(about)?;
-    if is_tar(text.fill_buf().with_context(about)?) {
-        visit_archive(&mut text, "", DEEPEST_ARCHIVE, visitor).with_context(about)?;
-        return Ok(false);
+    let input = match input {
+        Some(input) => input,
+        None => Input::open(path)?,
+    };
+    if input.is_archive() {
+        visit_archive(input.reader(), "", DEEPEST_ARCHIVE, visitor)
+    } else {
+        visitor.visit(&shown, &mut input.reader())
     }
-    visitor.visit(&shown, &mut text)?;
-    Ok(true)
 }
 
 fn visit_folder(folder: &Path, within: &str, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
     for entry in list(folder)? {
-        // Links are not followed: a folder may hold one to itself.
-        let Ok(kind) = entry.file_type() else { continue };
         let name = format!("{within}{}", entry.file_name().to_string_lossy());
+        let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && deep > 0 {
-            // One that cannot be listed takes none of the others along.
+            // One that cannot be listed takes none of the others along. Links to folders are not followed: a folder may
+            // hold one to itself.
             if list(&entry.path()).is_ok() {
                 visit_folder(&entry.path(), &format!("{name}/"), deep - 1, visitor)?;
             }
-        } else if kind.is_file() && (visitor.wants(&name) || is_archive(&name)) {
-            let opened = File::open(entry.path()).with_context(|| format!("cannot read {name}"))?;
-            visit_member(&name, &mut BufReader::with_capacity(BUFFER, opened), DEEPEST_ARCHIVE, visitor)?;
+        } else if (visitor.wants(&name) || is_archive_name(&name)) && entry.path().is_file() {
+            let opened = File::open(entry.path()).with_context(|| format!("cannot read {name}"));
+            read_member(&name, opened, DEEPEST_ARCHIVE, visitor)?;
         }
     }
     Ok(())
@@ -70,68 +66,96 @@ fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
     Ok(entries)
 }
 
-fn visit_archive(input: &mut dyn Read, within: &str, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
-    let mut archive = tar::Archive::new(input);
-    for entry in archive.entries()? {
-        let mut entry = match entry {
-            Ok(entry) => entry,
-            Err(why) => {
-                visitor.take_broken(within.trim_end_matches('/'), &why);
-                return Ok(());
-            }
+fn visit_archive(input: impl Read, within: &str, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
+    let left = Rc::new(Cell::new(LARGEST_HEADER));
+    let mut archive = tar::Archive::new(Limited { input, left: Rc::clone(&left) });
+    let broken = |visitor: &mut dyn Visitor, why: &io::Error| {
+        visitor.note_broken(within.trim_end_matches('/'), &why.to_string());
+        Ok(())
+    };
+    let mut entries = match archive.entries() {
+        Ok(entries) => entries,
+        Err(why) => return broken(visitor, &why),
+    };
+    loop {
+        // A header says how long a name is; only what is a member's may be long.
+        left.set(LARGEST_HEADER);
+        let mut entry = match entries.next() {
+            None => return Ok(()),
+            Some(Ok(entry)) => entry,
+            Some(Err(why)) => return broken(visitor, &why),
         };
+        left.set(u64::MAX);
         let name = format!("{within}{}", String::from_utf8_lossy(&entry.path_bytes()));
-        if entry.header().entry_type().is_file() && (visitor.wants(&name) || is_archive(&name)) {
-            visit_member(&name, &mut BufReader::with_capacity(BUFFER, &mut entry), deep, visitor)?;
+        let kind = entry.header().entry_type();
+        let is_file = kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse();
+        if is_file && (visitor.wants(&name) || is_archive_name(&name)) {
+            read_member(&name, Ok(&mut entry), deep, visitor)?;
+        }
+        // Leaves the next header alone to be read.
+        if let Err(why) = io::copy(&mut entry, &mut io::sink()) {
+            return broken(visitor, &why);
         }
     }
-    Ok(())
 }
 
-/// Takes a member, or visits those in it if it is an archive.
-fn visit_member(name: &str, input: &mut dyn BufRead, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
-    let mut text = unpacked(input).with_context(|| format!("cannot read {name}"))?;
-    if is_tar(text.fill_buf().with_context(|| format!("cannot read {name}"))?) {
-        if deep == 0 {
-            bail!("{name} is an archive in too many others: unpack them");
+/// Reads a member, or visits those in it if it is an archive. One that nothing needs takes none of the others along.
+fn read_member(name: &str, opened: Result<impl Read>, deep: usize, visitor: &mut dyn Visitor) -> Result<()> {
+    let is_wanted = visitor.wants(name);
+    let input =
+        opened.and_then(|opened| Input::unpack(opened).with_context(|| format!("cannot read {name}")));
+    let input = match input {
+        Ok(input) if input.is_archive() && deep == 0 => {
+            Err(anyhow!("{name} is an archive in too many others: unpack them"))
         }
-        return visit_archive(&mut text, &format!("{name}/"), deep - 1, visitor)
-            .with_context(|| format!("cannot read {name}"));
+        other => other,
+    };
+    match input {
+        Ok(input) if input.is_archive() => {
+            // A type for each depth would have no end.
+            let mut reader = input.reader();
+            let reader: &mut dyn Read = &mut reader;
+            visit_archive(reader, &format!("{name}/"), deep - 1, visitor)
+        }
+        Ok(input) if is_wanted => visitor.visit(name, &mut input.reader()),
+        Err(error) if is_wanted => Err(error),
+        Err(error) => {
+            visitor.note_broken("", &format!("{error:#}"));
+            Ok(())
+        }
+        Ok(_) => Ok(()),
     }
-    if visitor.wants(name) {
-        visitor.visit(name, &mut text)?;
-    }
-    Ok(())
 }
 
 /// Returns true if a member is called as archives are: only these are looked into.
-fn is_archive(name: &str) -> bool {
+fn is_archive_name(name: &str) -> bool {
     [".tar", ".tar.gz", ".tgz"].iter().any(|end| name.ends_with(end))
 }
 
-/// Returns true if a file's first bytes are those of gzip or of a tar archive.
-pub(super) fn is_packed(head: &[u8]) -> bool {
-    head.starts_with(&GZIP) || is_tar(head)
+/// Reader of so many bytes at most, which somebody else counts anew.
+struct Limited<R> {
+    input: R,
+    left: Rc<Cell<u64>>,
 }
 
-fn is_tar(head: &[u8]) -> bool {
-    let (magic, at) = TAR;
-    head.get(at..at + magic.len()) == Some(magic)
-}
-
-/// Unpacks gzip, whatever it is called.
-fn unpacked<'a>(input: &'a mut dyn BufRead) -> io::Result<Box<dyn BufRead + 'a>> {
-    if input.fill_buf()?.starts_with(&GZIP) {
-        return Ok(Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input))));
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            return Err(io::Error::other("a member's header is larger than any"));
+        }
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.input.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left.set(left - count as u64);
+        Ok(count)
     }
-    Ok(Box::new(input))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Visitor, visit};
     use std::fs;
-    use std::io::{self, BufRead, Write};
+    use std::io::{BufRead, Write};
     use std::path::Path;
 
     #[derive(Default)]
@@ -149,8 +173,8 @@ mod tests {
             Ok(())
         }
 
-        fn take_broken(&mut self, name: &str, _: &io::Error) {
-            self.1.push(name.to_owned());
+        fn note_broken(&mut self, name: &str, why: &str) {
+            self.1.push(format!("{name} {why}"));
         }
     }
 
@@ -176,7 +200,7 @@ mod tests {
 
     fn texts(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
         let mut texts = Texts::default();
-        visit(path, &mut texts)?;
+        visit(path, None, &mut texts)?;
         Ok(texts.0)
     }
 
@@ -210,7 +234,7 @@ mod tests {
         for bytes in [&whole[..800_000], &packed[..packed.len() - 9000]] {
             fs::write(&path, bytes).unwrap();
             let mut texts = Texts::default();
-            visit(&path, &mut texts).unwrap();
+            visit(&path, None, &mut texts).unwrap();
             assert_eq!((texts.0.first().map(|(name, _)| name.as_str()), texts.1.len()), (Some("a.txt"), 1));
         }
         for (bytes, said) in [(&b""[..], "is empty"), (&packed[..15], "cannot read")] {
@@ -218,5 +242,23 @@ mod tests {
             let error = format!("{:#}", texts(&path).unwrap_err());
             assert!(error.contains(said) && error.contains("cut.tar") && !error.contains('\n'), "{error}");
         }
+    }
+
+    /// A damaged archive that nobody asked for, and a header that claims gigabytes, take nothing else along.
+    #[test]
+    fn what_nothing_needs_takes_none_of_the_others_along() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.txt"), "a").unwrap();
+        fs::write(folder.path().join("sysinfo.tgz"), &gzip(b"x")[..8]).unwrap();
+        let mut long = tar::Header::new_gnu();
+        long.set_entry_type(tar::EntryType::GNULongName);
+        long.set_size(3 << 20);
+        long.set_cksum();
+        let evil = [&long.as_bytes()[..], &vec![b'n'; 3 << 20]].concat();
+        fs::write(folder.path().join("evil.tar"), evil).unwrap();
+        let mut texts = Texts::default();
+        visit(folder.path(), None, &mut texts).unwrap();
+        assert_eq!(texts.0, [("a.txt".to_owned(), "a".to_owned())]);
+        assert_eq!(texts.1.len(), 2, "{:?}", texts.1);
     }
 }

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
 /// Largest object that is read, in bytes; a node with many images has some tens of thousands.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: u64 = 1 << 20;
+/// Number of CPUs that a node has at most, more than any kernel is built for.
+const MOST_CPUS: u32 = 65_536;
 /// Largest list of threads that is read, in bytes: 20,000 threads that may run on 128 CPUs take 15 million.
 const LARGEST_LIST: u64 = 128 << 20;
 
@@ -125,7 +127,10 @@ impl Objects {
                 continue;
             }
             // Without the number of its CPUs those that are reserved are not known.
-            let Some(count) = self.counts.get(node).copied().filter(|count| *count > 0) else { continue };
+            let Some(count) = self.counts.get(node).copied().filter(|count| (1..=MOST_CPUS).contains(count))
+            else {
+                continue;
+            };
             let present: CpuList = (0..count).collect();
             if let Some(isolated) = isolated_cpus(text, &present) {
                 let reserved = present.without(&isolated);

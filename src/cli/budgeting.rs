@@ -196,8 +196,8 @@ impl BudgetFlags {
     async fn judge_file(&self, path: &Path, mut query: Query) -> Result<ExitCode> {
         let case = open(path, &[Needs::Rows, Needs::Cpusets, Needs::Budgets])?;
         let samples = case.samples()?;
-        query.end = self.time.unwrap_or(samples.end);
-        samples.require(query.end, query.interval)?;
+        query.end = self.time.unwrap_or(samples.end(query.source));
+        samples.require(query.source, query.end, query.interval)?;
         if self.suggest {
             let mut suggestion = budget::suggest_cluster(&samples.client, &query).await?;
             suggestion.notes.extend(case.notes);

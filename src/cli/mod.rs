@@ -156,8 +156,8 @@ async fn replay(path: &Path, end: Option<Timestamp>, mut question: Question) -> 
         top::gathered(&question, &case.name)
     } else {
         let samples = case.samples()?;
-        question.end = end.unwrap_or(samples.end);
-        samples.require(question.end, question.interval)?;
+        question.end = end.unwrap_or(samples.end(question.source));
+        samples.require(question.source, question.end, question.interval)?;
         question.sets.partitioning = case.partitioning.clone();
         question.sets.affinities = case.affinities.clone();
         top::query(&samples.client, &question).await?
@@ -170,7 +170,7 @@ async fn replay(path: &Path, end: Option<Timestamp>, mut question: Question) -> 
 fn open(path: &Path, needs: &[Needs]) -> Result<Case> {
     let shown = print::printable(&path.display().to_string());
     let _progress = Progress::start(format!("reading {shown}"));
-    Case::open(path, &shown, needs)
+    Case::open(path, None, &shown, needs)
 }
 
 async fn install(flags: InstallFlags) -> Result<()> {

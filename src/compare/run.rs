@@ -4,20 +4,22 @@ use super::join::join;
 use super::judge::{Judged, Limits, judge};
 use super::level::Level;
 use super::notes;
-use super::operand::Operand;
+use super::operand::{FORMS, Operand};
 use super::report::{Change, ClassComparison, Comparison, Findings};
 use super::saved;
 use super::side::Side;
 use super::trends;
-use crate::capture::{Case, Needs, holds_samples};
+use crate::capture::{Case, Input, Needs};
+use crate::openmetrics;
 use crate::progress::Progress;
 use crate::prometheus::Client;
 use crate::query::Querier;
 use crate::report::Class;
 use crate::time::Timestamp;
 use crate::top::{self, Question, SourceChoice};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 /// Notes on a window.
@@ -71,19 +73,35 @@ impl Read {
     }
 }
 
+/// Reads what a path holds: samples or a saved report. It is opened once, as a pipe has to be.
+fn read_path(path: &Path) -> Result<Read> {
+    let shown = path.display().to_string();
+    let input = match path.is_dir() {
+        true => None,
+        false => Some(Input::open(path).map_err(|error| anyhow!("{error:#}; {FORMS}"))?),
+    };
+    let input = match input {
+        Some(input) if !input.is_archive() && !openmetrics::begins(input.head()) => {
+            return saved::read(path, input.reader()).map(Box::new).map(Read::Side);
+        }
+        other => other,
+    };
+    let _progress = Progress::start(format!("reading {shown}"));
+    let case = Case::open(path, input, &shown, &[Needs::Rows])?;
+    // Rows that are missing would be new or gone.
+    ensure!(
+        case.samples()?.is_whole,
+        "cannot compare {shown}: it was cut, so that rows may be missing: get it whole"
+    );
+    Ok(Read::Case(Box::new(case)))
+}
+
 impl Prepared {
     /// Reads the files. Errors if one cannot be read, or a saved report cannot tell the level that is asked for.
     pub fn new(query: Query) -> Result<Prepared> {
         let read = |operand: &Operand| match operand {
             Operand::Window { .. } => Ok(Read::Window),
-            Operand::Path(path) if holds_samples(path) => {
-                let shown = path.display().to_string();
-                let _progress = Progress::start(format!("reading {shown}"));
-                let case = Case::open(path, &shown, &[Needs::Rows])?;
-                case.samples()?;
-                Ok(Read::Case(Box::new(case)))
-            }
-            Operand::Path(path) => saved::read(path).map(Box::new).map(Read::Side),
+            Operand::Path(path) => read_path(path),
         };
         let read = [read(&query.a)?, read(&query.b)?];
         let coarsest = read.iter().filter_map(Read::side).min_by_key(|side| side.level);
@@ -171,10 +189,10 @@ impl Sides<'_> {
             (Read::Side(side), _) => Ok((**side).clone()),
             (Read::Case(case), Operand::Path(path)) => {
                 let samples = case.samples()?;
-                samples.require(samples.end, self.query.interval)?;
+                let end = samples.end(source);
+                samples.require(source, end, self.query.interval)?;
                 let text = path.display().to_string();
-                let mut side =
-                    self.fetch(&samples.client, (&text, samples.end, None), source, progress).await?;
+                let mut side = self.fetch(&samples.client, (&text, end, None), source, progress).await?;
                 side.report.notes.extend(case.notes.iter().cloned());
                 Ok(side)
             }

@@ -8,6 +8,7 @@ use crate::report::{Class, Window};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::io::Read;
 use std::path::Path;
 
 /// Number of blocks of a row at most: each is compared with each.
@@ -70,10 +71,11 @@ struct Average {
     avg: f64,
 }
 
-/// Reads a side from a file. Errors name the file, what is wrong with it, and what may be given.
-pub(super) fn read(path: &Path) -> Result<Side> {
+/// Reads a side from a file's bytes. Errors name the file, what is wrong with it, and what may be given.
+pub(super) fn read(path: &Path, mut input: impl Read) -> Result<Side> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| anyhow!("cannot read {shown}: {error}; {FORMS}"))?;
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|error| anyhow!("cannot read {shown}: {error}; {FORMS}"))?;
     parse(&bytes, &path.to_string_lossy()).with_context(|| format!("cannot compare {shown}"))
 }
 

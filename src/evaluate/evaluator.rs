@@ -62,7 +62,7 @@ impl Evaluator {
                 times.iter().zip(&row.values).filter_map(|(at, value)| Some((*at, (*value)?))).collect();
             all.push(evaluated(row.metric, &row.labels, samples));
         })
-        .with_context(|| format!("evaluating {query}"))?;
+        .with_context(|| format!("cannot evaluate {}", shortened(query)))?;
         all.retain(|series| !series.samples.is_empty());
         Ok(all)
     }
@@ -233,7 +233,15 @@ fn values_over(
 }
 
 fn parse(query: &str) -> Result<Expr> {
-    parser::parse(query).map_err(|error| anyhow!("{query} is no PromQL ({error})"))
+    parser::parse(query).map_err(|error| {
+        let why = shortened(&error).to_owned();
+        anyhow!("{} is no PromQL ({why}): give fewer names at once", shortened(query))
+    })
+}
+
+/// Returns the beginning of a text that may hold thousands of names.
+fn shortened(text: &str) -> &str {
+    text.char_indices().nth(300).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
 }
 
 /// Errors if a selector has what no query of this program has.

@@ -54,11 +54,6 @@ impl Store {
         self.0.get_key_value(metric).map(|(name, _)| name.as_str())
     }
 
-    /// Returns true if it has no series.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Returns the time of the newest sample.
     pub fn newest(&self) -> Option<Timestamp> {
         self.0.values().flatten().filter_map(|series| series.samples.last()).map(|(at, _)| *at).max()

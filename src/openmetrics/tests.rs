@@ -58,13 +58,12 @@ fn labels_are_quoted_as_go_does() {
 fn what_is_no_sample_is_named_by_its_line() {
     for text in [
         "m{a=\"1\"} x 1\n",
-        "m 1\n# EOF\nm{a=\"1\n",
+        "m{a=\"1\n",
         "m{a=1} 2 3\n",
-        "{} 1 1\n",
         "m\n",
         "a b\u{7f}\n",
         "<html>\n",
-        "m-n 1 1\n",
+        "m 1 1748779200184\n",
         "m 1 inf\n",
     ] {
         let error = format!("{:#}", read(text.as_bytes(), |_, _| true).unwrap_err());
@@ -75,4 +74,23 @@ fn what_is_no_sample_is_named_by_its_line() {
     assert_eq!((torn.is_whole, torn.series[0].samples.len()), (false, 1));
     let long = vec![b'x'; super::LONGEST + 70_000];
     assert!(format!("{:#}", read(&long[..], |_, _| true).unwrap_err()).contains("longer than"));
+}
+
+/// Other people's names have any letter; what follows the end is nobody's; and editors leave their marks.
+#[test]
+fn what_is_not_ours_is_skipped_and_marks_of_editors_are_none() {
+    let text = "\u{feff}my.metric{a=\"1\"} 1 1\r\n\u{fc}n\u{ef}{b=\"2\"} 1 1\r\n{c=\"d\"} 1 1\r\nm 3 4\r\n# EOF\r\n\0\0\0";
+    let of = read(text.as_bytes(), |metric, _| metric == "m").unwrap();
+    assert!(of.is_whole);
+    assert_eq!((of.series.len(), of.series[0].samples[0].1), (1, 3.0));
+    for (text, begins) in [
+        ("# TYPE m gauge\r\nm 1 1\n", true),
+        ("# EOF\n", true),
+        ("\u{feff}m{a=\"b\"} 1 1\n", true),
+        ("# Monday\napiVersion: interrogate/v1\n", false),
+        ("{\"apiVersion\": \"interrogate/v1\"}", false),
+        ("", false),
+    ] {
+        assert_eq!(super::begins(text.as_bytes()), begins, "{text}");
+    }
 }

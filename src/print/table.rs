@@ -174,7 +174,10 @@ pub(super) fn provenance(unit: &str, window: &Window, source: &Source) -> String
         Some(url) if source.nodes == 0 => format!("asked {url}"),
         Some(url) => format!("{} series of {nodes} at {url}", source.kind.as_str()),
         None => match &source.file {
-            Some(file) => format!("exporter series of {nodes} in {file}"),
+            Some(file) if source.nodes == 0 => format!("in {file}"),
+            Some(file) => {
+                format!("{} series of {nodes} in {file}", source.series.unwrap_or(source.kind).as_str())
+            }
             None => "this machine's kernel".to_owned(),
         },
     };

@@ -29,7 +29,15 @@ pub fn literal(value: &str) -> String {
 /// Writes a duration literal: `14999ms`. It is 1 ms at least, since PromQL has no duration of zero.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
-    format!("{}ms", duration.as_millis().max(1))
+    let milliseconds = duration.as_millis().max(1);
+    // Parsers may hold a number of one unit in 32 bits, as that of files' queries does: 49 days of milliseconds.
+    if milliseconds <= u128::from(u32::MAX) {
+        return format!("{milliseconds}ms");
+    }
+    match milliseconds % 1000 {
+        0 => format!("{}s", milliseconds / 1000),
+        rest => format!("{}s{rest}ms", milliseconds / 1000),
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +61,7 @@ mod tests {
     fn durations_are_in_milliseconds() {
         assert_eq!(duration(Duration::from_millis(14_999)), "14999ms");
         assert_eq!(duration(Duration::ZERO), "1ms");
+        assert_eq!(duration(Duration::from_secs(50 * 86_400)), "4320000s");
+        assert_eq!(duration(Duration::from_millis(4_320_000_250)), "4320000s250ms");
     }
 }

@@ -28,10 +28,20 @@ fn odd_files_are_right_or_one_line() -> Result<()> {
     }
     let noise: Vec<u8> = (0..200_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let later = String::from_utf8(whole.clone())?;
+    let replica = "cluster:namedprocess_node_cpu_rate:sum{prometheus_replica=\"b\"} 1 1748779200.184\n";
+    let replicas = later.replace("# EOF\n", &format!("{replica}# EOF\n"));
     for (name, bytes, flags, said) in [
         ("empty", &b""[..], "", "is empty"),
         ("no-samples", b"# EOF\n", "", "does not hold what a report is made of"),
         ("noise", &noise, "", "no sample of OpenMetrics"),
+        ("xz", b"\xfd7zXZ\0 and so on", "", "packed by xz, which is not read here: unpack it (xz -d)"),
+        (
+            "milliseconds",
+            b"cluster:namedprocess_node_cpu_rate:sum{} 1 1748779200184\n",
+            "",
+            "line 1 is no sample of OpenMetrics",
+        ),
+        ("replicas", replicas.as_bytes(), "", "holds the series of 2 Prometheus or clusters"),
         ("json", b"[{\"status\": \"success\"}]\n", "", "no sample of OpenMetrics"),
         (
             "later",
@@ -50,6 +60,17 @@ fn odd_files_are_right_or_one_line() -> Result<()> {
             outcome.stderr
         );
     }
+    // Windows longer than the file, and a pipe, which is read once.
+    let longer = json(&["top", "-i", "60d", "--from", &file.display().to_string()])?;
+    ensure!(longer["window"]["interval_seconds"].as_f64().is_some_and(|length| length < 4000.0), "{longer}");
+    let binary = env!("CARGO_BIN_EXE_oc-interrogate");
+    let shown = file.display();
+    let script = format!(
+        "{binary} compare <(cat {shown}) {shown} --by group --tolerance 0% --floor 0 --fail-on any; cat {shown} | {binary} top --from - -o csv"
+    );
+    let piped = Command::new("bash").args(["-ec", &script]).output()?;
+    ensure!(piped.status.success(), "{}", String::from_utf8_lossy(&piped.stderr));
+    ensure!(String::from_utf8_lossy(&piped.stdout).contains("class,namespace,name"));
     let missing = plugin().run(["top", "--from", "/no/such/file"])?;
     ensure!(missing.code == 1 && missing.stderr.contains("cannot read /no/such/file"), "{}", missing.stderr);
     Ok(())
