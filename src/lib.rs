@@ -6,7 +6,7 @@
 //!    |
 //!   status      from the objects to the data: what is wrong, and what helps
 //!    |
-//!   print       Report -> table, csv, json, yaml; verdicts too      what is shown
+//!   print       Report -> table, csv, json, yaml, svg; verdicts     what is shown
 //!    |
 //!   compare     two reports -> joined rows -> verdicts              what changed
 //!    |

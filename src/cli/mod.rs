@@ -228,7 +228,7 @@ fn show(report: &Report, options: PageOptions) -> Result<bool> {
     )? {
         return Ok(false);
     }
-    if options.has_no_notes() {
+    if !options.has_notes() {
         report.notes.iter().for_each(|note| print_stderr("note", note));
     }
     Ok(true)

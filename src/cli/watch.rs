@@ -165,7 +165,7 @@ async fn print_each(mut feed: Feed<'_>, options: PageOptions) -> Result<()> {
             Err(error) if first => bail!(error),
             Err(error) => print_stderr("error", &format!("{error:#}")),
             Ok(mut report) => {
-                if options.has_no_notes() {
+                if !options.has_notes() {
                     // Prints each note once, as long as it holds.
                     let notes = report.notes.clone();
                     report.notes.retain(|note| !printed.contains(note));

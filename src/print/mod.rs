@@ -74,9 +74,9 @@ pub enum ChartOf {
 }
 
 impl PageOptions {
-    /// Returns true if the format does not hold a report's notes, so that they go to stderr.
-    pub fn has_no_notes(self) -> bool {
-        !matches!(self.format, Format::Json | Format::Yaml | Format::Html)
+    /// Returns true if the format holds a report's notes; else they go to stderr.
+    pub fn has_notes(self) -> bool {
+        matches!(self.format, Format::Json | Format::Yaml | Format::Html)
     }
 }
 

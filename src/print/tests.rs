@@ -98,3 +98,20 @@ fn a_terminal_is_sent_no_control_characters() {
     assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
     assert_eq!(printable("a\u{ffff}b"), "a\\u{ffff}b");
 }
+
+/// A format without a golden file would be one that nobody has looked at.
+#[test]
+fn each_format_has_a_golden_file() {
+    use clap::ValueEnum;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let names: Vec<String> = ["report", "pictures"]
+        .iter()
+        .flat_map(|of| std::fs::read_dir(folder.join(of)).unwrap())
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    for format in Format::value_variants() {
+        let name = format.to_possible_value().unwrap().get_name().to_owned();
+        let is_of = |file: &String| file.starts_with(&name) || file.ends_with(&format!(".{name}"));
+        assert!(names.iter().any(is_of), "no golden file of -o {name}");
+    }
+}

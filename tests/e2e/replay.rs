@@ -78,12 +78,17 @@ fn compare(path: &str, one: &Value, other: &Value) -> Result<usize> {
 
 /// Asks the server and the file the same, and compares. Returns the number of figures.
 fn agree(url: &str, file: &Path, command: &str) -> Result<usize> {
+    agree_at(url, file, command, END)
+}
+
+/// The same of a window that ends elsewhere.
+fn agree_at(url: &str, file: &Path, command: &str, end: &str) -> Result<usize> {
     let file = file.display().to_string();
     let ask = |from: [&str; 2]| {
         let (name, flags) = command.split_once(' ').unwrap_or((command, ""));
         let mut arguments = vec![name];
         arguments.extend(flags.split_whitespace());
-        arguments.extend(["-T", END]);
+        arguments.extend(["-T", end]);
         arguments.extend(from);
         json(&arguments)
     };
@@ -184,6 +189,37 @@ fn other_dumps_give_the_same_report() -> Result<()> {
             let count = agree(&prometheus.url, &file, &command).with_context(|| name.to_owned())?;
             ensure!(count > 10, "{name} {command}: {count} figures");
         }
+    }
+    Ok(())
+}
+
+/// An exporter that came late, or went: the platform's series cover the rest, in a file as on a server.
+#[test]
+fn the_platform_covers_what_the_exporter_does_not() -> Result<()> {
+    const MINUTES: i64 = 60_000;
+    for (name, from, to) in [("late", END_MS - 15 * MINUTES, END_MS), ("gone", 0, END_MS - 20 * MINUTES)] {
+        let mut history = History::generate(&test_history::Spec { gaps: false, ..an_hour() });
+        for series in &mut history.series {
+            if !test_history::metric::OF_PLATFORM.contains(&series.metric) {
+                series.samples.retain(|(at, _)| from < *at && *at <= to);
+            }
+        }
+        history.series.retain(|series| !series.samples.is_empty());
+        let prometheus = serve(&format!("replay-{name}"), &history, &[])?;
+        let file = dump(&format!("replay-{name}"), &history, &Dump::default())?;
+        for minutes in [0, 10, 20, 40] {
+            let end = ((END_MS - minutes * MINUTES) / 1000).to_string();
+            for flags in ["-i 15m", "-i 15m --source platform"] {
+                let command = format!("top {flags} --by namespace");
+                agree_at(&prometheus.url, &file, &command, &end)
+                    .with_context(|| format!("{name} {minutes}"))?;
+            }
+        }
+        let newest = json(&["top", "--from", &file.display().to_string(), "-i", "10m"])?;
+        let kind = if name == "late" { "exporter" } else { "platform" };
+        ensure!(newest["source"]["series"] == kind, "{name}: {}", newest["source"]);
+        let table = plugin().run(["top", "--from", &file.display().to_string(), "-i", "10m"])?;
+        ensure!(table.stdout.contains(&format!("{kind} series of ")), "{}", table.stdout);
     }
     Ok(())
 }
