@@ -128,6 +128,7 @@ const CLI: Floors = &[
     &["typed", "complete", "called_as"],
     &["flags"],
     &["budgeting", "capturing", "comparing", "installing", "checking", "completion", "version"],
+    &["verdict_output"],
     &["shared"],
     &["values"],
 ];

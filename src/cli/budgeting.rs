@@ -1,8 +1,9 @@
 //! `budget`: its flags, and what it prints.
 use super::shared::{self, ApiFlags, PrometheusFlags, SourceFlag, Usage};
 use super::values::{now, parse_cpus, parse_duration, parse_time};
-use super::{FAILURE, check_written, open, print_stderr};
-use crate::budget::{self, Budget, BudgetReport, PROFILES, Query, Reserved, Suggestion, Verdict, profile};
+use super::verdict_output::{failure, print_report, print_suggestion, print_text};
+use super::{open, print_stderr};
+use crate::budget::{self, Budget, BudgetReport, PROFILES, Query, Reserved, Suggestion, profile};
 use crate::capture::Needs;
 use crate::cluster::{Cluster, SessionOptions};
 use crate::print::{self, BudgetFormat, BudgetOptions};
@@ -12,13 +13,10 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use node_cpu::CpuList;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::time::Duration;
 
-/// Exit code if a limit is exceeded.
-const EXCEEDED: u8 = 3;
 /// Default profile, which holds any cluster to something.
 const DEFAULT: &str = "system-reserved";
 /// Default intervals: of a cluster, of this machine, and of a suggestion.
@@ -253,73 +251,6 @@ impl BudgetFlags {
         match &self.file {
             Some(path) => Budget::read(path).map_err(|error| Usage(format!("{error:#}")).into()),
             None => profile(self.profile.as_deref().unwrap_or(DEFAULT))?.budget(),
-        }
-    }
-}
-
-fn print_text(text: &str) -> Result<ExitCode> {
-    check_written("the text", io::stdout().write_all(text.as_bytes()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Prints a report. The exit code is the command's if it failed, else that of the verdict.
-fn print_report(
-    report: &BudgetReport,
-    options: BudgetOptions,
-    status: Option<ExitStatus>,
-) -> Result<ExitCode> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    check_written("the report", print::budget(report, options, &mut out))?;
-    if !options.format.has_notes() {
-        report.notes.iter().for_each(|note| print_stderr("note", note));
-    }
-    if let Some(status) = status.filter(|status| !status.success()) {
-        return Ok(failure(status));
-    }
-    Ok(ExitCode::from(match report.verdict {
-        Verdict::Kept => 0,
-        Verdict::Unknown => FAILURE,
-        Verdict::Exceeded => EXCEEDED,
-    }))
-}
-
-/// Tells that the command failed, and returns its exit code.
-fn failure(status: ExitStatus) -> ExitCode {
-    print_stderr("error", &format!("the command failed: {status}"));
-    ExitCode::from(code_of(status))
-}
-
-fn print_suggestion(suggestion: &Suggestion, format: BudgetFormat) -> Result<ExitCode> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    check_written("the suggestion", print::suggestion(suggestion, format, shared::colour(), &mut out))?;
-    if !format.has_notes() {
-        suggestion.notes.iter().for_each(|note| print_stderr("note", note));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Returns the exit code of a command that failed, as shells do: 128 and the signal, if one ended it.
-fn code_of(status: ExitStatus) -> u8 {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::ExitStatusExt;
-        if let Some(signal) = status.signal() {
-            return u8::try_from(128 + signal).unwrap_or(FAILURE);
-        }
-    }
-    status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(FAILURE)
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::code_of;
-    use std::os::unix::process::ExitStatusExt;
-    use std::process::ExitStatus;
-
-    #[test]
-    fn a_commands_failure_has_the_code_that_a_shell_gives_it() {
-        for (raw, code) in [(7 << 8, 7), (255 << 8, 255), (15, 143), (9, 137)] {
-            assert_eq!(code_of(ExitStatus::from_raw(raw)), code);
         }
     }
 }

@@ -11,6 +11,7 @@ mod installing;
 mod shared;
 mod typed;
 mod values;
+mod verdict_output;
 mod version;
 mod watch;
 
