@@ -144,7 +144,7 @@ const NODE_CPU: Floors = &[
 const COLLECT: Floors =
     &[&["mod"], &["node"], &["cgroups"], &["processes"], &["threads"], &["pass"], &["plausibility"]];
 const ACCOUNT: Floors =
-    &[&["mod"], &["documented"], &["interrupts", "reaped_children", "cpu_sets"], &["ledger", "busy"]];
+    &[&["mod"], &["worked_example"], &["interrupts", "reaped_children", "cpu_sets"], &["ledger", "busy"]];
 const NAMING: Floors = &[
     &["mod"],
     &["namer"],

@@ -5,7 +5,7 @@ use node_cpu::{Class, Counts, Work};
 use std::time::Instant;
 
 mod adds_up;
-mod documented;
+mod worked_example;
 
 fn own() -> Own {
     Own {

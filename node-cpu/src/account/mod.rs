@@ -9,16 +9,17 @@
 //!                   is their sum; within a group its threads by name
 //! ```
 //!
-//! The ledger holds nothing but CPU, as deltas that add up to a total. A value that may fall, such as memory, does not
-//! fit in.
+//! The ledger adds up nothing but CPU, as deltas that come to a total. The numbers of living processes and threads stand
+//! beside it as they are. Another counter of the kernel does not fit in: processes and threads are read only as far as CPU
+//! has to be explained, so that its sum would lack what was not read (docs/design/principles.md).
 
 mod busy;
 mod cpu_sets;
-#[cfg(test)]
-mod documented;
 mod interrupts;
 mod ledger;
 pub(crate) mod reaped_children;
+#[cfg(test)]
+mod worked_example;
 
 pub(crate) use busy::BusyTime;
 pub(crate) use cpu_sets::CpuSets;
