@@ -152,11 +152,11 @@ fn labels(series: &Series<'_>) -> Labels {
 }
 
 /// Writes the selectors of a must-gather, for a shell and for the second one that reads them: plain names, and selectors in
-/// quotes within quotes.
+/// quotes within quotes. The outer ones are single, as an interactive shell expands `!` within double ones.
 pub(super) fn matches(needs: &[Needs]) -> Vec<String> {
     let quoted = |selector: &&'static str| match selector.contains('{') {
         false => format!("--match={selector}"),
-        true => format!("\"--match='{}'\"", selector.replace('"', "\\\"")),
+        true => format!("'--match=\"{}\"'", selector.replace('"', "\\\"")),
     };
     needs.iter().flat_map(|needs| needs.selectors()).map(|selector| quoted(&selector)).collect()
 }
