@@ -74,7 +74,7 @@ impl Capture {
         let mut packed =
             GzEncoder::new(BufWriter::with_capacity(BUFFER, &mut metrics), Compression::default());
         let mut of_ends = BufWriter::new(&mut ends);
-        let written = samples::write(client, self.span(), &self.needs(), &mut packed, &mut of_ends).await?;
+        let written = samples::write_window(client, self.span(), &self.needs(), &mut packed, &mut of_ends).await?;
         let finish = || format!("cannot write {shown}");
         write_end(&mut packed).and_then(|()| packed.finish()?.flush()).with_context(finish)?;
         write_end(&mut of_ends).and_then(|()| of_ends.flush()).with_context(finish)?;
