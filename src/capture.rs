@@ -4,6 +4,7 @@
 //!   write         one archive of a window              case      what a path holds: a client of its samples
 //!    |                                                  |
 //!   samples       of a server, as they are             |
+//!   ends          of their series                      |
 //!   cluster_objects   of the cluster                   |
 //!   text          OpenMetrics                          |
 //!                                                      |
@@ -17,6 +18,7 @@
 mod case;
 mod cluster_objects;
 mod derived;
+mod ends;
 mod input;
 mod members;
 mod objects;

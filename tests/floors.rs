@@ -89,7 +89,7 @@ const COMPARE: Floors = &[
 const CAPTURE: Floors = &[
     &["write"],
     &["case", "samples", "cluster_objects"],
-    &["derived", "members", "objects", "text"],
+    &["derived", "ends", "members", "objects", "text"],
     &["input"],
     &["selectors"],
 ];

@@ -1,25 +1,65 @@
 //! Objects of the cluster that a capture holds, where a must-gather has them: its version, its nodes, and what partitions these.
 use crate::cluster::{Cluster, Failure, Part, Server};
 use anyhow::Result;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// Objects, or what is listed: the path of the API, and the folder that a must-gather has them in.
-const PATHS: [(&str, &str); 4] = [
-    (
-        "/apis/config.openshift.io/v1/clusterversions",
-        "cluster-scoped-resources/config.openshift.io/clusterversions",
-    ),
-    (
-        "/apis/config.openshift.io/v1/infrastructures",
-        "cluster-scoped-resources/config.openshift.io/infrastructures",
-    ),
-    (
-        "/apis/performance.openshift.io/v2/performanceprofiles",
-        "cluster-scoped-resources/performance.openshift.io/performanceprofiles",
-    ),
-    ("/api/v1/nodes", NODES),
+/// Objects of a kind, and what is kept of each: what else they hold, such as annotations, is nobody's business here.
+struct Kind {
+    /// Path of the API that lists them.
+    path: &'static str,
+    /// Folder that a must-gather has them in.
+    folder: &'static str,
+    /// Version of the API, and kind.
+    names: [&'static str; 2],
+    /// Fields that are kept whole, besides the name; `[]` stands for each item of a list.
+    fields: &'static [&'static str],
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        path: "/apis/config.openshift.io/v1/clusterversions",
+        folder: "cluster-scoped-resources/config.openshift.io/clusterversions",
+        names: ["config.openshift.io/v1", "ClusterVersion"],
+        fields: &[
+            "spec.clusterID",
+            "spec.channel",
+            "status.desired.version",
+            "status.history.[].state",
+            "status.history.[].version",
+            "status.history.[].startedTime",
+            "status.history.[].completionTime",
+        ],
+    },
+    Kind {
+        path: "/apis/config.openshift.io/v1/infrastructures",
+        folder: "cluster-scoped-resources/config.openshift.io/infrastructures",
+        names: ["config.openshift.io/v1", "Infrastructure"],
+        fields: &[
+            "status.platform",
+            "status.controlPlaneTopology",
+            "status.infrastructureTopology",
+            "status.cpuPartitioning",
+        ],
+    },
+    Kind {
+        path: "/apis/performance.openshift.io/v2/performanceprofiles",
+        folder: "cluster-scoped-resources/performance.openshift.io/performanceprofiles",
+        names: ["performance.openshift.io/v2", "PerformanceProfile"],
+        fields: &[
+            "spec.cpu",
+            "spec.nodeSelector",
+            "spec.workloadHints",
+            "spec.globallyDisableIrqLoadBalancing",
+            "spec.realTimeKernel",
+        ],
+    },
+    Kind {
+        path: "/api/v1/nodes",
+        folder: "cluster-scoped-resources/core/nodes",
+        names: ["v1", "Node"],
+        fields: &["metadata.labels", "status.capacity", "status.allocatable", "status.nodeInfo"],
+    },
 ];
-const NODES: &str = "cluster-scoped-resources/core/nodes";
 
 /// Files by their path, and notes on what could not be read, a sentence each.
 #[derive(Debug, Default)]
@@ -38,15 +78,16 @@ pub(super) async fn fetch(cluster: &Cluster) -> ClusterObjects {
             return found;
         }
     };
-    for (path, folder) in PATHS {
-        if let Err(error) = list(&server, (path, folder), &mut found).await {
+    for kind in &KINDS {
+        if let Err(error) = list(&server, kind, &mut found).await {
             found.notes.push(format!("not captured: {error:#}"));
         }
     }
     found
 }
 
-async fn list(server: &Server<'_>, (path, folder): (&str, &str), found: &mut ClusterObjects) -> Result<()> {
+async fn list(server: &Server<'_>, kind: &Kind, found: &mut ClusterObjects) -> Result<()> {
+    let path = kind.path;
     let list: Option<Value> = server
         .get_opt(path, Part::Whole)
         .await
@@ -58,8 +99,9 @@ async fn list(server: &Server<'_>, (path, folder): (&str, &str), found: &mut Clu
         else {
             continue;
         };
-        let kept = if folder == NODES { node(object) } else { without_managers(object) };
-        found.files.push((format!("{folder}/{name}.yaml"), serde_yaml::to_string(&kept)?));
+        found
+            .files
+            .push((format!("{}/{name}.yaml", kind.folder), serde_yaml::to_string(&kind.kept_of(object))?));
     }
     Ok(())
 }
@@ -69,41 +111,106 @@ fn is_file(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\'])
 }
 
-/// Returns what is needed of a node: what images it has and what its annotations hold is nobody's business here.
-fn node(object: &Value) -> Value {
-    let at = |pointer: &str| object.pointer(pointer).cloned().unwrap_or(Value::Null);
-    let metadata = json!({"name": at("/metadata/name"), "labels": at("/metadata/labels")});
-    let status =
-        ["capacity", "allocatable", "nodeInfo"].map(|name| (name.to_owned(), at(&format!("/status/{name}"))));
-    json!({"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": Map::from_iter(status)})
+impl Kind {
+    /// Returns an object's name and those of its fields that are kept.
+    fn kept_of(&self, object: &Value) -> Value {
+        let [version, kind] = self.names;
+        let mut kept = json!({"apiVersion": version, "kind": kind});
+        for field in ["metadata.name"].iter().chain(self.fields) {
+            let path: Vec<&str> = field.split('.').collect();
+            copy(object, &mut kept, &path);
+        }
+        kept
+    }
 }
 
-fn without_managers(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
+/// Copies a field, if it is there, into an object that has the fields before it.
+fn copy(from: &Value, to: &mut Value, path: &[&str]) {
+    match (path, from) {
+        ([], _) => *to = from.clone(),
+        (["[]", rest @ ..], Value::Array(items)) => {
+            if !to.is_array() {
+                *to = json!([]);
+            }
+            let Some(list) = to.as_array_mut() else { return };
+            list.resize(items.len(), Value::Null);
+            items.iter().zip(list).for_each(|(from, to)| copy(from, to, rest));
+        }
+        ([name, rest @ ..], Value::Object(fields)) => {
+            let Some(field) = fields.get(*name) else { return };
+            if !to.is_object() {
+                *to = json!({});
+            }
+            let Some(into) = to.as_object_mut() else { return };
+            copy(field, into.entry(*name).or_insert(Value::Null), rest);
+        }
+        _ => {}
     }
-    object
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_file, node};
-    use serde_json::json;
+    use super::{KINDS, is_file};
+    use serde_json::{Value, json};
+
+    fn kept_of(kind: &str, object: &Value) -> Value {
+        KINDS.iter().find(|one| one.names[1] == kind).unwrap().kept_of(object)
+    }
+
+    /// Red if anything but the fields that are listed is kept.
+    #[test]
+    fn what_is_not_listed_stays() {
+        let metadata = json!({"name": "a", "labels": {"x": "y"}, "annotations": {"x": "SECRET"}, "managedFields": ["SECRET"],
+            "uid": "SECRET"});
+        let node = json!({"metadata": metadata, "spec": {"providerID": "SECRET"},
+            "status": {"capacity": {"cpu": "4"}, "images": ["SECRET"], "addresses": ["SECRET"]}});
+        let version = json!({"metadata": metadata,
+            "spec": {"clusterID": "c", "channel": "stable", "upstream": "SECRET", "signatureStores": ["SECRET"]},
+            "status": {"desired": {"version": "4.20.1", "image": "SECRET"}, "conditions": ["SECRET"], "history": [
+                {"state": "Completed", "version": "4.20.1", "image": "SECRET", "startedTime": "t"},
+                {"version": "4.19.2", "acceptedRisks": "SECRET"}]}});
+        let infrastructure = json!({"metadata": metadata, "spec": {"cloudConfig": "SECRET"},
+            "status": {"platform": "None", "cpuPartitioning": "AllNodes", "apiServerURL": "SECRET",
+                "platformStatus": {"type": "SECRET"}}});
+        let profile = json!({"metadata": metadata, "status": "SECRET",
+            "spec": {"cpu": {"reserved": "0"}, "nodeSelector": {"x": ""}, "additionalKernelArgs": ["SECRET"], "net": "SECRET"}});
+        for (kind, object, expected) in [
+            (
+                "Node",
+                node,
+                json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a", "labels": {"x": "y"}},
+                    "status": {"capacity": {"cpu": "4"}}}),
+            ),
+            (
+                "ClusterVersion",
+                version,
+                json!({"apiVersion": "config.openshift.io/v1", "kind": "ClusterVersion", "metadata": {"name": "a"},
+                    "spec": {"clusterID": "c", "channel": "stable"},
+                    "status": {"desired": {"version": "4.20.1"}, "history": [
+                        {"state": "Completed", "version": "4.20.1", "startedTime": "t"}, {"version": "4.19.2"}]}}),
+            ),
+            (
+                "Infrastructure",
+                infrastructure,
+                json!({"apiVersion": "config.openshift.io/v1", "kind": "Infrastructure", "metadata": {"name": "a"},
+                    "status": {"platform": "None", "cpuPartitioning": "AllNodes"}}),
+            ),
+            (
+                "PerformanceProfile",
+                profile,
+                json!({"apiVersion": "performance.openshift.io/v2", "kind": "PerformanceProfile", "metadata": {"name": "a"},
+                    "spec": {"cpu": {"reserved": "0"}, "nodeSelector": {"x": ""}}}),
+            ),
+        ] {
+            assert_eq!(kept_of(kind, &object), expected);
+        }
+    }
 
     #[test]
-    fn of_a_node_its_labels_and_cpus_are_kept() {
-        let object = json!({
-            "metadata": {"name": "a", "labels": {"x": "y"}, "annotations": {"secret": "1"}},
-            "status": {"capacity": {"cpu": "4"}, "images": [1], "addresses": ["10.0.0.1"]},
-        });
-        let kept = node(&object);
-        assert_eq!(
-            (&kept["metadata"]["labels"]["x"], &kept["status"]["capacity"]["cpu"]),
-            (&json!("y"), &json!("4"))
-        );
-        let text = kept.to_string();
-        assert!(!text.contains("secret") && !text.contains("images") && !text.contains("10.0.0.1"), "{text}");
+    fn fields_of_another_shape_are_skipped() {
+        let odd = json!({"metadata": {"name": "a"}, "spec": "SECRET", "status": {"history": {"state": "SECRET"}, "desired": []}});
+        let kept = kept_of("ClusterVersion", &odd);
+        assert!(kept["metadata"]["name"] == "a" && !kept.to_string().contains("SECRET"), "{kept}");
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Samples of a server, as they are: fetched by the hour and written series by series.
-use super::selectors::Needs;
+use super::ends::{Ends, Found, labels};
+use super::selectors::{Needs, is_looked_back_for};
 use super::text::write_series;
-use crate::openmetrics::Labels;
 use crate::progress::Progress;
-use crate::prometheus::{Client, Grid, Series, excess};
+use crate::prometheus::{Client, Series, excess};
 use crate::query::{Cost, Querier, Span};
 use crate::time::Timestamp;
 use crate::top::metric_names::{CLUSTER_BUSY, PLATFORM_PODS};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -16,12 +15,8 @@ use std::time::Duration;
 const PART: Duration = Duration::from_secs(3600);
 /// Number of series that a metric is taken for if the server counts none at the window's end.
 const SERIES: usize = 500;
-/// A sample is missing once it is so many intervals late.
-const LATE: f64 = 1.5;
 /// Metrics without both of which nothing can be reported.
 const ROWS: [&str; 2] = [CLUSTER_BUSY, PLATFORM_PODS];
-/// Distance at which a server gives a series up by itself.
-const LOOKBACK: Duration = Duration::from_secs(300);
 
 /// Numbers of what has been written.
 #[derive(Debug, Default, Clone, Copy)]
@@ -30,12 +25,9 @@ pub(super) struct Written {
     pub series: usize,
 }
 
-/// Series of one metric, by their labels.
-type Found = BTreeMap<Labels, Vec<(Timestamp, f64)>>;
-
 /// Writes all samples of a window: those of each metric by the hour, and apart the ends of those series that queries look back
 /// for. Errors are those of the client, or of writing; or the server has nothing that can be reported.
-pub(super) async fn write(
+pub(super) async fn write_window(
     client: &Client,
     window: Span,
     needs: &[Needs],
@@ -50,18 +42,17 @@ pub(super) async fn write(
         for selector in of.selectors() {
             let metric = selector.split('{').next().unwrap_or(selector);
             let count = count(client, selector, window.end).await?;
-            // Facts are few, and where one ends is told of the whole window.
-            let length = if *of == Needs::Budgets { window.length() } else { PART };
+            let mut of_series = is_looked_back_for(selector).then(Ends::default);
             let mut seen = 0;
-            for part in window.split(length) {
+            for part in window.split(PART) {
                 let found = fetch(&querier, selector, part, count).await?;
                 seen = seen.max(found.len());
                 for (labels, samples) in &found {
                     write_series(metric, labels, samples, out).context("cannot write the samples")?;
                     written.samples += samples.len() as u64;
                 }
-                if *of == Needs::Budgets {
-                    for (labels, at) in ended(&querier, selector, part, &found).await? {
+                if let Some(of_series) = &mut of_series {
+                    for (labels, at) in of_series.fetch(&querier, selector, part, &found).await? {
                         write_series(metric, &labels, &[(at, f64::NAN)], ends)
                             .context("cannot write the samples")?;
                     }
@@ -105,58 +96,15 @@ async fn fetch(querier: &Querier<'_>, selector: &str, part: Span, count: usize) 
     Ok(found)
 }
 
-/// Finds the times at which series end though the server would still look back to them: it keeps markers of that, which no
-/// response holds. A series is marked where it lacks a sample and a query of the selector lacks it too.
-async fn ended(
-    querier: &Querier<'_>,
-    selector: &str,
-    window: Span,
-    found: &Found,
-) -> Result<Vec<(Labels, Timestamp)>> {
-    let Some(interval) = found.values().filter_map(|samples| interval(samples)).min() else {
-        return Ok(Vec::new());
-    };
-    let mut candidates: Vec<(&Labels, Timestamp)> = Vec::new();
-    for (labels, samples) in found {
-        let next = samples.iter().skip(1).map(|(at, _)| *at).chain([window.end + interval]);
-        let gaps = samples.iter().map(|(at, _)| *at).zip(next);
-        candidates.extend(
-            gaps.filter(|(at, next)| next.since(*at) > interval.mul_f64(LATE)).map(|(at, _)| (labels, at)),
-        );
-    }
-    if candidates.is_empty() {
-        return Ok(Vec::new());
-    }
-    // Evaluated at times that are not those of samples, so each of them is seen by the one after it.
-    let grid = Grid { start: window.start + interval, end: window.end, step: interval };
-    let cost = Cost::new(found.len(), found.len());
-    let seen = querier.raw_range(selector, grid, cost, labels).await?;
-    let marked = candidates.into_iter().filter(|(labels, last)| {
-        let after = (*last + interval).floor(grid.start, interval) + interval;
-        let is_seen = grid
-            .index(after)
-            .is_some_and(|step| seen.get(*labels).is_some_and(|steps| steps.at(step).is_some()));
-        after <= grid.end && after.since(*last) < LOOKBACK && !is_seen
-    });
-    Ok(marked.map(|(labels, last)| (labels.clone(), last + interval)).collect())
-}
-
-/// Returns the shortest distance of two samples.
-fn interval(samples: &[(Timestamp, f64)]) -> Option<Duration> {
-    samples.iter().zip(samples.iter().skip(1)).map(|((a, _), (b, _))| b.since(*a)).min()
-}
-
-fn labels(series: &Series<'_>) -> Labels {
-    let labels = series.labels.iter().filter(|(name, _)| name != "__name__");
-    labels.map(|(name, value)| (name.to_string(), value.to_string())).collect()
-}
-
 /// Writes the selectors of a must-gather, for a shell and for the second one that reads them: plain names, and selectors in
-/// quotes within quotes.
+/// quotes within quotes. The outer ones are single, as an interactive shell expands `!` within double ones.
 pub(super) fn matches(needs: &[Needs]) -> Vec<String> {
     let quoted = |selector: &&'static str| match selector.contains('{') {
         false => format!("--match={selector}"),
-        true => format!("\"--match='{}'\"", selector.replace('"', "\\\"")),
+        true => format!("'--match=\"{}\"'", selector.replace('"', "\\\"")),
     };
     needs.iter().flat_map(|needs| needs.selectors()).map(|selector| quoted(&selector)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,17 @@ impl Needs {
     }
 }
 
+/// Selectors that queries look back for, besides those of budgets: a file must tell where their series end.
+const LOOKED_BACK_FOR: [&str; 2] = [names::NODE_INFO, ALLOCATABLE];
+
+/// Returns true if queries look back for a selector: its newest sample counts for five minutes, unless the series has ended.
+pub(super) fn is_looked_back_for(selector: &str) -> bool {
+    LOOKED_BACK_FOR.contains(&selector) || OF_BUDGETS.contains(&selector)
+}
+
+const ALLOCATABLE: &str =
+    "kube_node_status_allocatable{resource=~\"cpu|management_workload_openshift_io_cores\"}";
+
 const ROWS: [&str; 13] = [
     names::GROUPS,
     names::PODS,
@@ -56,12 +67,12 @@ const CPUSETS: [&str; 8] = [
     names::POD_STRAYS,
     // A budget's sets are of these too.
     "node_cpu_seconds_total{mode!~\"idle|iowait|steal\"}",
-    "kube_node_status_allocatable{resource=~\"cpu|management_workload_openshift_io_cores\"}",
+    ALLOCATABLE,
 ];
 
 #[cfg(test)]
 mod tests {
-    use super::Needs;
+    use super::{LOOKED_BACK_FOR, Needs};
     use crate::evaluate::Selection;
     use std::collections::BTreeSet;
 
@@ -72,5 +83,13 @@ mod tests {
         let metrics: BTreeSet<&str> =
             all.iter().map(|selector| selector.split('{').next().unwrap()).collect();
         assert_eq!(metrics.len(), all.len(), "a metric of two selectors would be read by one of them");
+    }
+
+    /// Within them the two shells of a must-gather's command would expand it, or end the quotes.
+    #[test]
+    fn none_has_what_a_shell_expands_within_quotes() {
+        let all: Vec<&str> = Needs::ALL.into_iter().flat_map(Needs::selectors).collect();
+        assert!(all.iter().all(|selector| !selector.contains(['\'', '$', '`', '\\'])), "{all:?}");
+        assert!(LOOKED_BACK_FOR.iter().all(|selector| all.contains(selector)));
     }
 }

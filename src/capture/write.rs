@@ -8,13 +8,14 @@ use crate::cluster::Cluster;
 use crate::prometheus::Client;
 use crate::query::Span;
 use crate::time::Timestamp;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::NamedTempFile;
 
 /// Folder of samples in a must-gather.
 const METRICS: &str = "monitoring/metrics";
@@ -59,22 +60,39 @@ impl Capture {
         Needs::ALL.into_iter().filter(|needs| self.threads || *needs != Needs::Threads).collect()
     }
 
-    /// Makes the archive. Errors if it is there already, if the server has nothing in the window, or if either cannot be read or
+    /// Checks, before anything is queried, that the archive can be made. Errors if something has its name, or if its folder is
+    /// missing or cannot be written.
+    pub fn check(&self) -> Result<()> {
+        ensure!(fs::symlink_metadata(&self.file).is_err(), "{}", self.is_there());
+        self.scratch().map(|_| ())
+    }
+
+    fn is_there(&self) -> String {
+        format!("{} is there already: give another name, or remove it", self.file.display())
+    }
+
+    fn beside(&self) -> &Path {
+        self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// Makes a file beside the archive. It has no name: whatever ends this program, it is gone.
+    fn scratch(&self) -> Result<File> {
+        let folder = self.beside();
+        tempfile::tempfile_in(folder).with_context(|| format!("cannot write into {}", folder.display()))
+    }
+
+    /// Makes the archive. Errors as `check` does, or if the server has nothing in the window, or if either cannot be read or
     /// written; then nothing is left.
     pub async fn run(&self, client: &Client, cluster: &Cluster) -> Result<Captured> {
+        self.check()?;
         let shown = self.file.display().to_string();
-        ensure!(!self.file.exists(), "{shown} is there already: give another name, or remove it");
-        let folder =
-            self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let about = || format!("cannot write into {}", folder.display());
-        // Neither has a name: whatever ends this program, they are gone.
-        let mut metrics = tempfile::tempfile_in(folder).with_context(about)?;
-        let mut ends = tempfile::tempfile_in(folder).with_context(about)?;
+        let (mut metrics, mut ends) = (self.scratch()?, self.scratch()?);
         let objects = cluster_objects::fetch(cluster).await;
         let mut packed =
             GzEncoder::new(BufWriter::with_capacity(BUFFER, &mut metrics), Compression::default());
         let mut of_ends = BufWriter::new(&mut ends);
-        let written = samples::write(client, self.span(), &self.needs(), &mut packed, &mut of_ends).await?;
+        let written =
+            samples::write_window(client, self.span(), &self.needs(), &mut packed, &mut of_ends).await?;
         let finish = || format!("cannot write {shown}");
         write_end(&mut packed).and_then(|()| packed.finish()?.flush()).with_context(finish)?;
         write_end(&mut of_ends).and_then(|()| of_ends.flush()).with_context(finish)?;
@@ -87,11 +105,12 @@ impl Capture {
     /// Packs the archive beside its place, and puts it there once it is whole. Returns its size.
     fn pack(&self, metrics: &mut File, ends: &mut File, objects: &ClusterObjects) -> Result<u64> {
         let mut name = self.file.file_name().context("it names no file")?.to_owned();
-        name.push(".part");
-        let part = Part(self.file.with_file_name(name));
-        let file = File::create_new(&part.0)?;
+        name.push(".");
+        // Of a name that is nobody's, and for its owner alone.
+        let mut part = tempfile::Builder::new().prefix(&name).suffix(".part").tempfile_in(self.beside())?;
         let level = Compression::fast(); // The samples are packed already.
-        let mut archive = tar::Builder::new(GzEncoder::new(BufWriter::with_capacity(BUFFER, file), level));
+        let buffer = BufWriter::with_capacity(BUFFER, part.as_file_mut());
+        let mut archive = tar::Builder::new(GzEncoder::new(buffer, level));
         let time = self.end.as_seconds() as u64;
         let mut add = |path: &str, size: u64, from: &mut dyn Read| -> Result<()> {
             let mut header = tar::Header::new_gnu();
@@ -114,9 +133,24 @@ impl Capture {
         let mut out = archive.into_inner()?.finish()?;
         out.flush()?;
         let bytes = out.get_ref().metadata()?.len();
-        // A link and not a name: what has come there in the meantime stays.
-        fs::hard_link(&part.0, &self.file).or_else(|_| fs::rename(&part.0, &self.file))?;
+        drop(out);
+        self.name(part)?;
         Ok(bytes)
+    }
+
+    /// Gives the archive its name. What has come there in the meantime stays.
+    fn name(&self, part: NamedTempFile) -> Result<()> {
+        let Err(failure) = part.persist_noclobber(&self.file) else { return Ok(()) };
+        match failure.error.kind() {
+            ErrorKind::AlreadyExists => bail!(self.is_there()),
+            // The filesystem can do neither that nor links.
+            ErrorKind::Unsupported | ErrorKind::PermissionDenied | ErrorKind::InvalidInput => {
+                ensure!(fs::symlink_metadata(&self.file).is_err(), "{}", self.is_there());
+                failure.file.persist(&self.file)?;
+                Ok(())
+            }
+            _ => Err(failure.into()),
+        }
     }
 
     /// Returns the folder that the archive unpacks into.
@@ -136,11 +170,5 @@ impl Capture {
     }
 }
 
-/// File that is removed unless it has got its own name.
-struct Part(PathBuf);
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueHint};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
 /// What a must-gather of the same costs the node.
@@ -57,10 +57,8 @@ impl CaptureFlags {
             let written = io::stdout().write_all(capture.must_gather().as_bytes());
             return check_written("the command", written).map(|_| ());
         }
-        ensure!(
-            capture.file.file_name().is_some(),
-            Usage(format!("{} names no file", capture.file.display()))
-        );
+        ensure!(is_file(&capture.file), Usage(format!("{} names no file", capture.file.display())));
+        capture.check()?;
         let (session, prometheus) = (self.api.session(), self.prometheus.typed()?);
         let cluster = Cluster::new(session);
         let run = async {
@@ -85,5 +83,34 @@ impl CaptureFlags {
             ),
         );
         Ok(())
+    }
+}
+
+/// Returns true if a path can be a file's: a folder's ends with a separator, or with a dot.
+fn is_file(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let last = text.rsplit(path::is_separator).next().unwrap_or_default();
+    !["", ".", ".."].contains(&last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_file;
+    use std::path::Path;
+
+    #[test]
+    fn a_folder_is_no_file() {
+        for (path, expected) in [
+            ("x", true),
+            ("a/x.tar.gz", true),
+            ("./.x", true),
+            ("x/", false),
+            ("x/.", false),
+            ("..", false),
+            ("/", false),
+            ("", false),
+        ] {
+            assert_eq!(is_file(Path::new(path)), expected, "{path}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! The table of checks. `status` runs them in this order, and `status --help` and docs/troubleshooting.md list them.
+//! What a new one takes is in docs/design/map.md.
 use serde::{Serialize, Serializer};
 
 /// Makes an enum of the table's rows: variant, name in the output, and what must hold for the check to be ok.

@@ -69,7 +69,7 @@ struct State<'a, 'b> {
 /// A Prometheus that responds.
 struct Connected {
     connection: Connection,
-    /// Time of all queries.
+    /// Time of all queries, by the clock of this machine.
     now: Timestamp,
     scrapes: Scrapes,
 }

@@ -5,6 +5,7 @@ mod captured;
 mod comparisons;
 mod dump;
 mod odd;
+mod scraped;
 mod sets;
 
 use crate::serve::{END_MS, an_hour, serve};

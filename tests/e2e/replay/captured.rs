@@ -8,10 +8,11 @@ use crate::shards::{LEAST, await_middle, signal};
 use crate::way_in::{assert_refused, logged_in, plugin};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use test_cluster::{Login, Prometheus, directory, shared, tool};
+use test_cluster::{Login, Prometheus, directory, free_port, shared, tool};
 use test_history::{History, Spec};
 
 const END: &str = "1748779207";
@@ -58,9 +59,17 @@ fn a_capture_gives_the_report_of_its_server() -> Result<()> {
     let said = capture(&prometheus, &file)?;
     ensure!(said.contains("case.tar.gz holds ") && said.contains("no objects of the cluster"), "{said}");
     ensure!(fs::read_dir(&folder)?.count() == 1, "something else is left in {}", folder.display());
+    ensure!(fs::metadata(&file)?.permissions().mode() & 0o777 == 0o600, "others may read it");
     for source in ["exporter", "platform"] {
         for by in ["class", "namespace", "workload", "group", "thread", "cpuset"] {
-            for flags in ["", "--per-node --at-peak", "--node node-001,node-004 -i 20m"] {
+            for flags in [
+                "",
+                "--per-node --at-peak --percentiles p50,p99",
+                "--node node-001,node-004 -i 20m",
+                "-S openshift-.*",
+                "-n ns-1",
+                "--class host,infra --include-exporter --limit 7",
+            ] {
                 let command = format!("top --source {source} --by {by} {flags}");
                 let count = agree(&prometheus.url, &file, &command)?;
                 ensure!(count > 10, "{command}: {count} figures");
@@ -101,7 +110,8 @@ fn the_clusters_objects_go_along() -> Result<()> {
         "annotations": {"secret": "sha256~x"}}});
     api.apply("/api/v1/nodes/captured-node", &node.to_string())?;
     let profile = json!({
-        "apiVersion": "performance.openshift.io/v2", "kind": "PerformanceProfile", "metadata": {"name": "captured"},
+        "apiVersion": "performance.openshift.io/v2", "kind": "PerformanceProfile",
+        "metadata": {"name": "captured", "annotations": {"secret": "sha256~x"}},
         "spec": {"cpu": {"reserved": "0", "isolated": "1-3"}, "nodeSelector": {"role": "captured"}},
     });
     let path = "/apis/performance.openshift.io/v2/performanceprofiles/captured";
@@ -123,7 +133,8 @@ fn the_clusters_objects_go_along() -> Result<()> {
     ensure!(node.contains("role: captured") && !node.contains("sha256~"), "{node}");
     let profiles = "cluster-scoped-resources/performance.openshift.io/performanceprofiles";
     let profile = read(&format!("{profiles}/captured.yaml"))?;
-    ensure!(profile.contains("isolated: 1-3") && !profile.contains("managedFields"), "{profile}");
+    ensure!(profile.contains("isolated: 1-3"), "{profile}");
+    ensure!(!profile.contains("managedFields") && !profile.contains("sha256~"), "{profile}");
     ensure!(read("version")?.starts_with("oc-interrogate\n"));
     Ok(())
 }
@@ -164,11 +175,30 @@ fn nothing_is_left_of_one_that_is_interrupted_or_has_nothing() -> Result<()> {
     fs::write(&file, "somebody's")?;
     assert_refused("a file", &ask(&["-T", END, &shown])?, &["is there already", "another name"]);
     ensure!(fs::read_to_string(&file)? == "somebody's");
-    assert_refused(
-        "a folder",
-        &ask(&["-T", END, "/no/such/folder/x"])?,
-        &["cannot write into /no/such/folder"],
-    );
+    Ok(())
+}
+
+/// Nothing listens where the server is said to be, so that whatever were queried would be another error.
+#[test]
+fn a_file_that_cannot_be_made_is_refused_before_anything_is_queried() -> Result<()> {
+    let folder = folder("captured-refused")?;
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let refuse = |file: &Path, parts: &[&str]| -> Result<()> {
+        let shown = file.display().to_string();
+        let outcome = plugin().run(["capture", "--prometheus", &url, "-T", END, &shown])?;
+        assert_refused(&shown, &outcome, parts);
+        ensure!(!outcome.stderr.contains(&url), "{}", outcome.stderr);
+        Ok(())
+    };
+    let slash = format!("{}/x/", folder.display());
+    let outcome = plugin().run(["capture", "--prometheus", &url, "-T", END, &slash])?;
+    ensure!(outcome.code == 2 && outcome.stderr.contains("x/ names no file"), "{}", outcome.stderr);
+    refuse(Path::new("/no/such/folder/x"), &["cannot write into /no/such/folder"])?;
+    refuse(&folder, &["is there already"])?;
+    let link = folder.join("link");
+    symlink("nowhere", &link)?;
+    refuse(&link, &["is there already", "another name"])?;
+    ensure!(fs::read_link(link)? == Path::new("nowhere") && fs::read_dir(&folder)?.count() == 1);
     Ok(())
 }
 
@@ -191,9 +221,19 @@ fn the_must_gather_command_survives_its_two_shells() -> Result<()> {
     );
     // Runs the words after `--` as oc does, in the container's shell.
     let script = format!("oc() {{ shift 3; bash -c \"$GATHER; $*\"; }}; {}", printed.stdout);
-    let output = Command::new("bash").args(["-c", &script]).env("GATHER", gather).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    fs::write(&whole, &output.stdout)?;
+    let file = directory()?.join("captured-gather/command");
+    fs::write(&file, &script)?;
+    let mut dumped: Vec<Vec<u8>> = Vec::new();
+    for shell in [&[][..], &["--norc", "-i"]] {
+        // On its standard input, as someone pastes it: an interactive shell expands history in it.
+        let mut command = Command::new("bash");
+        let output = command.args(shell).stdin(File::open(&file)?).env("GATHER", &gather).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success() && !said.contains("event not found"), "{shell:?}: {said}");
+        dumped.push(output.stdout);
+    }
+    ensure!(dumped[0].len() == dumped[1].len(), "{} and {} bytes", dumped[0].len(), dumped[1].len());
+    fs::write(&whole, &dumped[1])?;
     for by in ["group", "thread", "cpuset", "workload"] {
         let count = agree(&prometheus.url, &whole, &format!("top --by {by} --per-node --source exporter"))?;
         ensure!(count > 10, "{by}: {count} figures");
