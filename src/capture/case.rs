@@ -161,10 +161,9 @@ impl Samples {
             return Ok(());
         }
         match (all.iter().min(), all.iter().max()) {
-            (Some(first), Some(last)) => bail!(
-                "{} has no sample in this window: they are from {first} to {last}, and -T counts from now",
-                self.name
-            ),
+            (Some(first), Some(last)) => {
+                bail!("{} has no sample in this window: they are from {first} to {last}", self.name)
+            }
             _ => bail!("{} has no samples of the source that is asked for: leave out --source", self.name),
         }
     }

@@ -1,13 +1,12 @@
 //! `budget`: its flags, and what it prints.
 use super::shared::{self, ApiFlags, PrometheusFlags, SourceFlag, Usage};
-use super::values::{now, parse_cpus, parse_duration, parse_time};
+use super::values::{End, now, parse_cpus, parse_duration, parse_end};
 use super::verdict_output::{failure, print_report, print_suggestion, print_text};
 use super::{open, print_stderr};
 use crate::budget::{self, Budget, BudgetReport, PROFILES, Query, Reserved, Suggestion, profile};
 use crate::capture::Needs;
 use crate::cluster::{Cluster, SessionOptions};
 use crate::print::{self, BudgetFormat, BudgetOptions};
-use crate::time::Timestamp;
 use crate::top::{self, SourceChoice};
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -36,8 +35,8 @@ pub(super) struct BudgetFlags {
     #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true, conflicts_with = "during")]
     interval: Option<Duration>,
     /// End of the window, as of top [default: now]
-    #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true, conflicts_with_all = ["local", "during"])]
-    time: Option<Timestamp>,
+    #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_end, allow_hyphen_values = true, conflicts_with_all = ["local", "during"])]
+    time: Option<End>,
     /// Judge only this node; repeatable, separated by commas
     #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "local")]
     node: Vec<String>,
@@ -112,7 +111,7 @@ impl BudgetFlags {
         let mut query = Query {
             budget: self.budget()?,
             source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
-            end: self.time.unwrap_or_else(now),
+            end: self.time.map_or_else(now, |end| end.time(now())),
             interval: self.interval.unwrap_or(interval),
             nodes: Some(std::mem::take(&mut self.node)).filter(|nodes| !nodes.is_empty()),
             per_node: self.per_node,
@@ -194,7 +193,10 @@ impl BudgetFlags {
     async fn judge_file(&self, path: &Path, mut query: Query) -> Result<ExitCode> {
         let case = open(path, &[Needs::Rows, Needs::Cpusets, Needs::Budgets])?;
         let samples = case.samples()?;
-        query.end = self.time.unwrap_or(samples.end(query.source));
+        query.end = {
+            let newest = samples.end(query.source);
+            self.time.map_or(newest, |end| end.time(newest))
+        };
         samples.require(query.source, query.end, query.interval)?;
         if self.suggest {
             let mut suggestion = budget::suggest_cluster(&samples.client, &query).await?;

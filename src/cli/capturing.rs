@@ -1,10 +1,9 @@
 //! `capture`: its flags, and what it says.
 use super::shared::{ApiFlags, PrometheusFlags, Usage, termination};
-use super::values::{now, parse_duration, parse_time};
+use super::values::{End, now, parse_duration, parse_end};
 use super::{check_written, print_stderr};
 use crate::capture::{Capture, Captured};
 use crate::cluster::Cluster;
-use crate::time::Timestamp;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueHint};
 use std::io::{self, Write};
@@ -24,8 +23,8 @@ pub(super) struct CaptureFlags {
     #[arg(short, long, value_name = "DURATION", default_value = "6h", value_parser = parse_duration, allow_hyphen_values = true)]
     interval: Duration,
     /// End of the window, as of top [default: now]
-    #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
-    time: Option<Timestamp>,
+    #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_end, allow_hyphen_values = true)]
+    time: Option<End>,
     /// Capture threads too, for --by thread: several times the size
     #[arg(long)]
     threads: bool,
@@ -48,7 +47,7 @@ impl CaptureFlags {
         );
         let capture = Capture {
             file: self.file.unwrap_or_default(),
-            end: self.time.unwrap_or_else(now),
+            end: self.time.map_or_else(now, |end| end.time(now())),
             interval: self.interval,
             threads: self.threads,
         };

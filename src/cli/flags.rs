@@ -7,12 +7,11 @@ use super::completion::CompletionFlags;
 use super::installing::{InstallFlags, UninstallFlags};
 use super::shared::{ApiFlags, PrometheusFlags, SourceFlag};
 use super::values::{
-    parse_cpus, parse_duration, parse_limit, parse_namespaces, parse_percentile, parse_sort, parse_time,
+    End, parse_cpus, parse_duration, parse_end, parse_limit, parse_namespaces, parse_percentile, parse_sort,
 };
 use super::version::VersionFlags;
 use crate::print::Format;
 use crate::report::SortBy;
-use crate::time::Timestamp;
 use crate::top::{By, Namespaces, Percentile};
 use clap::{Args, Parser, Subcommand};
 use node_cpu::CpuList;
@@ -113,9 +112,9 @@ pub(super) struct TopFlags {
     /// Length of the window: 90s, 1h30m, 2d [default: 1h, with --local 10s]
     #[arg(short, long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(super) interval: Option<Duration>,
-    /// End of the window: RFC 3339, a date and time (UTC), Unix seconds, or -30m for 30 minutes ago [default: now]
-    #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true, conflicts_with = "local")]
-    pub(super) time: Option<Timestamp>,
+    /// End of the window: RFC 3339, a date and time (UTC), Unix seconds, or -30m for 30 minutes ago [default: now, of a file its newest sample]
+    #[arg(short = 'T', long, value_name = "TIME", value_parser = parse_end, allow_hyphen_values = true, conflicts_with = "local")]
+    pub(super) time: Option<End>,
     /// Exclude pods of these namespaces: anchored regular expressions, repeatable, separated by commas
     #[arg(short = 'S', long, value_name = "REGEX", value_parser = parse_namespaces)]
     pub(super) skip_namespaces: Vec<Namespaces>,

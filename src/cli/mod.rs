@@ -37,6 +37,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use values::End;
 
 /// Exit codes that scripts rely on.
 const FAILURE: u8 = 1;
@@ -140,7 +141,7 @@ async fn top(flags: TopFlags) -> Result<()> {
 }
 
 /// Makes the report of a file of samples. `end`: end of the window; `None` for the newest sample.
-async fn replay(path: &Path, end: Option<Timestamp>, mut question: Question) -> Result<Report> {
+async fn replay(path: &Path, end: Option<End>, mut question: Question) -> Result<Report> {
     let mut needs = vec![Needs::Rows];
     match question.by {
         By::Thread => needs.push(Needs::Threads),
@@ -153,11 +154,13 @@ async fn replay(path: &Path, end: Option<Timestamp>, mut question: Question) -> 
         question.sets.affinities = case.affinities;
         // Nothing that is gathered tells when it was.
         let modified = path.metadata().and_then(|about| about.modified()).map(Timestamp::from);
-        question.end = end.unwrap_or(modified.unwrap_or(question.end));
+        let modified = modified.unwrap_or(question.end);
+        question.end = end.map_or(modified, |end| end.time(modified));
         top::gathered(&question, &case.name)
     } else {
         let samples = case.samples()?;
-        question.end = end.unwrap_or(samples.end(question.source));
+        let newest = samples.end(question.source);
+        question.end = end.map_or(newest, |end| end.time(newest));
         samples.require(question.source, question.end, question.interval)?;
         question.sets.partitioning = case.partitioning.clone();
         question.sets.affinities = case.affinities.clone();

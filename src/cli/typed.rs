@@ -85,7 +85,7 @@ impl TopFlags {
         };
         let question = Question {
             source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
-            end: self.time.unwrap_or_else(now),
+            end: self.time.map_or_else(now, |end| end.time(now())),
             interval: self.interval.unwrap_or(interval),
             by,
             per_node: self.per_node,

@@ -72,8 +72,29 @@ pub(super) fn parse_limit(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "give a whole number such as 20".to_owned())
 }
 
-pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text, now()).map_err(|error| format!("{error:#}"))
+/// End of a window, as it is given.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// At this time.
+    At(Timestamp),
+    /// So long before now, which is the newest sample of a file.
+    Ago(Duration),
+}
+
+impl End {
+    /// Returns the time, by what is now.
+    pub(super) fn time(self, now: Timestamp) -> Timestamp {
+        match self {
+            End::At(at) => at,
+            End::Ago(duration) => now - duration,
+        }
+    }
+}
+
+pub(super) fn parse_end(text: &str) -> Result<End, String> {
+    let at = Timestamp::parse(text, now()).map_err(|error| format!("{error:#}"))?;
+    let ago = text.strip_prefix('-').and_then(|ago| time::parse_duration(ago).ok());
+    Ok(ago.map_or(End::At(at), End::Ago))
 }
 
 pub(super) fn parse_cpus(text: &str) -> Result<CpuList, String> {

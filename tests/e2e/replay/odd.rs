@@ -60,6 +60,14 @@ fn odd_files_are_right_or_one_line() -> Result<()> {
             outcome.stderr
         );
     }
+    // Now is the newest sample.
+    let ago = |end: &str| json(&["top", "-i", "10m", "-T", end, "--from", &file.display().to_string()]);
+    let end = ago("-20m")?["window"]["end"].clone();
+    ensure!(
+        end.as_str()
+            .is_some_and(|end| end.starts_with("2025-06-01T11:3") || end.starts_with("2025-06-01T11:40:0")),
+        "{end}"
+    );
     // Windows longer than the file, and a pipe, which is read once.
     let longer = json(&["top", "-i", "60d", "--from", &file.display().to_string()])?;
     ensure!(longer["window"]["interval_seconds"].as_f64().is_some_and(|length| length < 4000.0), "{longer}");
