@@ -111,7 +111,7 @@ impl BudgetFlags {
         let mut query = Query {
             budget: self.budget()?,
             source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
-            end: self.time.map_or_else(now, |end| end.time(now())),
+            end: End::time(self.time, now()),
             interval: self.interval.unwrap_or(interval),
             nodes: Some(std::mem::take(&mut self.node)).filter(|nodes| !nodes.is_empty()),
             per_node: self.per_node,
@@ -193,10 +193,7 @@ impl BudgetFlags {
     async fn judge_file(&self, path: &Path, mut query: Query) -> Result<ExitCode> {
         let case = open(path, &[Needs::Rows, Needs::Cpusets, Needs::Budgets])?;
         let samples = case.samples()?;
-        query.end = {
-            let newest = samples.end(query.source);
-            self.time.map_or(newest, |end| end.time(newest))
-        };
+        query.end = End::time(self.time, samples.end(query.source));
         samples.require(query.source, query.end, query.interval)?;
         if self.suggest {
             let mut suggestion = budget::suggest_cluster(&samples.client, &query).await?;

@@ -47,7 +47,7 @@ impl CaptureFlags {
         );
         let capture = Capture {
             file: self.file.unwrap_or_default(),
-            end: self.time.map_or_else(now, |end| end.time(now())),
+            end: End::time(self.time, now()),
             interval: self.interval,
             threads: self.threads,
         };

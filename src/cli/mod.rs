@@ -154,13 +154,11 @@ async fn replay(path: &Path, end: Option<End>, mut question: Question) -> Result
         question.sets.affinities = case.affinities;
         // Nothing that is gathered tells when it was.
         let modified = path.metadata().and_then(|about| about.modified()).map(Timestamp::from);
-        let modified = modified.unwrap_or(question.end);
-        question.end = end.map_or(modified, |end| end.time(modified));
+        question.end = End::time(end, modified.unwrap_or(question.end));
         top::gathered(&question, &case.name)
     } else {
         let samples = case.samples()?;
-        let newest = samples.end(question.source);
-        question.end = end.map_or(newest, |end| end.time(newest));
+        question.end = End::time(end, samples.end(question.source));
         samples.require(question.source, question.end, question.interval)?;
         question.sets.partitioning = case.partitioning.clone();
         question.sets.affinities = case.affinities.clone();

@@ -1,7 +1,7 @@
 //! Turns the flags of `top` into the types of the program, once, before any I/O.
 use super::flags::{ClassFlag, TopFlags};
 use super::shared::{CHART, Usage, colour, refuse_terminal, text, width};
-use super::values::now;
+use super::values::{End, now};
 use crate::cluster::{PrometheusOptions, SessionOptions};
 use crate::compare::BLOCKS;
 use crate::print::{ChartOf, Format, PageOptions};
@@ -85,7 +85,7 @@ impl TopFlags {
         };
         let question = Question {
             source: self.source.map_or(SourceChoice::Auto, SourceChoice::from),
-            end: self.time.map_or_else(now, |end| end.time(now())),
+            end: End::time(self.time, now()),
             interval: self.interval.unwrap_or(interval),
             by,
             per_node: self.per_node,

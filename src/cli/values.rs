@@ -82,11 +82,12 @@ pub(super) enum End {
 }
 
 impl End {
-    /// Returns the time, by what is now.
-    pub(super) fn time(self, now: Timestamp) -> Timestamp {
-        match self {
-            End::At(at) => at,
-            End::Ago(duration) => now - duration,
+    /// Returns the time of an end, which is now if none is given.
+    pub(super) fn time(given: Option<End>, now: Timestamp) -> Timestamp {
+        match given {
+            None => now,
+            Some(End::At(at)) => at,
+            Some(End::Ago(duration)) => now - duration,
         }
     }
 }
