@@ -61,10 +61,10 @@ pub struct Prepared {
 enum Read {
     /// Saved report.
     Side(Box<Side>),
-    /// Samples of a file.
-    Case(Box<Case>),
-    /// Window of the cluster.
-    Window,
+    /// Samples of a file, and its path.
+    Case(String, Box<Case>),
+    /// Window of the cluster: as it was given, its end, and its length if it has one of its own.
+    Window(String, Timestamp, Option<Duration>),
 }
 
 impl Read {
@@ -93,14 +93,14 @@ fn read_path(path: &Path) -> Result<Read> {
         case.samples()?.is_whole,
         "cannot compare {shown}: it was cut, so that rows may be missing: get it whole"
     );
-    Ok(Read::Case(Box::new(case)))
+    Ok(Read::Case(shown, Box::new(case)))
 }
 
 impl Prepared {
     /// Reads the files. Errors if one cannot be read, or a saved report cannot tell the level that is asked for.
     pub fn new(query: Query) -> Result<Prepared> {
         let read = |operand: &Operand| match operand {
-            Operand::Window { .. } => Ok(Read::Window),
+            Operand::Window { text, end, length } => Ok(Read::Window(text.clone(), *end, *length)),
             Operand::Path(path) => read_path(path),
         };
         let read = [read(&query.a)?, read(&query.b)?];
@@ -125,7 +125,7 @@ impl Prepared {
 
     /// Returns true if a side is a window of a cluster.
     pub fn needs_cluster(&self) -> bool {
-        self.read.iter().any(|read| matches!(read, Read::Window))
+        self.read.iter().any(|read| matches!(read, Read::Window(..)))
     }
 
     /// Compares. `client`: where windows of the cluster are fetched from. Errors are those of the client; or a window has no
@@ -153,20 +153,18 @@ impl Sides<'_> {
             (SourceChoice::Auto, Some(other)) if other.is_platform() => SourceChoice::Platform,
             (choice, _) => choice,
         };
-        let (query, was_a, was_b) = (self.query, read_a.side().is_some(), read_b.side().is_some());
-        let (a, b) = tokio::try_join!(
-            self.side(&read_a, &query.a, choice, &progress),
-            self.side(&read_b, &query.b, choice, &progress)
-        )?;
+        let (was_a, was_b) = (read_a.side().is_some(), read_b.side().is_some());
+        let (a, b) =
+            tokio::try_join!(self.side(&read_a, choice, &progress), self.side(&read_b, choice, &progress))?;
         if choice != SourceChoice::Auto || a.is_platform() == b.is_platform() {
             return Ok([a, b]);
         }
         // The platform's own series may cover both windows: figures of one source compare better than those of two.
-        let same = async |side: Side, was_saved: bool, read: &Read, operand: &Operand| {
+        let same = async |side: Side, was_saved: bool, read: &Read| {
             if side.is_platform() || was_saved {
                 return side;
             }
-            match self.side(read, operand, SourceChoice::Platform, &progress).await {
+            match self.side(read, SourceChoice::Platform, &progress).await {
                 Ok(mut other) => {
                     other.report.notes.push(SAME_SOURCE.to_owned());
                     other
@@ -174,33 +172,25 @@ impl Sides<'_> {
                 Err(_) => side,
             }
         };
-        Ok([same(a, was_a, &read_a, &query.a).await, same(b, was_b, &read_b, &query.b).await])
+        Ok([same(a, was_a, &read_a).await, same(b, was_b, &read_b).await])
     }
 
     /// Makes a side of what an operand is.
-    async fn side(
-        &self,
-        read: &Read,
-        operand: &Operand,
-        source: SourceChoice,
-        progress: &Progress,
-    ) -> Result<Side> {
-        match (read, operand) {
-            (Read::Side(side), _) => Ok((**side).clone()),
-            (Read::Case(case), Operand::Path(path)) => {
+    async fn side(&self, read: &Read, source: SourceChoice, progress: &Progress) -> Result<Side> {
+        match read {
+            Read::Side(side) => Ok((**side).clone()),
+            Read::Case(path, case) => {
                 let samples = case.samples()?;
                 let end = samples.end(source);
                 samples.require(source, end, self.query.interval)?;
-                let text = path.display().to_string();
-                let mut side = self.fetch(&samples.client, (&text, end, None), source, progress).await?;
+                let mut side = self.fetch(&samples.client, (path, end, None), source, progress).await?;
                 side.report.notes.extend(case.notes.iter().cloned());
                 Ok(side)
             }
-            (_, Operand::Window { text, end, length }) => {
+            Read::Window(text, end, length) => {
                 let client = self.client.context("a window needs a cluster")?;
                 self.fetch(client, (text, *end, *length), source, progress).await
             }
-            (_, Operand::Path(path)) => anyhow::bail!("{} has not been read", path.display()),
         }
     }
 
