@@ -53,8 +53,8 @@ pub struct Contents {
     pub samples: u64,
 }
 
-/// Reads some series: `wanted` is asked with the metric alone first, and with the labels of those that it wants. Errors name the
-/// line that is no sample.
+/// Reads some series. `wanted` gets a metric alone first, and if it wants that, the labels too. Errors name the line that is no
+/// sample.
 pub fn read(input: impl BufRead, wanted: impl Fn(&str, Option<&Labels>) -> bool) -> Result<Contents> {
     read_at_most(MOST, input, wanted)
 }
@@ -126,7 +126,7 @@ fn read_at_most(
         kept += 1;
         ensure!(
             kept <= most && contents.series.len() <= MOST_SERIES,
-            "it holds more than {most} samples: ask for less than it has, such as promtool does with --min-time"
+            "it holds more than {most} samples or {MOST_SERIES} series: ask for less than it has, such as promtool does with --min-time"
         );
     }
     for series in &mut contents.series {

@@ -54,11 +54,6 @@ impl Store {
         self.0.get_key_value(metric).map(|(name, _)| name.as_str())
     }
 
-    /// Returns the time of the newest sample.
-    pub fn newest(&self) -> Option<Timestamp> {
-        self.0.values().flatten().filter_map(|series| series.samples.last()).map(|(at, _)| *at).max()
-    }
-
     /// Returns the series that a selector selects.
     pub(super) fn select<'a>(&'a self, selector: &VectorSelector) -> impl Iterator<Item = &'a Series> {
         let (names, others): (Vec<&Matcher>, Vec<&Matcher>) =
