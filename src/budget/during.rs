@@ -1,11 +1,11 @@
 //! `--during`: the window in which a command ran, and the command's own outcome.
 use crate::progress::Progress;
 use crate::prometheus::{Client, Grid};
-use crate::query::Querier;
+use crate::query::{Querier, Span};
 use crate::report::SourceKind;
 use crate::time::{Timestamp, show_duration};
 use crate::top::metric_names::{CLUSTER_BUSY, PLATFORM_PODS};
-use crate::top::{By, Probe, Question, Recorded, SourceChoice, probe, record};
+use crate::top::{Probe, Recorded, SourceChoice, probe, record};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::io;
@@ -77,8 +77,8 @@ impl Ran {
 async fn sampling(querier: &Querier<'_>, source: SourceChoice) -> Result<(SourceKind, Grid)> {
     let patience = Instant::now() + PATIENCE;
     loop {
-        let lately = Question::of_all(source, Timestamp::now(), LATELY, By::Class);
-        let Ok(Probe { kind, grid, .. }) = probe(querier, &lately).await? else {
+        let lately = Span::ending(Timestamp::now(), LATELY);
+        let Ok(Probe { kind, grid, .. }) = probe(querier, lately, source).await? else {
             let lately = show_duration(LATELY);
             bail!("nothing has samples of the last {lately}: `oc interrogate status` tells why");
         };

@@ -17,7 +17,7 @@ use crate::prometheus::Client;
 use crate::query::{Querier, Span, source_of};
 use crate::report::{Cpuset, Source, SourceKind, Window};
 use crate::time::Timestamp;
-use crate::top::{By, Probe, Question, Recorded, SourceChoice, probe};
+use crate::top::{Probe, Recorded, SourceChoice, probe};
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::time::Duration;
@@ -52,12 +52,13 @@ pub async fn judge_cluster(client: &Client, query: &Query) -> Result<BudgetRepor
     let progress = Progress::start("querying Prometheus");
     let querier = Querier::new(client, &progress);
     querier.learn_dialect().await?;
-    let question = Question::of_all(query.source, query.end, query.interval, By::Class);
+    let asked = Span::ending(query.end, query.interval);
     let lines = &query.budget.lines;
-    let Probe { kind, window, grid, nodes: found, mut notes, .. } = match probe(&querier, &question).await? {
-        Ok(found) => found,
-        Err(notes) => return Ok(without_samples(client, query, notes)),
-    };
+    let Probe { kind, window, grid, nodes: found, mut notes, .. } =
+        match probe(&querier, asked, query.source).await? {
+            Ok(found) => found,
+            Err(notes) => return Ok(without_samples(client, query, notes)),
+        };
     let facts = Facts::fetch(&querier, window, lines, query.reserved.clone()).await?;
     let nodes = query.nodes.clone();
     let measures = match kind {

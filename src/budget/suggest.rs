@@ -6,9 +6,9 @@ use super::run::Query;
 use super::subject::Sum;
 use crate::progress::Progress;
 use crate::prometheus::Client;
-use crate::query::{Querier, source_of};
+use crate::query::{Querier, Span, source_of};
 use crate::report::{Source, SourceKind, Window};
-use crate::top::{By, Question, SourceChoice, probe};
+use crate::top::{SourceChoice, probe};
 use anyhow::{Result, bail};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -69,8 +69,8 @@ pub async fn suggest_cluster(client: &Client, query: &Query) -> Result<Suggestio
     let progress = Progress::start("querying Prometheus");
     let querier = Querier::new(client, &progress);
     querier.learn_dialect().await?;
-    let question = Question::of_all(SourceChoice::Exporter, query.end, query.interval, By::Class);
-    let Ok(found) = probe(&querier, &question).await? else {
+    let asked = Span::ending(query.end, query.interval);
+    let Ok(found) = probe(&querier, asked, SourceChoice::Exporter).await? else {
         bail!(
             "the exporter has no samples in this window: `oc interrogate install` brings them, in six hours there are enough"
         );

@@ -101,8 +101,8 @@ impl<'a> Assembly<'a> {
         &self.fetched
     }
 
-    /// Makes the report, its rows in the order asked for.
-    pub(super) fn report(mut self, source: Source) -> Report {
+    /// Makes the report, its rows in the order asked for. `notes`: those that are known before.
+    pub(super) fn report(mut self, source: Source, notes: Vec<String>) -> Report {
         let Extent { window, step, .. } = self.extent;
         let asked = self.question.span();
         let mut of = window.window(step);
@@ -126,7 +126,7 @@ impl<'a> Assembly<'a> {
         let mut excluded = Excluded::from(stats(&steps).filter(|_| any).unwrap_or(Stats::ZERO));
         if let Some(cpusets) = self.cpusets.take() {
             report.cpusets = Some(cpusets.busy(self.extent.expected));
-            report.strays = cpusets.strays(self.question, &self.fetched.parts, self.extent.expected);
+            report.strays = cpusets.strays(self.question.limit, &self.fetched.parts, self.extent.expected);
         }
         report.rows = self.rows();
         let at_peak = |rows: &[Row]| rows.iter().filter_map(|row| row.at_peak).sum::<f64>();
@@ -143,7 +143,24 @@ impl<'a> Assembly<'a> {
             excluded.at_peak = report.peak.map(|_| at_peak(&cut));
         }
         report.excluded = Some(excluded);
+        report.notes = notes;
+        if self.extent.kind != SourceKind::Local {
+            self.note_rows(&mut report);
+        }
         report
+    }
+
+    /// Adds the notes on what rows of a server's report there are.
+    fn note_rows(&self, report: &mut Report) {
+        let threads = report.rows.iter().any(|row| row.thread.is_some());
+        let groups = [Class::Host, Class::Kernel].iter().any(|class| self.question.filter.has_class(*class));
+        if self.question.by == By::Thread && groups && !threads {
+            report.notes.push("no series of threads in this window: rows are of their groups".to_owned());
+        }
+        if report.rows.is_empty() {
+            let note = "no rows: the filters left out everything that has samples in this window";
+            report.notes.push(note.to_owned());
+        }
     }
 
     /// Takes the rows out of the results.

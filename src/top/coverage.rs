@@ -2,6 +2,7 @@
 use super::sampling::Sampling;
 use crate::prometheus::Grid;
 use crate::query::Span;
+use crate::report::SourceKind;
 use crate::time::{Timestamp, show_duration};
 #[cfg(test)]
 use std::time::Duration;
@@ -28,7 +29,7 @@ impl Coverage {
         sampling: Sampling,
         asked: Span,
         times: &[Timestamp],
-        whose: &str,
+        kind: SourceKind,
     ) -> Option<Coverage> {
         let (interval, since) = (sampling.interval, sampling.since(times)?);
         let inside = |at: &Timestamp| *at >= since && asked.holds(*at);
@@ -45,7 +46,8 @@ impl Coverage {
         let mut notes = Vec::new();
         if window != asked {
             notes.push(format!(
-                "the window was cut to what the {whose} series cover, {} of {}: {} to {}",
+                "the window was cut to what the {}'s series cover, {} of {}: {} to {}",
+                kind.as_str(),
                 show_duration(window.length()),
                 show_duration(asked.length()),
                 window.start,
@@ -70,7 +72,7 @@ impl Coverage {
 
 #[cfg(test)]
 mod tests {
-    use super::{Coverage, Duration, Sampling, Span, Timestamp};
+    use super::{Coverage, Duration, Sampling, SourceKind, Span, Timestamp};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(1000 * seconds)
@@ -83,7 +85,7 @@ mod tests {
     fn covered(times: &[i64], asked: (i64, i64)) -> Option<(Span, usize, usize)> {
         let times: Vec<Timestamp> = times.iter().map(|seconds| at(*seconds)).collect();
         let sampling = Sampling::from_times(&times, Duration::from_secs(15))?;
-        let coverage = Coverage::from_times(sampling, span(asked), &times, "exporter's")?;
+        let coverage = Coverage::from_times(sampling, span(asked), &times, SourceKind::Exporter)?;
         Some((coverage.window, coverage.samples, coverage.holes))
     }
 

@@ -7,6 +7,7 @@ mod exporter;
 mod platform;
 mod strays;
 
+use super::filter::Filter;
 use super::key::{Key, Samples};
 use super::plan::{Plan, Purpose};
 use super::question::Question;
@@ -45,11 +46,17 @@ pub(super) struct Cpusets {
 
 impl Cpusets {
     /// Fetches them for a plan's window and nodes. Errors are those of the client.
-    pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Cpusets> {
-        match plan.kind {
-            SourceKind::Exporter => exporter::fetch(querier, question, plan).await,
-            _ => platform::fetch(querier, question, plan).await,
-        }
+    pub(super) async fn fetch(
+        querier: &Querier<'_>,
+        question: &Question,
+        plan: &Plan<'_>,
+    ) -> Result<Cpusets> {
+        let mut cpusets = match plan.kind {
+            SourceKind::Exporter => exporter::fetch(querier, question, plan).await?,
+            _ => platform::fetch(querier, question, plan).await?,
+        };
+        cpusets.leave(plan.filter);
+        Ok(cpusets)
     }
 
     /// Returns the busy time of each set. `expected`: number of samples that the window would hold.
@@ -72,7 +79,13 @@ impl Cpusets {
         let mut cpusets = Cpusets::default();
         platform::list_sets(question, &mut cpusets);
         cpusets.strays = affinities::strays(question, &mut cpusets.notes);
+        cpusets.leave(&question.filter);
         cpusets
+    }
+
+    /// Leaves the strays that the filters let through.
+    pub(super) fn leave(&mut self, filter: &Filter) {
+        self.strays.iter_mut().for_each(|strays| strays.retain(|key, _| shows(filter, key)));
     }
 
     /// Returns each set without its busy time.
@@ -84,10 +97,10 @@ impl Cpusets {
         self.lists.iter().map(one).collect()
     }
 
-    /// Returns the strays that the filters let through, the biggest first and at most the question's limit. `parts`: what rows were fetched.
+    /// Returns the strays, the biggest first and at most so many. `parts`: what rows were fetched.
     pub(super) fn strays(
         &self,
-        question: &Question,
+        limit: Option<usize>,
         parts: &BTreeMap<Purpose, BTreeMap<Key, Samples>>,
         expected: f64,
     ) -> Option<Vec<Stray>> {
@@ -109,18 +122,16 @@ impl Cpusets {
             avg: self.strays_are_measured.then(|| used.get(key).copied().unwrap_or(0.0)),
             why: Stray::why(key.class),
         };
-        let mut strays: Vec<Stray> =
-            self.strays.as_ref()?.iter().filter(|(key, _)| shows(question, key)).map(stray).collect();
+        let mut strays: Vec<Stray> = self.strays.as_ref()?.iter().map(stray).collect();
         let size = |stray: &Stray| (stray.avg.unwrap_or(0.0), stray.threads as f64);
         strays.sort_by(|a, b| size(b).0.total_cmp(&size(a).0).then(size(b).1.total_cmp(&size(a).1)));
-        strays.truncate(question.limit.unwrap_or(usize::MAX));
+        strays.truncate(limit.unwrap_or(usize::MAX));
         Some(strays)
     }
 }
 
 /// Returns true if the filters let a group or pod through.
-fn shows(question: &Question, key: &Key) -> bool {
-    let filter = &question.filter;
+fn shows(filter: &Filter, key: &Key) -> bool {
     match &key.namespace {
         Some(namespace) => filter.has_pod(namespace, &key.name),
         None => filter.has_class(key.class),

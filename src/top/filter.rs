@@ -1,5 +1,6 @@
 //! Filter of rows: by class, namespace and node, and of the exporter's own pods.
 use super::metric_names;
+use crate::query::promql;
 use crate::report::Class;
 use anyhow::{Context, Result};
 use regex::Regex;
@@ -51,6 +52,12 @@ impl Filter {
     /// Returns true if a pod of a name and namespace has a row.
     pub(super) fn has_pod(&self, namespace: &str, pod: &str) -> bool {
         self.has_namespace(namespace) && (self.exporter || !metric_names::is_exporter_pod(namespace, pod))
+    }
+
+    /// Matches the nodes that have rows by a label. `None`: all nodes have.
+    pub(super) fn nodes_matcher(&self, label: &str) -> Option<String> {
+        let nodes = self.nodes.as_ref()?;
+        Some(promql::any_of(label, nodes.iter().map(String::as_str)))
     }
 
     /// Returns true if a node has rows.

@@ -15,7 +15,7 @@ pub fn gathered(question: &Question, file: &str) -> Report {
     let mut report = question.empty_report(window, Source::in_file(file, SourceKind::File, nodes));
     let cpusets = Cpusets::of_known(question);
     report.cpusets = Some(cpusets.listed());
-    report.strays = cpusets.strays(question, &BTreeMap::new(), 0.0);
+    report.strays = cpusets.strays(question.limit, &BTreeMap::new(), 0.0);
     report.notes = cpusets.notes;
     report.notes.push(NO_SAMPLES.to_owned());
     report

@@ -3,7 +3,7 @@
 //! ```text
 //!   question, filter      the user's question
 //!    |
-//!   probe                 the source: its `coverage` of the window, by its `sampling`, and its `nodes`
+//!   probe                 the source (`recorded` totals, `platform`): its `coverage` of the window, by its `sampling`, its `nodes`
 //!    |
 //!   plan                  everything that is fetched, as a value
 //!    |

@@ -3,11 +3,12 @@
 mod exporter;
 mod platform;
 
+use super::filter::Filter;
 use super::metric_names;
 use super::question::{By, Question};
 use crate::prometheus::Grid;
 use crate::query::promql::{self, At};
-use crate::query::{Cost, Span};
+use crate::query::{Cost, Span, Want};
 use crate::report::SourceKind;
 use crate::time::show_duration;
 use std::fmt;
@@ -15,19 +16,25 @@ use std::fmt;
 /// Number of namespaces that a cluster is taken for when the cost of a query is estimated.
 const NAMESPACES: usize = 100;
 
-/// Queries of a question.
+/// Queries of a question, and what of it their results depend on.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     pub kind: SourceKind,
     pub window: Span,
     pub grid: Grid,
     pub queries: Vec<Planned>,
     /// Number of nodes, for the costs.
     pub nodes: usize,
-    /// True if pods are parts of the workloads that own them.
-    pub of_workloads: bool,
-    /// True if the sets of CPUs are fetched too.
-    pub of_cpusets: bool,
+    /// Level of the rows.
+    pub by: By,
+    /// True if each node has rows of its own.
+    pub per_node: bool,
+    /// Filter of the rows.
+    pub filter: &'a Filter,
+    /// Statistics of each row that the server computes.
+    pub want: Want,
+    /// True if the nodes are named.
+    pub node_names: bool,
     /// True if the rows whose samples the server sums up are fetched again at the step of the peak.
     pub at_peak: bool,
 }
@@ -114,15 +121,31 @@ impl Planned {
 }
 
 /// Plans the queries. `nodes`: number of nodes, for the costs.
-pub(super) fn plan(question: &Question, kind: SourceKind, window: Span, grid: Grid, nodes: usize) -> Plan {
+pub(super) fn plan(
+    question: &Question,
+    kind: SourceKind,
+    window: Span,
+    grid: Grid,
+    nodes: usize,
+) -> Plan<'_> {
     let planner = Planner { question, nodes };
     let queries = match kind {
         SourceKind::Platform => planner.of_platform(),
         _ => planner.of_exporter(),
     };
-    let of_workloads = question.by == By::Workload;
-    let of_cpusets = question.by == By::Cpuset;
-    Plan { kind, window, grid, queries, nodes, of_workloads, of_cpusets, at_peak: question.at_peak }
+    Plan {
+        kind,
+        window,
+        grid,
+        queries,
+        nodes,
+        by: question.by,
+        per_node: question.per_node,
+        filter: &question.filter,
+        want: question.want(),
+        node_names: question.node_names,
+        at_peak: question.at_peak,
+    }
 }
 
 /// Makes the queries of a plan.
@@ -132,15 +155,8 @@ struct Planner<'a> {
     nodes: usize,
 }
 
-impl Planner<'_> {
-    fn nodes_matcher(&self, label: &str) -> Option<String> {
-        let nodes = self.question.filter.nodes.as_ref()?;
-        Some(promql::any_of(label, nodes.iter().map(String::as_str)))
-    }
-}
-
 /// For a reader: source, window, grid, and each query with its purpose and cost.
-impl fmt::Display for Plan {
+impl fmt::Display for Plan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (window, grid) = (self.window, self.grid);
         writeln!(f, "source {}, window {} to {}", self.kind.as_str(), window.start, window.end)?;
@@ -166,10 +182,10 @@ impl fmt::Display for Plan {
         }) {
             writeln!(f, "beside them where pods ran, then when those moved that did: kube_pod_info")?;
         }
-        if self.of_workloads {
+        if self.by == By::Workload {
             writeln!(f, "beside them the owners of pods: {}", metric_names::OWNERS)?;
         }
-        if self.of_cpusets {
+        if self.by == By::Cpuset {
             writeln!(f, "beside them the nodes' sets of CPUs: how busy they were, and what strays")?;
         }
         if self.at_peak {

@@ -1,22 +1,26 @@
 //! Probe: finds the source, the part of the window that it covers, the times of its samples, and its nodes.
+mod platform;
+mod recorded;
+
 use super::coverage::Coverage;
 use super::metric_names;
 use super::nodes::{self, Nodes};
-use super::question::{Question, SourceChoice};
+use super::question::SourceChoice;
 use super::sampling::Sampling;
-use crate::prometheus::{Grid, Series, Size, excess};
-use crate::query::{Cost, Querier, Span, Split, add_samples, promql};
+use crate::prometheus::Grid;
+use crate::query::{Querier, Span};
 use crate::report::{Class, SourceKind, Steps};
-use crate::time::{Timestamp, show_duration};
+use crate::time::show_duration;
 use anyhow::{Result, bail};
-use std::collections::{BTreeMap, BTreeSet};
+use recorded::RecordedTotals;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Interval of the exporter's rules and of the platform's, if a single sample tells none.
-pub(super) const EXPORTER_INTERVAL: Duration = Duration::from_secs(15);
+const EXPORTER_INTERVAL: Duration = Duration::from_secs(15);
 const PLATFORM_INTERVAL: Duration = Duration::from_secs(30);
 /// Length of time that holds several samples at any usual interval.
-pub(super) const ENOUGH: Duration = Duration::from_secs(300);
+const ENOUGH: Duration = Duration::from_secs(300);
 /// Number of samples with which the exporter answers though it does not cover the window.
 const SAMPLES_ENOUGH: usize = 10;
 /// Number of pods of a cluster, before it is known.
@@ -29,6 +33,19 @@ pub(super) struct Identity {
     pub replica: Option<String>,
     /// Number of nodes at the window's end.
     pub nodes: Option<usize>,
+}
+
+impl Identity {
+    /// Returns the notes on what the server lacks of these nodes.
+    pub(super) fn notes(&self, nodes: &Nodes) -> Vec<String> {
+        let gaps = |replica| format!("gaps are those of {replica}: another replica may have other ones");
+        let silent = |all: usize| {
+            let silent = all - nodes.count;
+            format!("{silent} of {all} nodes have no series of host processes in this window")
+        };
+        let gaps = self.replica.as_ref().filter(|_| nodes.has_gaps).map(gaps);
+        gaps.into_iter().chain(self.nodes.filter(|all| *all > nodes.count).map(silent)).collect()
+    }
 }
 
 /// Totals of all nodes, before any filter.
@@ -61,43 +78,38 @@ pub(super) async fn identify(querier: &Querier<'_>, asked: Span) -> Result<Ident
 
 /// Finds the source. The inner error is the notes if no source has a sample in the window. Errors if the exporter's series
 /// are there without its rules, and nothing else is.
-pub(crate) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<Result<Probe, Vec<String>>> {
-    let asked = question.span();
-    let mut notes = Vec::new();
-    let mut exporter = None;
-    if question.source != SourceChoice::Platform {
-        let recorded = RecordedTotals::fetch(querier, asked).await?;
-        let times = recorded.times();
-        let sampling = Sampling::from_times(&times, EXPORTER_INTERVAL);
-        exporter = sampling
-            .and_then(|sampling| Coverage::from_times(sampling, asked, &times, "exporter's"))
-            .map(|coverage| (coverage, recorded));
-        notes.extend(sampling.filter(|_| exporter.is_none()).map(Sampling::none_in));
+pub(crate) async fn probe(
+    querier: &Querier<'_>,
+    asked: Span,
+    choice: SourceChoice,
+) -> Result<Result<Probe, Vec<String>>> {
+    let (mut notes, mut less) = (Vec::new(), None);
+    for kind in choice.kinds() {
+        let (times, interval, recorded) = match kind {
+            SourceKind::Exporter => {
+                let recorded = RecordedTotals::fetch(querier, asked).await?;
+                (recorded.times(), EXPORTER_INTERVAL, recorded)
+            }
+            _ => (platform::times(querier, asked).await?, PLATFORM_INTERVAL, RecordedTotals::default()),
+        };
+        let Some(sampling) = Sampling::from_times(&times, interval) else { continue };
+        let Some(coverage) = Coverage::from_times(sampling, asked, &times, *kind) else {
+            notes.extend((*kind == SourceKind::Exporter).then(|| sampling.none_in()));
+            continue;
+        };
+        let enough = coverage.window == asked || coverage.samples >= SAMPLES_ENOUGH;
+        match kind {
+            SourceKind::Exporter if enough || choice == SourceChoice::Exporter => {
+                return of_exporter(querier, coverage, &recorded).await.map(Ok);
+            }
+            SourceKind::Exporter => less = Some((coverage, recorded)),
+            _ => return of_platform(querier, coverage, less.map(|(less, _)| less)).await.map(Ok),
+        }
     }
-    let enough = |coverage: &Coverage| coverage.window == asked || coverage.samples >= SAMPLES_ENOUGH;
-    let alone = question.source == SourceChoice::Exporter;
-    if let Some((coverage, recorded)) = exporter.take_if(|(coverage, _)| alone || enough(coverage)) {
+    if let Some((coverage, recorded)) = less {
         return of_exporter(querier, coverage, &recorded).await.map(Ok);
     }
-    if !alone && let Some(coverage) = platform_coverage(querier, asked).await? {
-        let nodes = Nodes::of_platform(querier, coverage.window).await?;
-        let mut notes = coverage.notes.clone();
-        notes.push(match &exporter {
-            None => NOT_INSTALLED.to_owned(),
-            Some((less, _)) => format!(
-                "the exporter's series cover {} of the window and the platform's {}: --source exporter shows the former",
-                show_duration(less.window.length()),
-                show_duration(coverage.window.length())
-            ),
-        });
-        let (window, grid) = (coverage.window, coverage.grid);
-        let kind = SourceKind::Platform;
-        return Ok(Ok(Probe { kind, window, grid, nodes, totals: Totals::default(), notes }));
-    }
-    if let Some((coverage, recorded)) = exporter {
-        return of_exporter(querier, coverage, &recorded).await.map(Ok);
-    }
-    if question.source != SourceChoice::Platform && notes.is_empty() {
+    if choice != SourceChoice::Platform && notes.is_empty() {
         let scraped = format!("count(last_over_time({}[5m]))", metric_names::SCRAPED);
         if querier.client().one(&scraped, asked.end).await?.is_some() {
             bail!(
@@ -112,6 +124,22 @@ pub(crate) async fn probe(querier: &Querier<'_>, question: &Question) -> Result<
 const NOT_INSTALLED: &str = "no series of the exporter: host is the services that the platform counts, pods are 5-minute \
                              rates, and kernel threads are not known; `oc interrogate install` adds them";
 
+/// Completes the platform's source. `less`: what the exporter covers, if that is not enough.
+async fn of_platform(querier: &Querier<'_>, coverage: Coverage, less: Option<Coverage>) -> Result<Probe> {
+    let Coverage { window, grid, mut notes, .. } = coverage;
+    let nodes = Nodes::of_platform(querier, window).await?;
+    notes.push(match less {
+        None => NOT_INSTALLED.to_owned(),
+        Some(less) => format!(
+            "the exporter's series cover {} of the window and the platform's {}: --source exporter shows the former",
+            show_duration(less.window.length()),
+            show_duration(window.length())
+        ),
+    });
+    Ok(Probe { kind: SourceKind::Platform, window, grid, nodes, totals: Totals::default(), notes })
+}
+
+/// Completes the exporter's source.
 async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &RecordedTotals) -> Result<Probe> {
     let Coverage { window, grid, samples, holes, mut notes } = coverage;
     let numbers = recorded.values(metric_names::NODES_RECORDED, window);
@@ -119,132 +147,6 @@ async fn of_exporter(querier: &Querier<'_>, coverage: Coverage, recorded: &Recor
     notes.extend(nodes.notes.iter().cloned());
     let totals = recorded.totals(grid);
     Ok(Probe { kind: SourceKind::Exporter, window, grid, nodes, totals, notes })
-}
-
-/// Samples of the totals that the exporter's rules record, by metric and class.
-#[derive(Debug, Default)]
-pub(super) struct RecordedTotals(BTreeMap<(String, String), Vec<(Timestamp, f64)>>);
-
-impl RecordedTotals {
-    /// Fetches them for a window, and for more before it if it is too short to tell their interval.
-    async fn fetch(querier: &Querier<'_>, asked: Span) -> Result<RecordedTotals> {
-        let span = Span::ending(asked.end, asked.length().max(ENOUGH));
-        let selector = promql::any_metric(&metric_names::TOTALS, None);
-        let mut recorded = RecordedTotals::default();
-        let take = |response: &[Series<'_>]| {
-            for series in response {
-                let key = (series.label("__name__").to_owned(), series.label("class").to_owned());
-                let finite = series.samples.iter().filter(|(_, value)| value.is_finite());
-                recorded.0.entry(key).or_default().extend(finite);
-            }
-        };
-        let number = metric_names::TOTALS.len() + metric_names::CLASS_COUNT;
-        querier.samples(&selector, span, Cost::new(number, number), take).await?;
-        for samples in recorded.0.values_mut() {
-            samples.sort_unstable_by_key(|(at, _)| *at);
-            samples.dedup_by_key(|(at, _)| *at);
-        }
-        Ok(recorded)
-    }
-
-    /// Returns the times at which each of the totals has a sample.
-    pub(super) fn times(&self) -> Vec<Timestamp> {
-        let times = |metric: &str| -> BTreeSet<Timestamp> {
-            let of = self.0.iter().filter(|((name, _), _)| name == metric);
-            of.flat_map(|(_, samples)| samples).map(|(at, _)| *at).collect()
-        };
-        let all = metric_names::TOTALS.map(times);
-        let common = all.iter().cloned().reduce(|a, b| a.intersection(&b).copied().collect());
-        common.unwrap_or_default().into_iter().collect()
-    }
-
-    /// Returns the values of a metric of one series in a window.
-    fn values(&self, metric: &str, window: Span) -> Vec<f64> {
-        let samples = self.0.get(&(metric.to_owned(), String::new())).map_or(&[][..], Vec::as_slice);
-        let inside = samples.iter().filter(|(at, _)| window.holds(*at));
-        inside.map(|(_, value)| *value).collect()
-    }
-
-    /// Puts them on a grid.
-    pub(super) fn totals(&self, grid: Grid) -> Totals {
-        let steps = |samples: &Vec<(Timestamp, f64)>| {
-            let mut steps = Steps::absent(grid.points());
-            add_samples(&mut steps, grid, samples);
-            steps
-        };
-        let one = |metric: &str| self.0.get(&(metric.to_owned(), String::new())).map(steps);
-        let classes = self.0.iter().filter(|((name, _), _)| name == metric_names::CLASSES);
-        let classes = classes.map(|((_, class), samples)| (Class::of_label(class), steps(samples)));
-        Totals {
-            classes: classes.filter(|(_, steps)| steps.samples() > 0).collect(),
-            busy: one(metric_names::CLUSTER_BUSY),
-            unattributed: one(metric_names::UNATTRIBUTED),
-        }
-    }
-}
-
-/// Finds the coverage of the platform's series of pods by the one that has the most samples.
-async fn platform_coverage(querier: &Querier<'_>, asked: Span) -> Result<Option<Coverage>> {
-    let span = Span::ending(asked.end, asked.length().max(ENOUGH));
-    // The series of the last round will do as long as it has the newest sample.
-    if let Some(selector) = querier.cache().and_then(|cache| cache.choice(metric_names::PLATFORM_PODS)) {
-        let newest = format!("max(timestamp({}))", metric_names::PLATFORM_PODS);
-        let newest = querier.client().one(&newest, asked.end).await?;
-        let coverage = coverage_of(querier, &selector, asked, span).await?;
-        let last = coverage.as_ref().map(|coverage| coverage.grid.end);
-        if newest.map(Timestamp::from_seconds).is_some_and(|newest| last == Some(newest)) {
-            return Ok(coverage);
-        }
-    }
-    let fullest = promql::fullest(metric_names::PLATFORM_PODS, &querier.ranges().text(span.length()));
-    let named = |response: &[Series<'_>]| {
-        let count = |series: &Series<'_>| (exactly(series), series.value().unwrap_or(0.0));
-        response.iter().map(count).collect::<Vec<_>>()
-    };
-    let counted = match querier.client().instant(&fullest, span.end, Size::Few, named).await {
-        Err(error) if excess(&error).is_some() => {
-            let mut counted: BTreeMap<String, f64> = BTreeMap::new();
-            let query = |selector: &str, range: &str| promql::statistic("count", selector, range);
-            let take = |response: &[Series<'_>]| {
-                for (selector, number) in named(response) {
-                    *counted.entry(selector).or_default() += number;
-                }
-            };
-            let cost = Cost::new(PODS, PODS).by(metric_names::PLATFORM_PODS, "namespace");
-            querier.over(query, metric_names::PLATFORM_PODS, span, (Split::Time, cost), take).await?;
-            counted.into_iter().collect()
-        }
-        other => other?,
-    };
-    let Some((selector, _)) = counted.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { return Ok(None) };
-    if let Some(cache) = querier.cache() {
-        cache.choose(metric_names::PLATFORM_PODS, selector.clone());
-    }
-    coverage_of(querier, &selector, asked, span).await
-}
-
-/// Finds the part of a window that the samples of one series of the platform cover.
-async fn coverage_of(
-    querier: &Querier<'_>,
-    selector: &str,
-    asked: Span,
-    span: Span,
-) -> Result<Option<Coverage>> {
-    let mut times = BTreeSet::new();
-    let take = |response: &[Series<'_>]| {
-        times.extend(response.iter().flat_map(|series| &series.samples).map(|(at, _)| *at));
-    };
-    querier.samples(selector, span, Cost::new(1, 1), take).await?;
-    let times: Vec<Timestamp> = times.into_iter().collect();
-    Ok(Sampling::from_times(&times, PLATFORM_INTERVAL)
-        .and_then(|sampling| Coverage::from_times(sampling, asked, &times, "platform's")))
-}
-
-/// Selects one series of the platform's pods by its labels.
-fn exactly(series: &Series<'_>) -> String {
-    let labels = series.labels.iter().filter(|(name, _)| name != "__name__");
-    let labels = labels.map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    promql::exactly(metric_names::PLATFORM_PODS, &labels)
 }
 
 /// Returns the number of nodes that a query is planned for.

@@ -2,7 +2,7 @@
 use super::filter::Filter;
 use crate::cluster::Partitioning;
 use crate::query::{Span, Want};
-use crate::report::{Report, SortBy, Source, Window};
+use crate::report::{Report, SortBy, Source, SourceKind, Window};
 use crate::time::Timestamp;
 use anyhow::{Context, Result, ensure};
 use node_cpu::CpuList;
@@ -111,6 +111,17 @@ pub struct KnownSets {
     pub affinities: BTreeMap<String, Vec<Affinity>>,
 }
 
+impl KnownSets {
+    /// Returns the reserved CPUs of a node, and the isolated ones if they are told and not all others.
+    pub(super) fn on_node(&self, node: &str) -> Option<(&CpuList, Option<&CpuList>)> {
+        if let Some(reserved) = &self.reserved {
+            return Some((reserved, None));
+        }
+        let sets = self.partitioning.of_nodes.get(node)?;
+        Some((&sets.reserved, sets.isolated.as_ref()))
+    }
+}
+
 /// Threads of one process name that may run on the same CPUs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Affinity {
@@ -132,6 +143,17 @@ pub enum SourceChoice {
     Exporter,
     /// The platform's own series.
     Platform,
+}
+
+impl SourceChoice {
+    /// Returns the sources, in the order in which they are tried.
+    pub(super) fn kinds(self) -> &'static [SourceKind] {
+        match self {
+            SourceChoice::Auto => &[SourceKind::Exporter, SourceKind::Platform],
+            SourceChoice::Exporter => &[SourceKind::Exporter],
+            SourceChoice::Platform => &[SourceKind::Platform],
+        }
+    }
 }
 
 /// Level of rows.

@@ -172,11 +172,10 @@ impl Recording {
         let mut notes = Vec::new();
         if let Some(mut sets) = sets {
             notes.append(&mut sets.notes);
+            sets.leave(&question.filter);
             assembly.add_cpusets(sets);
         }
-        let mut report = assembly.report(source);
-        report.notes.extend(notes);
-        report
+        assembly.report(source, notes)
     }
 }
 

@@ -7,8 +7,8 @@ use super::probe::{Identity, Probe, identify, nodes_for, probe};
 use super::question::{By, Question};
 use super::{metric_names, nodes};
 use crate::prometheus::Size;
-use crate::query::{Querier, Span, source_of};
-use crate::report::{Class, Report, Source, SourceKind};
+use crate::query::{Querier, source_of};
+use crate::report::{Report, Source, SourceKind};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,103 +17,69 @@ use std::time::Duration;
 pub(super) async fn run(querier: &Querier<'_>, question: &Question) -> Result<Report> {
     // Sends one request, and the others only if that is not refused.
     querier.learn_dialect().await?;
-    let (identity, found) = tokio::try_join!(identify(querier, question.span()), probe(querier, question))?;
+    let asked = question.span();
+    let (identity, found) =
+        tokio::try_join!(identify(querier, asked), probe(querier, asked, question.source))?;
     let mut report = match found {
-        Ok(found) => of_source(querier, question, &identity, found).await?,
         Err(notes) => {
             querier.client().require_stores().await?;
-            nothing(querier, question, &identity, notes)
+            let source = source(querier, SourceKind::Platform, &identity, 0);
+            let mut report = question.empty_report(asked.window(Duration::ZERO), source);
+            report.notes = notes;
+            report.notes.push(NOTHING.to_owned());
+            report
+        }
+        Ok(Probe { kind, window, grid, nodes, totals, mut notes }) => {
+            let plan = plan(question, kind, window, grid, nodes_for(&nodes));
+            let (fetched, mut cpusets, node_names) = tokio::try_join!(
+                fetch(querier, &plan),
+                sets_of(querier, question, &plan),
+                names_of(querier, &plan)
+            )?;
+            let source = Source { node_names, ..source(querier, kind, &identity, nodes.count) };
+            notes.extend(fetched.notes.iter().cloned());
+            notes.extend(cpusets.iter_mut().flat_map(|cpusets| std::mem::take(&mut cpusets.notes)));
+            notes.extend(identity.notes(&nodes));
+            let expected = window.length().div_duration_f64(grid.step);
+            let extent = Extent { kind, window, step: grid.step, points: grid.points(), expected };
+            let mut assembly = Assembly::new(question, extent, fetched, totals);
+            if let Some(step) = assembly.peak_step() {
+                let time = grid.start + grid.step * step as u32;
+                let cores = fetch_at(querier, &plan, assembly.fetched(), time).await?;
+                assembly.add_peak(step, time, cores);
+            }
+            if let Some(cpusets) = cpusets {
+                assembly.add_cpusets(cpusets);
+            }
+            assembly.report(source, notes)
         }
     };
     report.notes.extend(querier.client().warnings());
     Ok(report)
 }
 
-async fn of_source(
-    querier: &Querier<'_>,
-    question: &Question,
-    identity: &Identity,
-    Probe { kind, window, grid, nodes, totals, notes }: Probe,
-) -> Result<Report> {
-    let plan = plan(question, kind, window, grid, nodes_for(&nodes));
-    let (fetched, mut cpusets, node_names) =
-        tokio::try_join!(fetch(querier, question, &plan), sets_of(querier, question, &plan), async {
-            Ok(node_names(querier, question, window).await)
-        })?;
-    let source = Source { node_names, ..source(querier, kind, identity, nodes.count) };
-    let expected = window.length().div_duration_f64(grid.step);
-    let extent = Extent { kind, window, step: grid.step, points: grid.points(), expected };
-    let mut assembly = Assembly::new(question, extent, fetched, totals);
-    if let Some(step) = assembly.peak_step() {
-        let time = grid.start + grid.step * step as u32;
-        let cores = fetch_at(querier, question, &plan, assembly.fetched(), time).await?;
-        assembly.add_peak(step, time, cores);
-    }
-    let mut of_fetch = assembly.fetched().notes.clone();
-    if let Some(cpusets) = &mut cpusets {
-        of_fetch.append(&mut cpusets.notes);
-    }
-    if let Some(cpusets) = cpusets {
-        assembly.add_cpusets(cpusets);
-    }
-    let mut report = assembly.report(source);
-    report.notes = [notes, of_fetch].concat();
-    if let Some(replica) = identity.replica.as_ref().filter(|_| nodes.has_gaps) {
-        report.notes.push(format!("gaps are those of {replica}: another replica may have other ones"));
-    }
-    if let Some(all) = identity.nodes.filter(|all| *all > nodes.count) {
-        let silent = all - nodes.count;
-        report.notes.push(format!("{silent} of {all} nodes have no series of host processes in this window"));
-    }
-    notes_of_rows(question, &mut report);
-    Ok(report)
-}
-
-/// Adds the notes on what rows there are.
-pub(super) fn notes_of_rows(question: &Question, report: &mut Report) {
-    let threads = report.rows.iter().any(|row| row.thread.is_some());
-    let groups = [Class::Host, Class::Kernel].iter().any(|class| question.filter.has_class(*class));
-    if question.by == By::Thread && groups && !threads {
-        report.notes.push("no series of threads in this window: rows are of their groups".to_owned());
-    }
-    if report.rows.is_empty() {
-        report
-            .notes
-            .push("no rows: the filters left out everything that has samples in this window".to_owned());
-    }
-}
+const NOTHING: &str =
+    "no rows: nothing has samples in this window, neither the exporter's series nor the platform's";
 
 /// Fetches the sets of CPUs, if rows are by set.
-async fn sets_of(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Option<Cpusets>> {
-    if !plan.of_cpusets {
+async fn sets_of(querier: &Querier<'_>, question: &Question, plan: &Plan<'_>) -> Result<Option<Cpusets>> {
+    if plan.by != By::Cpuset {
         return Ok(None);
     }
     Cpusets::fetch(querier, question, plan).await.map(Some)
 }
 
 /// Lists the names of the nodes, if they are asked for; none if the server does not list them.
-async fn node_names(querier: &Querier<'_>, question: &Question, window: Span) -> Vec<String> {
-    if !question.node_names {
-        return Vec::new();
+async fn names_of(querier: &Querier<'_>, plan: &Plan<'_>) -> Result<Vec<String>> {
+    if !plan.node_names {
+        return Ok(Vec::new());
     }
-    let (times, size) = ((window.start, window.end), Size::from_samples(nodes::UNKNOWN));
+    let (times, size) = ((plan.window.start, plan.window.end), Size::from_samples(nodes::UNKNOWN));
     let of = |label, metric| querier.client().label_values(label, metric, times, size);
     let (placed, busy) = tokio::join!(of("node", metric_names::POD_INFO), of("instance", metric_names::BUSY));
     let names = placed.unwrap_or_default().into_iter().chain(busy.unwrap_or_default());
     let names: BTreeSet<String> = names.filter(|name| !name.is_empty()).collect();
-    names.into_iter().collect()
-}
-
-/// Makes the report of a window in which nothing has a sample.
-fn nothing(querier: &Querier<'_>, question: &Question, identity: &Identity, notes: Vec<String>) -> Report {
-    let source = source(querier, SourceKind::Platform, identity, 0);
-    let mut report = question.empty_report(question.span().window(Duration::ZERO), source);
-    report.notes = notes;
-    report.notes.push(
-        "no rows: nothing has samples in this window, neither the exporter's series nor the platform's"
-            .to_owned(),
-    );
-    report
+    Ok(names.into_iter().collect())
 }
 
 fn source(querier: &Querier<'_>, kind: SourceKind, identity: &Identity, nodes: usize) -> Source {

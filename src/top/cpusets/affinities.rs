@@ -1,5 +1,4 @@
 //! Strays by the CPUs that each thread of a node was allowed to use, as a must-gather lists them.
-use super::platform::sets_on;
 use super::{Threads, ThreadsOnNodes};
 use crate::report::Class;
 use crate::top::key::Key;
@@ -16,7 +15,8 @@ pub(super) fn strays(question: &Question, notes: &mut Vec<String>) -> Option<BTr
     let mut found: BTreeMap<Key, ThreadsOnNodes> = BTreeMap::new();
     let mut is_known = false;
     for (node, affinities) in &question.sets.affinities {
-        let Some((reserved, isolated)) = sets_on(question, node).filter(|_| question.filter.has_node(node))
+        let Some((reserved, isolated)) =
+            question.sets.on_node(node).filter(|_| question.filter.has_node(node))
         else {
             continue;
         };

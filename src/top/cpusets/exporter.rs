@@ -1,6 +1,6 @@
 //! Sets by the exporter's series: of each node's own command line, which tells isolated CPUs and all others.
 use super::Cpusets;
-use super::strays::{Strays, nodes_matcher};
+use super::strays::Strays;
 use crate::cluster::ProfileSets;
 use crate::prometheus::{Series, Size};
 use crate::query::promql::{self, At};
@@ -8,12 +8,13 @@ use crate::query::{Cost, Querier};
 use crate::report::Cpuset;
 use crate::top::metric_names::{self, CPUSETS};
 use crate::top::plan::Plan;
-use crate::top::question::Question;
+use crate::top::question::{KnownSets, Question};
 use anyhow::Result;
 
 /// Fetches the sets and the strays.
-pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Cpusets> {
-    let on: Vec<String> = nodes_matcher(question, "instance").into_iter().collect();
+pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan<'_>) -> Result<Cpusets> {
+    let on: Vec<String> = question.filter.nodes_matcher("instance").into_iter().collect();
+    let finer = finer_sets(&question.sets);
     let busy = promql::select(CPUSETS, &on);
     let labels = if question.per_node { "instance, cpuset" } else { "cpuset" };
     let text = |at: &At| promql::sum_by(labels, &at.select(&busy));
@@ -44,15 +45,15 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
         return Ok(cpusets);
     }
     cpusets.notes.extend(strays.notes);
-    cpusets.notes.extend(finer_sets(question));
+    cpusets.notes.extend(finer);
     cpusets.strays = Some(strays.found);
     cpusets.strays_are_measured = true;
     Ok(cpusets)
 }
 
 /// Notes which sets of the profiles the nodes' command lines do not tell apart.
-fn finer_sets(question: &Question) -> Vec<String> {
-    let profiles = question.sets.partitioning.of_nodes.values();
+fn finer_sets(sets: &KnownSets) -> Vec<String> {
+    let profiles = sets.partitioning.of_nodes.values();
     let any = |set: fn(&ProfileSets) -> bool| profiles.clone().any(set);
     let mut notes = Vec::new();
     if any(|sets| sets.shared.is_some()) {
@@ -61,7 +62,7 @@ fn finer_sets(question: &Question) -> Vec<String> {
     if any(|sets| sets.ovs_dpdk.is_some()) {
         notes.push("isolated holds the profile's ovsDpdk CPUs too".to_owned());
     }
-    if question.sets.reserved.is_some() {
+    if sets.reserved.is_some() {
         notes.push("sets are those of the nodes' command lines, not those of --reserved".to_owned());
     }
     notes

@@ -6,21 +6,21 @@ use crate::query::{Cost, Querier};
 use crate::report::{Cpuset, Steps};
 use crate::top::metric_names;
 use crate::top::plan::Plan;
-use crate::top::question::Question;
+use crate::top::question::{KnownSets, Question};
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use node_cpu::CpuList;
 use std::collections::BTreeMap;
 
-pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Cpusets> {
+pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan<'_>) -> Result<Cpusets> {
     let mut cpusets = Cpusets::default();
     cpusets.notes.push(
         "the platform's series do not tell where something may run: rows are of groups and pods; `oc interrogate install` adds it"
             .to_owned(),
     );
-    let sets = sets_of_nodes(question);
+    let sets = sets_of_nodes(&question.sets);
     if sets.is_empty() {
-        cpusets.notes.push(why_unknown(question));
+        cpusets.notes.push(why_unknown(&question.sets));
         return Ok(cpusets);
     }
     cpusets.strays = affinities::strays(question, &mut cpusets.notes);
@@ -51,9 +51,9 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
 
 /// Lists the sets that are known, without how busy they were.
 pub(super) fn list_sets(question: &Question, cpusets: &mut Cpusets) {
-    let sets = sets_of_nodes(question);
+    let sets = sets_of_nodes(&question.sets);
     if sets.is_empty() {
-        cpusets.notes.push(why_unknown(question));
+        cpusets.notes.push(why_unknown(&question.sets));
     }
     for (of, nodes) in sets {
         let shown = nodes.iter().filter(|node| question.filter.has_node(node));
@@ -68,18 +68,9 @@ pub(super) fn list_sets(question: &Question, cpusets: &mut Cpusets) {
     }
 }
 
-fn why_unknown(question: &Question) -> String {
-    let why = question.sets.partitioning.why_none.as_deref().unwrap_or("nothing tells");
+fn why_unknown(sets: &KnownSets) -> String {
+    let why = sets.partitioning.why_none.as_deref().unwrap_or("nothing tells");
     format!("which CPUs are reserved is not known ({why}): --reserved 0-1,52-53 tells")
-}
-
-/// Returns the reserved CPUs of a node, and the isolated ones if they are told and not all others.
-pub(super) fn sets_on<'a>(question: &'a Question, node: &str) -> Option<(&'a CpuList, Option<&'a CpuList>)> {
-    if let Some(reserved) = &question.sets.reserved {
-        return Some((reserved, None));
-    }
-    let sets = question.sets.partitioning.of_nodes.get(node)?;
-    Some((&sets.reserved, sets.isolated.as_ref()))
 }
 
 /// Set of some nodes: its CPUs, or all but them.
@@ -109,19 +100,19 @@ impl SetOfNodes {
 }
 
 /// Returns the sets that the user or a profile tells, each with its nodes; no nodes are all of them.
-fn sets_of_nodes(question: &Question) -> BTreeMap<SetOfNodes, Vec<&str>> {
+fn sets_of_nodes(sets: &KnownSets) -> BTreeMap<SetOfNodes, Vec<&str>> {
     let mut all: BTreeMap<SetOfNodes, Vec<&str>> = BTreeMap::new();
-    if let Some(reserved) = &question.sets.reserved {
+    if let Some(reserved) = &sets.reserved {
         all.insert(SetOfNodes::new(Cpuset::Reserved, reserved, false), Vec::new());
         all.insert(SetOfNodes::new(Cpuset::Isolated, reserved, true), Vec::new());
         return all;
     }
-    for (node, sets) in &question.sets.partitioning.of_nodes {
+    for (node, profile) in &sets.partitioning.of_nodes {
         let of = [
-            (Cpuset::Reserved, Some(&sets.reserved)),
-            (Cpuset::Isolated, sets.isolated.as_ref()),
-            (Cpuset::Shared, sets.shared.as_ref()),
-            (Cpuset::OvsDpdk, sets.ovs_dpdk.as_ref()),
+            (Cpuset::Reserved, Some(&profile.reserved)),
+            (Cpuset::Isolated, profile.isolated.as_ref()),
+            (Cpuset::Shared, profile.shared.as_ref()),
+            (Cpuset::OvsDpdk, profile.ovs_dpdk.as_ref()),
         ];
         for (cpuset, list) in of {
             if let Some(list) = list {

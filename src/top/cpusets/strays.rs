@@ -45,7 +45,7 @@ impl Strays {
         let mut notes = Vec::new();
         let (ovs, mut found): (BTreeMap<_, _>, BTreeMap<_, _>) =
             groups.into_iter().partition(|(key, _)| OVS.contains(&key.name.as_str()));
-        if ovs.keys().any(|key| shows(question, key)) {
+        if ovs.keys().any(|key| shows(&question.filter, key)) {
             notes.push(
                 "OVS may run on isolated CPUs, which is expected: it keeps its affinity in step with its load"
                     .to_owned(),
@@ -53,7 +53,7 @@ impl Strays {
         }
         match partitioned {
             Some(true) => found.extend(pods),
-            _ if !pods.keys().any(|key| shows(question, key)) => {}
+            _ if !pods.keys().any(|key| shows(&question.filter, key)) => {}
             Some(false) => notes.push(
                 "pods of the platform may run on isolated CPUs, which is expected: the cluster was installed without workload partitioning"
                     .to_owned(),
@@ -97,7 +97,7 @@ async fn stray_threads(
             of(series, &|threads| threads.most = threads.most.max(now));
         });
     };
-    let selector = promql::select(metric, nodes_matcher(question, "instance").as_slice());
+    let selector = promql::select(metric, question.filter.nodes_matcher("instance").as_slice());
     let labels = if is_pod { "instance, class, namespace, pod" } else { "instance, class, groupname" };
     let list = |selector: &str, range: &str| promql::statistic("last", selector, range);
     // Threads whose CPUs have changed in the window are on two lists, and not twice as many.
@@ -123,10 +123,4 @@ async fn partitions_pods(querier: &Querier<'_>, question: &Question, end: Timest
     }
     let told = querier.client().one(metric_names::PARTITIONED, end).await?;
     Ok(told.filter(|nodes| *nodes > 0.0).map(|_| true))
-}
-
-/// Matches the nodes that are asked for by a label.
-pub(super) fn nodes_matcher(question: &Question, label: &str) -> Option<String> {
-    let nodes = question.filter.nodes.as_ref()?;
-    Some(promql::any_of(label, nodes.iter().map(String::as_str)))
 }

@@ -9,7 +9,6 @@ use crate::report::{Class, SourceKind};
 use crate::time::Timestamp;
 use crate::top::key::{Key, Samples};
 use crate::top::plan::{Form, Plan, Planned, Purpose};
-use crate::top::question::Question;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
@@ -17,8 +16,7 @@ use std::collections::BTreeMap;
 /// Fetches the cores at a time of the rows that were fetched as statistics.
 pub(in crate::top) async fn fetch_at(
     querier: &Querier<'_>,
-    question: &Question,
-    plan: &Plan,
+    plan: &Plan<'_>,
     fetched: &Fetched,
     time: Timestamp,
 ) -> Result<BTreeMap<Key, f64>> {
@@ -29,7 +27,7 @@ pub(in crate::top) async fn fetch_at(
     };
     let grid = Grid { start: time, end: time, step: plan.grid.step };
     // Rows of workloads are never statistics.
-    let owners = Owners::none(question.by);
+    let owners = Owners::none(plan.by);
     let owners = &owners;
     let fetches = plan.queries.iter().filter(is_summed).map(async |query| {
         let text = |at: &At| query.text(at);
@@ -40,9 +38,9 @@ pub(in crate::top) async fn fetch_at(
                     SourceKind::Exporter => Class::of_label(series.label("class")),
                     _ => Class::of_namespace(&pod.0),
                 };
-                owners.key(class, &pod, question.per_node.then_some(node))
+                owners.key(class, &pod, plan.per_node.then_some(node))
             }
-            _ => key(question, plan.kind, query.purpose, series),
+            _ => key(plan, query.purpose, series),
         };
         querier.range(&text, grid, query.cost(), row).await
     });

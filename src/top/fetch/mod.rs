@@ -16,7 +16,6 @@ mod statistics;
 use super::key::{Key, Samples};
 use super::metric_names;
 use super::plan::{Form, Plan, Planned, Purpose};
-use super::question::Question;
 use crate::prometheus::Series;
 use crate::query::Querier;
 use crate::query::promql::At;
@@ -43,17 +42,15 @@ pub(super) struct Fetched {
 }
 
 /// Fetches all queries of a plan.
-pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan) -> Result<Fetched> {
-    let owners = Owners::fetch(querier, question.by, plan.window).await?;
+pub(super) async fn fetch(querier: &Querier<'_>, plan: &Plan<'_>) -> Result<Fetched> {
+    let owners = Owners::fetch(querier, plan.by, plan.window).await?;
     let owners = &owners;
     let fetches = plan.queries.iter().map(async |query| {
         let (rows, nodes) = match (query.purpose, plan.kind) {
-            (Purpose::Pods, SourceKind::Exporter) => {
-                pods::of_exporter(querier, question, plan, owners, query).await?
-            }
-            (Purpose::Pods, _) => pods::of_platform(querier, question, plan, owners, query).await?,
-            (Purpose::PlacedPods, _) => pods::by_placement(querier, question, plan, owners, query).await?,
-            _ => (rows(querier, question, plan, query).await?, BTreeMap::new()),
+            (Purpose::Pods, SourceKind::Exporter) => pods::of_exporter(querier, plan, owners, query).await?,
+            (Purpose::Pods, _) => pods::of_platform(querier, plan, owners, query).await?,
+            (Purpose::PlacedPods, _) => pods::by_placement(querier, plan, owners, query).await?,
+            _ => (rows(querier, plan, query).await?, BTreeMap::new()),
         };
         anyhow::Ok((query.purpose, rows, nodes))
     });
@@ -66,17 +63,12 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
 }
 
 /// Fetches a query whose rows need nothing but its results.
-async fn rows(
-    querier: &Querier<'_>,
-    question: &Question,
-    plan: &Plan,
-    query: &Planned,
-) -> Result<BTreeMap<Key, Samples>> {
-    let key = |series: &Series<'_>| key(question, plan.kind, query.purpose, series);
+async fn rows(querier: &Querier<'_>, plan: &Plan<'_>, query: &Planned) -> Result<BTreeMap<Key, Samples>> {
+    let key = |series: &Series<'_>| key(plan, query.purpose, series);
     if let Form::Statistics(labels) = &query.form {
         let (selector, cost) = (query.selector.as_str(), query.cost());
         let subject = Subject { selector, labels, window: plan.window, grid: plan.grid, cost };
-        let rows = statistics(querier, subject, &question.want(), key).await?;
+        let rows = statistics(querier, subject, &plan.want, key).await?;
         return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Statistics(figures))).collect());
     }
     let text = |at: &At| query.text(at);
@@ -85,10 +77,10 @@ async fn rows(
 }
 
 /// Returns the key of a series of a query.
-fn key(question: &Question, kind: SourceKind, purpose: Purpose, series: &Series<'_>) -> Key {
-    let exporter = kind == SourceKind::Exporter;
+fn key(plan: &Plan<'_>, purpose: Purpose, series: &Series<'_>) -> Key {
+    let exporter = plan.kind == SourceKind::Exporter;
     let text = |name: &str| series.label(name).to_owned();
-    let node = question.per_node.then(|| text(if exporter { "instance" } else { "node" }));
+    let node = plan.per_node.then(|| text(if exporter { "instance" } else { "node" }));
     let class = Class::of_label(series.label("class"));
     match purpose {
         Purpose::Groups if !exporter => Key { name: service(series), node, ..Key::of_class(Class::Host) },

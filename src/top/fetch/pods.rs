@@ -12,7 +12,6 @@ use crate::time::Timestamp;
 use crate::top::key::{Key, Samples};
 use crate::top::metric_names;
 use crate::top::plan::{Form, Plan, Planned};
-use crate::top::question::Question;
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
@@ -27,40 +26,39 @@ type Rows = (BTreeMap<Key, Samples>, BTreeMap<Pod, String>);
 /// is fetched again from its samples, as is one with a sample that is no finite number.
 pub(super) async fn of_exporter(
     querier: &Querier<'_>,
-    question: &Question,
-    plan: &Plan,
+    plan: &Plan<'_>,
     owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
-    let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
+    let shown = |pod: &Pod| plan.filter.has_pod(&pod.0, &pod.1);
     let on_node = |series: &Series<'_>| {
         (pod(series), Class::of_label(series.label("class")), series.label("instance").to_owned())
     };
     if matches!(query.form, Form::Each(_) | Form::Parts(..)) {
         let text = |at: &At| query.text(at);
-        return from_samples(querier, question, plan, owners, (&text, query.cost()), shown).await;
+        return from_samples(querier, plan, owners, (&text, query.cost()), shown).await;
     }
     let each = |selector: &str, at: &At| promql::sum_by(LABELS, &at.select(selector));
     if querier.has_cache() {
         let text = |at: &At| each(&query.selector, at);
-        return from_samples(querier, question, plan, owners, (&text, query.cost()), shown).await;
+        return from_samples(querier, plan, owners, (&text, query.cost()), shown).await;
     }
     let (selector, cost) = (query.selector.as_str(), query.cost());
     let subject = Subject { selector, labels: "", window: plan.window, grid: plan.grid, cost };
-    let series = from_server(querier, subject, &question.want(), &on_node).await?;
+    let series = from_server(querier, subject, &plan.want, &on_node).await?;
     let mut pods: BTreeMap<Pod, Vec<(Class, String, Figures)>> = BTreeMap::new();
     for ((pod, class, node), figures) in series.into_iter().filter(|((pod, ..), _)| shown(pod)) {
         pods.entry(pod).or_default().push((class, node, figures));
     }
     let (mut rows, mut nodes, mut again) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for (pod, parts) in pods {
-        let several = parts.len() > 1 && !question.per_node;
+        let several = parts.len() > 1 && !plan.per_node;
         if several || parts.iter().any(|(.., figures)| is_spoilt(figures)) {
             again.push(pod);
             continue;
         }
         for (class, node, figures) in parts {
-            let of = question.per_node.then_some(node.as_str());
+            let of = plan.per_node.then_some(node.as_str());
             rows.insert(owners.key(class, &pod, of), Samples::Statistics(figures));
             nodes.insert(pod.clone(), node);
         }
@@ -71,7 +69,7 @@ pub(super) async fn of_exporter(
         let cost = Cost::new(2 * batch.len(), 2 * batch.len());
         let wanted = |pod: &Pod| batch.binary_search(pod).is_ok();
         let text = |at: &At| each(&selector, at);
-        from_samples(querier, question, plan, owners, (&text, cost), wanted).await
+        from_samples(querier, plan, owners, (&text, cost), wanted).await
     });
     for (more, on) in try_join_all(batches).await? {
         rows.extend(more);
@@ -83,8 +81,7 @@ pub(super) async fn of_exporter(
 /// Fetches the samples of some pods on each node, and adds up those of one row.
 async fn from_samples(
     querier: &Querier<'_>,
-    question: &Question,
-    plan: &Plan,
+    plan: &Plan<'_>,
     owners: &Owners,
     (text, cost): (&Query<'_>, Cost<'_>),
     wanted: impl Fn(&Pod) -> bool,
@@ -94,7 +91,7 @@ async fn from_samples(
     let take = |series: &Series<'_>| {
         let (pod, node) = (pod(series), series.label("instance"));
         let Some((newest, _)) = series.samples.last().filter(|_| wanted(&pod)) else { return };
-        let of = question.per_node.then_some(node);
+        let of = plan.per_node.then_some(node);
         let cpuset = Cpuset::of_label(series.label("cpuset"));
         let key = Key { cpuset, ..owners.key(Class::of_label(series.label("class")), &pod, of) };
         let steps = rows.entry(key).or_insert_with(|| Steps::absent(plan.grid.points()));
@@ -112,12 +109,11 @@ async fn from_samples(
 /// Fetches the statistics of each pod by the platform, and its last node; or the samples, if rows are of workloads.
 pub(super) async fn of_platform(
     querier: &Querier<'_>,
-    question: &Question,
-    plan: &Plan,
+    plan: &Plan<'_>,
     owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
-    let shown = |pod: &Pod| question.filter.has_pod(&pod.0, &pod.1);
+    let shown = |pod: &Pod| plan.filter.has_pod(&pod.0, &pod.1);
     if let Form::Each(_) = query.form {
         let text = |at: &At| query.text(at);
         let key = |series: &Series<'_>| {
@@ -130,10 +126,9 @@ pub(super) async fn of_platform(
     }
     let (selector, cost) = (query.selector.as_str(), query.cost());
     let subject = Subject { selector, labels: "namespace, pod", window: plan.window, grid: plan.grid, cost };
-    let want = question.want();
     let (mut placement, pods) = tokio::try_join!(
         Placement::fetch(querier, plan.window, false),
-        statistics(querier, subject, &want, pod)
+        statistics(querier, subject, &plan.want, pod)
     )?;
     let gone: Vec<Pod> =
         pods.keys().filter(|pod| shown(pod) && !placement.last.contains_key(*pod)).cloned().collect();
@@ -148,8 +143,7 @@ pub(super) async fn of_platform(
 /// Fetches the samples of each pod by the platform, each added to the row of the node that the pod was on.
 pub(super) async fn by_placement(
     querier: &Querier<'_>,
-    question: &Question,
-    plan: &Plan,
+    plan: &Plan<'_>,
     owners: &Owners,
     query: &Planned,
 ) -> Result<Rows> {
@@ -159,12 +153,12 @@ pub(super) async fn by_placement(
     let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
     let take = |series: &Series<'_>| {
         let pod = pod(series);
-        if !question.filter.has_pod(&pod.0, &pod.1) {
+        if !plan.filter.has_pod(&pod.0, &pod.1) {
             return;
         }
         for (node, samples) in placement.split(&pod, &series.samples) {
-            if question.filter.has_node(node) {
-                let of = question.per_node.then_some(node);
+            if plan.filter.has_node(node) {
+                let of = plan.per_node.then_some(node);
                 let key = owners.key(Class::of_namespace(&pod.0), &pod, of);
                 let steps = rows.entry(key).or_insert_with(|| Steps::absent(plan.grid.points()));
                 add_samples(steps, plan.grid, samples);
@@ -174,7 +168,7 @@ pub(super) async fn by_placement(
     querier.each(&text, plan.grid, query.cost(), take).await?;
     // A pod that moved is shown on the last of these nodes that it was on.
     for (pod, moves) in &placement.rescheduled {
-        let here = moves.iter().rev().find(|(_, node)| question.filter.has_node(node));
+        let here = moves.iter().rev().find(|(_, node)| plan.filter.has_node(node));
         placement.last.extend(here.map(|(_, node)| (pod.clone(), node.clone())));
     }
     Ok((rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect(), placement.last))

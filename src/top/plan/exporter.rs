@@ -31,7 +31,7 @@ impl Planner<'_> {
         if of_each && !pods.is_empty() {
             let mut matchers = vec![metric_names::of_classes(&pods)];
             matchers.extend(filter.namespace.as_ref().map(|name| promql::equal("namespace", name)));
-            matchers.extend(self.nodes_matcher("instance"));
+            matchers.extend(self.question.filter.nodes_matcher("instance"));
             let (read, labels) = (self.nodes * PODS_PER_NODE, "class, namespace, pod, instance".to_owned());
             let form = match question.by {
                 // Samples of a workload's pods are added up.
@@ -61,7 +61,7 @@ impl Planner<'_> {
         }
         if !of_each && question.of_nodes() || filter.nodes.is_some() {
             let mut matchers = Vec::new();
-            matchers.extend(self.nodes_matcher("instance"));
+            matchers.extend(self.question.filter.nodes_matcher("instance"));
             let read = self.nodes * CLASS_COUNT;
             queries.push(Planned {
                 purpose: Purpose::OnNodes,
@@ -106,7 +106,7 @@ impl Planner<'_> {
             let whole =
                 self.on_each_node(Purpose::Groups, metric_names::GROUPS, labels, classes, GROUPS_PER_NODE);
             let mut matchers = vec![metric_names::of_classes(classes)];
-            matchers.extend(self.nodes_matcher("instance"));
+            matchers.extend(self.question.filter.nodes_matcher("instance"));
             let parts = promql::select(metric_names::GROUPS_BY_CPUSET, &matchers);
             return Planned { form: Form::Parts(self.labels(labels) + ", cpuset", parts), ..whole };
         }
@@ -139,7 +139,7 @@ impl Planner<'_> {
         per_node: usize,
     ) -> Planned {
         let mut matchers = vec![metric_names::of_classes(classes)];
-        matchers.extend(self.nodes_matcher("instance"));
+        matchers.extend(self.question.filter.nodes_matcher("instance"));
         let (labels, read) = (self.labels(labels), self.nodes * per_node);
         Planned {
             purpose,
@@ -153,7 +153,7 @@ impl Planner<'_> {
 
     /// Plans a sum of pods on the nodes asked for.
     fn pods(&self, purpose: Purpose, labels: String, mut matchers: Vec<String>, read: usize) -> Planned {
-        matchers.extend(self.nodes_matcher("instance"));
+        matchers.extend(self.question.filter.nodes_matcher("instance"));
         let each = if purpose == Purpose::Namespaces { NAMESPACES } else { 1 };
         let returned = if self.question.per_node { read } else { each.max(1) };
         let selector = promql::select(metric_names::PODS, &matchers);

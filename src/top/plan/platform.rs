@@ -43,7 +43,7 @@ impl Planner<'_> {
             services(Purpose::Host, String::new(), Vec::new(), 1),
             pods(Purpose::Namespaces, "namespace", &[], NAMESPACES),
         ];
-        let on_nodes: Vec<String> = self.nodes_matcher("node").into_iter().collect();
+        let on_nodes: Vec<String> = self.question.filter.nodes_matcher("node").into_iter().collect();
         if filter.has_class(Class::Host) && (of_each || question.of_nodes()) {
             let node = if question.per_node { "node" } else { "" };
             let (labels, each) = match (of_each, question.per_node) {

@@ -36,7 +36,7 @@ fn question(by: By) -> Question {
     }
 }
 
-fn planned(question: &Question, kind: SourceKind) -> Plan {
+fn planned(question: &Question, kind: SourceKind) -> Plan<'_> {
     plan(question, kind, WINDOW, GRID, 200)
 }
 
