@@ -1,38 +1,53 @@
 //! `oc interrogate`: where the CPU of OpenShift nodes goes, outside and inside of pods.
 //!
 //! ```text
-//!   main        parse, run, print the error, return the code
-//!   cli         flags, turned into types once                       exit codes
+//!   main        Parse, run, print the error, return the code
 //!    |
-//!   status      from the objects to the data: what is wrong, and what helps
+//!   cli         Command line: runs the commands, returns exit codes, prints the error
+//!               line
 //!    |
-//!   print       Report -> table, csv, json, yaml, svg; verdicts     what is shown
+//!   status      `status`: checks an installation from its objects to its data, and names
+//!               remedies
 //!    |
-//!   compare     two reports -> joined rows -> verdicts              what changed
+//!   print       From a report to a page: one small file a format, each of which writes
+//!               to any `io::Write`
 //!    |
-//!   capture     samples and objects into a file that travels, and out of it
+//!   compare     what changed between two windows, of this cluster or of saved reports
 //!    |
-//!   budget      limits -> measurements -> verdicts                  what is judged
+//!   capture     Captures: what this tool's questions read, in a file that travels, as a
+//!               must-gather has it
 //!    |
-//!   top         Question -> queries -> results -> Report            what is computed
-//!    |            \-> local: this machine's own kernel -/
-//!   install     manifests/ and the exporter into the cluster, and out again
+//!   budget      limits of what the platform may use, and verdicts on them
 //!    |
-//!   query       PromQL, split into parts that no server refuses, and its results put on a grid
+//!   top         From a question to a report: by the cluster's Prometheus, or by this
+//!               machine's own kernel
+//!   install     `install` and `uninstall`: the exporter, its rules and its dashboard,
+//!               into the cluster and out of it
 //!    |
-//!   cluster     kubeconfig -> token -> route -> CA bundle, or a port forward
-//!   progress    a bar on the terminal
-//!   prometheus  the HTTP API, or a file's samples: queries out,     the ground: knows
-//!    |          series in
-//!   evaluate    PromQL over a file's samples
+//!   query       Queries to a Prometheus: their text, cost and shards, and a cache of
+//!               their results
 //!    |
-//!   openmetrics a file's samples, as a stream
-//!   report      rows, totals, statistics over steps of time         nothing of the above
+//!   cluster     Access to a cluster and to its Prometheus: from a kubeconfig to a client
+//!               of each
+//!   progress    Progress bar for work that takes over a second
 //!    |
-//!   time        points in time and durations                        trace: requests on stderr, for -v
-//!
-//!   node_cpu (node-cpu/)           counts CPU on a node; runs as a DaemonSet, and inside `top --local`
+//!   prometheus  Client of Prometheus: sends queries to its HTTP API, parses responses,
+//!               and words each failure with its remedy
+//!    |
+//!   report      The one result in the middle: sources make a [`Report`], printers read
+//!               it
+//!   evaluate    Evaluation: PromQL over samples in memory, as Prometheus 3 evaluates it
+//!    |
+//!   openmetrics OpenMetrics text as `promtool tsdb dump-openmetrics` writes it, one line
+//!               a sample: read as a stream, and only the samples of metrics that are
+//!               wanted are parsed
+//!    |
+//!   time        Points in time to the millisecond, as Prometheus has them, and its
+//!               durations: from strings and to strings
+//!   trace       Trace of requests on stderr, for `-v`: each with its duration, series
+//!               and bytes, as a curl command that repeats it
 //! ```
+//! Beside them `node_cpu` (node-cpu/) counts CPU on a node: in the exporter's DaemonSet, and inside of `top --local`.
 //!
 //! No room imports from one above it. Two principles decide in doubt: **it adds up** (what cannot be attributed is a
 //! row of its own), and **cost follows work, not size**.
