@@ -1,5 +1,6 @@
 //! Assemble: from the results of queries to the report. No I/O.
 mod excluded;
+mod sets;
 
 use super::cpusets::Cpusets;
 use super::fetch::Fetched;

@@ -7,12 +7,11 @@ mod exporter;
 mod platform;
 mod strays;
 
-use super::filter::Filter;
-use super::key::{Key, Samples};
-use super::plan::{Plan, Purpose};
-use super::question::Question;
+use super::key::Key;
+use super::plan::Plan;
+use super::question::{By, Question};
 use crate::query::Querier;
-use crate::report::{Class, Cpuset, CpusetBusy, SourceKind, Steps, Stray};
+use crate::report::{Cpuset, SourceKind, Steps};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,33 +44,19 @@ pub(super) struct Cpusets {
 }
 
 impl Cpusets {
-    /// Fetches them for a plan's window and nodes. Errors are those of the client.
+    /// Fetches them for a plan's window and nodes; `None` if rows are not by set. Errors are those of the client.
     pub(super) async fn fetch(
         querier: &Querier<'_>,
         question: &Question,
         plan: &Plan<'_>,
-    ) -> Result<Cpusets> {
-        let mut cpusets = match plan.kind {
-            SourceKind::Exporter => exporter::fetch(querier, question, plan).await?,
-            _ => platform::fetch(querier, question, plan).await?,
-        };
-        cpusets.leave(plan.filter);
-        Ok(cpusets)
-    }
-
-    /// Returns the busy time of each set. `expected`: number of samples that the window would hold.
-    pub(super) fn busy(&self, expected: f64) -> Vec<CpusetBusy> {
-        let one = |((cpuset, node), steps): (&(Cpuset, Option<String>), &Steps)| {
-            let lists = self.lists.get(&(*cpuset, node.clone()));
-            let cpus = lists.filter(|lists| lists.len() == 1).and_then(|lists| lists.first().cloned());
-            Some(CpusetBusy {
-                cpuset: *cpuset,
-                cpus,
-                node: node.clone(),
-                stats: Some(steps.stats(expected)?),
-            })
-        };
-        self.busy.iter().filter_map(one).collect()
+    ) -> Result<Option<Cpusets>> {
+        if plan.by != By::Cpuset {
+            return Ok(None);
+        }
+        match plan.kind {
+            SourceKind::Exporter => exporter::of_command_lines(querier, question, plan).await.map(Some),
+            _ => platform::of_profiles(querier, question, plan).await.map(Some),
+        }
     }
 
     /// Finds what is known without any sample.
@@ -79,79 +64,6 @@ impl Cpusets {
         let mut cpusets = Cpusets::default();
         platform::list_sets(question, &mut cpusets);
         cpusets.strays = affinities::strays(question, &mut cpusets.notes);
-        cpusets.leave(&question.filter);
         cpusets
     }
-
-    /// Leaves the strays that the filters let through.
-    pub(super) fn leave(&mut self, filter: &Filter) {
-        self.strays.iter_mut().for_each(|strays| strays.retain(|key, _| shows(filter, key)));
-    }
-
-    /// Returns each set without its busy time.
-    pub(super) fn listed(&self) -> Vec<CpusetBusy> {
-        let one = |((cpuset, node), lists): (&(Cpuset, Option<String>), &BTreeSet<String>)| {
-            let cpus = lists.first().filter(|_| lists.len() == 1).cloned();
-            CpusetBusy { cpuset: *cpuset, cpus, node: node.clone(), stats: None }
-        };
-        self.lists.iter().map(one).collect()
-    }
-
-    /// Returns the strays, the biggest first and at most so many. `parts`: what rows were fetched.
-    pub(super) fn strays(
-        &self,
-        limit: Option<usize>,
-        parts: &BTreeMap<Purpose, BTreeMap<Key, Samples>>,
-        expected: f64,
-    ) -> Option<Vec<Stray>> {
-        let used = used_off_reserved(parts, expected);
-        let stray = |(key, by_node): (&Key, &ThreadsOnNodes)| Stray {
-            class: key.class,
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
-            node: key.node.clone(),
-            nodes: by_node.len(),
-            threads: by_node.values().map(|threads| threads.most).sum(),
-            cpus: by_node
-                .values()
-                .flat_map(|threads| &threads.cpus)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .cloned()
-                .collect(),
-            avg: self.strays_are_measured.then(|| used.get(key).copied().unwrap_or(0.0)),
-            why: Stray::why(key.class),
-        };
-        let mut strays: Vec<Stray> = self.strays.as_ref()?.iter().map(stray).collect();
-        let size = |stray: &Stray| (stray.avg.unwrap_or(0.0), stray.threads as f64);
-        strays.sort_by(|a, b| size(b).0.total_cmp(&size(a).0).then(size(b).1.total_cmp(&size(a).1)));
-        strays.truncate(limit.unwrap_or(usize::MAX));
-        Some(strays)
-    }
-}
-
-/// Returns true if the filters let a group or pod through.
-fn shows(filter: &Filter, key: &Key) -> bool {
-    match &key.namespace {
-        Some(namespace) => filter.has_pod(namespace, &key.name),
-        None => filter.has_class(key.class),
-    }
-}
-
-/// Returns the average of what each group or pod used where it was not bound to reserved CPUs.
-fn used_off_reserved(parts: &BTreeMap<Purpose, BTreeMap<Key, Samples>>, expected: f64) -> BTreeMap<Key, f64> {
-    let mut used = BTreeMap::new();
-    for (key, samples) in [Purpose::Groups, Purpose::Pods].iter().flat_map(|of| parts.get(of)).flatten() {
-        let counts = match key.cpuset {
-            Some(Cpuset::Any) => true,
-            // Kernel threads are told one by one, and those bound to a CPU belong there.
-            Some(Cpuset::Isolated) => key.class != Class::Kernel,
-            _ => false,
-        };
-        if let (Samples::Each(steps), true) = (samples, counts) {
-            let avg = steps.stats(expected).map_or(0.0, |stats| stats.avg);
-            *used.entry(Key { cpuset: None, ..key.clone() }).or_insert(0.0) += avg;
-        }
-    }
-    used
 }

@@ -54,6 +54,11 @@ impl Filter {
         self.has_namespace(namespace) && (self.exporter || !metric_names::is_exporter_pod(namespace, pod))
     }
 
+    /// Returns true if a pod of a namespace, or a group of none, has a row.
+    pub(super) fn shows(&self, class: Class, namespace: Option<&str>, name: &str) -> bool {
+        namespace.map_or_else(|| self.has_class(class), |namespace| self.has_pod(namespace, name))
+    }
+
     /// Matches the nodes that have rows by a label. `None`: all nodes have.
     pub(super) fn nodes_matcher(&self, label: &str) -> Option<String> {
         let nodes = self.nodes.as_ref()?;

@@ -3,7 +3,7 @@
 //! ```text
 //!   question, filter      the user's question
 //!    |
-//!   probe                 the source (`recorded` totals, `platform`): its `coverage` of the window, by its `sampling`, its `nodes`
+//!   probe                 the source (times at which one is `sampled`): its `coverage` of the window, by its `sampling`, its `nodes`
 //!    |
 //!   plan                  everything that is fetched, as a value
 //!    |

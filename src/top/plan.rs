@@ -33,8 +33,6 @@ pub(super) struct Plan<'a> {
     pub filter: &'a Filter,
     /// Statistics of each row that the server computes.
     pub want: Want,
-    /// True if the nodes are named.
-    pub node_names: bool,
     /// True if the rows whose samples the server sums up are fetched again at the step of the peak.
     pub at_peak: bool,
 }
@@ -143,7 +141,6 @@ pub(super) fn plan(
         per_node: question.per_node,
         filter: &question.filter,
         want: question.want(),
-        node_names: question.node_names,
         at_peak: question.at_peak,
     }
 }

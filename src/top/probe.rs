@@ -1,19 +1,18 @@
 //! Probe: finds the source, the part of the window that it covers, the times of its samples, and its nodes.
-mod platform;
-mod recorded;
+mod sampled;
 
 use super::coverage::Coverage;
 use super::metric_names;
 use super::nodes::{self, Nodes};
 use super::question::SourceChoice;
 use super::sampling::Sampling;
-use crate::prometheus::Grid;
+use crate::prometheus::{Grid, Size};
 use crate::query::{Querier, Span};
 use crate::report::{Class, SourceKind, Steps};
 use crate::time::show_duration;
 use anyhow::{Result, bail};
-use recorded::RecordedTotals;
-use std::collections::BTreeMap;
+use sampled::{RecordedTotals, platform_times};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Interval of the exporter's rules and of the platform's, if a single sample tells none.
@@ -33,6 +32,8 @@ pub(super) struct Identity {
     pub replica: Option<String>,
     /// Number of nodes at the window's end.
     pub nodes: Option<usize>,
+    /// Names of the nodes in the window, if they are asked for.
+    pub node_names: Vec<String>,
 }
 
 impl Identity {
@@ -69,11 +70,22 @@ pub(crate) struct Probe {
     pub notes: Vec<String>,
 }
 
-/// Fetches the facts about the server and its cluster.
-pub(super) async fn identify(querier: &Querier<'_>, asked: Span) -> Result<Identity> {
+/// Fetches the facts about the server and its cluster. `named`: if the nodes' names are asked for.
+pub(super) async fn identify(querier: &Querier<'_>, asked: Span, named: bool) -> Result<Identity> {
     let nodes = querier.client().one(metric_names::NODES, asked.end);
-    let (replica, nodes) = tokio::try_join!(querier.client().host(), nodes)?;
-    Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize) })
+    let names = async { Ok(if named { names_of_nodes(querier, asked).await } else { Vec::new() }) };
+    let (replica, nodes, node_names) = tokio::try_join!(querier.client().host(), nodes, names)?;
+    Ok(Identity { replica, nodes: nodes.map(|nodes| nodes as usize), node_names })
+}
+
+/// Lists the names of the nodes of a window; none if the server does not list them.
+async fn names_of_nodes(querier: &Querier<'_>, window: Span) -> Vec<String> {
+    let (times, size) = ((window.start, window.end), Size::from_samples(nodes::UNKNOWN));
+    let of = |label, metric| querier.client().label_values(label, metric, times, size);
+    let (placed, busy) = tokio::join!(of("node", metric_names::POD_INFO), of("instance", metric_names::BUSY));
+    let names = placed.unwrap_or_default().into_iter().chain(busy.unwrap_or_default());
+    let names: BTreeSet<String> = names.filter(|name| !name.is_empty()).collect();
+    names.into_iter().collect()
 }
 
 /// Finds the source. The inner error is the notes if no source has a sample in the window. Errors if the exporter's series
@@ -90,7 +102,7 @@ pub(crate) async fn probe(
                 let recorded = RecordedTotals::fetch(querier, asked).await?;
                 (recorded.times(), EXPORTER_INTERVAL, recorded)
             }
-            _ => (platform::times(querier, asked).await?, PLATFORM_INTERVAL, RecordedTotals::default()),
+            _ => (platform_times(querier, asked).await?, PLATFORM_INTERVAL, RecordedTotals::default()),
         };
         let Some(sampling) = Sampling::from_times(&times, interval) else { continue };
         let Some(coverage) = Coverage::from_times(sampling, asked, &times, *kind) else {

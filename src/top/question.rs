@@ -111,17 +111,6 @@ pub struct KnownSets {
     pub affinities: BTreeMap<String, Vec<Affinity>>,
 }
 
-impl KnownSets {
-    /// Returns the reserved CPUs of a node, and the isolated ones if they are told and not all others.
-    pub(super) fn on_node(&self, node: &str) -> Option<(&CpuList, Option<&CpuList>)> {
-        if let Some(reserved) = &self.reserved {
-            return Some((reserved, None));
-        }
-        let sets = self.partitioning.of_nodes.get(node)?;
-        Some((&sets.reserved, sets.isolated.as_ref()))
-    }
-}
-
 /// Threads of one process name that may run on the same CPUs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Affinity {

@@ -172,7 +172,8 @@ impl Recording {
         let mut notes = Vec::new();
         if let Some(mut sets) = sets {
             notes.append(&mut sets.notes);
-            sets.leave(&question.filter);
+            let shown = |key: &Key| question.filter.shows(key.class, key.namespace.as_deref(), &key.name);
+            sets.strays.iter_mut().for_each(|strays| strays.retain(|key, _| shown(key)));
             assembly.add_cpusets(sets);
         }
         assembly.report(source, notes)

@@ -2,7 +2,8 @@
 use super::{Threads, ThreadsOnNodes};
 use crate::report::Class;
 use crate::top::key::Key;
-use crate::top::question::{Affinity, Question};
+use crate::top::question::{Affinity, KnownSets, Question};
+use node_cpu::CpuList;
 use std::collections::BTreeMap;
 
 /// What the lists lack, for the reader.
@@ -16,7 +17,7 @@ pub(super) fn strays(question: &Question, notes: &mut Vec<String>) -> Option<BTr
     let mut is_known = false;
     for (node, affinities) in &question.sets.affinities {
         let Some((reserved, isolated)) =
-            question.sets.on_node(node).filter(|_| question.filter.has_node(node))
+            sets_on(&question.sets, node).filter(|_| question.filter.has_node(node))
         else {
             continue;
         };
@@ -26,7 +27,8 @@ pub(super) fn strays(question: &Question, notes: &mut Vec<String>) -> Option<BTr
             None => !reserved.contains(cpu),
         };
         for Affinity { process, cpus, threads } in affinities {
-            if cpus.iter().any(|cpu| reserved.contains(cpu)) && cpus.iter().any(is_isolated) {
+            let shown = question.filter.shows(Class::Host, None, process);
+            if shown && cpus.iter().any(|cpu| reserved.contains(cpu)) && cpus.iter().any(is_isolated) {
                 let of = question.per_node.then(|| node.clone());
                 let key = Key { name: process.clone(), node: of, ..Key::of_class(Class::Host) };
                 let here: &mut Threads = found.entry(key).or_default().entry(node.clone()).or_default();
@@ -37,4 +39,13 @@ pub(super) fn strays(question: &Question, notes: &mut Vec<String>) -> Option<BTr
     }
     notes.extend(is_known.then(|| NAMES_ALONE.to_owned()));
     is_known.then_some(found)
+}
+
+/// Returns the reserved CPUs of a node, and the isolated ones if they are told and not all others.
+fn sets_on<'a>(sets: &'a KnownSets, node: &str) -> Option<(&'a CpuList, Option<&'a CpuList>)> {
+    if let Some(reserved) = &sets.reserved {
+        return Some((reserved, None));
+    }
+    let sets = sets.partitioning.of_nodes.get(node)?;
+    Some((&sets.reserved, sets.isolated.as_ref()))
 }

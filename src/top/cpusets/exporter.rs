@@ -6,13 +6,18 @@ use crate::prometheus::{Series, Size};
 use crate::query::promql::{self, At};
 use crate::query::{Cost, Querier};
 use crate::report::Cpuset;
+use crate::top::key::Key;
 use crate::top::metric_names::{self, CPUSETS};
 use crate::top::plan::Plan;
 use crate::top::question::{KnownSets, Question};
 use anyhow::Result;
 
 /// Fetches the sets and the strays.
-pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan<'_>) -> Result<Cpusets> {
+pub(super) async fn of_command_lines(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan<'_>,
+) -> Result<Cpusets> {
     let on: Vec<String> = question.filter.nodes_matcher("instance").into_iter().collect();
     let finer = finer_sets(&question.sets);
     let busy = promql::select(CPUSETS, &on);
@@ -46,7 +51,8 @@ pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Pla
     }
     cpusets.notes.extend(strays.notes);
     cpusets.notes.extend(finer);
-    cpusets.strays = Some(strays.found);
+    let shown = |key: &Key| question.filter.shows(key.class, key.namespace.as_deref(), &key.name);
+    cpusets.strays = Some(strays.found.into_iter().filter(|(key, _)| shown(key)).collect());
     cpusets.strays_are_measured = true;
     Ok(cpusets)
 }

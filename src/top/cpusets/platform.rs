@@ -12,7 +12,12 @@ use futures_util::future::try_join_all;
 use node_cpu::CpuList;
 use std::collections::BTreeMap;
 
-pub(super) async fn fetch(querier: &Querier<'_>, question: &Question, plan: &Plan<'_>) -> Result<Cpusets> {
+/// Fetches how busy the sets were.
+pub(super) async fn of_profiles(
+    querier: &Querier<'_>,
+    question: &Question,
+    plan: &Plan<'_>,
+) -> Result<Cpusets> {
     let mut cpusets = Cpusets::default();
     cpusets.notes.push(
         "the platform's series do not tell where something may run: rows are of groups and pods; `oc interrogate install` adds it"

@@ -1,5 +1,5 @@
 //! Strays by the exporter's series: what of the platform may run on isolated CPUs, without what is expected there.
-use super::{Threads, ThreadsOnNodes, shows};
+use super::{Threads, ThreadsOnNodes};
 use crate::prometheus::Series;
 use crate::query::promql;
 use crate::query::{Cost, Querier, Span, Split};
@@ -43,9 +43,10 @@ impl Strays {
             partitions_pods(querier, question, window.end),
         )?;
         let mut notes = Vec::new();
+        let shown = |key: &Key| question.filter.shows(key.class, key.namespace.as_deref(), &key.name);
         let (ovs, mut found): (BTreeMap<_, _>, BTreeMap<_, _>) =
             groups.into_iter().partition(|(key, _)| OVS.contains(&key.name.as_str()));
-        if ovs.keys().any(|key| shows(&question.filter, key)) {
+        if ovs.keys().any(&shown) {
             notes.push(
                 "OVS may run on isolated CPUs, which is expected: it keeps its affinity in step with its load"
                     .to_owned(),
@@ -53,7 +54,7 @@ impl Strays {
         }
         match partitioned {
             Some(true) => found.extend(pods),
-            _ if !pods.keys().any(|key| shows(&question.filter, key)) => {}
+            _ if !pods.keys().any(shown) => {}
             Some(false) => notes.push(
                 "pods of the platform may run on isolated CPUs, which is expected: the cluster was installed without workload partitioning"
                     .to_owned(),

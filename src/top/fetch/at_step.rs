@@ -1,7 +1,7 @@
 //! Second stage of a plan: rows at one step. Only rows whose samples the server summed up are fetched again.
 use super::placement::pod;
 use super::pod_rows::Owners;
-use super::{Fetched, key};
+use super::{Fetch, Fetched};
 use crate::prometheus::{Grid, Series};
 use crate::query::Querier;
 use crate::query::promql::At;
@@ -27,8 +27,7 @@ pub(in crate::top) async fn fetch_at(
     };
     let grid = Grid { start: time, end: time, step: plan.grid.step };
     // Rows of workloads are never statistics.
-    let owners = Owners::none(plan.by);
-    let owners = &owners;
+    let fetch = Fetch { querier, plan, owners: Owners::none(plan.by) };
     let fetches = plan.queries.iter().filter(is_summed).map(async |query| {
         let text = |at: &At| query.text(at);
         let row = |series: &Series<'_>| match query.purpose {
@@ -38,9 +37,9 @@ pub(in crate::top) async fn fetch_at(
                     SourceKind::Exporter => Class::of_label(series.label("class")),
                     _ => Class::of_namespace(&pod.0),
                 };
-                owners.key(class, &pod, plan.per_node.then_some(node))
+                fetch.owners.key(class, &pod, plan.per_node.then_some(node))
             }
-            _ => key(plan, query.purpose, series),
+            _ => fetch.key(query.purpose, series),
         };
         querier.range(&text, grid, query.cost(), row).await
     });

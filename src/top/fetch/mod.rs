@@ -42,69 +42,82 @@ pub(super) struct Fetched {
 }
 
 /// Fetches all queries of a plan.
-pub(super) async fn fetch(querier: &Querier<'_>, plan: &Plan<'_>) -> Result<Fetched> {
-    let owners = Owners::fetch(querier, plan.by, plan.window).await?;
-    let owners = &owners;
+pub(super) async fn fetch_all(querier: &Querier<'_>, plan: &Plan<'_>, owners: Owners) -> Result<Fetched> {
+    let fetch = Fetch { querier, plan, owners };
     let fetches = plan.queries.iter().map(async |query| {
         let (rows, nodes) = match (query.purpose, plan.kind) {
-            (Purpose::Pods, SourceKind::Exporter) => pods::of_exporter(querier, plan, owners, query).await?,
-            (Purpose::Pods, _) => pods::of_platform(querier, plan, owners, query).await?,
-            (Purpose::PlacedPods, _) => pods::by_placement(querier, plan, owners, query).await?,
-            _ => (rows(querier, plan, query).await?, BTreeMap::new()),
+            (Purpose::Pods, SourceKind::Exporter) => fetch.pods_of_exporter(query).await?,
+            (Purpose::Pods, _) => fetch.pods_of_platform(query).await?,
+            (Purpose::PlacedPods, _) => fetch.placed_pods(query).await?,
+            _ => (fetch.rows(query).await?, BTreeMap::new()),
         };
         anyhow::Ok((query.purpose, rows, nodes))
     });
-    let mut fetched = Fetched { notes: owners.notes(), ..Fetched::default() };
+    let mut fetched = Fetched::default();
     for (purpose, rows, nodes) in try_join_all(fetches).await? {
         fetched.parts.insert(purpose, rows);
         fetched.last_nodes.extend(nodes);
     }
+    fetched.notes = fetch.owners.notes;
     Ok(fetched)
 }
 
-/// Fetches a query whose rows need nothing but its results.
-async fn rows(querier: &Querier<'_>, plan: &Plan<'_>, query: &Planned) -> Result<BTreeMap<Key, Samples>> {
-    let key = |series: &Series<'_>| key(plan, query.purpose, series);
-    if let Form::Statistics(labels) = &query.form {
-        let (selector, cost) = (query.selector.as_str(), query.cost());
-        let subject = Subject { selector, labels, window: plan.window, grid: plan.grid, cost };
-        let rows = statistics(querier, subject, &plan.want, key).await?;
-        return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Statistics(figures))).collect());
-    }
-    let text = |at: &At| query.text(at);
-    let rows = querier.range(&text, plan.grid, query.cost(), key).await?;
-    Ok(rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect())
+/// Fetches the queries of a plan.
+struct Fetch<'a> {
+    querier: &'a Querier<'a>,
+    plan: &'a Plan<'a>,
+    owners: Owners,
 }
 
-/// Returns the key of a series of a query.
-fn key(plan: &Plan<'_>, purpose: Purpose, series: &Series<'_>) -> Key {
-    let exporter = plan.kind == SourceKind::Exporter;
-    let text = |name: &str| series.label(name).to_owned();
-    let node = plan.per_node.then(|| text(if exporter { "instance" } else { "node" }));
-    let class = Class::of_label(series.label("class"));
-    match purpose {
-        Purpose::Groups if !exporter => Key { name: service(series), node, ..Key::of_class(Class::Host) },
-        Purpose::Groups => {
-            let cpuset = Cpuset::of_label(series.label("cpuset"));
-            Key { name: text("groupname"), node, cpuset, ..Key::of_class(class) }
+impl Fetch<'_> {
+    /// Fetches a query whose rows need nothing but its results.
+    async fn rows(&self, query: &Planned) -> Result<BTreeMap<Key, Samples>> {
+        let key = |series: &Series<'_>| self.key(query.purpose, series);
+        if let Form::Statistics(labels) = &query.form {
+            let rows = statistics(self.querier, self.subject(query, labels), &self.plan.want, key).await?;
+            return Ok(rows.into_iter().map(|(key, figures)| (key, Samples::Statistics(figures))).collect());
         }
-        Purpose::Threads => {
-            let thread = Some(text("threadname"));
-            Key { name: text("groupname"), node, thread, ..Key::of_class(class) }
-        }
-        Purpose::Unnamed => Key { name: text("pod"), node, ..Key::of_class(Class::Pod) },
-        Purpose::OnNodes if exporter => Key { node, ..Key::of_class(class) },
-        Purpose::Namespaces => {
-            let namespace = text("namespace");
-            let class = if exporter { class } else { Class::of_namespace(&namespace) };
-            Key { namespace: Some(namespace), node, ..Key::of_class(class) }
-        }
-        Purpose::Own | Purpose::Neighbours => {
-            let namespace = Some(metric_names::OWN_NAMESPACE.to_owned());
-            Key { namespace, node, ..Key::of_class(Class::Infra) }
-        }
-        Purpose::OnNodes | Purpose::Busy | Purpose::Host | Purpose::Pods | Purpose::PlacedPods => {
-            Key { node, ..Key::of_class(Class::Host) }
+        let text = |at: &At| query.text(at);
+        let rows = self.querier.range(&text, self.plan.grid, query.cost(), key).await?;
+        Ok(rows.into_iter().map(|(key, steps)| (key, Samples::Each(steps))).collect())
+    }
+
+    /// Returns the series of a query, and the window. `labels`: those that keys are made of.
+    fn subject<'q>(&self, query: &'q Planned, labels: &'q str) -> Subject<'q> {
+        let selector = query.selector.as_str();
+        Subject { selector, labels, window: self.plan.window, grid: self.plan.grid, cost: query.cost() }
+    }
+
+    /// Returns the key of a series of a query.
+    fn key(&self, purpose: Purpose, series: &Series<'_>) -> Key {
+        let exporter = self.plan.kind == SourceKind::Exporter;
+        let text = |name: &str| series.label(name).to_owned();
+        let node = self.plan.per_node.then(|| text(if exporter { "instance" } else { "node" }));
+        let class = Class::of_label(series.label("class"));
+        match purpose {
+            Purpose::Groups if !exporter => Key { name: service(series), node, ..Key::of_class(Class::Host) },
+            Purpose::Groups => {
+                let cpuset = Cpuset::of_label(series.label("cpuset"));
+                Key { name: text("groupname"), node, cpuset, ..Key::of_class(class) }
+            }
+            Purpose::Threads => {
+                let thread = Some(text("threadname"));
+                Key { name: text("groupname"), node, thread, ..Key::of_class(class) }
+            }
+            Purpose::Unnamed => Key { name: text("pod"), node, ..Key::of_class(Class::Pod) },
+            Purpose::OnNodes if exporter => Key { node, ..Key::of_class(class) },
+            Purpose::Namespaces => {
+                let namespace = text("namespace");
+                let class = if exporter { class } else { Class::of_namespace(&namespace) };
+                Key { namespace: Some(namespace), node, ..Key::of_class(class) }
+            }
+            Purpose::Own | Purpose::Neighbours => {
+                let namespace = Some(metric_names::OWN_NAMESPACE.to_owned());
+                Key { namespace, node, ..Key::of_class(Class::Infra) }
+            }
+            Purpose::OnNodes | Purpose::Busy | Purpose::Host | Purpose::Pods | Purpose::PlacedPods => {
+                Key { node, ..Key::of_class(Class::Host) }
+            }
         }
     }
 }

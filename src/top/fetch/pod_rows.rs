@@ -13,19 +13,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Name and type of a workload.
 type Workload = (String, String);
 
+const NO_OWNERS: &str = "no series of the pods' owners in this window: rows are of pods; kube-state-metrics and a rule of \
+                         the platform make those series";
+
 /// Owner of each pod, the same for the whole window.
 #[derive(Debug)]
 pub(in crate::top) struct Owners {
     by: By,
     /// Workload of each pod that has exactly one.
     workloads: BTreeMap<Pod, Workload>,
-    /// Number of pods that have several.
-    several: usize,
+    /// Notes for the reader.
+    pub(in crate::top) notes: Vec<String>,
 }
 
 impl Owners {
     /// Fetches the owners in a window, if rows are of workloads.
-    pub(super) async fn fetch(querier: &Querier<'_>, by: By, window: Span) -> Result<Owners> {
+    pub(in crate::top) async fn fetch(querier: &Querier<'_>, by: By, window: Span) -> Result<Owners> {
         let mut found: BTreeMap<Pod, BTreeSet<Workload>> = BTreeMap::new();
         if by == By::Workload {
             let take = |response: &[Series<'_>]| {
@@ -55,23 +58,16 @@ impl Owners {
             let only = workloads.len() == 1;
             Some((pod, workloads.into_iter().next().filter(|_| only)?))
         };
-        Owners { by, workloads: found.into_iter().filter_map(one).collect(), several }
-    }
-
-    /// Returns the notes for a reader.
-    pub(in crate::top) fn notes(&self) -> Vec<String> {
-        if self.by != By::Workload {
-            return Vec::new();
+        let mut notes = Vec::new();
+        if by == By::Workload && found.is_empty() {
+            notes.push(NO_OWNERS.to_owned());
         }
-        if self.workloads.is_empty() && self.several == 0 {
-            let note = "no series of the pods' owners in this window: rows are of pods; kube-state-metrics and a rule of \
-                        the platform make those series";
-            return vec![note.to_owned()];
+        if by == By::Workload && several > 0 {
+            notes.push(format!(
+                "pods with several owners in this window, which have rows of their own: {several}"
+            ));
         }
-        let note = |several| {
-            format!("pods with several owners in this window, which have rows of their own: {several}")
-        };
-        (self.several > 0).then(|| note(self.several)).into_iter().collect()
+        Owners { by, workloads: found.into_iter().filter_map(one).collect(), notes }
     }
 
     /// Returns the key of the row that a pod on a node is a part of. `node`: if each node has rows of its own.
@@ -111,8 +107,8 @@ mod tests {
         let typed = ("web".to_owned(), Some("deployment".to_owned()));
         let untyped = |name: &str| (name.to_owned(), None);
         assert_eq!(rows, [typed.clone(), typed, untyped("odd"), untyped("bare")]);
-        assert_eq!(owners.notes().len(), 1);
-        assert!(owners.notes()[0].ends_with(": 1"), "{:?}", owners.notes());
+        assert_eq!(owners.notes.len(), 1);
+        assert!(owners.notes[0].ends_with(": 1"), "{:?}", owners.notes);
     }
 
     #[test]
@@ -120,7 +116,7 @@ mod tests {
         let owners = Owners::new(By::Workload, Default::default());
         let key = owners.key(Class::Infra, &("default".to_owned(), "a".to_owned()), Some("n"));
         assert_eq!((key.name.as_str(), key.node.as_deref(), key.workload_type), ("a", Some("n"), None));
-        assert_eq!(owners.notes().len(), 1);
-        assert!(Owners::new(By::Group, Default::default()).notes().is_empty());
+        assert_eq!(owners.notes.len(), 1);
+        assert!(Owners::new(By::Group, Default::default()).notes.is_empty());
     }
 }
