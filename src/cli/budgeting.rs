@@ -49,7 +49,7 @@ pub(super) struct BudgetFlags {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: BudgetFormat,
-    /// Draw the course of the worst line above the table, with its limit
+    /// Draw the trend of the worst line above the table, with its limit
     #[arg(long, conflicts_with_all = ["suggest", "acm", "list", "print", "schema"])]
     chart: bool,
     /// CPUs that are reserved for the platform, such as 0-1,52-53 [default: by the PerformanceProfile, else capacity less

@@ -158,7 +158,7 @@ pub(super) struct TopFlags {
     /// Add a column: cores of each row at the step at which all of them together were highest
     #[arg(long, conflicts_with = "watch")]
     pub(super) at_peak: bool,
-    /// Draw the course above the table: classes on each other, or with --by or --limit rows
+    /// Draw the trend above the table: classes on each other, or with --by or --limit rows
     #[arg(long)]
     pub(super) chart: bool,
     /// Add the means of 48 blocks of the window to json and yaml, by which compare tells a change from noise

@@ -20,7 +20,7 @@ const CLUSTER_WATCH: Duration = Duration::from_secs(900);
 
 /// Characters of a row's trend in `wide`.
 const SPARKS: usize = 20;
-/// Parts of a picture's course.
+/// Parts of a picture's trend.
 const PARTS: usize = 240;
 
 impl TopFlags {

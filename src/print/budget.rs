@@ -17,7 +17,7 @@ pub enum BudgetFormat {
     Json,
     /// The same object
     Yaml,
-    /// A picture: the worst node's course, its limit and its worst moment; in a file
+    /// A picture: the worst node's trend, its limit and its worst moment; in a file
     Svg,
     /// A page of HTML with that picture and the table
     Html,
@@ -46,7 +46,7 @@ pub struct BudgetOptions {
     pub format: BudgetFormat,
     /// True if a table may use colour.
     pub colour: bool,
-    /// True if the course of the worst line is drawn above the table.
+    /// True if the trend of the worst line is drawn above the table.
     pub chart: bool,
     /// Columns of the terminal. `None` if it goes elsewhere.
     pub width: Option<u16>,

@@ -34,7 +34,7 @@ pub enum Format {
     Json,
     /// The same object
     Yaml,
-    /// A picture of the course: classes on each other, or with --by or --limit rows; in a file
+    /// A picture of the trend: classes on each other, or with --by or --limit rows; in a file
     Svg,
     /// A page of HTML with that picture and the table
     Html,

@@ -1,4 +1,4 @@
-//! Pictures of a report: the course of its rows, one on the other, as an SVG or a page of HTML. Nothing in them is loaded
+//! Pictures of a report: the trend of its rows, one on the other, as an SVG or a page of HTML. Nothing in them is loaded
 //! from elsewhere.
 //!
 //! ```text

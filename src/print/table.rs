@@ -194,8 +194,10 @@ pub(super) fn provenance(unit: &str, window: &Window, source: &Source) -> String
     )
 }
 
+/// Writes cores with three decimals, and nothing as nothing: `-0.000` would look like less.
 pub(super) fn cores(figure: f64) -> String {
-    format!("{figure:.3}")
+    let text = format!("{figure:.3}");
+    if text == "-0.000" { "0.000".to_owned() } else { text }
 }
 
 /// Writes a table without the spaces at its lines' ends; its header in bold if there may be colour.

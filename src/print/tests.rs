@@ -52,6 +52,13 @@ fn tables() {
 }
 
 /// Scripts can check what they read against it.
+/// Differences of sums are a little off nothing, on either side.
+#[test]
+fn nothing_has_no_sign() {
+    let texts = [-0.000_4, 0.0, 0.000_4, -0.000_6].map(super::table::cores);
+    assert_eq!(texts, ["0.000", "0.000", "0.000", "-0.001"]);
+}
+
 #[test]
 fn the_schema_of_json() {
     let schema = schemars::schema_for!(Report);

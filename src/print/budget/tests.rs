@@ -148,7 +148,7 @@ fn write(report: &BudgetReport, options: BudgetOptions) -> String {
     String::from_utf8(page).unwrap()
 }
 
-/// The chart has the limit's line where no layer is, in the gap too; a report without a course has none.
+/// The chart has the limit's line where no layer is, in the gap too; a report without a trend has none.
 #[test]
 fn charts_of_verdicts() {
     let plain = BudgetOptions { format: BudgetFormat::Table, colour: false, chart: true, width: None };
