@@ -7,7 +7,7 @@ use fastrand::Rng;
 use std::collections::BTreeSet;
 use test_history::{History, Question, Source, metric};
 
-/// Number of questions about each history; there are five.
+/// Number of questions about each history; there are seven.
 const QUESTIONS: usize = 60;
 const CLASSES: [&str; 5] = ["host", "kernel", "infra", "workload", "pod"];
 
@@ -51,18 +51,34 @@ fn retain(history: &mut History, keep: impl Fn(i64) -> bool) {
     history.series.retain(|series| !series.samples.is_empty());
 }
 
+/// Takes samples away so that the scrape interval changes in the middle, from 15 to 30 s or back. Returns the history that
+/// reports are of: that of the newer interval alone.
+fn change_interval(history: &mut History, times: &[i64], slower: bool) -> History {
+    let middle = times.len() / 2 / 2 * 2;
+    let of = |at: i64| times.binary_search(&at).unwrap_or_default();
+    let keep = |index: usize| index.is_multiple_of(2) || (index > middle) != slower;
+    retain(history, |at| keep(of(at)));
+    let mut newer = history.clone();
+    // A sample stands for the step before it: the one in the middle ends a step of the older interval if that is shorter.
+    retain(&mut newer, |at| if slower { of(at) > middle } else { of(at) >= middle });
+    newer.interval_s = if slower { 30 } else { 15 };
+    newer
+}
+
 /// Returns whether the source asked for is the one that answers: the exporter covers the window, or has ten samples in it.
-fn is_expected_source(question: &Question, samples: &[(i64, f64)]) -> bool {
+fn is_expected_source(question: &Question, samples: &[(i64, f64)], interval_s: u32) -> bool {
+    let interval_ms = i64::from(interval_s) * 1000;
     let inside = samples.iter().filter(|(at, _)| *at > question.start_ms && *at <= question.end_ms).count();
     let first = samples.first().map_or(i64::MAX, |(at, _)| *at);
     let last = samples.iter().map(|(at, _)| *at).rfind(|at| *at <= question.end_ms).unwrap_or(i64::MIN / 2);
-    let covers = first - 15_000 <= question.start_ms && question.end_ms - last < 15_000;
+    let covers = first - interval_ms <= question.start_ms && question.end_ms - last < interval_ms;
     question.source == Source::Platform || inside >= 10 || covers
 }
 
 #[test]
 fn random_questions_agree() -> Result<()> {
-    for (number, name) in ["calm", "gaps", "late", "missed", "old"].into_iter().enumerate() {
+    let names = ["calm", "gaps", "late", "missed", "old", "slower", "faster"];
+    for (number, name) in names.into_iter().enumerate() {
         let mut rng = Rng::with_seed(number as u64);
         let mut history = History::generate(&test_history::Spec {
             nodes: 6,
@@ -77,20 +93,28 @@ fn random_questions_agree() -> Result<()> {
             let since = END_MS - rng.i64(HOUR_MS / 8..HOUR_MS / 2);
             retain(&mut history, |at| at >= since);
         }
+        let classes = history.series.iter().find(|series| series.metric == metric::CLASS);
+        let times: Vec<i64> = classes.context("no class")?.samples.iter().map(|(at, _)| *at).collect();
         if name == "missed" {
-            let classes = history.series.iter().find(|series| series.metric == metric::CLASS);
-            let times: Vec<i64> = classes.context("no class")?.samples.iter().map(|(at, _)| *at).collect();
             let missed: BTreeSet<i64> = rng.choose_multiple(times.iter().copied(), 4).into_iter().collect();
             retain(&mut history, |at| !missed.contains(&at));
         }
-        let name = format!("random-{name}");
-        let prometheus = if number == 4 { serve_old(&name, &history)? } else { serve(&name, &history, &[])? };
+        let changed = ["slower", "faster"].contains(&name);
+        let newer = changed.then(|| change_interval(&mut history, &times, name == "slower"));
+        let server = format!("random-{name}");
+        let prometheus = match name {
+            "old" => serve_old(&server, &history)?,
+            _ => serve(&server, &history, &[])?,
+        };
+        let history = newer.unwrap_or(history);
         let mut trial = Trial::with(prometheus, &history);
         let classes = history.series.iter().find(|series| series.metric == metric::CLASS);
         let classes = &classes.context("no class")?.samples;
         for _ in 0..QUESTIONS {
             let question = std::iter::repeat_with(|| question(&mut rng))
-                .find(|question| is_expected_source(question, classes));
+                // Of windows that end before the change, or soon after it, the older interval is the newest.
+                .filter(|question| !changed || question.end_ms > END_MS - HOUR_MS / 3)
+                .find(|question| is_expected_source(question, classes, history.interval_s));
             trial.check(&["json"], &question.context("none that it answers")?)?;
         }
         trial.verdict()?;
