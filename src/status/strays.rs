@@ -12,8 +12,9 @@ use crate::top::{By, Key, Question, SourceChoice, Strays, ThreadsOnNodes};
 use anyhow::Result;
 use std::time::Duration;
 
-/// Length of the stretch before now whose strays count: several scrapes at any usual interval.
-const LATELY: Duration = Duration::from_secs(120);
+/// Length of the stretch before now whose strays count. A Prometheus that finds no sample in as long takes a series for gone,
+/// so that no scrape interval that works is longer.
+const LATELY: Duration = Duration::from_secs(300);
 
 /// Checks what strays. A Prometheus that does not respond fails the check, in one line.
 pub(super) async fn check(cluster: &Cluster, client: &Client, now: Timestamp) -> Check {
