@@ -3,6 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::ACCEPT_ENCODING;
 use miniz_oxide::deflate::compress_to_vec;
+use std::sync::LazyLock;
 
 /// The header of RFC 1952: deflate, no name, no time, compressed by the fastest algorithm, on Unix.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3];
@@ -40,25 +41,42 @@ pub(super) fn compress(text: &[u8]) -> Vec<u8> {
     [&HEADER[..], &compress_to_vec(text, FASTEST), trailer.as_flattened()].concat()
 }
 
+/// Number of bytes of which the checksum is computed at a time: each has to wait for the one before.
+const STRIDE: usize = 8;
+
 /// Computes the checksum of gzip. A crate for it would bring 16 KiB of tables along.
-#[allow(clippy::indexing_slicing, reason = "the table has an entry for each byte")]
 fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let (mut rest, mut bit) = (byte as u32, 0);
-            while bit < 8 {
-                rest = if rest & 1 == 1 { rest >> 1 ^ 0xedb8_8320 } else { rest >> 1 };
-                bit += 1;
-            }
-            table[byte] = rest;
-            byte += 1;
-        }
-        table
-    };
-    let next = |rest: u32, byte: &u8| rest >> 8 ^ TABLE[usize::from(rest as u8 ^ byte)];
-    !bytes.iter().fold(!0, next)
+    // Made at the first use: in the program they would be 8 KiB of its size.
+    static TABLES: LazyLock<Box<[[u32; 256]; STRIDE]>> = LazyLock::new(|| Box::new(crc32_tables()));
+    let (strides, rest) = bytes.as_chunks::<STRIDE>();
+    let [last_byte, ..] = &**TABLES;
+    let sum = strides.iter().fold(!0, |sum: u32, stride| {
+        let word = u64::from_le_bytes(*stride) ^ u64::from(sum);
+        // The first byte has the most bytes after it.
+        let after = TABLES.iter().rev().zip(word.to_le_bytes());
+        after.fold(0, |sum, (table, byte)| sum ^ look_up(table, byte))
+    });
+    !rest.iter().fold(sum, |sum, byte| sum >> 8 ^ look_up(last_byte, sum as u8 ^ byte))
+}
+
+/// Computes the checksum's share of each byte, by the number of bytes of its stride after it.
+fn crc32_tables() -> [[u32; 256]; STRIDE] {
+    let of_bit = |rest: u32| if rest & 1 == 1 { rest >> 1 ^ 0xedb8_8320 } else { rest >> 1 };
+    let mut table = [0; 256];
+    for (byte, share) in (0..).zip(&mut table) {
+        *share = (0..8).fold(byte, |rest, _| of_bit(rest));
+    }
+    let last_byte = table;
+    let one_more = |share: u32| share >> 8 ^ look_up(&last_byte, share as u8);
+    std::array::from_fn(|_| {
+        let next = table.map(one_more);
+        std::mem::replace(&mut table, next)
+    })
+}
+
+#[allow(clippy::indexing_slicing, reason = "the table has an entry for each byte")]
+fn look_up(table: &[u32; 256], byte: u8) -> u32 {
+    table[usize::from(byte)]
 }
 
 #[cfg(test)]
@@ -104,6 +122,9 @@ mod tests {
     #[test]
     fn the_checksum_is_the_standard_one() {
         assert_eq!((crc32(b""), crc32(b"123456789")), (0, 0xcbf4_3926));
+        // Whole strides.
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!((crc32(&[0; 32]), crc32(&all)), (0x190a_55ad, 0x2905_8c73));
     }
 
     #[test]
