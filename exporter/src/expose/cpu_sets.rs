@@ -27,7 +27,7 @@ impl Text {
         let mut threads = self.gauge("namedprocess_namegroup_stray_threads", help);
         for (((class, group), cpus), count) in &snapshot.group_strays {
             let labels = [("class", class.as_str()), ("groupname", &**group), ("cpus", &cpus.to_string())];
-            threads.sample(&labels, count);
+            threads.sample(&labels, *count);
         }
         let help = "Threads of a pod of the platform that are allowed on isolated CPUs, likewise.";
         let mut threads = self.gauge("namedprocess_pod_stray_threads", help);
@@ -38,7 +38,7 @@ impl Text {
                 ("pod", &*pod.name),
                 ("cpus", &cpus.to_string()),
             ];
-            threads.sample(&labels, count);
+            threads.sample(&labels, *count);
         }
     }
 }

@@ -136,7 +136,7 @@ impl Exposer {
         let mut errors =
             text.counter("namedprocess_scrape_errors_total", "Files that could not be read, by reason.");
         for (reason, count) in &snapshot.errors {
-            errors.sample(&[("reason", reason)], count);
+            errors.sample(&[("reason", reason)], *count);
         }
         text.counter("namedprocess_exporter_passes_total", "Readings of the node that were exposed.")
             .sample(&[], self.number);
