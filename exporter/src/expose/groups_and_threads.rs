@@ -1,5 +1,6 @@
 //! Metrics of a snapshot's groups and threads, with process-exporter's names and the additional label `class`.
 
+use super::in_order::InOrder;
 use super::text::{Text, seconds};
 use node_cpu::{Cpu, EXITED, Group, IDLE, INTERRUPTS, STARTING, Snapshot, Thread};
 
@@ -49,12 +50,13 @@ impl Text {
         let mut counts =
             self.gauge("namedprocess_namegroup_thread_count", "Threads of a name in a group that live.");
         let named = threads.iter().map(|(key, _)| *key).filter(|key| ![EXITED, STARTING].contains(&&*key.2));
+        let mut living = InOrder::new(&snapshot.thread_counts);
+        let named = named.map(|key| (key, living.get(key).copied().unwrap_or_default()));
         // Idle threads have used nothing, and so have no series of CPU.
-        let idle = snapshot.thread_counts.keys().filter(|key| &*key.2 == IDLE);
-        for key in named.chain(idle) {
-            let (class, group, name) = key;
+        let idle = snapshot.thread_counts.iter().filter(|(key, _)| &*key.2 == IDLE);
+        for ((class, group, name), count) in named.chain(idle.map(|(key, count)| (key, *count))) {
             let labels = [("class", class.as_str()), ("groupname", group), ("threadname", name)];
-            counts.sample(&labels, snapshot.thread_counts.get(key).copied().unwrap_or_default());
+            counts.sample(&labels, count);
         }
     }
 }

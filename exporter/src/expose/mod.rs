@@ -3,12 +3,14 @@
 mod by_allowed;
 mod cpu_sets;
 mod groups_and_threads;
+mod in_order;
 mod pods;
 mod series_lifetime;
 mod starting_rows;
 mod text;
 
 use by_allowed::{Bases, on_any};
+use in_order::InOrder;
 use node_cpu::{Class, Cpu, Delta, EXITED, Group, Method, Pod, Snapshot, Thread};
 use series_lifetime::{Appearance, Exposition, Series};
 use starting_rows::Starting;
@@ -84,7 +86,8 @@ impl Exposer {
         let alive = |key: &Pod| snapshot.pods_alive.contains(key);
         let (mut pods, left_pods) =
             expose_series(pods, &snapshot.pods, &now, alive, |_, more| starting.add_pod(more));
-        let alive = |key: &Thread| snapshot.thread_counts.contains_key(key) || lives_with_group(key);
+        let mut counts = InOrder::new(&snapshot.thread_counts);
+        let alive = |key: &Thread| counts.get(key).is_some() || lives_with_group(key);
         let (mut exported_threads, left_threads) =
             expose_series(threads, &snapshot.threads, &now, alive, |key, more| {
                 starting.add_thread(key, more)
@@ -205,12 +208,11 @@ fn expose_series<'a, K: Ord + Clone>(
     series: &mut Series<K>,
     all: &'a BTreeMap<K, Cpu>,
     now: &Exposition,
-    alive: impl Fn(&K) -> bool,
+    alive: impl FnMut(&K) -> bool,
     mut starting: impl FnMut(&K, Delta),
 ) -> (Vec<(&'a K, Cpu)>, Vec<K>) {
     let (mut exported, mut left) = (Vec::with_capacity(all.len()), Vec::new());
-    for (key, used) in all {
-        let (appearance, more) = series.expose(key, *used, alive(key), now);
+    series.expose(all, now, alive, |key, appearance, more| {
         if more != Delta::default() {
             starting(key, more);
         }
@@ -219,7 +221,7 @@ fn expose_series<'a, K: Ord + Clone>(
             Appearance::Value(used) => exported.push((key, used)),
             Appearance::Gone => left.push(key.clone()),
         }
-    }
+    });
     (exported, left)
 }
 

@@ -7,6 +7,7 @@
 //!
 //! A series does not end before every scraper has received its last value, however short its life was.
 
+use super::in_order::InOrder;
 use node_cpu::{Cpu, Delta};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -99,23 +100,39 @@ impl<K: Ord + Clone> Series<K> {
         Series(BTreeMap::new())
     }
 
-    /// Returns the appearance of this key's series, and the CPU that `(starting)` gets. Forgets a series that has ended; it
-    /// would begin at 0 again.
-    pub(super) fn expose(
+    /// Calls `each` with the appearance of the series of each key in `all`, and the CPU that `(starting)` gets. Forgets the
+    /// series that have ended; they would begin at 0 again.
+    pub(super) fn expose<'a>(
         &mut self,
-        key: &K,
-        used: Cpu,
-        alive: bool,
+        all: &'a BTreeMap<K, Cpu>,
         now: &Exposition,
-    ) -> (Appearance, Delta) {
-        let exposed = match self.0.get_mut(key) {
-            Some(life) => life.expose(now, used, alive),
-            None => self.0.entry(key.clone()).or_insert_with(|| Life::new(now)).expose(now, used, alive),
-        };
-        if exposed.0 == Appearance::Gone {
+        mut alive: impl FnMut(&K) -> bool,
+        mut each: impl FnMut(&'a K, Appearance, Delta),
+    ) {
+        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        let mut known = InOrder::new(&mut self.0);
+        for (key, used) in all {
+            let alive = alive(key);
+            let (appearance, more) = match known.get(key) {
+                Some(life) => life.expose(now, *used, alive),
+                None => {
+                    let mut life = Life::new(now);
+                    let exposed = life.expose(now, *used, alive);
+                    new.push((key.clone(), life));
+                    exposed
+                }
+            };
+            if appearance == Appearance::Gone {
+                gone.push(key);
+            }
+            each(key, appearance, more);
+        }
+        for (key, life) in new {
+            self.0.insert(key, life);
+        }
+        for key in gone {
             self.0.remove(key);
         }
-        exposed
     }
 
     /// Forgets the series whose key does not stay. They would begin at 0 again.
@@ -143,7 +160,9 @@ mod tests {
         alive: bool,
         now: &Exposition,
     ) -> Appearance {
-        series.expose(&key, Cpu::default(), alive, now).0
+        let (all, mut appearances) = ([(key, Cpu::default())].into(), Vec::new());
+        series.expose(&all, now, |_| alive, |_, appearance, _| appearances.push(appearance));
+        appearances[0]
     }
 
     /// Checks the appearance of a series that begins in the second exposition. Each step is: seconds, the exposition that

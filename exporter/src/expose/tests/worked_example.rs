@@ -17,7 +17,9 @@ fn what_a_new_series_used_at_first_is_starting() {
             row.iter().map(|cell| cell.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
         let now = Exposition { number: number + 1, at: Instant::now(), reached: number };
         let seconds = |seconds: u64| Cpu { user_us: seconds * 1_000_000, system_us: 0 };
-        let (appearance, held) = series.expose(&"backup", seconds(used), true, &now);
+        let (all, mut exposed) = ([("backup", seconds(used))].into(), None);
+        series.expose(&all, &now, |_| true, |_, appearance, held| exposed = Some((appearance, held)));
+        let (appearance, held) = exposed.unwrap();
         starting += held.total_us();
         let value = if exported == 0 { Appearance::Zero } else { Appearance::Value(seconds(exported)) };
         assert_eq!((appearance, starting), (value, expected as i64 * 1_000_000), "exposition {number}");
