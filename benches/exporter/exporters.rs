@@ -1,10 +1,10 @@
 //! Measured exporters: ours, over HTTP and HTTPS, with a cgroup tree and without, and process-exporter.
 
-use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 
@@ -103,8 +103,9 @@ impl Exporter {
             hide = "mount --bind \"${0%/*}/cmdline\" /proc/cmdline && ";
         }
         words.extend(arguments.iter().map(ToString::to_string));
-        let from =
-            if kind == Kind::Peer { build_peer()? } else { env!("CARGO_BIN_EXE_process-exporter").into() };
+        let ours =
+            || env::var_os("EXPORTER").map_or(env!("CARGO_BIN_EXE_process-exporter").into(), PathBuf::from);
+        let from = if kind == Kind::Peer { build_peer()? } else { ours() };
         // Copied in the unit, so that the program's own pages are charged to it, as on a node that unpacks it.
         let script =
             format!("{} && cp '{}' \"$0\" && {hide} exec \"$0\" \"$@\"", unit.enter(), from.display());
