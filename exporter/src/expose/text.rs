@@ -47,7 +47,7 @@ impl Value for Seconds {
     }
 }
 
-/// Writes a number with at least `least` digits. The standard library takes several times as long, and a scrape has thousands.
+/// Writes a number with at least `least` digits. The standard library takes longer, and a scrape has thousands.
 fn write_digits(mut number: u64, least: usize, text: &mut String) {
     let mut digits = [0; 20];
     let mut count = 0;
