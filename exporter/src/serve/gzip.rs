@@ -49,14 +49,15 @@ fn crc32(bytes: &[u8]) -> u32 {
     // Made at the first use: in the program they would be 8 KiB of its size.
     static TABLES: LazyLock<Box<[[u32; 256]; STRIDE]>> = LazyLock::new(|| Box::new(crc32_tables()));
     let (strides, rest) = bytes.as_chunks::<STRIDE>();
-    let [last_byte, ..] = &**TABLES;
+    let [after0, after1, after2, after3, after4, after5, after6, after7] = &**TABLES;
     let sum = strides.iter().fold(!0, |sum: u32, stride| {
         let word = u64::from_le_bytes(*stride) ^ u64::from(sum);
-        // The first byte has the most bytes after it.
-        let after = TABLES.iter().rev().zip(word.to_le_bytes());
-        after.fold(0, |sum, (table, byte)| sum ^ look_up(table, byte))
+        let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
+        // Written out, since a program that is built for size would have a loop here, which takes longer.
+        let first = look_up(after7, a) ^ look_up(after6, b) ^ look_up(after5, c) ^ look_up(after4, d);
+        first ^ look_up(after3, e) ^ look_up(after2, f) ^ look_up(after1, g) ^ look_up(after0, h)
     });
-    !rest.iter().fold(sum, |sum, byte| sum >> 8 ^ look_up(last_byte, sum as u8 ^ byte))
+    !rest.iter().fold(sum, |sum, byte| sum >> 8 ^ look_up(after0, sum as u8 ^ byte))
 }
 
 /// Computes the checksum's share of each byte, by the number of bytes of its stride after it.
