@@ -1,5 +1,7 @@
 //! `oc interrogate`: where the CPU of OpenShift nodes goes, outside and inside of pods.
 //!
+//! Drawn by `UPDATE_EXPECT=1 cargo test --test floors`, of the first sentence of each room:
+//!
 //! ```text
 //!   main        Parse, run, print the error, return the code
 //!    |
@@ -31,11 +33,10 @@
 //!               of each
 //!   progress    Progress bar for work that takes over a second
 //!    |
-//!   prometheus  Client of Prometheus: sends queries to its HTTP API, parses responses,
-//!               and words each failure with its remedy
+//!   prometheus  Client of Prometheus: sends queries to its HTTP API or to a file of
+//!               samples, parses responses, and words each failure with its remedy
 //!    |
-//!   report      The one result in the middle: sources make a [`Report`], printers read
-//!               it
+//!   report      The one result in the middle: sources make a `Report`, printers read it
 //!   evaluate    Evaluation: PromQL over samples in memory, as Prometheus 3 evaluates it
 //!    |
 //!   openmetrics OpenMetrics text as `promtool tsdb dump-openmetrics` writes it, one line

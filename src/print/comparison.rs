@@ -150,7 +150,6 @@ fn totals(of: &Comparison, colour: bool, out: &mut impl Write) -> io::Result<()>
 /// Writes both averages, their difference, and that in percent. What is not known is empty.
 fn figures(change: &Change) -> [String; 4] {
     let text = |figure: Option<f64>, write: fn(f64) -> String| figure.map_or_else(String::new, write);
-    let signed = |cores: f64| format!("{cores:+.3}");
     [
         text(change.a, cores),
         text(change.b, cores),
@@ -159,9 +158,20 @@ fn figures(change: &Change) -> [String; 4] {
     ]
 }
 
-fn percent(share: f64) -> String {
+/// Writes a difference of cores. One that rounds to nothing is not less.
+pub(super) fn signed(cores: f64) -> String {
+    let text = format!("{cores:+.3}");
+    if text == "-0.000" { "+0.000".to_owned() } else { text }
+}
+
+/// Writes a share as a change in percent, likewise.
+pub(super) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
-    if percent < 1000.0 { format!("{percent:+.0} %") } else { format!("{:.0} times", share + 1.0) }
+    match format!("{percent:+.0} %") {
+        _ if percent >= 1000.0 => format!("{:.0} times", share + 1.0),
+        text if text == "-0 %" => "+0 %".to_owned(),
+        text => text,
+    }
 }
 
 fn probability(p: f64) -> String {

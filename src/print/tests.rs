@@ -51,14 +51,18 @@ fn tables() {
     check("tests/golden/report/table-60-columns-coloured.txt", &page(&groups(), terminal));
 }
 
-/// Scripts can check what they read against it.
 /// Differences of sums are a little off nothing, on either side.
 #[test]
 fn nothing_has_no_sign() {
     let texts = [-0.000_4, 0.0, 0.000_4, -0.000_6].map(super::table::cores);
     assert_eq!(texts, ["0.000", "0.000", "0.000", "-0.001"]);
+    let texts = [-0.000_4, 0.000_4, -0.000_6].map(super::comparison::signed);
+    assert_eq!(texts, ["+0.000", "+0.000", "-0.001"]);
+    let texts = [-0.004, 0.004, -0.006].map(super::comparison::percent);
+    assert_eq!(texts, ["+0 %", "+0 %", "-1 %"]);
 }
 
+/// Scripts can check what they read against it.
 #[test]
 fn the_schema_of_json() {
     let schema = schemars::schema_for!(Report);

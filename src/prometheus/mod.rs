@@ -1,5 +1,5 @@
-//! Client of Prometheus: sends queries to its HTTP API, parses responses, and words each failure with its remedy. A file
-//! of samples is queried by the same client.
+//! Client of Prometheus: sends queries to its HTTP API or to a file of samples, parses responses, and words each failure
+//! with its remedy.
 //!
 //! It takes an address, a token and certificate authorities, and knows nothing of the cluster that they come from.
 

@@ -1,4 +1,4 @@
-//! The one result in the middle: sources make a [`Report`], printers read it. Its fields are the JSON that scripts
+//! The one result in the middle: sources make a `Report`, printers read it. Its fields are the JSON that scripts
 //! rely on (`interrogate/v1`), so a change here is a change of the interface.
 mod class;
 mod cpuset;

@@ -36,7 +36,7 @@ pub struct Source {
     pub series: Option<SourceKind>,
     /// Number of nodes that have a sample in the window.
     pub nodes: usize,
-    /// Names of the nodes that are known in the window, by which `compare` tells static pods. Empty unless blocks were asked for.
+    /// Names of the nodes that are known in the window that was asked for, by which `compare` tells static pods. Empty unless blocks were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub node_names: Vec<String>,
     /// Number of nodes of the cluster at the window's end. `None` if it is not known.

@@ -29,7 +29,7 @@ pub(crate) struct Threads {
     pub cpus: BTreeSet<String>,
 }
 
-/// Sets and strays, as fetched.
+/// Sets and strays, as fetched; `assemble` makes the report's parts of them.
 #[derive(Debug, Default)]
 pub(super) struct Cpusets {
     /// Busy time of each set, by node if rows are.
@@ -44,7 +44,8 @@ pub(super) struct Cpusets {
 }
 
 impl Cpusets {
-    /// Fetches them for a plan's window and nodes; `None` if rows are not by set. Errors are those of the client.
+    /// Fetches them for a plan's window and nodes; `None` if rows are not by set. Errors are those of the client. What the sets
+    /// are is a part of the question, as of a must-gather, which has no plan.
     pub(super) async fn fetch(
         querier: &Querier<'_>,
         question: &Question,

@@ -1,4 +1,5 @@
 //! Filter of rows: by class, namespace and node, and of the exporter's own pods.
+use super::key::Key;
 use super::metric_names;
 use crate::query::promql;
 use crate::report::Class;
@@ -54,9 +55,12 @@ impl Filter {
         self.has_namespace(namespace) && (self.exporter || !metric_names::is_exporter_pod(namespace, pod))
     }
 
-    /// Returns true if a pod of a namespace, or a group of none, has a row.
-    pub(super) fn shows(&self, class: Class, namespace: Option<&str>, name: &str) -> bool {
-        namespace.map_or_else(|| self.has_class(class), |namespace| self.has_pod(namespace, name))
+    /// Returns true if a group or a pod has a row.
+    pub(super) fn shows(&self, key: &Key) -> bool {
+        match &key.namespace {
+            Some(namespace) => self.has_pod(namespace, &key.name),
+            None => self.has_class(key.class),
+        }
     }
 
     /// Matches the nodes that have rows by a label. `None`: all nodes have.

@@ -3,7 +3,7 @@
 //! ```text
 //!   question, filter      the user's question
 //!    |
-//!   probe                 the source (times at which one is `sampled`): its `coverage` of the window, by its `sampling`, its `nodes`
+//!   probe                 the source: its `coverage` of the window by the times of its samples, their `sampling`, its `nodes`
 //!    |
 //!   plan                  everything that is fetched, as a value
 //!    |

@@ -32,7 +32,7 @@ pub(super) struct Identity {
     pub replica: Option<String>,
     /// Number of nodes at the window's end.
     pub nodes: Option<usize>,
-    /// Names of the nodes in the window, if they are asked for.
+    /// Names of the nodes in the window that was asked for; none if no names were.
     pub node_names: Vec<String>,
 }
 
@@ -95,6 +95,7 @@ pub(crate) async fn probe(
     asked: Span,
     choice: SourceChoice,
 ) -> Result<Result<Probe, Vec<String>>> {
+    // What the exporter covers, if that is not enough to be preferred to the platform.
     let (mut notes, mut less) = (Vec::new(), None);
     for kind in choice.kinds() {
         let (times, interval, recorded) = match kind {

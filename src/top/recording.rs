@@ -172,8 +172,8 @@ impl Recording {
         let mut notes = Vec::new();
         if let Some(mut sets) = sets {
             notes.append(&mut sets.notes);
-            let shown = |key: &Key| question.filter.shows(key.class, key.namespace.as_deref(), &key.name);
-            sets.strays.iter_mut().for_each(|strays| strays.retain(|key, _| shown(key)));
+            let filter = &question.filter;
+            sets.strays.iter_mut().for_each(|strays| strays.retain(|key, _| filter.shows(key)));
             assembly.add_cpusets(sets);
         }
         assembly.report(source, notes)

@@ -57,9 +57,11 @@ pub(super) async fn run(querier: &Querier<'_>, question: &Question) -> Result<Re
     Ok(report)
 }
 
+/// Note on a window without any sample.
 const NOTHING: &str =
     "no rows: nothing has samples in this window, neither the exporter's series nor the platform's";
 
+/// Describes the source of a report.
 fn source(querier: &Querier<'_>, kind: SourceKind, identity: &Identity, nodes: usize) -> Source {
     Source {
         cluster_nodes: identity.nodes,

@@ -5,11 +5,11 @@ use crate::site::site;
 use std::time::Duration;
 use test_cluster::until;
 
-/// Samples of the last two minutes of these series, each of one value.
-fn samples(metric: &str, series: &[(&str, u32)]) -> String {
+/// Samples of these series, each of one value: eight 15 s apart, the newest so many seconds old.
+fn samples(metric: &str, age: u64, series: &[(&str, u32)]) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let line = |(labels, value): &(&str, u32)| {
-        let times = (0..8).rev().map(|step| now - 15 * step);
+        let times = (0..8).rev().map(|step| now - age - 15 * step);
         times.map(|at| format!("{metric}{{{labels}}} {value} {at}\n")).collect::<String>()
     };
     format!("# TYPE {metric} gauge\n{}", series.iter().map(line).collect::<String>())
@@ -23,13 +23,16 @@ fn strays_are_named_with_their_threads_and_cpus() {
     let history = [
         samples(
             "namedprocess_node_cpuset_info",
+            0,
             &[
                 (r#"instance="node-0",cpuset="isolated",cpus="2-3""#, 1),
                 (r#"instance="node-1",cpuset="isolated",cpus="2-3""#, 1),
             ],
         ),
+        // As of an exporter that is scraped every three minutes.
         samples(
             "namedprocess_namegroup_stray_threads",
+            150,
             &[
                 (r#"instance="node-0",class="host",groupname="tool",cpus="0-3""#, 4),
                 (r#"instance="node-0",class="host",groupname="tool",cpus="2""#, 1),
@@ -39,6 +42,7 @@ fn strays_are_named_with_their_threads_and_cpus() {
         ),
         samples(
             "namedprocess_pod_stray_threads",
+            0,
             &[(r#"instance="node-0",class="infra",namespace="openshift-x",pod="p",cpus="0-3""#, 2)],
         ),
     ];

@@ -31,7 +31,7 @@ impl Text {
         }
     }
 
-    /// Writes the groups' threads, each name with its exported CPU.
+    /// Writes the groups' threads, each name with its exported CPU: in their order, and rows `(starting)` after them.
     pub(super) fn threads(&mut self, threads: &[(&Thread, Cpu)], snapshot: &Snapshot) {
         if threads.is_empty() {
             return;

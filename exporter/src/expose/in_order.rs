@@ -10,7 +10,7 @@ impl<'a, K: Ord + 'a, V, I: Iterator<Item = (&'a K, V)>> InOrder<I> {
         InOrder(entries.into_iter().peekable())
     }
 
-    /// Returns the value of a key, which must be above the one before. `None` if the map does not have it.
+    /// Returns the value of a key, which must be above the one before: else it is not found. `None` if the map does not have it.
     pub(super) fn get(&mut self, key: &K) -> Option<V> {
         while self.0.next_if(|(passed, _)| *passed < key).is_some() {}
         self.0.next_if(|(next, _)| *next == key).map(|(_, value)| value)

@@ -27,10 +27,12 @@ pub(super) fn strays(question: &Question, notes: &mut Vec<String>) -> Option<BTr
             None => !reserved.contains(cpu),
         };
         for Affinity { process, cpus, threads } in affinities {
-            let shown = question.filter.shows(Class::Host, None, process);
-            if shown && cpus.iter().any(|cpu| reserved.contains(cpu)) && cpus.iter().any(is_isolated) {
+            if cpus.iter().any(|cpu| reserved.contains(cpu)) && cpus.iter().any(is_isolated) {
                 let of = question.per_node.then(|| node.clone());
                 let key = Key { name: process.clone(), node: of, ..Key::of_class(Class::Host) };
+                if !question.filter.shows(&key) {
+                    continue;
+                }
                 let here: &mut Threads = found.entry(key).or_default().entry(node.clone()).or_default();
                 here.most += threads;
                 here.cpus.insert(cpus.to_string());

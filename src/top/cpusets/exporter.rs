@@ -6,7 +6,6 @@ use crate::prometheus::{Series, Size};
 use crate::query::promql::{self, At};
 use crate::query::{Cost, Querier};
 use crate::report::Cpuset;
-use crate::top::key::Key;
 use crate::top::metric_names::{self, CPUSETS};
 use crate::top::plan::Plan;
 use crate::top::question::{KnownSets, Question};
@@ -19,7 +18,6 @@ pub(super) async fn of_command_lines(
     plan: &Plan<'_>,
 ) -> Result<Cpusets> {
     let on: Vec<String> = question.filter.nodes_matcher("instance").into_iter().collect();
-    let finer = finer_sets(&question.sets);
     let busy = promql::select(CPUSETS, &on);
     let labels = if question.per_node { "instance, cpuset" } else { "cpuset" };
     let text = |at: &At| promql::sum_by(labels, &at.select(&busy));
@@ -50,9 +48,8 @@ pub(super) async fn of_command_lines(
         return Ok(cpusets);
     }
     cpusets.notes.extend(strays.notes);
-    cpusets.notes.extend(finer);
-    let shown = |key: &Key| question.filter.shows(key.class, key.namespace.as_deref(), &key.name);
-    cpusets.strays = Some(strays.found.into_iter().filter(|(key, _)| shown(key)).collect());
+    cpusets.notes.extend(finer_sets(&question.sets));
+    cpusets.strays = Some(strays.found.into_iter().filter(|(key, _)| question.filter.shows(key)).collect());
     cpusets.strays_are_measured = true;
     Ok(cpusets)
 }

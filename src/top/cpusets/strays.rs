@@ -29,7 +29,8 @@ pub(crate) struct Strays {
 }
 
 impl Strays {
-    /// Fetches those of a window on a question's nodes. `nodes`: number of nodes, for the costs.
+    /// Fetches those of a window on a question's nodes, whatever its other filters: `status` reads all of them. `nodes`: number
+    /// of nodes, for the costs.
     pub(crate) async fn fetch(
         querier: &Querier<'_>,
         question: &Question,
@@ -43,7 +44,7 @@ impl Strays {
             partitions_pods(querier, question, window.end),
         )?;
         let mut notes = Vec::new();
-        let shown = |key: &Key| question.filter.shows(key.class, key.namespace.as_deref(), &key.name);
+        let shown = |key: &Key| question.filter.shows(key);
         let (ovs, mut found): (BTreeMap<_, _>, BTreeMap<_, _>) =
             groups.into_iter().partition(|(key, _)| OVS.contains(&key.name.as_str()));
         if ovs.keys().any(&shown) {
