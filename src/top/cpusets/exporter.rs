@@ -18,6 +18,7 @@ pub(super) async fn of_command_lines(
     plan: &Plan<'_>,
 ) -> Result<Cpusets> {
     let on: Vec<String> = question.filter.nodes_matcher("instance").into_iter().collect();
+    let finer = finer_sets(&question.sets);
     let busy = promql::select(CPUSETS, &on);
     let labels = if question.per_node { "instance, cpuset" } else { "cpuset" };
     let text = |at: &At| promql::sum_by(labels, &at.select(&busy));
@@ -48,7 +49,7 @@ pub(super) async fn of_command_lines(
         return Ok(cpusets);
     }
     cpusets.notes.extend(strays.notes);
-    cpusets.notes.extend(finer_sets(&question.sets));
+    cpusets.notes.extend(finer);
     cpusets.strays = Some(strays.found.into_iter().filter(|(key, _)| question.filter.shows(key)).collect());
     cpusets.strays_are_measured = true;
     Ok(cpusets)
