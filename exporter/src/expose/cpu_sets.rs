@@ -14,7 +14,7 @@ impl Text {
         let help = "CPUs of each set of a node that is partitioned, by the kernel's command line; always 1.";
         let mut info = self.gauge("namedprocess_node_cpuset_info", help);
         for set in sets {
-            info.sample(&[("cpuset", set.name), ("cpus", &set.cpus.to_string())], "1");
+            info.sample(&[("cpuset", set.name), ("cpus", &set.cpus.to_string())], 1_u64);
         }
         let help = "Busy CPU of each set of CPUs since the exporter started.";
         let mut busy = self.counter("namedprocess_node_cpuset_cpu_seconds_total", help);

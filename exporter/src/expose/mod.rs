@@ -169,9 +169,9 @@ impl Exposer {
                 .sample(&[], seconds(micros(started)));
         }
         text.gauge("namedprocess_exporter_method", "By what the node is counted; always 1.")
-            .sample(&[("method", own.method.as_str())], "1");
+            .sample(&[("method", own.method.as_str())], 1_u64);
         text.gauge("namedprocess_exporter_build_info", "The exporter's version; always 1.")
-            .sample(&[("version", env!("CARGO_PKG_VERSION"))], "1");
+            .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1_u64);
         let reloads = [
             ("namedprocess_exporter_config_last_reload_successful", "the config", own.config_is_good),
             ("namedprocess_exporter_tls_last_reload_successful", "the certificates", own.tls_is_good),

@@ -20,13 +20,7 @@ pub(super) trait Value {
 
 impl Value for u64 {
     fn write_to(self, text: &mut String) {
-        write_digits(self, 1, text);
-    }
-}
-
-impl Value for &str {
-    fn write_to(self, text: &mut String) {
-        text.push_str(self);
+        text.push_str(itoa::Buffer::new().format(self));
     }
 }
 
@@ -41,26 +35,13 @@ pub(super) struct Seconds(u64);
 
 impl Value for Seconds {
     fn write_to(self, text: &mut String) {
-        write_digits(self.0 / 1_000_000, 1, text);
+        (self.0 / 1_000_000).write_to(text);
         text.push('.');
-        write_digits(self.0 % 1_000_000, 6, text);
+        let mut digits = itoa::Buffer::new();
+        // A digit before the six keeps the zeros that they begin with.
+        let fraction = digits.format(1_000_000 + self.0 % 1_000_000);
+        text.push_str(fraction.get(1..).unwrap_or_default());
     }
-}
-
-/// Writes a number with at least `least` digits. The standard library takes longer, and a scrape has thousands.
-fn write_digits(mut number: u64, least: usize, text: &mut String) {
-    let mut digits = [0; 20];
-    let mut count = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-        count += 1;
-        if number == 0 && count >= least {
-            break;
-        }
-    }
-    let written = digits.get(digits.len() - count..).unwrap_or_default();
-    text.push_str(std::str::from_utf8(written).unwrap_or_default());
 }
 
 impl Text {
@@ -126,6 +107,38 @@ fn escape(value: &str, text: &mut String) {
                 let _ = write!(text, "\\\\x{:02x}", u32::from(c));
             }
             _ => text.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact() {
+        for (us, expected) in [
+            (0, "0.000000"),
+            (1, "0.000001"),
+            (999_999, "0.999999"),
+            (1_000_000, "1.000000"),
+            (60_000_010, "60.000010"),
+            (u64::MAX, "18446744073709.551615"),
+        ] {
+            let mut text = String::new();
+            seconds(us).write_to(&mut text);
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        for (value, expected) in
+            [("a b~", "a b~"), ("a\\\"\n", r#"a\\\"\n"#), ("\u{7f}", r"\\x7f"), ("é", "é")]
+        {
+            let mut text = String::new();
+            escape(value, &mut text);
+            assert_eq!(text, expected, "{value:?}");
         }
     }
 }
